@@ -1,0 +1,181 @@
+//! Frames to bytes and back, in both dialects.
+//!
+//! In both, every frame is a big-endian length of 4 bytes and that many bytes
+//! of body. What a body means is the dialect's affair: see `docs/protocol.md`.
+//!
+//! [`FrameCodec`] is a [`Decoder`] and an [`Encoder`] of `tokio_util`, for
+//! what follows the handshake; the handshake itself is in [`hello`].
+
+pub mod hello;
+mod v1;
+mod v2019;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio_util::codec::{Decoder, Encoder};
+
+use crate::{Dialect, Error, ErrorKind, Frame, MessageIds};
+
+pub use v2019::is_ambiguous;
+
+/// The length prefix of every frame, in bytes.
+pub const PREFIX: usize = 4;
+
+/// The most bytes that a dialect puts between the length and the payload.
+pub const MAX_HEADER: usize = v2019::HEADER;
+
+/// The largest message that is taken by default: 64 MiB.
+pub const DEFAULT_MAX_MESSAGE: usize = 64 << 20;
+
+/// The frames of one connection, in the dialect that it speaks.
+///
+/// ```
+/// use aiomsg_core::{Dialect, Frame, codec::FrameCodec};
+/// use bytes::BytesMut;
+/// use tokio_util::codec::{Decoder, Encoder};
+///
+/// let mut codec = FrameCodec::new(Dialect::V1);
+/// let mut wire = BytesMut::new();
+/// codec.encode(Frame::data("hi"), &mut wire)?;
+/// assert_eq!(&wire[..], b"\x00\x00\x00\x03\x03hi");
+/// assert_eq!(codec.decode(&mut wire)?, Some(Frame::data("hi")));
+/// # Ok::<(), aiomsg_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FrameCodec {
+    dialect: Dialect,
+    max_message: usize,
+    /// Names the requests that carry an ambiguous payload in the 2019
+    /// dialect. Nobody waits for their acknowledgements.
+    ids: MessageIds,
+    skipped: u64,
+}
+
+impl FrameCodec {
+    /// A codec for one connection, with messages of up to
+    /// [`DEFAULT_MAX_MESSAGE`] bytes.
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            max_message: DEFAULT_MAX_MESSAGE,
+            ids: MessageIds::new(),
+            skipped: 0,
+        }
+    }
+
+    /// Sets the largest payload, in bytes, that is sent or taken.
+    #[must_use]
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// Sets the ids for ambiguous payloads, for reproducible bytes.
+    #[must_use]
+    pub fn ids(mut self, ids: MessageIds) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// The dialect that is spoken.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Frames of unknown type that were skipped so far (v1 allows a peer to
+    /// send such frames).
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Writes everything of a frame but its payload, which must follow.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is larger than the limit. Nothing is written then.
+    pub fn encode_head(&mut self, frame: &Frame, dst: &mut BytesMut) -> Result<(), Error> {
+        let len = frame.payload().map_or(0, Bytes::len);
+        // The second condition matters where the limit is set to about 4 GiB.
+        if len > self.max_message || len > u32::MAX as usize - MAX_HEADER {
+            return Err(too_large(len, self.max_message));
+        }
+        match self.dialect {
+            Dialect::V1 => v1::encode_head(frame, len, dst),
+            Dialect::V2019 => v2019::encode_head(frame, len, &mut self.ids, dst),
+        }
+        Ok(())
+    }
+
+    /// How many bytes the frame at the start of `src` has in all, if its
+    /// length can be seen.
+    ///
+    /// # Errors
+    ///
+    /// When the length is over the limit.
+    pub fn frame_len(&self, src: &[u8]) -> Result<Option<usize>, Error> {
+        let Some(prefix) = src.first_chunk::<PREFIX>() else {
+            return Ok(None);
+        };
+        let body = u32::from_be_bytes(*prefix) as usize;
+        if body > self.max_message.saturating_add(MAX_HEADER) {
+            return Err(too_large(body, self.max_message));
+        }
+        Ok(Some(PREFIX + body))
+    }
+}
+
+fn too_large(len: usize, limit: usize) -> Error {
+    Error::new(ErrorKind::TooLarge).with_reason(format!(
+        "a frame of {len} bytes, where a message has at most {limit}"
+    ))
+}
+
+impl Decoder for FrameCodec {
+    type Item = Frame;
+    type Error = Error;
+
+    /// Takes one frame off the front of `src`. Payloads are split off, not
+    /// copied. No room is made for what is still to come: a length is only
+    /// what the peer says, and whoever reads decides how far to trust it.
+    fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
+        while let Some(len) = self.frame_len(src)? {
+            if src.len() < len {
+                break;
+            }
+            let mut body = src.split_to(len).freeze();
+            body.advance(PREFIX);
+            let frame = match self.dialect {
+                Dialect::V1 => v1::decode(body)?,
+                Dialect::V2019 => Some(v2019::decode(body)),
+            };
+            match frame {
+                Some(frame) => return Ok(Some(frame)),
+                None => self.skipped += 1,
+            }
+        }
+        Ok(None)
+    }
+
+    fn decode_eof(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
+        match self.decode(src)? {
+            Some(frame) => Ok(Some(frame)),
+            None if src.is_empty() => Ok(None),
+            None => Err(Error::new(ErrorKind::Disconnected)
+                .with_reason(format!("the stream ended {} bytes into a frame", src.len()))),
+        }
+    }
+}
+
+impl Encoder<Frame> for FrameCodec {
+    type Error = Error;
+
+    fn encode(&mut self, frame: Frame, dst: &mut BytesMut) -> Result<(), Error> {
+        self.encode_head(&frame, dst)?;
+        if let Some(payload) = frame.payload() {
+            dst.put_slice(payload);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

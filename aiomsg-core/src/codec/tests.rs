@@ -1,0 +1,308 @@
+//! The bytes of both dialects, one by one.
+
+use super::*;
+use crate::{Identity, MessageId, Target};
+
+const ID: MessageId = MessageId::from_bytes(*b"0123456789abcdef");
+const HEARTBEAT: &[u8] = b"aiomsg-heartbeat";
+
+fn encode(dialect: Dialect, frame: Frame) -> BytesMut {
+    let mut wire = BytesMut::new();
+    FrameCodec::new(dialect)
+        .ids(MessageIds::with_salt(*b"saltsalt"))
+        .encode(frame, &mut wire)
+        .unwrap();
+    wire
+}
+
+fn decode(dialect: Dialect, wire: &[u8]) -> Result<Option<Frame>, Error> {
+    FrameCodec::new(dialect).decode(&mut BytesMut::from(wire))
+}
+
+#[test]
+fn v1_frames() {
+    for (frame, wire) in [
+        (Frame::Heartbeat, &b"\0\0\0\x01\x02"[..]),
+        (Frame::data("hello"), b"\0\0\0\x06\x03hello"),
+        (Frame::data(""), b"\0\0\0\x01\x03"),
+        (Frame::request(ID, "hello"), b"\0\0\0\x16\x040123456789abcdefhello"),
+        (Frame::ack(ID), b"\0\0\0\x11\x050123456789abcdef"),
+    ] {
+        assert_eq!(&encode(Dialect::V1, frame.clone())[..], wire);
+        assert_eq!(decode(Dialect::V1, wire).unwrap(), Some(frame));
+    }
+}
+
+#[test]
+fn v2019_frames() {
+    for (frame, wire) in [
+        (Frame::Heartbeat, &b"\0\0\0\x10aiomsg-heartbeat"[..]),
+        (Frame::data("hello"), b"\0\0\0\x05hello"),
+        (Frame::request(ID, "hello"), b"\0\0\0\x1a0123456789abcdef\0REQ\0hello"),
+        (Frame::request(ID, ""), b"\0\0\0\x150123456789abcdef\0REQ\0"),
+        (Frame::ack(ID), b"\0\0\0\x150123456789abcdef\0REP\0"),
+    ] {
+        assert_eq!(&encode(Dialect::V2019, frame.clone())[..], wire);
+        assert_eq!(decode(Dialect::V2019, wire).unwrap(), Some(frame));
+    }
+}
+
+/// Pitfalls 1 and 2: an empty payload was taken for the end of the
+/// connection, one equal to the heartbeat was swallowed, one shaped like a
+/// header was parsed as one.
+#[test]
+fn ambiguous_payloads_travel_as_requests_in_2019() {
+    let shaped = b"0123456789abcdef\0REP\0and more".as_slice();
+    for payload in [b"".as_slice(), HEARTBEAT, shaped, b"0123456789abcdef\0REQ\0"] {
+        assert!(is_ambiguous(payload));
+        let mut wire = encode(Dialect::V2019, Frame::data(payload.to_vec()));
+        assert_eq!(&wire[PREFIX..][..21], b"saltsalt\0\0\0\0\0\0\0\0\0REQ\0");
+        let frame = FrameCodec::new(Dialect::V2019).decode(&mut wire).unwrap();
+        assert_eq!(frame.unwrap().payload().unwrap(), payload);
+
+        let mut wire = encode(Dialect::V1, Frame::data(payload.to_vec()));
+        let frame = FrameCodec::new(Dialect::V1).decode(&mut wire).unwrap();
+        assert_eq!(frame, Some(Frame::data(payload.to_vec())));
+    }
+    for payload in [b"x".as_slice(), b"aiomsg-heartbeat!", b"0123456789abcdef\0REX\0"] {
+        assert!(!is_ambiguous(payload));
+    }
+}
+
+/// A request whose payload itself looks like a header loses one header only.
+#[test]
+fn a_header_within_a_request_is_payload() {
+    let inner = b"fedcba9876543210\0REQ\0x".as_slice();
+    let mut wire = encode(Dialect::V2019, Frame::request(ID, inner.to_vec()));
+    let frame = FrameCodec::new(Dialect::V2019).decode(&mut wire).unwrap();
+    assert_eq!(frame, Some(Frame::request(ID, inner.to_vec())));
+}
+
+/// Pitfall 6: a message in a frame of unknown type crashes or closes instead
+/// of being skipped.
+#[test]
+fn unknown_types_are_skipped_in_v1() {
+    let mut wire = BytesMut::from(&b"\0\0\0\x04\x99abc\0\0\0\x01\xff\0\0\0\x02\x03x"[..]);
+    let mut codec = FrameCodec::new(Dialect::V1);
+    assert_eq!(codec.decode(&mut wire).unwrap(), Some(Frame::data("x")));
+    assert_eq!(codec.skipped(), 2);
+}
+
+#[test]
+fn v1_frames_that_are_broken() {
+    for (wire, word) in [
+        (&b"\0\0\0\0"[..], "type byte"),
+        (b"\0\0\0\x05\x04abcd", "too short"),
+        (b"\0\0\0\x05\x05abcd", "too short"),
+    ] {
+        let error = decode(Dialect::V1, wire).unwrap_err();
+        assert!(error.is_protocol());
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+/// Pitfall 4: memory reserved from an unauthenticated length prefix.
+#[test]
+fn an_oversized_length_is_refused_before_memory_is_taken() {
+    for dialect in [Dialect::V1, Dialect::V2019] {
+        let mut wire = BytesMut::from(&b"\xff\xff\xff\xff"[..]);
+        let before = wire.capacity();
+        let error = FrameCodec::new(dialect).decode(&mut wire).unwrap_err();
+        assert!(error.is_too_large());
+        assert!(error.to_string().contains("4294967295"), "{error}");
+        assert_eq!(wire.capacity(), before);
+
+        // Nor for a length that is allowed, before its bytes have come.
+        let mut wire = BytesMut::from(&b"\x03\xff\xff\xff"[..]);
+        assert_eq!(FrameCodec::new(dialect).decode(&mut wire).unwrap(), None);
+        assert_eq!(wire.capacity(), before);
+    }
+}
+
+#[test]
+fn the_limit_counts_the_payload_alone() {
+    let codec = || FrameCodec::new(Dialect::V1).max_message(4);
+    let mut wire = BytesMut::new();
+    codec().encode(Frame::request(ID, "1234"), &mut wire).unwrap();
+    assert!(codec().decode(&mut wire).unwrap().is_some());
+    let error = codec().encode(Frame::data("12345"), &mut wire).unwrap_err();
+    assert!(error.is_too_large());
+    assert!(wire.is_empty(), "nothing of a refused frame is written");
+}
+
+#[test]
+fn a_stream_that_ends_within_a_frame_is_an_error() {
+    let mut codec = FrameCodec::new(Dialect::V1);
+    assert_eq!(codec.decode_eof(&mut BytesMut::new()).unwrap(), None);
+    let error = codec
+        .decode_eof(&mut BytesMut::from(&b"\0\0\0\x09\x03abc"[..]))
+        .unwrap_err();
+    assert!(error.is_disconnected());
+}
+
+#[test]
+fn the_target_does_not_travel() {
+    let mut wire = encode(
+        Dialect::V1,
+        Frame::Data {
+            payload: "x".into(),
+            target: Target::Peer(Identity::random()),
+        },
+    );
+    let frame = FrameCodec::new(Dialect::V1).decode(&mut wire).unwrap();
+    assert_eq!(frame, Some(Frame::data("x")));
+}
+
+mod handshake {
+    use super::super::hello::{self, Opening, detect};
+    use super::*;
+
+    const UUID: [u8; 16] = [0xab; 16];
+
+    fn bytes(dialect: Dialect, identity: &Identity) -> BytesMut {
+        let mut wire = BytesMut::new();
+        hello::encode(dialect, identity, &mut wire).unwrap();
+        wire
+    }
+
+    #[test]
+    fn both_handshakes_byte_for_byte() {
+        let identity = Identity::from(UUID);
+        let v1 = bytes(Dialect::V1, &identity);
+        assert_eq!(&v1[..6], b"\0\0\0\x12\x01\x01");
+        assert_eq!(&v1[6..], UUID);
+        let v2019 = bytes(Dialect::V2019, &identity);
+        assert_eq!(&v2019[..4], b"\0\0\0\x10");
+        assert_eq!(&v2019[4..], UUID);
+    }
+
+    #[test]
+    fn identities_of_any_length_are_2019() {
+        for len in (1..=255).filter(|&len| len != 18) {
+            let identity = Identity::new(vec![1; len]).unwrap();
+            let mut wire = bytes(Dialect::V2019, &identity);
+            wire.extend_from_slice(b"\0\0");
+            assert_eq!(detect(&wire).unwrap(), Opening::Speaks(Dialect::V2019));
+            let decoded = hello::decode(Dialect::V2019, &mut wire).unwrap();
+            assert_eq!(decoded, Some(identity));
+            assert_eq!(&wire[..], b"\0\0", "what follows the handshake stays");
+        }
+        let eighteen = bytes(Dialect::V2019, &Identity::new([b'x'; 18]).unwrap());
+        assert_eq!(detect(&eighteen).unwrap(), Opening::Speaks(Dialect::V2019));
+    }
+
+    #[test]
+    fn v1_refuses_to_speak_for_other_identities() {
+        let error = hello::encode(
+            Dialect::V1,
+            &Identity::new("server").unwrap(),
+            &mut BytesMut::new(),
+        )
+        .unwrap_err();
+        assert!(error.is_config());
+    }
+
+    #[test]
+    fn detection_at_every_length() {
+        let v1 = bytes(Dialect::V1, &UUID.into());
+        let opening = |n: usize| detect(&v1[..n]).unwrap();
+        for n in [0, 1, 2, 4, 5] {
+            assert_eq!(opening(n), Opening::Incomplete, "{n} bytes");
+        }
+        assert_eq!(opening(3), Opening::Waiting);
+        for n in 6..=v1.len() {
+            assert_eq!(opening(n), Opening::Speaks(Dialect::V1), "{n} bytes");
+        }
+        assert_eq!(
+            detect(b"\0\0\0\x10").unwrap(),
+            Opening::Speaks(Dialect::V2019)
+        );
+    }
+
+    #[test]
+    fn what_is_no_handshake_is_named() {
+        for (bytes, word) in [
+            (&b"\x16\x03\x01\x02\x00"[..], "tls"),
+            (b"GET / HTTP/1.1", "http"),
+            (b"garbage", "not those of an aiomsg peer"),
+            (b"\0\0\x01", "at most 255"),
+            (b"\0\x01\0\0", "at most 255"),
+            (b"\0\0\0\0", "empty"),
+            (b"\0\0\0\x12\x01\x02", "version 2"),
+        ] {
+            let error = detect(bytes).unwrap_err();
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+}
+
+mod splits {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frames() -> impl Strategy<Value = Vec<Frame>> {
+        let payload = prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..64),
+            Just(HEARTBEAT.to_vec()),
+            Just(b"0123456789abcdef\0REQ\0x".to_vec()),
+        ];
+        let id = any::<[u8; 16]>().prop_map(MessageId::from_bytes);
+        let frame = prop_oneof![
+            Just(Frame::Heartbeat),
+            payload.clone().prop_map(Frame::data),
+            (id.clone(), payload).prop_map(|(id, payload)| Frame::request(id, payload)),
+            id.prop_map(Frame::ack),
+        ];
+        proptest::collection::vec(frame, 0..20)
+    }
+
+    /// What the receiver sees: an ambiguous payload comes as a request.
+    fn message(frame: &Frame) -> Option<Vec<u8>> {
+        frame.payload().map(|payload| payload.to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_decodes_the_same(
+            frames in frames(),
+            cuts in proptest::collection::vec(1usize..40, 1..50),
+            v1 in any::<bool>(),
+        ) {
+            let dialect = if v1 { Dialect::V1 } else { Dialect::V2019 };
+            let mut codec = FrameCodec::new(dialect);
+            let mut wire = BytesMut::new();
+            for frame in &frames {
+                codec.encode(frame.clone(), &mut wire).unwrap();
+            }
+            let mut got = Vec::new();
+            let mut src = BytesMut::new();
+            let mut cuts = cuts.iter().cycle();
+            while !wire.is_empty() {
+                let cut = (*cuts.next().unwrap()).min(wire.len());
+                src.extend_from_slice(&wire.split_to(cut));
+                while let Some(frame) = codec.decode(&mut src).unwrap() {
+                    got.push(frame);
+                }
+            }
+            prop_assert!(src.is_empty());
+            prop_assert_eq!(got.len(), frames.len());
+            for (got, sent) in got.iter().zip(&frames) {
+                prop_assert_eq!(message(got), message(sent));
+                if v1 {
+                    prop_assert_eq!(got, sent);
+                }
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for dialect in [Dialect::V1, Dialect::V2019] {
+                let mut src = BytesMut::from(&bytes[..]);
+                let mut codec = FrameCodec::new(dialect).max_message(1000);
+                while let Ok(Some(_)) = codec.decode(&mut src) {}
+                let _ = hello::decode(dialect, &mut BytesMut::from(&bytes[..]));
+            }
+            let _ = hello::detect(&bytes);
+        }
+    }
+}

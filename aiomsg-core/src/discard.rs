@@ -1,0 +1,74 @@
+//! What becomes of messages that can be sent no more.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Outbound;
+
+/// Where the layers hand every message that they give up on.
+///
+/// Nothing is lost in silence: a layer that cannot send a message and cannot
+/// return it to the caller discards it here, with the reason. The socket
+/// counts it and reports it as an event.
+///
+/// ```
+/// use aiomsg_core::{Discard, Discarded, DropReason, Outbound};
+///
+/// let discard = Discard::new(|lost: Discarded| {
+///     println!("{} bytes lost: {}", lost.message.payload().len(), lost.reason);
+/// });
+/// discard.message(Outbound::new("late"), DropReason::RetriesExhausted);
+/// ```
+#[derive(Clone)]
+pub struct Discard(Arc<dyn Fn(Discarded) + Send + Sync>);
+
+/// A message that was given up, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discarded {
+    /// The message.
+    pub message: Outbound,
+    /// Why it was given up.
+    pub reason: DropReason,
+}
+
+/// Why a message was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// A copy of a published message waited for a peer whose connection died.
+    PeerGone,
+    /// The peer that it was addressed to did not come back in time.
+    PeerAbsent,
+    /// At-least-once: it was sent as often as the settings allow, and never
+    /// acknowledged.
+    RetriesExhausted,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PeerGone => "the connection it waited for is gone",
+            Self::PeerAbsent => "the peer it was addressed to did not come back in time",
+            Self::RetriesExhausted => "it was never acknowledged, and no try is left",
+        })
+    }
+}
+
+impl Discard {
+    /// Hands every given-up message to `report`, which must not block.
+    pub fn new(report: impl Fn(Discarded) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(report))
+    }
+
+    /// Gives a message up.
+    pub fn message(&self, message: Outbound, reason: DropReason) {
+        (self.0)(Discarded { message, reason });
+    }
+}
+
+impl fmt::Debug for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Discard")
+    }
+}

@@ -1,0 +1,237 @@
+//! Where to bind and where to connect.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// An address to bind to or to connect to.
+///
+/// | written | means |
+/// |---|---|
+/// | `host:port`, `tcp://host:port` | TCP; the host is a name, an IPv4 address or an IPv6 address in brackets |
+/// | `tls://host:port` | TLS over TCP; the host is also the name that the peer's certificate must have |
+/// | `unix:///run/app.sock` | a Unix socket, here with the path `/run/app.sock` |
+/// | `mem://name` | inside this process, under this name |
+///
+/// ```
+/// use aiomsg_core::Endpoint;
+///
+/// let endpoint: Endpoint = "[::1]:25000".parse()?;
+/// assert_eq!(endpoint.to_string(), "tcp://[::1]:25000");
+/// assert!("tcp://localhost".parse::<Endpoint>().is_err(), "no port");
+/// # Ok::<(), aiomsg_core::endpoint::EndpointError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// TCP.
+    Tcp {
+        /// A name or an address, without brackets.
+        host: String,
+        /// The port; 0 lets the system choose when binding.
+        port: u16,
+    },
+    /// TLS over TCP.
+    Tls {
+        /// A name or an address, without brackets.
+        host: String,
+        /// The port; 0 lets the system choose when binding.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix {
+        /// The path of the socket.
+        path: PathBuf,
+    },
+    /// Inside this process.
+    Mem {
+        /// The name under which the binding end is found.
+        name: String,
+    },
+}
+
+impl Endpoint {
+    /// TCP to a host and port.
+    pub fn tcp(host: impl Into<String>, port: u16) -> Self {
+        Self::Tcp {
+            host: host.into(),
+            port,
+        }
+    }
+
+    /// TLS to a host and port.
+    pub fn tls(host: impl Into<String>, port: u16) -> Self {
+        Self::Tls {
+            host: host.into(),
+            port,
+        }
+    }
+
+    /// The port, for TCP and TLS.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp { port, .. } | Self::Tls { port, .. } => Some(*port),
+            Self::Unix { .. } | Self::Mem { .. } => None,
+        }
+    }
+
+    /// The same endpoint with another port; Unix and in-memory endpoints have
+    /// none and stay as they are.
+    #[must_use]
+    pub fn with_port(mut self, new: u16) -> Self {
+        if let Self::Tcp { port, .. } | Self::Tls { port, .. } = &mut self {
+            *port = new;
+        }
+        self
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let fail = |reason| EndpointError {
+            text: text.to_owned(),
+            reason,
+        };
+        let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
+        match scheme {
+            "tcp" | "tls" => {
+                let (host, port) = host_and_port(rest).map_err(fail)?;
+                Ok(match scheme {
+                    "tls" => Self::tls(host, port),
+                    _ => Self::tcp(host, port),
+                })
+            }
+            "unix" if rest.is_empty() => Err(fail(Reason::NoPath)),
+            "unix" => Ok(Self::Unix { path: rest.into() }),
+            "mem" if rest.is_empty() => Err(fail(Reason::NoName)),
+            "mem" => Ok(Self::Mem {
+                name: rest.to_owned(),
+            }),
+            _ => Err(fail(Reason::UnknownScheme)),
+        }
+    }
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']').ok_or(Reason::OpenBracket)?;
+            let port = rest.strip_prefix(':').ok_or(Reason::NoPort)?;
+            host.parse::<std::net::Ipv6Addr>()
+                .map_err(|_| Reason::NotIpv6)?;
+            (host, port)
+        }
+        None => {
+            let (host, port) = text.rsplit_once(':').ok_or(Reason::NoPort)?;
+            if host.contains(':') {
+                return Err(Reason::BareIpv6);
+            }
+            (host, port)
+        }
+    };
+    if host.is_empty() {
+        return Err(Reason::NoHost);
+    }
+    if host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        return Err(Reason::BadHost);
+    }
+    let port = port.parse().map_err(|_| Reason::BadPort)?;
+    Ok((host.to_owned(), port))
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host, port) = match self {
+            Self::Tcp { host, port } => ("tcp", host, port),
+            Self::Tls { host, port } => ("tls", host, port),
+            Self::Unix { path } => return write!(f, "unix://{}", path.display()),
+            Self::Mem { name } => return write!(f, "mem://{name}"),
+        };
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
+    }
+}
+
+/// Text that is not an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is not an endpoint: {reason}")]
+pub struct EndpointError {
+    text: String,
+    reason: Reason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Reason {
+    #[error("the scheme is none of tcp, tls, unix and mem")]
+    UnknownScheme,
+    #[error("the port is missing, as in \"host:25000\"")]
+    NoPort,
+    #[error("the port is not a number from 0 to 65535")]
+    BadPort,
+    #[error("the host is missing")]
+    NoHost,
+    #[error("the host has a space, a slash or a control character in it")]
+    BadHost,
+    #[error("the bracket is not closed")]
+    OpenBracket,
+    #[error("what is in the brackets is not an IPv6 address")]
+    NotIpv6,
+    #[error("an IPv6 address stands in brackets, as in \"[::1]:25000\"")]
+    BareIpv6,
+    #[error("the path is missing, as in \"unix:///run/app.sock\"")]
+    NoPath,
+    #[error("the name is missing, as in \"mem://jobs\"")]
+    NoName,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_read_and_written() {
+        for (text, shown) in [
+            ("localhost:25000", "tcp://localhost:25000"),
+            ("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"),
+            ("tls://example.com:443", "tls://example.com:443"),
+            ("tls://[::1]:443", "tls://[::1]:443"),
+            ("unix:///run/a b.sock", "unix:///run/a b.sock"),
+            ("unix://relative.sock", "unix://relative.sock"),
+            ("mem://jobs", "mem://jobs"),
+        ] {
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!(endpoint.to_string(), shown);
+            assert_eq!(shown.parse::<Endpoint>().unwrap(), endpoint);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, word) in [
+            ("", "port is missing"),
+            ("localhost", "port is missing"),
+            ("localhost:", "not a number"),
+            ("localhost:65536", "not a number"),
+            ("localhost:-1", "not a number"),
+            (":25000", "host is missing"),
+            ("a b:1", "space"),
+            ("::1:25000", "brackets"),
+            ("[::1:25000", "not closed"),
+            ("[::1]", "port is missing"),
+            ("[localhost]:1", "not an IPv6"),
+            ("http://localhost:80", "scheme"),
+            ("tcp://host:1/path", "not a number"),
+            ("unix://", "path"),
+            ("mem://", "name"),
+        ] {
+            let error = text.parse::<Endpoint>().unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+            assert!(error.contains(&format!("\"{text}\"")), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Who a peer is.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// The name under which a socket is known to its peers.
+///
+/// In dialect v1 an identity is exactly 16 bytes long. In the 2019 dialect it
+/// is 16 bytes by the rules, but programs choose any non-empty byte string,
+/// so an identity holds 1 to [`Identity::MAX_LEN`] bytes (wire document,
+/// "2019").
+///
+/// Cloning an identity of up to 16 bytes copies it and touches no reference
+/// count.
+///
+/// ```
+/// use aiomsg_core::Identity;
+///
+/// let own = Identity::random();
+/// assert_eq!(own.len(), 16);
+/// let peer = Identity::new("server")?;
+/// assert_eq!(peer.as_bytes(), b"server");
+/// assert_eq!(peer.to_string(), "736572766572");
+/// # Ok::<(), aiomsg_core::identity::IdentityError>(())
+/// ```
+#[derive(Clone)]
+pub struct Identity(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(Arc<[u8]>),
+}
+
+const SHORT: usize = 16;
+
+impl Identity {
+    /// The most bytes that an identity may have: its length must fit in the
+    /// one byte that is still open once a connecting socket has sent
+    /// `00 00 00` (wire document, "Telling them apart").
+    pub const MAX_LEN: usize = 255;
+
+    /// A new random identity: the 16 bytes of a UUID version 4.
+    pub fn random() -> Self {
+        Uuid::new_v4().into()
+    }
+
+    /// An identity of the program's own choice.
+    ///
+    /// # Errors
+    ///
+    /// When `bytes` is empty or longer than [`Identity::MAX_LEN`].
+    pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self, IdentityError> {
+        let bytes = bytes.as_ref();
+        match bytes.len() {
+            0 => Err(IdentityError { len: 0 }),
+            len if len <= SHORT => {
+                let mut short = [0; SHORT];
+                short[..len].copy_from_slice(bytes);
+                Ok(Self(Repr::Short {
+                    len: len as u8,
+                    bytes: short,
+                }))
+            }
+            len if len <= Self::MAX_LEN => Ok(Self(Repr::Long(bytes.into()))),
+            len => Err(IdentityError { len }),
+        }
+    }
+
+    /// The bytes, as they travel.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Repr::Long(bytes) => bytes,
+        }
+    }
+
+    /// The length in bytes: 1 to [`Identity::MAX_LEN`].
+    #[expect(clippy::len_without_is_empty, reason = "an identity is never empty")]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Short { len, .. } => usize::from(*len),
+            Repr::Long(bytes) => bytes.len(),
+        }
+    }
+
+    /// The first four bytes in hexadecimal, for logs at info level and below,
+    /// where an identity is not written in full.
+    pub fn short(&self) -> impl fmt::Display + '_ {
+        struct Short<'a>(&'a [u8]);
+        impl fmt::Display for Short<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                hex(f, &self.0[..self.0.len().min(4)])?;
+                if self.0.len() > 4 {
+                    f.write_str("…")?;
+                }
+                Ok(())
+            }
+        }
+        Short(self.as_bytes())
+    }
+}
+
+fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+impl From<Uuid> for Identity {
+    fn from(uuid: Uuid) -> Self {
+        uuid.into_bytes().into()
+    }
+}
+
+impl From<[u8; 16]> for Identity {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(Repr::Short { len: 16, bytes })
+    }
+}
+
+impl TryFrom<&[u8]> for Identity {
+    type Error = IdentityError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, IdentityError> {
+        Self::new(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Identity {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialOrd for Identity {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Identity {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+/// Lower-case hexadecimal, as the Python library prints identities.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex(f, self.as_bytes())
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({self})")
+    }
+}
+
+/// An identity that is empty or too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an identity has 1 to {} bytes, this one has {len}", Identity::MAX_LEN)]
+pub struct IdentityError {
+    len: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_at_the_edges() {
+        assert!(Identity::new([]).is_err());
+        for len in [1, 15, 16, 17, 255] {
+            let identity = Identity::new(vec![7; len]).unwrap();
+            assert_eq!(identity.len(), len);
+            assert_eq!(identity.as_bytes(), vec![7; len]);
+        }
+        let error = Identity::new(vec![7; 256]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "an identity has 1 to 255 bytes, this one has 256"
+        );
+    }
+
+    #[test]
+    fn a_prefix_is_another_identity() {
+        assert_ne!(Identity::new("a").unwrap(), Identity::new("a\0").unwrap());
+    }
+
+    #[test]
+    fn the_short_form_hides_the_rest() {
+        assert_eq!(Identity::new("server").unwrap().short().to_string(), "73657276…");
+        assert_eq!(Identity::new("c1").unwrap().short().to_string(), "6331");
+    }
+}

@@ -1,0 +1,77 @@
+//! The vocabulary of aiomsg, for people who write layers.
+//!
+//! This crate knows no runtime and no sockets. It holds what all levels of the
+//! stack speak about:
+//!
+//! | level | item | module |
+//! |---|---|---|
+//! | send | [`Outbound`], a message on its way out | [`outbound`] |
+//! | receive | [`Delivery`], a message that arrived | [`delivery`] |
+//! | connection | [`Frame`], and [`Connection`]: a sink and stream of frames | [`frame`], [`connection`] |
+//! | wire | [`FrameCodec`](codec::FrameCodec) and the [handshake](codec::hello) of both dialects | [`codec`] |
+//! | dial, accept | [`Endpoint`] | [`endpoint`] |
+//!
+//! A crate with a layer of its own depends on this crate alone:
+//!
+//! ```
+//! use aiomsg_core::Outbound;
+//! use std::task::{Context, Poll};
+//! use tower::{Layer, Service};
+//!
+//! /// Counts the payload bytes that pass.
+//! #[derive(Clone)]
+//! struct Metered<S> {
+//!     inner: S,
+//!     bytes: u64,
+//! }
+//!
+//! impl<S: Service<Outbound>> Service<Outbound> for Metered<S> {
+//!     type Response = S::Response;
+//!     type Error = S::Error;
+//!     type Future = S::Future;
+//!
+//!     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+//!         self.inner.poll_ready(cx)
+//!     }
+//!
+//!     fn call(&mut self, message: Outbound) -> S::Future {
+//!         self.bytes += message.payload().len() as u64;
+//!         self.inner.call(message)
+//!     }
+//! }
+//!
+//! struct MeterLayer;
+//!
+//! impl<S> Layer<S> for MeterLayer {
+//!     type Service = Metered<S>;
+//!     fn layer(&self, inner: S) -> Metered<S> {
+//!         Metered { inner, bytes: 0 }
+//!     }
+//! }
+//! ```
+
+pub mod codec;
+pub mod connection;
+pub mod delivery;
+pub mod dialect;
+pub mod discard;
+pub mod endpoint;
+pub mod error;
+pub mod frame;
+pub mod identity;
+pub mod link;
+pub mod message_id;
+pub mod outbound;
+pub mod queue;
+
+pub use connection::Connection;
+pub use delivery::Delivery;
+pub use dialect::Dialect;
+pub use discard::{Discard, Discarded, DropReason};
+pub use endpoint::Endpoint;
+pub use error::{BoxError, Error, ErrorKind};
+pub use frame::Frame;
+pub use identity::Identity;
+pub use link::Link;
+pub use message_id::{MessageId, MessageIds};
+pub use outbound::{Outbound, Target};

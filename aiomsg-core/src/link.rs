@@ -1,0 +1,79 @@
+//! What can be seen of a connection from outside its stack of layers.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::Frame;
+
+/// A view of the bytes below a connection's layers.
+///
+/// A stack of layers hides the wire, and yet the heartbeat must see each byte
+/// that arrives (any progress is life, not only a whole frame), and whoever
+/// ends a session must learn which frames never left. The framed connection
+/// writes here; everyone else reads. The counters change once per read or
+/// write of the socket, never per frame.
+#[derive(Debug, Clone, Default)]
+pub struct Link(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    received: AtomicU64,
+    sent: AtomicU64,
+    waiting: AtomicUsize,
+    unsent: Mutex<Vec<Frame>>,
+}
+
+impl Link {
+    /// A link on which nothing has happened yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes that the kernel has handed us, from the first byte of the
+    /// connection on.
+    pub fn received(&self) -> u64 {
+        self.0.received.load(Relaxed)
+    }
+
+    /// Bytes that the kernel has taken from us, from the first byte of the
+    /// connection on.
+    pub fn sent(&self) -> u64 {
+        self.0.sent.load(Relaxed)
+    }
+
+    /// Bytes that are encoded and wait for the kernel to take them.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Relaxed)
+    }
+
+    /// Notes bytes that arrived.
+    pub fn add_received(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Notes bytes that the kernel took, and how many wait behind them.
+    pub fn add_sent(&self, bytes: usize, waiting: usize) {
+        self.0.sent.fetch_add(bytes as u64, Relaxed);
+        self.0.waiting.store(waiting, Relaxed);
+    }
+
+    /// Notes how many encoded bytes wait.
+    pub fn set_waiting(&self, bytes: usize) {
+        self.0.waiting.store(bytes, Relaxed);
+    }
+
+    /// Leaves the frames of which not every byte was taken by the kernel, for
+    /// [`Link::take_unsent`]. The connection does this when it is dropped.
+    pub fn put_unsent(&self, frames: impl IntoIterator<Item = Frame>) {
+        let mut unsent = self.0.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        unsent.extend(frames);
+    }
+
+    /// Takes the frames that never left, in the order in which they were
+    /// given to the connection. The peer cannot have received any of them
+    /// whole, so each may be sent again.
+    pub fn take_unsent(&self) -> Vec<Frame> {
+        let mut unsent = self.0.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut unsent)
+    }
+}

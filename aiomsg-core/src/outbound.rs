@@ -1,0 +1,124 @@
+//! A message on its way out.
+
+use bytes::Bytes;
+
+use crate::queue::Weight;
+use crate::{Identity, MessageId};
+
+/// A message on its way out: the request of every service on the send path.
+///
+/// ```
+/// use aiomsg_core::{Identity, Outbound, Target};
+///
+/// let anyone = Outbound::new("job");
+/// assert_eq!(anyone.target(), &Target::Any);
+///
+/// let peer = Identity::random();
+/// let addressed = Outbound::new("reply").to(peer.clone());
+/// assert_eq!(addressed.target(), &Target::Peer(peer));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbound {
+    payload: Bytes,
+    target: Target,
+    id: Option<MessageId>,
+}
+
+/// For whom a message is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Target {
+    /// Whomever the router's policy picks.
+    #[default]
+    Any,
+    /// One peer. This wins over the policy.
+    Peer(Identity),
+    /// One of the copies that a publish made, for the peer in whose queue it
+    /// is. It goes to no other peer, since that one has a copy of its own.
+    Copy,
+}
+
+impl Outbound {
+    /// A message for whomever the router's policy picks.
+    pub fn new(payload: impl Into<Bytes>) -> Self {
+        Self {
+            payload: payload.into(),
+            target: Target::Any,
+            id: None,
+        }
+    }
+
+    /// Addresses the message to one peer.
+    #[must_use]
+    pub fn to(mut self, peer: Identity) -> Self {
+        self.target = Target::Peer(peer);
+        self
+    }
+
+    /// Sets whom the message is for.
+    #[must_use]
+    pub fn with_target(mut self, target: Target) -> Self {
+        self.target = target;
+        self
+    }
+
+    /// Asks for an acknowledgement under this id.
+    #[must_use]
+    pub fn with_id(mut self, id: MessageId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Replaces the payload.
+    #[must_use]
+    pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
+    /// What is sent.
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// For whom the message is.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The peer that the message is addressed to, if it is addressed.
+    pub fn peer(&self) -> Option<&Identity> {
+        match &self.target {
+            Target::Peer(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// The id under which the message is to be acknowledged, if it is.
+    pub fn id(&self) -> Option<MessageId> {
+        self.id
+    }
+
+    /// Takes the payload out.
+    pub fn into_payload(self) -> Bytes {
+        self.payload
+    }
+
+    /// Takes the message apart.
+    pub fn into_parts(self) -> (Bytes, Target, Option<MessageId>) {
+        (self.payload, self.target, self.id)
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Outbound {
+    fn from(payload: T) -> Self {
+        Self::new(payload)
+    }
+}
+
+/// The payload's length: what the bounds of queues count.
+impl Weight for Outbound {
+    fn weight(&self) -> usize {
+        self.payload.len()
+    }
+}

@@ -1,0 +1,521 @@
+//! The bounded queue between two tasks.
+//!
+//! A queue is counted in bytes as well as in items, taken whole by its
+//! consumer, and locked and woken once per batch rather than once per item.
+//!
+//! ```
+//! use std::collections::VecDeque;
+//! use aiomsg_core::{Outbound, queue::{Limits, Queue}};
+//! use std::task::{Context, Poll, Waker};
+//!
+//! let queue = Queue::new(Limits { items: 2, bytes: 1024 });
+//! let mut cx = Context::from_waker(Waker::noop());
+//! queue.push(Outbound::new("one")).unwrap();
+//! queue.push(Outbound::new("two")).unwrap();
+//! assert!(queue.poll_ready(&mut cx).is_pending(), "two items are the limit");
+//!
+//! let mut batch = VecDeque::new();
+//! assert_eq!(queue.poll_take(&mut cx, &mut batch), Poll::Ready(true));
+//! assert!(queue.poll_ready(&mut cx).is_pending(), "taken items count until they are released");
+//! queue.release(2, 6);
+//! assert!(queue.poll_ready(&mut cx).is_ready());
+//! ```
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::Outbound;
+
+/// What an item counts against a queue's bound in bytes.
+pub trait Weight {
+    /// The weight in bytes.
+    fn weight(&self) -> usize;
+}
+
+/// How much a queue holds.
+///
+/// A queue below both limits takes one more item, of any size: so it can
+/// exceed `bytes` by one item, and a single item above `bytes` still passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The high-water mark in items.
+    pub items: usize,
+    /// The high-water mark in bytes of payload.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// Whether one more item may come on top of what is there.
+    pub fn admit(&self, items: usize, bytes: usize) -> bool {
+        items < self.items && bytes < self.bytes
+    }
+}
+
+/// The other end is gone. Hands back what could not be pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is closed")]
+pub struct Closed<T = ()>(pub T);
+
+/// A bounded queue, shared by whoever has a clone of it.
+///
+/// Any number of producers and consumers may wait on it at once.
+pub struct Queue<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    limits: Limits,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    /// Items and bytes that count against the limits: those in `items`, and
+    /// those that were taken and not yet released.
+    used_items: usize,
+    used_bytes: usize,
+    closed: bool,
+    producers: WakerList,
+    consumers: WakerList,
+}
+
+impl<T: Weight> Queue<T> {
+    /// An empty queue.
+    pub fn new(limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            limits,
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                used_items: 0,
+                used_bytes: 0,
+                closed: false,
+                producers: WakerList::default(),
+                consumers: WakerList::default(),
+            }),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // The state is whole between any two statements that can panic.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ===== producers =====
+
+    /// Ready when one more item may be pushed.
+    ///
+    /// Nothing is reserved: of several producers that see room at the same
+    /// time each may push, so a bound can be exceeded by one item for each.
+    ///
+    /// # Errors
+    ///
+    /// When the queue is closed.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Poll::Ready(Err(Closed(())));
+        }
+        if self.0.limits.admit(state.used_items, state.used_bytes) {
+            return Poll::Ready(Ok(()));
+        }
+        state.producers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Appends an item, whether or not there is room: the bound is kept by
+    /// asking [`Queue::poll_ready`] first.
+    ///
+    /// # Errors
+    ///
+    /// Hands the item back when the queue is closed.
+    pub fn push(&self, item: T) -> Result<(), Closed<T>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Closed(item));
+        }
+        state.add(item);
+        let woken = state.consumers.take();
+        drop(state);
+        woken.wake();
+        Ok(())
+    }
+
+    /// Appends a batch under one lock and with one wake. The batch is left
+    /// empty, its capacity with the caller.
+    ///
+    /// # Errors
+    ///
+    /// When the queue is closed; the batch keeps its items.
+    pub fn push_batch(&self, batch: &mut VecDeque<T>) -> Result<(), Closed> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Closed(()));
+        }
+        while let Some(item) = batch.pop_front() {
+            state.add(item);
+        }
+        let woken = state.consumers.take();
+        drop(state);
+        woken.wake();
+        Ok(())
+    }
+
+    // ===== consumers =====
+
+    /// Takes everything that waits, in exchange for the empty `batch`. What
+    /// was taken counts against the limits until it is
+    /// [released](Queue::release).
+    ///
+    /// `Ready(false)` says that the queue is closed and empty.
+    pub fn poll_take(&self, cx: &mut Context<'_>, batch: &mut VecDeque<T>) -> Poll<bool> {
+        debug_assert!(batch.is_empty(), "the batch would be lost");
+        let mut state = self.lock();
+        if !state.items.is_empty() {
+            std::mem::swap(&mut state.items, batch);
+            return Poll::Ready(true);
+        }
+        if state.closed {
+            return Poll::Ready(false);
+        }
+        state.consumers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Gives back the room of items that were taken.
+    pub fn release(&self, items: usize, bytes: usize) {
+        let mut state = self.lock();
+        state.used_items = state.used_items.saturating_sub(items);
+        state.used_bytes = state.used_bytes.saturating_sub(bytes);
+        let woken = if self.0.limits.admit(state.used_items, state.used_bytes) {
+            state.producers.take()
+        } else {
+            Woken::default()
+        };
+        drop(state);
+        woken.wake();
+    }
+
+    /// Takes one item, and its room. `Ready(None)` says that the queue is
+    /// closed and empty.
+    pub fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.lock();
+        let Some(item) = state.items.pop_front() else {
+            if state.closed {
+                return Poll::Ready(None);
+            }
+            state.consumers.register(cx.waker());
+            return Poll::Pending;
+        };
+        state.used_items -= 1;
+        state.used_bytes -= item.weight();
+        // Waking producers at the high-water mark would have them push one
+        // item, sleep, and wake again for the next: let half of the room
+        // become free first.
+        let Limits { items, bytes } = self.0.limits;
+        let low = state.used_items <= items / 2 && state.used_bytes <= bytes / 2;
+        let woken = if low {
+            state.producers.take()
+        } else {
+            Woken::default()
+        };
+        drop(state);
+        woken.wake();
+        Poll::Ready(Some(item))
+    }
+
+    // ===== both =====
+
+    /// Refuses pushes from now on. What is there can still be taken.
+    pub fn close(&self) {
+        self.close_with(std::iter::empty());
+    }
+
+    /// Puts items that were taken, and could not be used, back in front of all
+    /// others in their order, and closes the queue in the same step: whoever
+    /// sees it closed sees all that is left.
+    pub fn close_with(&self, items: impl DoubleEndedIterator<Item = T>) {
+        let mut state = self.lock();
+        for item in items.rev() {
+            state.items.push_front(item);
+        }
+        state.used_items = state.items.len();
+        state.used_bytes = state.items.iter().map(Weight::weight).sum();
+        state.closed = true;
+        let producers = state.producers.take();
+        let consumers = state.consumers.take();
+        drop(state);
+        producers.wake();
+        consumers.wake();
+    }
+
+    /// Takes everything that is there, and its room.
+    pub fn drain(&self) -> VecDeque<T> {
+        let mut state = self.lock();
+        let items = std::mem::take(&mut state.items);
+        state.used_items -= items.len();
+        state.used_bytes -= items.iter().map(Weight::weight).sum::<usize>();
+        let woken = state.producers.take();
+        drop(state);
+        woken.wake();
+        items
+    }
+
+    /// Items that count against the limits now.
+    pub fn items(&self) -> usize {
+        self.lock().used_items
+    }
+
+    /// Bytes that count against the limits now.
+    pub fn bytes(&self) -> usize {
+        self.lock().used_bytes
+    }
+
+    /// Whether nothing is in the queue or taken from it and not released.
+    pub fn is_empty(&self) -> bool {
+        self.lock().used_items == 0
+    }
+
+    /// Whether the queue refuses pushes.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+}
+
+impl<T: Weight> State<T> {
+    fn add(&mut self, item: T) {
+        self.used_items += 1;
+        self.used_bytes += item.weight();
+        self.items.push_back(item);
+    }
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A peer, seen from a router: takes messages, and gives back those that it
+/// could not send.
+///
+/// Everything here is synchronous, so that a message costs no future on its
+/// way. [`Queue`] is also a [`tower::Service`], for tower's own balancers.
+pub trait Peer {
+    /// Ready when one more message may be pushed.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>>;
+
+    /// Gives the peer a message.
+    ///
+    /// # Errors
+    ///
+    /// Hands the message back when the connection is gone.
+    fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>>;
+
+    /// Takes back what was not sent, the oldest message first. Empty while
+    /// the connection lives.
+    fn reclaim(&mut self) -> VecDeque<Outbound>;
+}
+
+impl Peer for Queue<Outbound> {
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        self.poll_ready(cx)
+    }
+
+    fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>> {
+        Queue::push(self, message)
+    }
+
+    fn reclaim(&mut self) -> VecDeque<Outbound> {
+        if self.is_closed() {
+            self.drain()
+        } else {
+            VecDeque::new()
+        }
+    }
+}
+
+/// The queue of a connection is the service that sends to its peer.
+impl tower::Service<Outbound> for Queue<Outbound> {
+    type Response = ();
+    type Error = Closed<Option<Outbound>>;
+    type Future = std::future::Ready<Result<(), Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Queue::poll_ready(self, cx).map_err(|Closed(())| Closed(None))
+    }
+
+    fn call(&mut self, message: Outbound) -> Self::Future {
+        std::future::ready(self.push(message).map_err(|Closed(item)| Closed(Some(item))))
+    }
+}
+
+// ===== wakers =====
+
+/// The tasks that wait for one thing.
+///
+/// A future that was dropped leaves its waker behind. So that these cannot
+/// pile up without end, a list that has grown to its limit wakes everyone, and
+/// the living register again. The limit grows, lest many living tasks wake
+/// each other for ever, up to [`WakerList::MOST`].
+#[derive(Debug)]
+pub struct WakerList {
+    wakers: Vec<Waker>,
+    limit: usize,
+}
+
+impl Default for WakerList {
+    fn default() -> Self {
+        Self {
+            wakers: Vec::new(),
+            limit: 16,
+        }
+    }
+}
+
+impl WakerList {
+    /// The most wakers that a list ever holds.
+    pub const MOST: usize = 1 << 16;
+
+    /// Adds a task, once.
+    pub fn register(&mut self, waker: &Waker) {
+        if self.wakers.iter().any(|known| known.will_wake(waker)) {
+            return;
+        }
+        if self.wakers.len() >= self.limit {
+            self.limit = (self.limit * 2).min(Self::MOST);
+            self.wakers.drain(..).for_each(Waker::wake);
+        }
+        self.wakers.push(waker.clone());
+    }
+
+    /// Takes all tasks, to be woken once the lock is released.
+    pub fn take(&mut self) -> Woken {
+        match self.wakers.len() {
+            0 => Woken::default(),
+            1 => Woken {
+                one: self.wakers.pop(),
+                more: Vec::new(),
+            },
+            _ => Woken {
+                one: None,
+                more: std::mem::take(&mut self.wakers),
+            },
+        }
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+    }
+}
+
+/// Tasks taken from a [`WakerList`].
+#[derive(Debug, Default)]
+#[must_use = "the tasks wait to be woken"]
+pub struct Woken {
+    one: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Woken {
+    /// Wakes them. To be called without a lock held.
+    pub fn wake(self) {
+        self.one
+            .into_iter()
+            .chain(self.more)
+            .for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cx() -> Context<'static> {
+        Context::from_waker(Waker::noop())
+    }
+
+    fn queue(items: usize, bytes: usize) -> Queue<Outbound> {
+        Queue::new(Limits { items, bytes })
+    }
+
+    #[test]
+    fn bytes_are_a_bound_of_their_own() {
+        let queue = queue(100, 10);
+        queue.push(Outbound::new("123456789")).unwrap();
+        assert!(queue.poll_ready(&mut cx()).is_ready(), "nine bytes of ten");
+        queue.push(Outbound::new("a large one")).unwrap();
+        assert!(queue.poll_ready(&mut cx()).is_pending());
+        assert_eq!(queue.bytes(), 20);
+    }
+
+    #[test]
+    fn one_item_above_the_bound_passes_an_empty_queue() {
+        let queue = queue(1, 1);
+        assert!(queue.poll_ready(&mut cx()).is_ready());
+        queue.push(Outbound::new("large")).unwrap();
+        assert!(matches!(queue.poll_pop(&mut cx()), Poll::Ready(Some(_))));
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_closed_queue_hands_the_item_back_and_can_be_emptied() {
+        let queue = queue(10, 100);
+        queue.push(Outbound::new("in time")).unwrap();
+        queue.close();
+        let Closed(back) = queue.push(Outbound::new("late")).unwrap_err();
+        assert_eq!(back.payload(), "late");
+        assert!(matches!(queue.poll_ready(&mut cx()), Poll::Ready(Err(_))));
+        assert!(matches!(queue.poll_pop(&mut cx()), Poll::Ready(Some(_))));
+        assert!(matches!(queue.poll_pop(&mut cx()), Poll::Ready(None)));
+    }
+
+    #[test]
+    fn what_comes_back_at_the_close_comes_first_and_in_order() {
+        let queue = queue(10, 100);
+        queue.push(Outbound::new("3")).unwrap();
+        queue.close_with(["1", "2"].map(Outbound::new).into_iter());
+        let order: Vec<_> = queue.drain().into_iter().map(Outbound::into_payload).collect();
+        assert_eq!(order, ["1", "2", "3"]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn wakers_of_dropped_futures_do_not_pile_up() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        #[derive(Default)]
+        struct Count(AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        let mut list = WakerList::default();
+        let live = Arc::new(Count::default());
+        list.register(&Waker::from(Arc::clone(&live)));
+        for _ in 0..5_000 {
+            list.register(&Waker::from(Arc::new(Count::default())));
+            if live.0.swap(0, Ordering::Relaxed) > 0 {
+                list.register(&Waker::from(Arc::clone(&live)));
+            }
+        }
+        assert!(list.wakers.len() <= 5_000);
+        // However often the list was emptied, the living one is in it.
+        list.take().wake();
+        assert_eq!(live.0.load(Ordering::Relaxed), 1);
+    }
+}

@@ -1,0 +1,32 @@
+//! At-least-once: what is not acknowledged is sent again.
+//!
+//! - Each message gets an id, and every resend carries the same one.
+//! - The time for an acknowledgement, [`timeout`](AtLeastOnceLayer::timeout),
+//!   begins when the message has left by a connection; while it waits in a
+//!   buffer or a queue there is nothing to resend.
+//! - When that connection ends, the message is sent again at once.
+//! - After [`max_resends`](AtLeastOnceLayer::max_resends) resends the message
+//!   is given up, and handed to [`Discard`](aiomsg_core::Discard).
+//! - The number and size of messages that wait for acknowledgements is
+//!   bounded; a `send` beyond that waits.
+//!
+//! ```text
+//!  call ─▶ waiting ─▶ left by a connection ─▶ acknowledged
+//!             ▲              │
+//!             └── resender ◀─┴─ time is up, or the connection ended
+//! ```
+
+mod connection;
+mod layer;
+mod resend;
+mod service;
+mod unacked;
+
+pub use connection::ConnectionAcks;
+pub use layer::AtLeastOnceLayer;
+pub use resend::Resender;
+pub use service::{AtLeastOnce, ResponseFuture};
+pub use unacked::{Settings, Unacked};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use aiomsg_core::Outbound;
+use tokio::time::{Instant, sleep_until};
+use tower::{Service, ServiceExt};
+
+use super::Unacked;
+
+/// Sends again what is due. See the [module](super).
+#[derive(Debug)]
+pub struct Resender<S> {
+    unacked: Unacked,
+    service: S,
+}
+
+impl<S> Resender<S> {
+    pub(super) fn new(unacked: Unacked, service: S) -> Self {
+        Self { unacked, service }
+    }
+}
+
+impl<S: Service<Outbound>> Resender<S> {
+    /// Runs until [`Unacked::close`] is called, or the service fails.
+    ///
+    /// # Errors
+    ///
+    /// That of the service's `poll_ready`. A message whose call failed stays
+    /// among the unacknowledged ones.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends resending; no message is lost by it.
+    pub async fn run(mut self) -> Result<(), S::Error> {
+        while let Some(messages) = self.due().await {
+            for message in messages {
+                let id = message.id();
+                let sent = self.service.ready().await?.call(message).await;
+                if let (Err(_), Some(id)) = (sent, id) {
+                    self.unacked.forget(id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn due(&self) -> Option<Vec<Outbound>> {
+        let mut sleep = pin!(sleep_until(Instant::now()));
+        poll_fn(|cx| {
+            loop {
+                match self.unacked.take_due(cx) {
+                    None => return Poll::Ready(None),
+                    Some(Ok(messages)) => return Poll::Ready(Some(messages)),
+                    Some(Err(None)) => return Poll::Pending,
+                    Some(Err(Some(next))) => {
+                        sleep.as_mut().reset(next);
+                        if sleep.as_mut().poll(cx).is_pending() {
+                            return Poll::Pending;
+                        }
+                    }
+                }
+            }
+        })
+        .await
+    }
+}

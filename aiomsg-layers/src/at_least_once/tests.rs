@@ -1,0 +1,167 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::*;
+use aiomsg_core::queue::Limits;
+use aiomsg_core::{Discard, DropReason, ErrorKind, MessageId, Outbound};
+use futures::FutureExt;
+use tokio::time::{Instant, sleep};
+use tower::{Layer, Service, ServiceExt};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Takes every message, and notes when.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Vec<(u64, Outbound)>>>);
+
+impl Wire {
+    fn service(
+        &self,
+    ) -> impl Service<Outbound, Response = (), Error = aiomsg_core::Error, Future: Send> + Clone + use<> {
+        let wire = self.clone();
+        let start = Instant::now();
+        tower::service_fn(move |message: Outbound| {
+            let at = start.elapsed().as_secs();
+            wire.0.lock().unwrap().push((at, message));
+            std::future::ready(Ok(()))
+        })
+    }
+
+    fn times(&self) -> Vec<u64> {
+        self.0.lock().unwrap().iter().map(|(at, _)| *at).collect()
+    }
+
+    fn ids(&self) -> Vec<MessageId> {
+        let sent = self.0.lock().unwrap();
+        sent.iter().map(|(_, message)| message.id().unwrap()).collect()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lost(Arc<Mutex<Vec<(Outbound, DropReason)>>>);
+
+impl Lost {
+    fn discard(&self) -> Discard {
+        let lost = self.clone();
+        Discard::new(move |it| lost.0.lock().unwrap().push((it.message, it.reason)))
+    }
+}
+
+async fn send<S: Service<Outbound, Error = aiomsg_core::Error>>(service: &mut S, payload: &'static str) {
+    let service = service.ready().await.unwrap();
+    service.call(Outbound::new(payload)).await.unwrap();
+}
+
+/// Pitfalls 23 and 24: resends for ever, never, or at once instead of later;
+/// a new id with every resend.
+#[tokio::test(start_paused = true)]
+async fn resends_every_five_seconds_five_times_with_one_id() {
+    let (wire, lost) = (Wire::default(), Lost::default());
+    let layer = AtLeastOnceLayer::new(lost.discard());
+    tokio::spawn(layer.resender(wire.service()).run());
+    let mut service = layer.layer(wire.service());
+    let connection = layer.unacked().connection();
+
+    send(&mut service, "x").await;
+    // The connection writes whatever comes, a second later.
+    let mut written = 0;
+    for _ in 0..60 {
+        sleep(SECOND).await;
+        let ids = wire.ids();
+        if ids.len() > written {
+            connection.sent(&ids[written..]);
+            written = ids.len();
+        }
+    }
+    let ids = wire.ids();
+    assert_eq!(wire.times(), [0, 6, 12, 18, 24, 30]);
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let lost = lost.0.lock().unwrap();
+    assert_eq!(lost.len(), 1);
+    assert_eq!(lost[0].0.payload(), "x");
+    assert_eq!(lost[0].1, DropReason::RetriesExhausted);
+    assert!(layer.unacked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_begins_when_the_message_has_left() {
+    let wire = Wire::default();
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    tokio::spawn(layer.resender(wire.service()).run());
+    let mut service = layer.layer(wire.service());
+    send(&mut service, "x").await;
+    sleep(SECOND * 100).await;
+    assert_eq!(wire.times(), [0], "it waits in a queue, and is there once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_connection_resends_at_once() {
+    let wire = Wire::default();
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    tokio::spawn(layer.resender(wire.service()).run());
+    let mut service = layer.layer(wire.service());
+    let (first, second) = (layer.unacked().connection(), layer.unacked().connection());
+    for payload in ["a", "b", "c"] {
+        send(&mut service, payload).await;
+    }
+    let ids = wire.ids();
+    first.sent(&ids[..2]);
+    second.sent(&ids[2..]);
+    sleep(SECOND).await;
+    drop(first);
+    sleep(SECOND).await;
+    assert_eq!(wire.times(), [0, 0, 0, 1, 1]);
+    assert_eq!(wire.ids()[3..], ids[..2], "in order, and only its own");
+    second.acknowledged(&ids);
+    sleep(SECOND * 60).await;
+    assert_eq!(wire.ids().len(), 5, "what is acknowledged is at rest");
+}
+
+#[tokio::test]
+async fn what_waits_for_acknowledgements_is_bounded() {
+    let wire = Wire::default();
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {})).limits(Limits {
+        items: 2,
+        bytes: 1000,
+    });
+    let mut service = layer.layer(wire.service());
+    send(&mut service, "a").await;
+    send(&mut service, "b").await;
+    assert!(service.ready().now_or_never().is_none());
+    layer.unacked().connection().acknowledged(&wire.ids()[..1]);
+    assert!(service.ready().now_or_never().is_some());
+}
+
+#[tokio::test]
+async fn what_was_not_accepted_is_not_kept() {
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    let mut failing = layer.layer(tower::service_fn(|_: Outbound| async {
+        Err::<(), _>(aiomsg_core::Error::new(ErrorKind::Closed))
+    }));
+    let service = failing.ready().await.unwrap();
+    service.call(Outbound::new("x")).await.unwrap_err();
+    assert!(layer.unacked().is_empty());
+
+    let mut stuck = layer.layer(tower::service_fn(|_: Outbound| {
+        std::future::pending::<Result<(), aiomsg_core::Error>>()
+    }));
+    let future = stuck.ready().await.unwrap().call(Outbound::new("x"));
+    assert_eq!(layer.unacked().len(), 1);
+    drop(future);
+    assert!(layer.unacked().is_empty());
+}
+
+#[tokio::test]
+async fn closing_hands_back_what_was_not_acknowledged_in_order() {
+    let wire = Wire::default();
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    let resender = tokio::spawn(layer.resender(wire.service()).run());
+    let mut service = layer.layer(wire.service());
+    for payload in ["a", "b", "c"] {
+        send(&mut service, payload).await;
+    }
+    layer.unacked().connection().acknowledged(&wire.ids()[1..2]);
+    let left: Vec<_> = layer.unacked().close().into_iter().map(Outbound::into_payload).collect();
+    assert_eq!(left, ["a", "c"]);
+    resender.await.unwrap().unwrap();
+}

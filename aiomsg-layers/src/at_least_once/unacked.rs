@@ -1,0 +1,313 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aiomsg_core::queue::{Limits, WakerList, Weight};
+use aiomsg_core::{Discard, DropReason, MessageId, MessageIds, Outbound};
+use tokio::time::Instant;
+
+use super::{AtLeastOnceLayer, ConnectionAcks};
+
+/// The times and limits of at-least-once.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long an acknowledgement may take.
+    pub timeout: Duration,
+    /// How often a message is sent again, at most.
+    pub max_resends: u32,
+    /// How much may wait for acknowledgements.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout: AtLeastOnceLayer::TIMEOUT,
+            max_resends: AtLeastOnceLayer::MAX_RESENDS,
+            limits: AtLeastOnceLayer::LIMITS,
+        }
+    }
+}
+
+/// The messages that wait for acknowledgements.
+///
+/// Shared by the service that sends them, the connections that hear
+/// acknowledgements, and the resender.
+#[derive(Clone)]
+pub struct Unacked(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    discard: Discard,
+    connections: AtomicU64,
+    state: Mutex<State>,
+}
+
+struct State {
+    ids: MessageIds,
+    messages: HashMap<MessageId, Entry>,
+    bytes: usize,
+    closed: bool,
+    /// Messages whose connection ended: to be sent again now.
+    lost: Vec<MessageId>,
+    producers: WakerList,
+    resender: WakerList,
+    /// The resender knows of no deadline. While it knows of one, what leaves
+    /// now is due later than that, and need not wake it.
+    idle: bool,
+}
+
+struct Entry {
+    message: Outbound,
+    /// How often it has left.
+    sends: u32,
+    /// By which connection it left last and when, unless it is on its way to
+    /// one.
+    left: Option<(u64, Instant)>,
+}
+
+impl Unacked {
+    pub(super) fn new(settings: Settings, discard: Discard) -> Self {
+        Self(Arc::new(Shared {
+            settings,
+            discard,
+            connections: AtomicU64::new(0),
+            state: Mutex::new(State {
+                ids: MessageIds::new(),
+                messages: HashMap::new(),
+                bytes: 0,
+                closed: false,
+                lost: Vec::new(),
+                producers: WakerList::default(),
+                resender: WakerList::default(),
+                idle: false,
+            }),
+        }))
+    }
+
+    pub(super) fn settings(&self) -> Settings {
+        self.0.settings
+    }
+
+    pub(super) fn discard(&self) -> Discard {
+        self.0.discard.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many messages wait for acknowledgements.
+    pub fn len(&self) -> usize {
+        self.lock().messages.len()
+    }
+
+    /// Whether no message waits for an acknowledgement.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ready when all messages are acknowledged or given up.
+    pub fn poll_empty(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.messages.is_empty() {
+            return Poll::Ready(());
+        }
+        state.producers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Ends the resender, and takes the messages that were not acknowledged,
+    /// the oldest first.
+    pub fn close(&self) -> Vec<Outbound> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.bytes = 0;
+        let mut messages: Vec<_> = std::mem::take(&mut state.messages).into_iter().collect();
+        let producers = state.producers.take();
+        let resender = state.resender.take();
+        drop(state);
+        producers.wake();
+        resender.wake();
+        messages.sort_unstable_by_key(|(id, _)| *id);
+        messages
+            .into_iter()
+            .map(|(_, entry)| entry.message)
+            .collect()
+    }
+
+    /// The view of one more connection.
+    pub(crate) fn connection(&self) -> ConnectionAcks {
+        let number = self.0.connections.fetch_add(1, Relaxed);
+        ConnectionAcks::new(self.clone(), number)
+    }
+
+    // ===== the service =====
+
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.closed || self.0.settings.limits.admit(state.messages.len(), state.bytes) {
+            return Poll::Ready(());
+        }
+        state.producers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Gives a message its id and keeps a copy.
+    pub(super) fn insert(&self, message: Outbound) -> (MessageId, Outbound) {
+        let mut state = self.lock();
+        let id = state.ids.next_id();
+        let message = message.with_id(id);
+        state.bytes += message.weight();
+        let entry = Entry {
+            message: message.clone(),
+            sends: 0,
+            left: None,
+        };
+        state.messages.insert(id, entry);
+        (id, message)
+    }
+
+    /// The caller has the message back.
+    pub(super) fn forget(&self, id: MessageId) {
+        let mut state = self.lock();
+        state.remove(id);
+        let woken = state.producers.take();
+        drop(state);
+        woken.wake();
+    }
+
+    // ===== connections =====
+
+    pub(super) fn left(&self, ids: &[MessageId], connection: u64) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        for id in ids {
+            if let Some(entry) = state.messages.get_mut(id) {
+                entry.sends += 1;
+                entry.left = Some((connection, now));
+            }
+        }
+        let woken = if std::mem::take(&mut state.idle) {
+            state.resender.take()
+        } else {
+            Default::default()
+        };
+        drop(state);
+        woken.wake();
+    }
+
+    pub(super) fn acknowledged(&self, ids: &[MessageId]) {
+        let mut state = self.lock();
+        for &id in ids {
+            state.remove(id);
+        }
+        let woken = state.producers.take();
+        drop(state);
+        woken.wake();
+    }
+
+    /// A connection ended: what left by it is sent again at once.
+    pub(super) fn connection_ended(&self, connection: u64) {
+        let mut state = self.lock();
+        let by_it = |entry: &Entry| entry.left.is_some_and(|(by, _)| by == connection);
+        let mut lost: Vec<_> = state
+            .messages
+            .iter()
+            .filter(|(_, entry)| by_it(entry))
+            .map(|(id, _)| *id)
+            .collect();
+        if lost.is_empty() {
+            return;
+        }
+        lost.sort_unstable();
+        state.lost.append(&mut lost);
+        let woken = state.resender.take();
+        drop(state);
+        woken.wake();
+    }
+
+    // ===== the resender =====
+
+    /// Takes what is to be sent again now. If there is nothing, says when
+    /// there may be something, as far as that is known. `None`: closed.
+    pub(super) fn take_due(&self, cx: &mut Context<'_>) -> Option<Result<Vec<Outbound>, Option<Instant>>> {
+        let now = Instant::now();
+        let Settings {
+            timeout,
+            max_resends,
+            ..
+        } = self.0.settings;
+        let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
+        let mut next: Option<Instant> = None;
+        let mut due = std::mem::take(&mut state.lost);
+        for (id, entry) in &state.messages {
+            let Some((_, left)) = entry.left else {
+                continue;
+            };
+            let deadline = left + timeout;
+            if deadline <= now {
+                due.push(*id);
+            } else {
+                next = Some(next.map_or(deadline, |next| next.min(deadline)));
+            }
+        }
+        due.sort_unstable();
+        due.dedup();
+        let mut resend = Vec::new();
+        let mut given_up = Vec::new();
+        for id in due {
+            let Some(entry) = state.messages.get_mut(&id) else {
+                continue;
+            };
+            if entry.sends > max_resends {
+                given_up.extend(state.remove(id));
+            } else if entry.left.take().is_some() {
+                resend.push(entry.message.clone());
+            }
+        }
+        let woken = if given_up.is_empty() {
+            Default::default()
+        } else {
+            state.producers.take()
+        };
+        if resend.is_empty() {
+            state.resender.register(cx.waker());
+            state.idle = next.is_none();
+        }
+        drop(state);
+        woken.wake();
+        for message in given_up {
+            self.0.discard.message(message, DropReason::RetriesExhausted);
+        }
+        Some(if resend.is_empty() {
+            Err(next)
+        } else {
+            Ok(resend)
+        })
+    }
+}
+
+impl State {
+    fn remove(&mut self, id: MessageId) -> Option<Outbound> {
+        let entry = self.messages.remove(&id)?;
+        self.bytes -= entry.message.weight();
+        Some(entry.message)
+    }
+}
+
+impl fmt::Debug for Unacked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unacked")
+            .field("settings", &self.0.settings)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

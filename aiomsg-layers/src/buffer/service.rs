@@ -1,0 +1,268 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use aiomsg_core::queue::{Limits, Weight};
+use aiomsg_core::{Error, ErrorKind, Outbound};
+use tower::Service;
+
+use super::Driver;
+use super::wakers::Wakers;
+use crate::route::Route;
+
+/// A router that is shared, and buffers while nobody is connected. See the
+/// [module](super).
+pub struct Buffer<R>(Arc<Shared<R>>);
+
+pub(super) struct Shared<R> {
+    limits: Limits,
+    state: Mutex<State<R>>,
+    pub(super) wakers: Arc<Wakers>,
+    /// `wakers` as a waker.
+    waker: Waker,
+}
+
+pub(super) struct State<R> {
+    pub(super) router: R,
+    pub(super) waiting: VecDeque<Outbound>,
+    bytes: usize,
+    /// The router was ready, and nothing was placed since.
+    ready: bool,
+    /// The driver knows of messages that will be given up, and when.
+    pub(super) alarmed: bool,
+    pub(super) closed: bool,
+}
+
+impl<R: Route> Buffer<R> {
+    /// How much is kept while nobody is connected: 65,536 messages or 64 MiB.
+    pub const LIMITS: Limits = Limits {
+        items: 65_536,
+        bytes: 64 << 20,
+    };
+
+    /// A buffer in front of `router`, and the driver that must be run for it.
+    pub fn new(router: R, limits: Limits) -> (Self, Driver<R>) {
+        let wakers = Arc::new(Wakers::default());
+        let shared = Arc::new(Shared {
+            limits,
+            state: Mutex::new(State {
+                router,
+                waiting: VecDeque::new(),
+                bytes: 0,
+                ready: false,
+                alarmed: false,
+                closed: false,
+            }),
+            waker: Waker::from(Arc::clone(&wakers)),
+            wakers,
+        });
+        let driver = Driver::new(Arc::clone(&shared));
+        (Self(shared), driver)
+    }
+
+    /// How many messages wait because nobody is connected.
+    pub fn len(&self) -> usize {
+        self.0.lock().waiting.len()
+    }
+
+    /// Whether no message waits because nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether no message waits, neither here nor within the router.
+    pub fn is_drained(&self) -> bool {
+        let state = self.0.lock();
+        state.waiting.is_empty() && !state.router.has_backlog()
+    }
+
+    /// Ends the driver, refuses messages from now on, and takes all that wait
+    /// here and in the router, after taking back what connections that ended
+    /// had not sent.
+    pub fn close(&self) -> Vec<Outbound> {
+        let mut state = self.0.lock();
+        state.closed = true;
+        let _ = state.router.poll_route(&mut Context::from_waker(Waker::noop()));
+        let mut messages = state.router.drain();
+        messages.extend(state.waiting.drain(..));
+        state.bytes = 0;
+        drop(state);
+        self.0.wakers.wake_callers();
+        self.0.wakers.wake_driver();
+        messages
+    }
+}
+
+impl<R> Shared<R> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn context(&self) -> Context<'_> {
+        Context::from_waker(&self.waker)
+    }
+}
+
+impl<R: Route> State<R> {
+    /// Sends what waits, as far as the router takes it.
+    pub(super) fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.router.poll_route(cx).is_ready() {
+            let Some(message) = self.waiting.pop_front() else {
+                return Poll::Ready(());
+            };
+            let weight = message.weight();
+            match self.router.route(cx, message) {
+                Ok(()) => self.bytes -= weight,
+                Err(message) => self.waiting.push_front(message),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn keep(&mut self, message: Outbound) {
+        self.bytes += message.weight();
+        self.waiting.push_back(message);
+    }
+}
+
+fn closed(message: Option<Outbound>) -> Error {
+    let error = Error::new(ErrorKind::Closed);
+    match message {
+        Some(message) => error.with_message(message),
+        None => error,
+    }
+}
+
+impl<R: Route> Service<Outbound> for Buffer<R> {
+    type Response = ();
+    type Error = Error;
+    type Future = BufferFuture<R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut router_cx = self.0.context();
+        let mut state = self.0.lock();
+        for registered in [false, true] {
+            if state.closed {
+                return Poll::Ready(Err(closed(None)));
+            }
+            let routed = state.drain(&mut router_cx);
+            state.ready = routed.is_ready();
+            let room = || self.0.limits.admit(state.waiting.len(), state.bytes);
+            if state.ready || (!state.router.has_peers() && room()) {
+                return Poll::Ready(Ok(()));
+            }
+            if !registered {
+                // Look once more afterwards, lest a wake in between is lost.
+                self.0.wakers.add_caller(cx.waker());
+            }
+        }
+        Poll::Pending
+    }
+
+    fn call(&mut self, message: Outbound) -> Self::Future {
+        let mut cx = self.0.context();
+        let mut state = self.0.lock();
+        if state.closed {
+            return BufferFuture::done(Err(closed(Some(message))));
+        }
+        if message.peer().is_some() {
+            return match state.router.route(&mut cx, message) {
+                Ok(()) => {
+                    let unknown = state.router.has_mail() && !state.alarmed;
+                    drop(state);
+                    if unknown {
+                        self.0.wakers.wake_driver();
+                    }
+                    BufferFuture::done(Ok(()))
+                }
+                Err(message) => BufferFuture(Sending::Waiting {
+                    shared: Arc::clone(&self.0),
+                    message: Some(message),
+                }),
+            };
+        }
+        let kept = match std::mem::take(&mut state.ready) && state.waiting.is_empty() {
+            true => state.router.route(&mut cx, message).err(),
+            false => Some(message),
+        };
+        if let Some(message) = kept {
+            state.keep(message);
+            let here = state.router.has_peers();
+            drop(state);
+            // Somebody came since `poll_ready`, or the last one went.
+            if here {
+                self.0.wakers.wake_driver();
+            }
+        }
+        BufferFuture::done(Ok(()))
+    }
+}
+
+impl<R> Clone for Buffer<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R> fmt::Debug for Buffer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer")
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Buffer`]: ready at once, unless the message is addressed to
+/// a peer that has no room for it. Dropped before it is ready, the message is
+/// not sent.
+pub struct BufferFuture<R>(Sending<R>);
+
+enum Sending<R> {
+    Done(Option<Result<(), Error>>),
+    Waiting {
+        shared: Arc<Shared<R>>,
+        message: Option<Outbound>,
+    },
+}
+
+impl<R> BufferFuture<R> {
+    fn done(result: Result<(), Error>) -> Self {
+        Self(Sending::Done(Some(result)))
+    }
+}
+
+impl<R: Route> Future for BufferFuture<R> {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (shared, slot) = match &mut self.get_mut().0 {
+            Sending::Done(result) => return result.take().map_or(Poll::Pending, Poll::Ready),
+            Sending::Waiting { shared, message } => (shared, message),
+        };
+        let Some(mut message) = slot.take() else {
+            return Poll::Pending;
+        };
+        shared.wakers.add_caller(cx.waker());
+        let mut router_cx = shared.context();
+        let mut state = shared.lock();
+        if state.closed {
+            return Poll::Ready(Err(closed(Some(message))));
+        }
+        let _ = state.router.poll_route(&mut router_cx);
+        message = match state.router.route(&mut router_cx, message) {
+            Ok(()) => return Poll::Ready(Ok(())),
+            Err(message) => message,
+        };
+        *slot = Some(message);
+        Poll::Pending
+    }
+}
+
+impl<R> fmt::Debug for BufferFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BufferFuture")
+    }
+}

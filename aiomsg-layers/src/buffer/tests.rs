@@ -1,0 +1,170 @@
+use super::*;
+use crate::route::{AnyPolicy, Changes, MailboxSettings, Registrar, RoundRobin, Router, changes};
+use aiomsg_core::queue::{Limits, Queue};
+use aiomsg_core::{Discard, Identity, Outbound};
+use futures::FutureExt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::sleep;
+use tower::{Service, ServiceExt};
+
+type Peers = Router<Changes<Queue<Outbound>>, AnyPolicy>;
+
+const SMALL: Limits = Limits { items: 3, bytes: 1 << 20 };
+
+fn buffer(limits: Limits) -> (Registrar<Queue<Outbound>>, Buffer<Peers>, Arc<Mutex<usize>>) {
+    let (registrar, changes) = changes();
+    let lost = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&lost);
+    let discard = Discard::new(move |_| *count.lock().unwrap() += 1);
+    let policy = AnyPolicy::RoundRobin(RoundRobin::new());
+    let router = Router::new(changes, policy, discard).mailboxes(MailboxSettings::default());
+    let (buffer, driver) = Buffer::new(router, limits);
+    tokio::spawn(driver.run());
+    (registrar, buffer, lost)
+}
+
+async fn send(buffer: &mut Buffer<Peers>, payload: impl Into<bytes::Bytes>) {
+    let buffer = buffer.ready().await.unwrap();
+    buffer.call(Outbound::new(payload)).await.unwrap();
+}
+
+fn join(registrar: &Registrar<Queue<Outbound>>, identity: &str, items: usize) -> Queue<Outbound> {
+    let queue = Queue::new(Limits { items, bytes: 1 << 20 });
+    registrar.insert(Identity::new(identity).unwrap(), queue.clone());
+    queue
+}
+
+fn taken(queue: &Queue<Outbound>) -> Vec<String> {
+    let drained = queue.drain();
+    drained
+        .iter()
+        .map(|message| String::from_utf8_lossy(message.payload()).into_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_to_nobody_goes_to_who_comes_in_order() {
+    let (registrar, mut buffer, _) = buffer(Buffer::<Peers>::LIMITS);
+    for payload in ["1", "2", "3"] {
+        send(&mut buffer, payload).await;
+    }
+    assert_eq!(buffer.len(), 3);
+    let peer = join(&registrar, "a", 100);
+    send(&mut buffer, "4").await;
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(taken(&peer), ["1", "2", "3", "4"]);
+    assert!(buffer.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_driver_needs_no_caller() {
+    let (registrar, mut buffer, _) = buffer(Buffer::<Peers>::LIMITS);
+    for payload in ["1", "2", "3"] {
+        send(&mut buffer, payload).await;
+    }
+    let peer = join(&registrar, "a", 2);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(taken(&peer), ["1", "2"], "as far as there is room");
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(taken(&peer), ["3"], "and the rest later");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_ended_connection_left_needs_no_caller_either() {
+    let (registrar, mut buffer, _) = buffer(Buffer::<Peers>::LIMITS);
+    let a = join(&registrar, "a", 100);
+    for payload in ["1", "2"] {
+        send(&mut buffer, payload).await;
+    }
+    let b = join(&registrar, "b", 100);
+    a.close();
+    registrar.remove(Identity::new("a").unwrap());
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(taken(&b), ["1", "2"]);
+}
+
+/// Pitfall 22: a full queue dropped silently.
+#[tokio::test(start_paused = true)]
+async fn a_full_buffer_makes_the_caller_wait() {
+    let (registrar, mut buffer, _) = buffer(SMALL);
+    for payload in ["1", "2", "3"] {
+        send(&mut buffer, payload).await;
+    }
+    assert!(buffer.ready().now_or_never().is_none());
+    let mut waiting = buffer.clone();
+    let waiting = tokio::spawn(async move { send(&mut waiting, "4").await });
+    sleep(Duration::from_secs(1)).await;
+    let peer = join(&registrar, "a", 100);
+    waiting.await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(taken(&peer), ["1", "2", "3", "4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_peers_make_callers_wait_each_until_there_is_room() {
+    let (registrar, mut buffer, _) = buffer(Buffer::<Peers>::LIMITS);
+    let peer = join(&registrar, "a", 1);
+    send(&mut buffer, "0").await;
+    let callers: Vec<_> = (1..=20)
+        .map(|n| {
+            let mut buffer = buffer.clone();
+            tokio::spawn(async move { send(&mut buffer, n.to_string()).await })
+        })
+        .collect();
+    let mut got = Vec::new();
+    for _ in 0..=20 {
+        sleep(Duration::from_millis(1)).await;
+        got.extend(taken(&peer));
+    }
+    got.sort_by_key(|n| n.parse::<u32>().unwrap());
+    assert_eq!(got, (0..=20).map(|n| n.to_string()).collect::<Vec<_>>());
+    for caller in callers {
+        caller.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_peer_makes_only_those_wait_who_send_to_it() {
+    let (registrar, mut buffer, _) = buffer(Buffer::<Peers>::LIMITS);
+    let (a, b) = (join(&registrar, "a", 1), join(&registrar, "b", 100));
+    sleep(Duration::from_millis(1)).await;
+    let to_a = |payload| Outbound::new(payload).to(Identity::new("a").unwrap());
+    buffer.ready().await.unwrap().call(to_a("1")).await.unwrap();
+    let waiting = buffer.ready().await.unwrap().call(to_a("2"));
+    let waiting = tokio::spawn(waiting);
+    send(&mut buffer, "for anyone").await;
+    sleep(Duration::from_millis(1)).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(taken(&b), ["for anyone"]);
+    assert_eq!(taken(&a), ["1"]);
+    waiting.await.unwrap().unwrap();
+    assert_eq!(taken(&a), ["2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_is_given_up_in_time_with_nobody_calling() {
+    let (_registrar, mut buffer, lost) = buffer(Buffer::<Peers>::LIMITS);
+    let message = Outbound::new("x").to(Identity::new("gone").unwrap());
+    buffer.ready().await.unwrap().call(message).await.unwrap();
+    sleep(Duration::from_secs(59)).await;
+    assert_eq!(*lost.lock().unwrap(), 0);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(*lost.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn closing_hands_back_what_waits_and_refuses_the_rest() {
+    let (registrar, mut buffer, _) = buffer(Buffer::<Peers>::LIMITS);
+    let peer = join(&registrar, "a", 100);
+    send(&mut buffer, "1").await;
+    peer.close();
+    registrar.remove(Identity::new("a").unwrap());
+    send(&mut buffer, "2").await;
+    let left: Vec<_> = buffer.close().into_iter().map(Outbound::into_payload).collect();
+    assert_eq!(left, ["1", "2"]);
+    let error = buffer.ready().await.map(|_| ()).unwrap_err();
+    assert!(error.is_closed());
+    let mut error = buffer.call(Outbound::new("3")).await.unwrap_err();
+    assert_eq!(error.take_message().unwrap().payload(), "3");
+}

@@ -1,0 +1,216 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::{Connection, Error, ErrorKind, Frame};
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::HeartbeatLayer;
+
+/// A connection that sends heartbeats, swallows those of the peer, and fails
+/// with a timeout when the peer is dead. See the [module](super).
+#[derive(Debug)]
+pub struct Heartbeat<C> {
+    inner: C,
+    settings: HeartbeatLayer,
+    /// Wakes the task at the earliest deadline, or before it: it is moved only
+    /// when it fires or comes too late, not with every frame.
+    alarm: Pin<Box<Sleep>>,
+    /// When the last frame was flushed.
+    sent_at: Instant,
+    /// Whether a frame was given to the connection since then.
+    sending: bool,
+    /// When the peer last gave a sign of life.
+    heard_at: Instant,
+    /// What the link had received by then.
+    heard: u64,
+    /// Whether the stream is being waited for. While it is not, silence is
+    /// our own.
+    listening: bool,
+    /// Since when the peer takes nothing, and what it had taken by then.
+    stuck: Option<(Instant, u64)>,
+}
+
+impl<C> Heartbeat<C> {
+    pub(super) fn new(inner: C, settings: HeartbeatLayer) -> Self {
+        let now = Instant::now();
+        Self {
+            inner,
+            alarm: Box::pin(sleep_until(now + settings.interval)),
+            settings,
+            sent_at: now,
+            sending: false,
+            heard_at: now,
+            heard: 0,
+            listening: false,
+            stuck: None,
+        }
+    }
+
+    /// The connection inside.
+    pub fn get_ref(&self) -> &C {
+        &self.inner
+    }
+
+    fn received(&self) -> u64 {
+        self.settings.link.as_ref().map_or(0, |link| link.received())
+    }
+
+    /// Nothing came: notes when the silence began.
+    fn note_silence(&mut self, now: Instant) {
+        let received = self.received();
+        if !self.listening || received != self.heard {
+            self.listening = true;
+            self.heard_at = now;
+            self.heard = received;
+        }
+    }
+
+    /// The peer does not take what waits for it: notes since when.
+    fn note_stuck(&mut self, now: Instant) {
+        let Some(link) = &self.settings.link else {
+            return;
+        };
+        let sent = link.sent();
+        match &mut self.stuck {
+            Some((_, then)) if *then == sent => {}
+            stuck => *stuck = Some((now, sent)),
+        }
+    }
+
+    /// Fails when the peer is dead.
+    fn check(&self, now: Instant) -> Result<(), Error> {
+        let timeout = self.settings.timeout;
+        let dead = |reason| {
+            Err(Error::new(ErrorKind::Timeout).with_reason(format!("{reason} for {timeout:?}")))
+        };
+        if self.listening && now >= self.heard_at + timeout {
+            return dead("nothing was received from the peer");
+        }
+        if self.stuck.is_some_and(|(since, _)| now >= since + timeout) {
+            return dead("the peer took none of the bytes that wait for it");
+        }
+        Ok(())
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let timeout = self.settings.timeout;
+        let send = self.sent_at + self.settings.interval;
+        let silence = self.listening.then(|| self.heard_at + timeout);
+        let stuck = self.stuck.map(|(since, _)| since + timeout);
+        // While bytes wait, no heartbeat is needed: they are the sign of life.
+        let send = self.stuck.is_none().then_some(send);
+        [send, silence, stuck]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(self.sent_at + timeout)
+    }
+
+    /// Sees to it that the task is woken at the next deadline.
+    fn set_alarm(&mut self, cx: &mut Context<'_>) {
+        let deadline = self.next_deadline();
+        if self.alarm.is_elapsed() || self.alarm.deadline() > deadline {
+            self.alarm.as_mut().reset(deadline);
+        }
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            // It was set for an earlier deadline that has moved since.
+            let deadline = self.next_deadline();
+            self.alarm.as_mut().reset(deadline);
+            if deadline <= Instant::now() {
+                cx.waker().wake_by_ref();
+                return;
+            }
+        }
+    }
+}
+
+impl<C: Connection> Heartbeat<C> {
+    /// Does what the time of day asks for.
+    fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
+        self.check(now)?;
+        if self.stuck.is_none() && !self.sending && now >= self.sent_at + self.settings.interval {
+            if Pin::new(&mut self.inner).poll_ready(cx)?.is_ready() {
+                Pin::new(&mut self.inner).start_send(Frame::Heartbeat)?;
+                self.sending = true;
+            }
+            if self.poll_flush_inner(cx, now)?.is_pending() {
+                self.note_stuck(now);
+            }
+        }
+        self.set_alarm(cx);
+        Poll::Pending
+    }
+
+    fn poll_flush_inner(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
+        ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+        self.stuck = None;
+        if std::mem::take(&mut self.sending) {
+            self.sent_at = now;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<C: Connection> Stream for Heartbeat<C> {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            match Pin::new(&mut this.inner).poll_next(cx) {
+                Poll::Ready(Some(Ok(Frame::Heartbeat))) => this.listening = false,
+                Poll::Ready(item) => {
+                    this.listening = false;
+                    return Poll::Ready(item);
+                }
+                Poll::Pending => {
+                    let now = Instant::now();
+                    this.note_silence(now);
+                    return this.poll_time(cx, now).map(|result| result.err().map(Err));
+                }
+            }
+        }
+    }
+}
+
+impl<C: Connection> Sink<Frame> for Heartbeat<C> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        if Pin::new(&mut this.inner).poll_ready(cx)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let now = Instant::now();
+        this.note_stuck(now);
+        this.poll_time(cx, now)
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
+        let this = self.get_mut();
+        Pin::new(&mut this.inner).start_send(frame)?;
+        this.sending = true;
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        let now = Instant::now();
+        let flushed = this.poll_flush_inner(cx, now)?;
+        if flushed.is_pending() {
+            this.note_stuck(now);
+        }
+        // Whoever flushes without reading wants to live on, too.
+        match this.poll_time(cx, now) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => flushed.map(Ok),
+        }
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.get_mut().inner).poll_close(cx)
+    }
+}

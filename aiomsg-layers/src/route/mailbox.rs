@@ -1,0 +1,132 @@
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use aiomsg_core::queue::{Limits, Weight};
+use aiomsg_core::{Discard, DropReason, Identity, Outbound};
+use tokio::time::Instant;
+
+/// How much is kept for peers that are absent, and how long.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct MailboxSettings {
+    /// How much is kept for all absent peers together: 65,536 messages or
+    /// 64 MiB.
+    pub limits: Limits,
+    /// How long a message is kept: 60 s. Peers that choose a new identity each
+    /// time they start do not come back, and what waits for them is not to
+    /// fill the mailboxes of the others.
+    pub keep: Duration,
+}
+
+impl Default for MailboxSettings {
+    fn default() -> Self {
+        Self {
+            limits: Limits {
+                items: 65_536,
+                bytes: 64 << 20,
+            },
+            keep: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Messages that are addressed to peers that are absent.
+#[derive(Debug)]
+pub(super) struct Mailboxes {
+    settings: MailboxSettings,
+    boxes: HashMap<Identity, VecDeque<(Instant, Outbound)>>,
+    items: usize,
+    bytes: usize,
+}
+
+impl Mailboxes {
+    pub(super) fn new(settings: MailboxSettings) -> Self {
+        Self {
+            settings,
+            boxes: HashMap::new(),
+            items: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items == 0
+    }
+
+    pub(super) fn holds(&self, identity: &Identity) -> bool {
+        !self.boxes.is_empty() && self.boxes.contains_key(identity)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.settings.limits.admit(self.items, self.bytes)
+    }
+
+    pub(super) fn push(&mut self, identity: Identity, message: Outbound) {
+        self.items += 1;
+        self.bytes += message.weight();
+        let entry = (Instant::now(), message);
+        self.boxes.entry(identity).or_default().push_back(entry);
+    }
+
+    /// Puts back what came out of a queue, before what came later. This is not
+    /// held against the limits: it was admitted before.
+    pub(super) fn put_back(&mut self, identity: Identity, message: Outbound) {
+        self.items += 1;
+        self.bytes += message.weight();
+        let entry = (Instant::now(), message);
+        self.boxes.entry(identity).or_default().push_front(entry);
+    }
+
+    pub(super) fn pop(&mut self, identity: &Identity) -> Option<Outbound> {
+        let waiting = self.boxes.get_mut(identity)?;
+        let message = waiting.pop_front().map(|(_, message)| message);
+        if waiting.is_empty() {
+            self.boxes.remove(identity);
+        }
+        if let Some(message) = &message {
+            self.items -= 1;
+            self.bytes -= message.weight();
+        }
+        message
+    }
+
+    pub(super) fn addressees(&self) -> impl Iterator<Item = &Identity> {
+        self.boxes.keys()
+    }
+
+    /// When the oldest message is given up.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let oldest = self.boxes.values().filter_map(|waiting| waiting.front());
+        oldest.map(|(since, _)| *since + self.settings.keep).min()
+    }
+
+    /// Gives up what waited too long.
+    pub(super) fn expire(&mut self, now: Instant, discard: &Discard) {
+        if self.is_empty() {
+            return;
+        }
+        let keep = self.settings.keep;
+        let (items, bytes) = (&mut self.items, &mut self.bytes);
+        self.boxes.retain(|_, waiting| {
+            while let Some((_, message)) =
+                waiting.pop_front_if(|(since, _)| *since + keep <= now)
+            {
+                *items -= 1;
+                *bytes -= message.weight();
+                discard.message(message, DropReason::PeerAbsent);
+            }
+            !waiting.is_empty()
+        });
+    }
+
+    /// Takes everything out.
+    pub(super) fn drain(&mut self) -> Vec<Outbound> {
+        self.items = 0;
+        self.bytes = 0;
+        std::mem::take(&mut self.boxes)
+            .into_values()
+            .flatten()
+            .map(|(_, message)| message)
+            .collect()
+    }
+}

@@ -1,0 +1,52 @@
+use std::task::{Context, Poll};
+
+use aiomsg_core::Outbound;
+use aiomsg_core::queue::{Closed, Peer};
+
+use super::{PeerSet, Policy, Refused};
+
+/// One peer after the other; one whose queue is full is passed over.
+#[derive(Debug, Default)]
+pub struct RoundRobin {
+    /// The peer whose turn it is.
+    next: usize,
+}
+
+impl RoundRobin {
+    /// Begins with the first peer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<P: Peer> Policy<P> for RoundRobin {
+    fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
+        let len = peers.len();
+        for offset in 0..len {
+            let position = (self.next + offset) % len;
+            let Some(peer) = peers.at(position) else {
+                break;
+            };
+            // A connection that has ended is ready, too: placing finds it out.
+            if peer.poll_room(cx).is_ready() {
+                self.next = position;
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
+        let position = self.next % peers.len().max(1);
+        let Some(peer) = peers.at(position) else {
+            return Err(Refused { message, position });
+        };
+        match peer.push(message) {
+            Ok(()) => {
+                self.next = (position + 1) % peers.len();
+                Ok(())
+            }
+            Err(Closed(message)) => Err(Refused { message, position }),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+use std::collections::VecDeque;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use aiomsg_core::queue::{Closed, Peer};
+use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Identity, Outbound, Target};
+use tokio::time::Instant;
+use tower::Service;
+use tower::discover::{Change, Discover};
+
+use super::mailbox::Mailboxes;
+use super::{MailboxSettings, PeerSet, Policy, Refused};
+
+/// Sends to a changing set of peers. See the [module](super).
+///
+/// As a plain service it is ready when a message that is not addressed can be
+/// placed. A message addressed to a peer whose queue is full is refused, with
+/// [`Error::is_limit`]; the [`Buffer`](crate::Buffer) makes the caller wait
+/// instead.
+#[derive(Debug)]
+pub struct Router<D: Discover, Q> {
+    discover: D,
+    peers: PeerSet<D::Service>,
+    policy: Q,
+    mailboxes: Mailboxes,
+    /// Messages for anyone that came back from connections that ended.
+    returned: VecDeque<Outbound>,
+    discard: Discard,
+    /// The task that hears of changes, if it is not whoever polls.
+    watcher: Option<Waker>,
+}
+
+impl<D, Q> Router<D, Q>
+where
+    D: Discover<Key = Identity, Service: Peer> + Unpin,
+    Q: Policy<D::Service>,
+{
+    /// Sends to the peers that `discover` tells of.
+    pub fn new(discover: D, policy: Q, discard: Discard) -> Self {
+        Self {
+            discover,
+            peers: PeerSet::new(),
+            policy,
+            mailboxes: Mailboxes::new(MailboxSettings::default()),
+            returned: VecDeque::new(),
+            discard,
+            watcher: None,
+        }
+    }
+
+    /// Sets how much is kept for peers that are absent, and how long.
+    #[must_use]
+    pub fn mailboxes(mut self, settings: MailboxSettings) -> Self {
+        self.mailboxes = Mailboxes::new(settings);
+        self
+    }
+
+    /// Applies changes to the set of peers, and places what was waiting for
+    /// them.
+    fn maintain(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let mut watch = Context::from_waker(self.watcher.as_ref().unwrap_or(cx.waker()));
+            let discover = Pin::new(&mut self.discover);
+            let Poll::Ready(Some(Ok(change))) = discover.poll_discover(&mut watch) else {
+                break;
+            };
+            match change {
+                Change::Insert(identity, peer) => {
+                    if let Some(old) = self.peers.insert(identity.clone(), peer) {
+                        self.take_back(&identity, old);
+                    }
+                }
+                Change::Remove(identity) => {
+                    if let Some(old) = self.peers.remove(&identity) {
+                        self.take_back(&identity, old);
+                    }
+                }
+            }
+        }
+        while !self.returned.is_empty()
+            && !self.peers.is_empty()
+            && self.policy.poll_ready(&mut self.peers, cx).is_ready()
+            && let Some(message) = self.returned.pop_front()
+        {
+            if let Err(message) = self.place(message) {
+                self.returned.push_front(message);
+            }
+        }
+        self.deliver_mail(cx);
+    }
+
+    /// A connection ended: what it had not sent goes other ways.
+    fn take_back(&mut self, identity: &Identity, mut peer: D::Service) {
+        let mut left = peer.reclaim();
+        // Backwards, as what is addressed goes to the front of its mailbox.
+        let mut anyone = VecDeque::new();
+        while let Some(message) = left.pop_back() {
+            match message.target() {
+                Target::Peer(_) => self.mailboxes.put_back(identity.clone(), message),
+                Target::Copy => self.discard.message(message, DropReason::PeerGone),
+                _ => anyone.push_front(message),
+            }
+        }
+        self.returned.append(&mut anyone);
+    }
+
+    /// Places a message that the policy is ready for. Hands it back when no
+    /// peer is left.
+    fn place(&mut self, mut message: Outbound) -> Result<(), Outbound> {
+        let before = self.returned.len();
+        while !self.peers.is_empty() {
+            let Err(refused) = self.policy.place(&mut self.peers, message) else {
+                return Ok(());
+            };
+            let Refused { position, .. } = refused;
+            message = refused.message;
+            if let Some((identity, peer)) = self.peers.remove_at(position) {
+                self.take_back(&identity, peer);
+                if self.returned.len() > before {
+                    // What that connection had not sent is older.
+                    break;
+                }
+            }
+        }
+        Err(message)
+    }
+
+    fn deliver_mail(&mut self, cx: &mut Context<'_>) {
+        if self.mailboxes.is_empty() {
+            return;
+        }
+        let here: Vec<_> = self
+            .mailboxes
+            .addressees()
+            .filter(|identity| self.peers.contains(identity))
+            .cloned()
+            .collect();
+        for identity in here {
+            let Some(peer) = self.peers.get(&identity) else {
+                continue;
+            };
+            while peer.poll_room(cx) == Poll::Ready(Ok(()))
+                && let Some(message) = self.mailboxes.pop(&identity)
+            {
+                if let Err(Closed(message)) = peer.push(message) {
+                    self.mailboxes.put_back(identity.clone(), message);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn route_addressed(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
+        let Some(identity) = message.peer().cloned() else {
+            return Err(message);
+        };
+        if self.mailboxes.holds(&identity) {
+            // Order: behind what waits for this peer already.
+            return self.mail(identity, message);
+        }
+        let Some(peer) = self.peers.get(&identity) else {
+            return self.mail(identity, message);
+        };
+        match peer.poll_room(cx) {
+            Poll::Pending => Err(message),
+            Poll::Ready(Ok(())) => match peer.push(message) {
+                Ok(()) => Ok(()),
+                Err(Closed(message)) => self.mail_ended(identity, message),
+            },
+            Poll::Ready(Err(_)) => self.mail_ended(identity, message),
+        }
+    }
+
+    /// The connection of the peer has ended, and we are the first to see it.
+    fn mail_ended(&mut self, identity: Identity, message: Outbound) -> Result<(), Outbound> {
+        if let Some(peer) = self.peers.remove(&identity) {
+            self.take_back(&identity, peer);
+        }
+        self.mail(identity, message)
+    }
+
+    fn mail(&mut self, identity: Identity, message: Outbound) -> Result<(), Outbound> {
+        if !self.mailboxes.has_room() {
+            return Err(message);
+        }
+        self.mailboxes.push(identity, message);
+        Ok(())
+    }
+}
+
+/// What a [`Buffer`](crate::Buffer) needs of the router that it wraps: to
+/// place messages without a future, and to know whether anybody is there.
+pub trait Route {
+    /// Brings the set of peers up to date, and says whether a message that is
+    /// not addressed can be placed.
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Places a message: one that is addressed at any time, any other after
+    /// `poll_route` was ready.
+    ///
+    /// # Errors
+    ///
+    /// Hands the message back when there is no room for it now. The task is
+    /// woken when there may be.
+    fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound>;
+
+    /// Whether a peer is connected.
+    fn has_peers(&self) -> bool;
+
+    /// Whether messages wait in the router itself for room at peers that are
+    /// connected, so that somebody must go on polling it.
+    fn has_backlog(&self) -> bool;
+
+    /// Whether messages wait for absent peers.
+    fn has_mail(&self) -> bool;
+
+    /// Names the task that is woken when the set of peers changes, instead of
+    /// whoever polled last.
+    fn watch(&mut self, watcher: &Waker);
+
+    /// When messages for absent peers are given up, if there are any.
+    fn next_expiry(&self) -> Option<Instant>;
+
+    /// Gives up messages that waited too long for absent peers.
+    fn expire(&mut self, now: Instant);
+
+    /// Takes everything out that waits in the router.
+    fn drain(&mut self) -> Vec<Outbound>;
+}
+
+impl<D, Q> Route for Router<D, Q>
+where
+    D: Discover<Key = Identity, Service: Peer> + Unpin,
+    Q: Policy<D::Service>,
+{
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.maintain(cx);
+        if self.peers.is_empty() || !self.returned.is_empty() {
+            return Poll::Pending;
+        }
+        self.policy.poll_ready(&mut self.peers, cx)
+    }
+
+    fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
+        if message.peer().is_some() {
+            return self.route_addressed(cx, message);
+        }
+        let Err(message) = self.place(message) else {
+            return Ok(());
+        };
+        // The peer was gone. Others may be there, behind what it had left.
+        if self.poll_route(cx).is_pending() {
+            return Err(message);
+        }
+        self.place(message)
+    }
+
+    fn has_peers(&self) -> bool {
+        !self.peers.is_empty()
+    }
+
+    fn has_backlog(&self) -> bool {
+        if self.peers.is_empty() {
+            return false;
+        }
+        let mail_is_here = || self.mailboxes.addressees().any(|id| self.peers.contains(id));
+        !self.returned.is_empty() || (!self.mailboxes.is_empty() && mail_is_here())
+    }
+
+    fn has_mail(&self) -> bool {
+        !self.mailboxes.is_empty()
+    }
+
+    fn watch(&mut self, watcher: &Waker) {
+        if !self.watcher.as_ref().is_some_and(|known| known.will_wake(watcher)) {
+            self.watcher = Some(watcher.clone());
+        }
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        self.mailboxes.next_expiry()
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.mailboxes.expire(now, &self.discard);
+    }
+
+    fn drain(&mut self) -> Vec<Outbound> {
+        let mut messages: Vec<_> = self.returned.drain(..).collect();
+        messages.append(&mut self.mailboxes.drain());
+        messages
+    }
+}
+
+impl<D, Q> Service<Outbound> for Router<D, Q>
+where
+    D: Discover<Key = Identity, Service: Peer> + Unpin,
+    Q: Policy<D::Service>,
+{
+    type Response = ();
+    type Error = Error;
+    type Future = Ready<Result<(), Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_route(cx).map(Ok)
+    }
+
+    fn call(&mut self, message: Outbound) -> Self::Future {
+        let mut cx = Context::from_waker(Waker::noop());
+        ready(self.route(&mut cx, message).map_err(|message| {
+            Error::new(ErrorKind::Limit)
+                .with_reason("there is no room for the message at its peer")
+                .with_message(message)
+        }))
+    }
+}

@@ -1,0 +1,252 @@
+use super::*;
+use aiomsg_core::queue::{Limits, Queue};
+use aiomsg_core::{Discard, DropReason, Identity, Outbound};
+use futures::FutureExt;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::Instant;
+
+type Lost = Arc<Mutex<Vec<(String, DropReason)>>>;
+
+struct Fixture {
+    registrar: Registrar<Queue<Outbound>>,
+    router: Router<Changes<Queue<Outbound>>, AnyPolicy>,
+    lost: Lost,
+}
+
+fn text(message: &Outbound) -> String {
+    String::from_utf8_lossy(message.payload()).into_owned()
+}
+
+fn fixture(policy: AnyPolicy) -> Fixture {
+    let (registrar, changes) = changes();
+    let lost = Lost::default();
+    let seen = Arc::clone(&lost);
+    let discard = Discard::new(move |it| {
+        seen.lock().unwrap().push((text(&it.message), it.reason));
+    });
+    Fixture {
+        registrar,
+        router: Router::new(changes, policy, discard),
+        lost,
+    }
+}
+
+fn round_robin() -> Fixture {
+    fixture(AnyPolicy::RoundRobin(RoundRobin::new()))
+}
+
+fn cx() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+fn name(name: &str) -> Identity {
+    Identity::new(name).unwrap()
+}
+
+impl Fixture {
+    fn join(&mut self, identity: &str, items: usize) -> Queue<Outbound> {
+        let queue = Queue::new(Limits { items, bytes: 1 << 20 });
+        self.registrar.insert(name(identity), queue.clone());
+        let _ = self.router.poll_route(&mut cx());
+        queue
+    }
+
+    /// As a session does when its connection ends.
+    fn leave(&mut self, identity: &str, queue: &Queue<Outbound>) {
+        queue.close();
+        self.registrar.remove(name(identity));
+        let _ = self.router.poll_route(&mut cx());
+    }
+
+    fn send(&mut self, payload: &'static str) {
+        assert!(self.router.poll_route(&mut cx()).is_ready());
+        self.router.route(&mut cx(), Outbound::new(payload)).unwrap();
+    }
+
+    fn send_to(&mut self, peer: &str, payload: &'static str) {
+        let message = Outbound::new(payload).to(name(peer));
+        self.router.route(&mut cx(), message).unwrap();
+    }
+}
+
+fn taken(queue: &Queue<Outbound>) -> Vec<String> {
+    queue.drain().iter().map(text).collect()
+}
+
+#[test]
+fn round_robin_takes_turns() {
+    let mut it = round_robin();
+    let [a, b, c] = ["a", "b", "c"].map(|peer| it.join(peer, 10));
+    for payload in ["1", "2", "3", "4", "5", "6", "7"] {
+        it.send(payload);
+    }
+    assert_eq!(taken(&a), ["1", "4", "7"]);
+    assert_eq!(taken(&b), ["2", "5"]);
+    assert_eq!(taken(&c), ["3", "6"]);
+}
+
+/// Pitfall 21: a round robin that stays with a full peer while others are
+/// free.
+#[test]
+fn round_robin_passes_over_a_full_peer() {
+    let mut it = round_robin();
+    let (full, free) = (it.join("full", 1), it.join("free", 10));
+    for payload in ["1", "2", "3", "4"] {
+        it.send(payload);
+    }
+    assert_eq!(taken(&full), ["1"]);
+    assert_eq!(taken(&free), ["2", "3", "4"]);
+}
+
+#[test]
+fn round_robin_waits_when_all_are_full() {
+    let mut it = round_robin();
+    let peers = ["a", "b"].map(|peer| it.join(peer, 1));
+    it.send("1");
+    it.send("2");
+    assert!(it.router.poll_route(&mut cx()).is_pending());
+    peers[1].drain();
+    assert!(it.router.poll_route(&mut cx()).is_ready());
+}
+
+/// Pitfall 20: what was queued for a connection that died was thrown away;
+/// and pitfall 19: what was put back went to the end of the line.
+#[test]
+fn what_waited_for_a_connection_that_ended_goes_elsewhere_and_first() {
+    let mut it = round_robin();
+    let a = it.join("a", 10);
+    for payload in ["1", "2", "3"] {
+        it.send(payload);
+    }
+    it.leave("a", &a);
+    assert!(it.router.poll_route(&mut cx()).is_pending(), "nobody is there");
+    let b = it.join("b", 10);
+    it.send("4");
+    assert_eq!(taken(&b), ["1", "2", "3", "4"]);
+}
+
+/// The end is seen in the queue before the router is told of it.
+#[test]
+fn an_end_that_is_seen_before_it_is_told_loses_nothing() {
+    let mut it = round_robin();
+    let (a, b) = (it.join("a", 10), it.join("b", 10));
+    for payload in ["1", "2", "3", "4"] {
+        it.send(payload);
+    }
+    a.close();
+    it.send("5");
+    it.leave("a", &a);
+    assert_eq!(taken(&b), ["2", "4", "1", "3", "5"]);
+}
+
+/// Pitfall 18: a message that waited for B was dropped because A connected
+/// first.
+#[test]
+fn a_message_waits_for_its_peer_and_for_no_other() {
+    let mut it = round_robin();
+    it.send_to("b", "for b");
+    let a = it.join("a", 10);
+    it.send_to("b", "for b too");
+    assert!(taken(&a).is_empty());
+    let b = it.join("b", 10);
+    assert_eq!(taken(&b), ["for b", "for b too"]);
+}
+
+#[test]
+fn what_is_addressed_waits_for_its_peer_to_return_in_order() {
+    let mut it = round_robin();
+    let (a, b) = (it.join("a", 10), it.join("b", 10));
+    for payload in ["1", "2"] {
+        it.send_to("a", payload);
+    }
+    it.leave("a", &a);
+    it.send_to("a", "3");
+    assert!(taken(&b).is_empty());
+    let a = it.join("a", 2);
+    it.send_to("a", "4");
+    assert_eq!(taken(&a), ["1", "2"]);
+    let _ = it.router.poll_route(&mut cx());
+    assert_eq!(taken(&a), ["3", "4"]);
+}
+
+#[test]
+fn publish_gives_everyone_a_copy_and_reports_those_that_are_lost() {
+    let mut it = fixture(AnyPolicy::Publish(Publish::new()));
+    let (a, b) = (it.join("a", 10), it.join("b", 10));
+    it.send("news");
+    assert_eq!(taken(&a), ["news"]);
+    it.leave("b", &b);
+    assert_eq!(
+        *it.lost.lock().unwrap(),
+        [("news".to_owned(), DropReason::PeerGone)]
+    );
+    assert!(taken(&a).is_empty(), "a has its copy");
+}
+
+#[test]
+fn publish_waits_for_the_slowest() {
+    let mut it = fixture(AnyPolicy::Publish(Publish::new()));
+    let (_a, b) = (it.join("a", 10), it.join("b", 1));
+    it.send("1");
+    assert!(it.router.poll_route(&mut cx()).is_pending());
+    b.drain();
+    assert!(it.router.poll_route(&mut cx()).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_for_those_who_stay_away_is_given_up() {
+    let mut it = round_robin();
+    it.send_to("gone", "1");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    it.send_to("gone", "2");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    it.router.expire(Instant::now());
+    assert_eq!(
+        *it.lost.lock().unwrap(),
+        [("1".to_owned(), DropReason::PeerAbsent)]
+    );
+    assert!(it.router.next_expiry().is_some());
+}
+
+#[test]
+fn mail_is_bounded() {
+    let mut it = round_robin();
+    let mut settings = MailboxSettings::default();
+    settings.limits.items = 2;
+    it.router = it.router.mailboxes(settings);
+    it.send_to("x", "1");
+    it.send_to("y", "2");
+    let message = Outbound::new("3").to(name("z"));
+    let back = it.router.route(&mut cx(), message).unwrap_err();
+    assert_eq!(back.payload(), "3");
+}
+
+#[test]
+fn a_peer_that_is_full_refuses_what_is_addressed_to_it() {
+    let mut it = round_robin();
+    let a = it.join("a", 1);
+    it.send_to("a", "1");
+    let message = Outbound::new("2").to(name("a"));
+    let back = it.router.route(&mut cx(), message).unwrap_err();
+    a.drain();
+    it.router.route(&mut cx(), back).unwrap();
+    assert_eq!(taken(&a), ["2"]);
+}
+
+#[test]
+fn a_plain_router_is_a_service() {
+    let mut it = round_robin();
+    let a = it.join("a", 1);
+    let service = &mut it.router;
+    assert!(tower::Service::poll_ready(service, &mut cx()).is_ready());
+    let sent = tower::Service::call(service, Outbound::new("x"));
+    assert!(sent.now_or_never().unwrap().is_ok());
+    let refused = tower::Service::call(service, Outbound::new("y").to(name("a")));
+    let mut error = refused.now_or_never().unwrap().unwrap_err();
+    assert!(error.is_limit());
+    assert_eq!(error.take_message().unwrap().payload(), "y");
+    assert_eq!(taken(&a), ["x"]);
+    let _: Poll<()> = it.router.poll_route(&mut cx());
+}
