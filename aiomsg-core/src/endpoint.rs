@@ -114,6 +114,37 @@ impl FromStr for Endpoint {
     }
 }
 
+/// An endpoint from text, so that whatever takes an endpoint takes text, too.
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &str) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl From<std::net::SocketAddr> for Endpoint {
+    fn from(address: std::net::SocketAddr) -> Self {
+        Self::tcp(address.ip().to_string(), address.port())
+    }
+}
+
 fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {

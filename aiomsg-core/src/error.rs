@@ -199,7 +199,7 @@ impl Error {
         self.any(ErrorKind::Closed)
     }
 
-    /// Something took longer than it may: ours, or tower's `Timeout`.
+    /// Something took longer than it may.
     pub fn is_timeout(&self) -> bool {
         self.any(ErrorKind::Timeout)
     }
@@ -361,6 +361,13 @@ impl From<std::io::Error> for Error {
     }
 }
 
+/// For conversions that cannot fail.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<crate::endpoint::EndpointError> for Error {
     fn from(error: crate::endpoint::EndpointError) -> Self {
         Self::new(ErrorKind::Address)
@@ -393,7 +400,10 @@ mod tests {
     #[test]
     fn the_message_can_be_taken_back() {
         let mut error = Error::new(ErrorKind::Closed).with_message(Outbound::new("kept"));
-        assert_eq!(error.take_message().map(Outbound::into_payload).as_deref(), Some(&b"kept"[..]));
+        assert_eq!(
+            error.take_message().map(Outbound::into_payload).as_deref(),
+            Some(&b"kept"[..])
+        );
         assert!(error.take_message().is_none());
     }
 

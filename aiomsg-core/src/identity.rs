@@ -206,7 +206,10 @@ mod tests {
 
     #[test]
     fn the_short_form_hides_the_rest() {
-        assert_eq!(Identity::new("server").unwrap().short().to_string(), "73657276…");
+        assert_eq!(
+            Identity::new("server").unwrap().short().to_string(),
+            "73657276…"
+        );
         assert_eq!(Identity::new("c1").unwrap().short().to_string(), "6331");
     }
 }

@@ -357,7 +357,10 @@ impl tower::Service<Outbound> for Queue<Outbound> {
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {
-        std::future::ready(self.push(message).map_err(|Closed(item)| Closed(Some(item))))
+        std::future::ready(
+            self.push(message)
+                .map_err(|Closed(item)| Closed(Some(item))),
+        )
     }
 }
 
@@ -432,10 +435,7 @@ pub struct Woken {
 impl Woken {
     /// Wakes them. To be called without a lock held.
     pub fn wake(self) {
-        self.one
-            .into_iter()
-            .chain(self.more)
-            .for_each(Waker::wake);
+        self.one.into_iter().chain(self.more).for_each(Waker::wake);
     }
 }
 
@@ -487,7 +487,11 @@ mod tests {
         let queue = queue(10, 100);
         queue.push(Outbound::new("3")).unwrap();
         queue.close_with(["1", "2"].map(Outbound::new).into_iter());
-        let order: Vec<_> = queue.drain().into_iter().map(Outbound::into_payload).collect();
+        let order: Vec<_> = queue
+            .drain()
+            .into_iter()
+            .map(Outbound::into_payload)
+            .collect();
         assert_eq!(order, ["1", "2", "3"]);
         assert!(queue.is_empty());
     }

@@ -149,8 +149,8 @@ pub fn decode(dialect: Dialect, src: &mut BytesMut) -> Result<Option<Identity>, 
             }
         }
     }
-    let identity = Identity::new(&body)
-        .map_err(|error| Error::new(ErrorKind::Protocol).with_source(error))?;
+    let identity =
+        Identity::new(&body).map_err(|error| Error::new(ErrorKind::Protocol).with_source(error))?;
     Ok(Some(identity))
 }
 

@@ -25,7 +25,10 @@ fn v1_frames() {
         (Frame::Heartbeat, &b"\0\0\0\x01\x02"[..]),
         (Frame::data("hello"), b"\0\0\0\x06\x03hello"),
         (Frame::data(""), b"\0\0\0\x01\x03"),
-        (Frame::request(ID, "hello"), b"\0\0\0\x16\x040123456789abcdefhello"),
+        (
+            Frame::request(ID, "hello"),
+            b"\0\0\0\x16\x040123456789abcdefhello",
+        ),
         (Frame::ack(ID), b"\0\0\0\x11\x050123456789abcdef"),
     ] {
         assert_eq!(&encode(Dialect::V1, frame.clone())[..], wire);
@@ -38,7 +41,10 @@ fn v2019_frames() {
     for (frame, wire) in [
         (Frame::Heartbeat, &b"\0\0\0\x10aiomsg-heartbeat"[..]),
         (Frame::data("hello"), b"\0\0\0\x05hello"),
-        (Frame::request(ID, "hello"), b"\0\0\0\x1a0123456789abcdef\0REQ\0hello"),
+        (
+            Frame::request(ID, "hello"),
+            b"\0\0\0\x1a0123456789abcdef\0REQ\0hello",
+        ),
         (Frame::request(ID, ""), b"\0\0\0\x150123456789abcdef\0REQ\0"),
         (Frame::ack(ID), b"\0\0\0\x150123456789abcdef\0REP\0"),
     ] {
@@ -53,7 +59,12 @@ fn v2019_frames() {
 #[test]
 fn ambiguous_payloads_travel_as_requests_in_2019() {
     let shaped = b"0123456789abcdef\0REP\0and more".as_slice();
-    for payload in [b"".as_slice(), HEARTBEAT, shaped, b"0123456789abcdef\0REQ\0"] {
+    for payload in [
+        b"".as_slice(),
+        HEARTBEAT,
+        shaped,
+        b"0123456789abcdef\0REQ\0",
+    ] {
         assert!(is_ambiguous(payload));
         let mut wire = encode(Dialect::V2019, Frame::data(payload.to_vec()));
         assert_eq!(&wire[PREFIX..][..21], b"saltsalt\0\0\0\0\0\0\0\0\0REQ\0");
@@ -64,7 +75,11 @@ fn ambiguous_payloads_travel_as_requests_in_2019() {
         let frame = FrameCodec::new(Dialect::V1).decode(&mut wire).unwrap();
         assert_eq!(frame, Some(Frame::data(payload.to_vec())));
     }
-    for payload in [b"x".as_slice(), b"aiomsg-heartbeat!", b"0123456789abcdef\0REX\0"] {
+    for payload in [
+        b"x".as_slice(),
+        b"aiomsg-heartbeat!",
+        b"0123456789abcdef\0REX\0",
+    ] {
         assert!(!is_ambiguous(payload));
     }
 }
@@ -123,7 +138,9 @@ fn an_oversized_length_is_refused_before_memory_is_taken() {
 fn the_limit_counts_the_payload_alone() {
     let codec = || FrameCodec::new(Dialect::V1).max_message(4);
     let mut wire = BytesMut::new();
-    codec().encode(Frame::request(ID, "1234"), &mut wire).unwrap();
+    codec()
+        .encode(Frame::request(ID, "1234"), &mut wire)
+        .unwrap();
     assert!(codec().decode(&mut wire).unwrap().is_some());
     let error = codec().encode(Frame::data("12345"), &mut wire).unwrap_err();
     assert!(error.is_too_large());

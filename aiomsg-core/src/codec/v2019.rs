@@ -68,7 +68,10 @@ pub(super) fn decode(mut body: Bytes) -> Frame {
     if body == HEARTBEAT[..] {
         return Frame::Heartbeat;
     }
-    match (header(&body), MessageId::from_slice(&body[..body.len().min(16)])) {
+    match (
+        header(&body),
+        MessageId::from_slice(&body[..body.len().min(16)]),
+    ) {
         (Some(Header::Request), Some(id)) => {
             body.advance(HEADER);
             Frame::Request { id, payload: body }

@@ -61,12 +61,19 @@ async fn acknowledgements_go_first() {
     for _ in 0..2 {
         assert!(ours.next().await.unwrap().is_ok());
     }
-    assert!(peer.next().now_or_never().is_none(), "not before it is flushed");
+    assert!(
+        peer.next().now_or_never().is_none(),
+        "not before it is flushed"
+    );
     ours.send(Frame::data("user data")).await.unwrap();
     let frames: Vec<_> = peer.by_ref().take(3).map(Result::unwrap).collect().await;
     assert_eq!(
         frames,
-        [Frame::ack(id(1)), Frame::ack(id(2)), Frame::data("user data")]
+        [
+            Frame::ack(id(1)),
+            Frame::ack(id(2)),
+            Frame::data("user data")
+        ]
     );
 }
 
@@ -82,7 +89,13 @@ async fn what_is_acknowledged_is_forgotten_and_unknown_ids_are_harmless() {
         let mut tx = tx.clone();
         async move { tx.send(message).await }
     }));
-    service.ready().await.unwrap().call(Outbound::new("x")).await.unwrap();
+    service
+        .ready()
+        .await
+        .unwrap()
+        .call(Outbound::new("x"))
+        .await
+        .unwrap();
     ours.send(rx.next().await.unwrap().into()).await.unwrap();
     let Frame::Request { id: sent, .. } = peer.next().await.unwrap().unwrap() else {
         panic!("a message with an id travels as a request");

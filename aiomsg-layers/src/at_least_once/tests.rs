@@ -17,7 +17,8 @@ struct Wire(Arc<Mutex<Vec<(u64, Outbound)>>>);
 impl Wire {
     fn service(
         &self,
-    ) -> impl Service<Outbound, Response = (), Error = aiomsg_core::Error, Future: Send> + Clone + use<> {
+    ) -> impl Service<Outbound, Response = (), Error = aiomsg_core::Error, Future: Send> + Clone + use<>
+    {
         let wire = self.clone();
         let start = Instant::now();
         tower::service_fn(move |message: Outbound| {
@@ -33,7 +34,9 @@ impl Wire {
 
     fn ids(&self) -> Vec<MessageId> {
         let sent = self.0.lock().unwrap();
-        sent.iter().map(|(_, message)| message.id().unwrap()).collect()
+        sent.iter()
+            .map(|(_, message)| message.id().unwrap())
+            .collect()
     }
 }
 
@@ -47,7 +50,10 @@ impl Lost {
     }
 }
 
-async fn send<S: Service<Outbound, Error = aiomsg_core::Error>>(service: &mut S, payload: &'static str) {
+async fn send<S: Service<Outbound, Error = aiomsg_core::Error>>(
+    service: &mut S,
+    payload: &'static str,
+) {
     let service = service.ready().await.unwrap();
     service.call(Outbound::new(payload)).await.unwrap();
 }
@@ -161,7 +167,12 @@ async fn closing_hands_back_what_was_not_acknowledged_in_order() {
         send(&mut service, payload).await;
     }
     layer.unacked().connection().acknowledged(&wire.ids()[1..2]);
-    let left: Vec<_> = layer.unacked().close().into_iter().map(Outbound::into_payload).collect();
+    let left: Vec<_> = layer
+        .unacked()
+        .close()
+        .into_iter()
+        .map(Outbound::into_payload)
+        .collect();
     assert_eq!(left, ["a", "c"]);
     resender.await.unwrap().unwrap();
 }

@@ -150,7 +150,13 @@ impl Unacked {
 
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.closed || self.0.settings.limits.admit(state.messages.len(), state.bytes) {
+        if state.closed
+            || self
+                .0
+                .settings
+                .limits
+                .admit(state.messages.len(), state.bytes)
+        {
             return Poll::Ready(());
         }
         state.producers.register(cx.waker());
@@ -235,7 +241,10 @@ impl Unacked {
 
     /// Takes what is to be sent again now. If there is nothing, says when
     /// there may be something, as far as that is known. `None`: closed.
-    pub(super) fn take_due(&self, cx: &mut Context<'_>) -> Option<Result<Vec<Outbound>, Option<Instant>>> {
+    pub(super) fn take_due(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Option<Result<Vec<Outbound>, Option<Instant>>> {
         let now = Instant::now();
         let Settings {
             timeout,
@@ -285,7 +294,9 @@ impl Unacked {
         drop(state);
         woken.wake();
         for message in given_up {
-            self.0.discard.message(message, DropReason::RetriesExhausted);
+            self.0
+                .discard
+                .message(message, DropReason::RetriesExhausted);
         }
         Some(if resend.is_empty() {
             Err(next)

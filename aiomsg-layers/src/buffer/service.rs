@@ -85,7 +85,9 @@ impl<R: Route> Buffer<R> {
     pub fn close(&self) -> Vec<Outbound> {
         let mut state = self.0.lock();
         state.closed = true;
-        let _ = state.router.poll_route(&mut Context::from_waker(Waker::noop()));
+        let _ = state
+            .router
+            .poll_route(&mut Context::from_waker(Waker::noop()));
         let mut messages = state.router.drain();
         messages.extend(state.waiting.drain(..));
         state.bytes = 0;

@@ -10,7 +10,10 @@ use tower::{Service, ServiceExt};
 
 type Peers = Router<Changes<Queue<Outbound>>, AnyPolicy>;
 
-const SMALL: Limits = Limits { items: 3, bytes: 1 << 20 };
+const SMALL: Limits = Limits {
+    items: 3,
+    bytes: 1 << 20,
+};
 
 fn buffer(limits: Limits) -> (Registrar<Queue<Outbound>>, Buffer<Peers>, Arc<Mutex<usize>>) {
     let (registrar, changes) = changes();
@@ -30,7 +33,10 @@ async fn send(buffer: &mut Buffer<Peers>, payload: impl Into<bytes::Bytes>) {
 }
 
 fn join(registrar: &Registrar<Queue<Outbound>>, identity: &str, items: usize) -> Queue<Outbound> {
-    let queue = Queue::new(Limits { items, bytes: 1 << 20 });
+    let queue = Queue::new(Limits {
+        items,
+        bytes: 1 << 20,
+    });
     registrar.insert(Identity::new(identity).unwrap(), queue.clone());
     queue
 }
@@ -161,7 +167,11 @@ async fn closing_hands_back_what_waits_and_refuses_the_rest() {
     peer.close();
     registrar.remove(Identity::new("a").unwrap());
     send(&mut buffer, "2").await;
-    let left: Vec<_> = buffer.close().into_iter().map(Outbound::into_payload).collect();
+    let left: Vec<_> = buffer
+        .close()
+        .into_iter()
+        .map(Outbound::into_payload)
+        .collect();
     assert_eq!(left, ["1", "2"]);
     let error = buffer.ready().await.map(|_| ()).unwrap_err();
     assert!(error.is_closed());

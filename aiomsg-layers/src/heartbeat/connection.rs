@@ -55,7 +55,10 @@ impl<C> Heartbeat<C> {
     }
 
     fn received(&self) -> u64 {
-        self.settings.link.as_ref().map_or(0, |link| link.received())
+        self.settings
+            .link
+            .as_ref()
+            .map_or(0, |link| link.received())
     }
 
     /// Nothing came: notes when the silence began.

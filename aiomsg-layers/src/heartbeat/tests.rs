@@ -62,7 +62,11 @@ impl Sink<Frame> for Mock {
         Poll::Ready(Ok(()))
     }
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        self.0.lock().unwrap().outgoing.push((Instant::now(), frame));
+        self.0
+            .lock()
+            .unwrap()
+            .outgoing
+            .push((Instant::now(), frame));
         Ok(())
     }
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -98,7 +102,11 @@ async fn a_heartbeat_follows_five_seconds_of_silence() {
         }
     });
     assert!(timeout(SECOND * 12, connection.next()).await.is_err());
-    let sent: Vec<_> = mock.sent().into_iter().map(|(at, frame)| ((at - start).as_secs(), frame)).collect();
+    let sent: Vec<_> = mock
+        .sent()
+        .into_iter()
+        .map(|(at, frame)| ((at - start).as_secs(), frame))
+        .collect();
     assert_eq!(sent, [(5, Frame::Heartbeat), (10, Frame::Heartbeat)]);
 }
 
@@ -120,7 +128,10 @@ async fn fifteen_seconds_without_a_byte_are_death() {
     let start = Instant::now();
     let error = connection.next().await.unwrap().unwrap_err();
     assert!(error.is_timeout());
-    assert!(error.to_string().contains("nothing was received"), "{error}");
+    assert!(
+        error.to_string().contains("nothing was received"),
+        "{error}"
+    );
     assert_eq!(start.elapsed(), SECOND * 15);
 }
 

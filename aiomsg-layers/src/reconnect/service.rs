@@ -17,7 +17,7 @@ pub struct Failure<'a> {
     /// Where to.
     pub endpoint: &'a Endpoint,
     /// What went wrong.
-    pub error: &'a BoxError,
+    pub error: BoxError,
     /// When the next try will be.
     pub retry_in: Duration,
 }
@@ -121,7 +121,7 @@ where
                     };
                     (settings.report)(Failure {
                         endpoint: &endpoint,
-                        error: &error,
+                        error,
                         retry_in,
                     });
                     sleep(retry_in).await;
@@ -132,7 +132,9 @@ where
 }
 
 /// The future of [`Reconnect`]: ready when there is a connection.
-pub struct ReconnectFuture<T>(Pin<Box<dyn Future<Output = Result<T, std::convert::Infallible>> + Send>>);
+pub struct ReconnectFuture<T>(
+    Pin<Box<dyn Future<Output = Result<T, std::convert::Infallible>> + Send>>,
+);
 
 impl<T> Future for ReconnectFuture<T> {
     type Output = Result<T, std::convert::Infallible>;

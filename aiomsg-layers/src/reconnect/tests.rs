@@ -40,19 +40,37 @@ async fn delays_grow_and_start_anew_after_a_good_connection() {
         .layer(flaky(&failures));
 
     let start = Instant::now();
-    service.ready().await.unwrap().call(endpoint()).await.unwrap();
+    service
+        .ready()
+        .await
+        .unwrap()
+        .call(endpoint())
+        .await
+        .unwrap();
     assert_eq!(start.elapsed(), SECOND * 7);
     assert_eq!(*reports.lock().unwrap(), [1, 2, 4]);
 
     // The connection ends at once: the delays go on growing.
     let start = Instant::now();
-    service.ready().await.unwrap().call(endpoint()).await.unwrap();
+    service
+        .ready()
+        .await
+        .unwrap()
+        .call(endpoint())
+        .await
+        .unwrap();
     assert_eq!(start.elapsed(), SECOND * 8);
 
     // It lasts: they start anew.
     sleep(SECOND * 2).await;
     let start = Instant::now();
-    service.ready().await.unwrap().call(endpoint()).await.unwrap();
+    service
+        .ready()
+        .await
+        .unwrap()
+        .call(endpoint())
+        .await
+        .unwrap();
     assert_eq!(start.elapsed(), SECOND);
 }
 

@@ -93,7 +93,11 @@ impl<P> Stream for Changes<P> {
             // Nothing came since the last look. Only its waker may be another.
             let mut state = shared.lock();
             if state.changes.is_empty() {
-                if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                if !state
+                    .waker
+                    .as_ref()
+                    .is_some_and(|waker| waker.will_wake(cx.waker()))
+                {
                     state.waker = Some(cx.waker().clone());
                 }
                 return Poll::Pending;
@@ -101,7 +105,9 @@ impl<P> Stream for Changes<P> {
         }
         let mut state = shared.lock();
         let change = state.changes.pop_front();
-        shared.any.store(!state.changes.is_empty(), Ordering::Release);
+        shared
+            .any
+            .store(!state.changes.is_empty(), Ordering::Release);
         match change {
             Some(change) => Poll::Ready(Some(Ok(change))),
             None => {

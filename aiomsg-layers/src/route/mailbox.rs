@@ -108,9 +108,7 @@ impl Mailboxes {
         let keep = self.settings.keep;
         let (items, bytes) = (&mut self.items, &mut self.bytes);
         self.boxes.retain(|_, waiting| {
-            while let Some((_, message)) =
-                waiting.pop_front_if(|(since, _)| *since + keep <= now)
-            {
+            while let Some((_, message)) = waiting.pop_front_if(|(since, _)| *since + keep <= now) {
                 *items -= 1;
                 *bytes -= message.weight();
                 discard.message(message, DropReason::PeerAbsent);

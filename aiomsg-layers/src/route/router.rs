@@ -264,7 +264,11 @@ where
         if self.peers.is_empty() {
             return false;
         }
-        let mail_is_here = || self.mailboxes.addressees().any(|id| self.peers.contains(id));
+        let mail_is_here = || {
+            self.mailboxes
+                .addressees()
+                .any(|id| self.peers.contains(id))
+        };
         !self.returned.is_empty() || (!self.mailboxes.is_empty() && mail_is_here())
     }
 
@@ -273,7 +277,11 @@ where
     }
 
     fn watch(&mut self, watcher: &Waker) {
-        if !self.watcher.as_ref().is_some_and(|known| known.will_wake(watcher)) {
+        if !self
+            .watcher
+            .as_ref()
+            .is_some_and(|known| known.will_wake(watcher))
+        {
             self.watcher = Some(watcher.clone());
         }
     }

@@ -47,7 +47,10 @@ fn name(name: &str) -> Identity {
 
 impl Fixture {
     fn join(&mut self, identity: &str, items: usize) -> Queue<Outbound> {
-        let queue = Queue::new(Limits { items, bytes: 1 << 20 });
+        let queue = Queue::new(Limits {
+            items,
+            bytes: 1 << 20,
+        });
         self.registrar.insert(name(identity), queue.clone());
         let _ = self.router.poll_route(&mut cx());
         queue
@@ -62,7 +65,9 @@ impl Fixture {
 
     fn send(&mut self, payload: &'static str) {
         assert!(self.router.poll_route(&mut cx()).is_ready());
-        self.router.route(&mut cx(), Outbound::new(payload)).unwrap();
+        self.router
+            .route(&mut cx(), Outbound::new(payload))
+            .unwrap();
     }
 
     fn send_to(&mut self, peer: &str, payload: &'static str) {
@@ -121,7 +126,10 @@ fn what_waited_for_a_connection_that_ended_goes_elsewhere_and_first() {
         it.send(payload);
     }
     it.leave("a", &a);
-    assert!(it.router.poll_route(&mut cx()).is_pending(), "nobody is there");
+    assert!(
+        it.router.poll_route(&mut cx()).is_pending(),
+        "nobody is there"
+    );
     let b = it.join("b", 10);
     it.send("4");
     assert_eq!(taken(&b), ["1", "2", "3", "4"]);

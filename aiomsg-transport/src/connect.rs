@@ -1,0 +1,173 @@
+//! Dialling: a `tower::Service` from an endpoint to a byte stream.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aiomsg_core::{Endpoint, Error};
+use tower::Service;
+
+use crate::error::unsupported;
+use crate::io::{Io, IoInfo, RemoteAddr};
+use crate::resolve::Resolver;
+use crate::{mem, tcp};
+
+/// Connects to endpoints of every kind.
+///
+/// One call is one try: it is always ready, keeps nothing between calls and
+/// resolves the host anew each time. For TCP and TLS all addresses of the host
+/// are tried, of both families in turn, the next one when the one before has
+/// failed or has been silent for 250 ms (RFC 8305); the first that answers
+/// wins. Trying again and giving up are for the layers around it.
+///
+/// # Errors
+///
+/// Every error names the endpoint.
+///
+/// | kind | when |
+/// |---|---|
+/// | [`Address`](aiomsg_core::ErrorKind::Address) | the host does not resolve |
+/// | [`Io`](aiomsg_core::ErrorKind::Io) | the connection is refused or failed; each address is named |
+/// | [`Timeout`](aiomsg_core::ErrorKind::Timeout) | the system gave up waiting |
+/// | [`Tls`](aiomsg_core::ErrorKind::Tls) | the peer's certificate, or its TLS, is not as it should be |
+/// | [`Config`](aiomsg_core::ErrorKind::Config) | TLS without a `TlsConfig`, or with one that trusts nothing |
+///
+/// # Examples
+///
+/// ```
+/// use aiomsg_core::{Endpoint, Error};
+/// use aiomsg_transport::Connector;
+/// use std::time::Duration;
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let dial = ServiceBuilder::new()
+///     .timeout(Duration::from_secs(10))
+///     .service(Connector::new());
+///
+/// let nobody = Endpoint::Mem { name: "nobody".into() };
+/// let error = Error::from_boxed(dial.oneshot(nobody).await.unwrap_err());
+/// assert!(error.is_io());
+/// assert!(error.to_string().starts_with("mem://nobody: "));
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Connector {
+    resolver: Resolver,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::TlsConfig>,
+}
+
+/// The future of a [`Connector`]. Dropping it closes what was under way.
+#[must_use = "futures do nothing unless polled"]
+pub struct Connecting {
+    // Boxed once per connection; the resolver's future has no name.
+    inner: Pin<Box<dyn Future<Output = Result<Io, Error>> + Send>>,
+}
+
+impl Connector {
+    /// A connector that resolves names as the system does.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what `tls://` endpoints need.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: crate::tls::TlsConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Sets how host names become addresses: from a service registry, say, or
+    /// in a test. It is asked on every call.
+    ///
+    /// ```
+    /// use aiomsg_transport::Connector;
+    ///
+    /// let connector = Connector::new().resolve_with(|host, port| async move {
+    ///     match host.as_str() {
+    ///         "jobs" => Ok(vec![([127, 0, 0, 1], port).into()]),
+    ///         _ => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
+    ///     }
+    /// });
+    /// # drop(connector);
+    /// ```
+    #[must_use]
+    pub fn resolve_with<R, F>(mut self, resolve: R) -> Self
+    where
+        R: Fn(String, u16) -> F + Send + Sync + 'static,
+        F: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    {
+        self.resolver = Resolver::new(resolve);
+        self
+    }
+
+    async fn connect(self, endpoint: &Endpoint) -> Result<Io, Error> {
+        match endpoint {
+            Endpoint::Tcp { host, port } => {
+                let (stream, address) = tcp::connect(&self.resolver, host, *port).await?;
+                Ok(Io::new(stream, IoInfo::new(address.into())))
+            }
+            #[cfg(feature = "tls")]
+            Endpoint::Tls { host, port } => {
+                let tls = self.tls.ok_or_else(crate::tls::missing)?;
+                let client = tls.client(host)?;
+                let (stream, address) = tcp::connect(&self.resolver, host, *port).await?;
+                let (stream, tls) = client.connect(stream).await?;
+                Ok(Io::new(stream, IoInfo::new(address.into()).with_tls(tls)))
+            }
+            #[cfg(unix)]
+            Endpoint::Unix { path } => {
+                let stream = crate::unix::connect(path).await?;
+                let remote = RemoteAddr::Unix(Some(path.clone()));
+                Ok(Io::new(stream, IoInfo::new(remote)))
+            }
+            Endpoint::Mem { name } => {
+                let stream = mem::connect(name).await?;
+                let remote = RemoteAddr::Mem(name.clone());
+                Ok(Io::new(stream, IoInfo::new(remote)))
+            }
+            other => Err(unsupported(other)),
+        }
+    }
+}
+
+impl Service<Endpoint> for Connector {
+    type Response = Io;
+    type Error = Error;
+    type Future = Connecting;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, endpoint: Endpoint) -> Connecting {
+        let this = self.clone();
+        Connecting {
+            inner: Box::pin(async move {
+                let connected = this.connect(&endpoint).await;
+                connected.map_err(|error| error.at(endpoint))
+            }),
+        }
+    }
+}
+
+// ===== impl Connecting =====
+
+impl Future for Connecting {
+    type Output = Result<Io, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Connecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,166 @@
+//! A connection: bytes as a sink and stream of frames.
+//!
+//! ```text
+//!  start_send ─▶ head and small payload are copied ─▶ write buffer ┐
+//!             └▶ a large payload is chained, not copied ───────────┴▶ one (vectored) write
+//!
+//!  read ─▶ scratch buffer of the thread ─▶ a buffer of just the bytes read ─▶ frames split off
+//!      └▶ the rest of a large frame goes straight into its own buffer ──────┘
+//! ```
+//!
+//! An idle connection holds no buffer at all, in either direction.
+
+mod read;
+mod write;
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::codec::FrameCodec;
+use aiomsg_core::{Error, Frame, Link};
+use bytes::BytesMut;
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::codec::Decoder;
+
+use crate::io::explain;
+use read::ReadBuffer;
+use write::WriteBuffer;
+
+/// A connection after its handshake: a [`Sink`] and [`Stream`] of [`Frame`]s.
+///
+/// What `tokio_util`'s `Framed` does, and three things more: large payloads
+/// are not copied on their way out, buffers exist only while there is
+/// something in them, and a [`Link`] tells how many bytes passed and, once the
+/// connection is dropped, which frames never left.
+///
+/// After an error the stream ends.
+///
+/// ```
+/// use aiomsg_core::{Dialect, Frame, codec::FrameCodec};
+/// use aiomsg_transport::framed::Framed;
+/// use futures::{SinkExt, StreamExt};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg_core::Error> {
+/// let (ours, theirs) = tokio::io::duplex(1024);
+/// let mut ours = Framed::new(ours, FrameCodec::new(Dialect::V1));
+/// let mut theirs = Framed::new(theirs, FrameCodec::new(Dialect::V1));
+/// ours.send(Frame::data("hello")).await?;
+/// assert_eq!(theirs.next().await.unwrap()?, Frame::data("hello"));
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Framed<T> {
+    io: T,
+    codec: FrameCodec,
+    link: Link,
+    read: ReadBuffer,
+    write: WriteBuffer,
+    ended: bool,
+}
+
+impl<T> Framed<T> {
+    /// A connection over `io`, in the codec's dialect.
+    pub fn new(io: T, codec: FrameCodec) -> Self {
+        Self::with_received(io, codec, BytesMut::new())
+    }
+
+    /// A connection of which some bytes behind the handshake are here
+    /// already.
+    pub fn with_received(io: T, codec: FrameCodec, received: BytesMut) -> Self {
+        Self {
+            io,
+            codec,
+            link: Link::new(),
+            read: ReadBuffer::new(received),
+            write: WriteBuffer::default(),
+            ended: false,
+        }
+    }
+
+    /// The view of the wire that stays valid when layers wrap the connection.
+    pub fn link(&self) -> Link {
+        self.link.clone()
+    }
+
+    /// The stream of bytes below.
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// The codec.
+    pub fn codec(&self) -> &FrameCodec {
+        &self.codec
+    }
+}
+
+impl<T: AsyncRead + Unpin> Stream for Framed<T> {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        // decode ──▶ a frame: return it
+        //   ▲   └──▶ not enough bytes ──▶ read ──▶ end of stream: return None
+        //   └───────────── some bytes ◀────┘
+        loop {
+            if this.ended {
+                return Poll::Ready(None);
+            }
+            let frame = match this.codec.decode(&mut this.read.bytes) {
+                Ok(None) => match ready!(this.read.poll_fill(&mut this.io, cx, &this.codec)) {
+                    Ok(0) => {
+                        this.ended = true;
+                        this.codec.decode_eof(&mut this.read.bytes)
+                    }
+                    Ok(bytes) => {
+                        this.link.add_received(bytes);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+                other => other,
+            };
+            this.ended |= frame.is_err();
+            return Poll::Ready(frame.transpose());
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        if this.write.has_room() {
+            return Poll::Ready(Ok(()));
+        }
+        this.write.poll_drain(&mut this.io, cx, &this.link)
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
+        let this = self.get_mut();
+        this.write.push(&mut this.codec, frame)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        ready!(this.write.poll_drain(&mut this.io, cx, &this.link))?;
+        Pin::new(&mut this.io).poll_flush(cx).map_err(explain)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        Pin::new(&mut self.io).poll_shutdown(cx).map_err(explain)
+    }
+}
+
+/// Leaves the frames that never left in the [`Link`].
+impl<T> Drop for Framed<T> {
+    fn drop(&mut self) {
+        self.link.put_unsent(self.write.take_unsent());
+    }
+}
+
+#[cfg(test)]
+mod tests;

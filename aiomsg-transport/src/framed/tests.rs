@@ -1,0 +1,162 @@
+use super::*;
+use aiomsg_core::{Dialect, MessageId};
+use bytes::Bytes;
+use futures::{FutureExt, SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+fn pair(capacity: usize, dialect: Dialect) -> [Framed<tokio::io::DuplexStream>; 2] {
+    let (a, b) = tokio::io::duplex(capacity);
+    [a, b].map(|io| Framed::new(io, FrameCodec::new(dialect)))
+}
+
+#[tokio::test]
+async fn payloads_of_all_sizes_cross_in_order() {
+    for dialect in [Dialect::V1, Dialect::V2019] {
+        let [mut ours, mut theirs] = pair(10_000, dialect);
+        let sizes = [
+            1,
+            64,
+            COPY_EDGE - 1,
+            COPY_EDGE,
+            COPY_EDGE + 1,
+            70_000,
+            1 << 20,
+            5,
+        ];
+        let payloads = sizes.map(|size| Bytes::from(vec![size as u8; size]));
+        let sent = payloads.clone();
+        let send = async move {
+            for payload in sent {
+                ours.feed(Frame::data(payload)).await.unwrap();
+            }
+            ours.flush().await.unwrap();
+            ours
+        };
+        let receive = async {
+            for payload in &payloads {
+                let frame = theirs.next().await.unwrap().unwrap();
+                assert_eq!(frame.payload(), Some(payload));
+            }
+        };
+        let (ours, ()) = tokio::join!(send, receive);
+        assert_eq!(ours.link().waiting(), 0);
+        assert_eq!(ours.link().sent(), theirs.link().received());
+    }
+}
+
+const COPY_EDGE: usize = 8 << 10;
+
+/// A frame of which some bytes were taken was not received, and comes back
+/// with those behind it; one that was taken whole does not.
+#[tokio::test]
+async fn frames_that_never_left_come_back_whole() {
+    let [mut ours, theirs] = pair(100, Dialect::V1);
+    for size in [45, 45, 10_000, 3] {
+        ours.feed(Frame::data(vec![0; size])).await.unwrap();
+    }
+    assert!(ours.flush().now_or_never().is_none(), "100 bytes fit");
+    let link = ours.link();
+    assert_eq!((link.sent(), link.waiting()), (100, 10_061 + 50 - 100 + 2));
+    drop(ours);
+    let sizes: Vec<_> = link
+        .take_unsent()
+        .iter()
+        .map(|frame| frame.payload().unwrap().len())
+        .collect();
+    assert_eq!(sizes, [10_000, 3], "of the third frame a few bytes left");
+    drop(theirs);
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_no_buffer() {
+    let [mut ours, mut theirs] = pair(1 << 20, Dialect::V1);
+    for _ in 0..1000 {
+        ours.feed(Frame::data(vec![0; 100])).await.unwrap();
+    }
+    ours.flush().await.unwrap();
+    for _ in 0..1000 {
+        theirs.next().await.unwrap().unwrap();
+    }
+    assert!(theirs.next().now_or_never().is_none());
+    assert_eq!(theirs.read.bytes.capacity(), 0);
+    assert_eq!(ours.write.tail.capacity(), 0);
+}
+
+/// Pitfall 4, at this level: memory follows what has come, not what was
+/// announced.
+#[tokio::test]
+async fn an_announced_frame_costs_little_until_it_comes() {
+    let (mut raw, theirs) = tokio::io::duplex(1024);
+    let mut theirs = Framed::new(theirs, FrameCodec::new(Dialect::V1));
+    raw.write_all(b"\x03\xff\xff\xff\x03some").await.unwrap();
+    assert!(theirs.next().now_or_never().is_none());
+    assert!(theirs.read.bytes.capacity() <= 1 << 20);
+}
+
+/// Pitfall 3: frames behind the handshake were stuck or lost.
+#[tokio::test]
+async fn bytes_behind_the_handshake_are_frames() {
+    let (_raw, theirs) = tokio::io::duplex(1024);
+    let received = BytesMut::from(&b"\0\0\0\x02\x03a\0\0\0\x02\x03b"[..]);
+    let mut theirs = Framed::with_received(theirs, FrameCodec::new(Dialect::V1), received);
+    assert_eq!(theirs.next().await.unwrap().unwrap(), Frame::data("a"));
+    assert_eq!(theirs.next().await.unwrap().unwrap(), Frame::data("b"));
+}
+
+#[tokio::test]
+async fn an_error_ends_the_stream() {
+    let (mut raw, theirs) = tokio::io::duplex(1024);
+    let mut theirs = Framed::new(theirs, FrameCodec::new(Dialect::V1));
+    raw.write_all(b"\xff\xff\xff\xff").await.unwrap();
+    assert!(theirs.next().await.unwrap().unwrap_err().is_too_large());
+    assert!(theirs.next().await.is_none());
+}
+
+#[tokio::test]
+async fn the_end_within_a_frame_is_an_error_and_between_frames_is_not() {
+    for (bytes, clean) in [(&b"\0\0\0\x01\x02"[..], true), (b"\0\0\0\x09\x03a", false)] {
+        let (mut raw, theirs) = tokio::io::duplex(1024);
+        let mut theirs = Framed::new(theirs, FrameCodec::new(Dialect::V1));
+        raw.write_all(bytes).await.unwrap();
+        drop(raw);
+        if clean {
+            assert_eq!(theirs.next().await.unwrap().unwrap(), Frame::Heartbeat);
+        } else {
+            assert!(theirs.next().await.unwrap().unwrap_err().is_disconnected());
+        }
+        assert!(theirs.next().await.is_none());
+    }
+}
+
+/// The bytes of a session, one by one, as a peer in another language sees
+/// them.
+#[tokio::test]
+async fn the_wire_byte_for_byte() {
+    let id = MessageId::from_bytes(*b"0123456789abcdef");
+    for (dialect, wire) in [
+        (
+            Dialect::V1,
+            &b"\0\0\0\x03\x03hi\0\0\0\x01\x02\0\0\0\x13\x040123456789abcdefhi\0\0\0\x11\x050123456789abcdef"[..],
+        ),
+        (
+            Dialect::V2019,
+            b"\0\0\0\x02hi\0\0\0\x10aiomsg-heartbeat\0\0\0\x170123456789abcdef\0REQ\0hi\0\0\0\x150123456789abcdef\0REP\0",
+        ),
+    ] {
+        let (mut raw, ours) = tokio::io::duplex(1024);
+        let mut ours = Framed::new(ours, FrameCodec::new(dialect));
+        for frame in [
+            Frame::data("hi"),
+            Frame::Heartbeat,
+            Frame::request(id, "hi"),
+            Frame::ack(id),
+        ] {
+            ours.feed(frame).await.unwrap();
+        }
+        ours.close().await.unwrap();
+        drop(ours);
+        let mut got = Vec::new();
+        raw.read_to_end(&mut got).await.unwrap();
+        assert_eq!(got, wire);
+    }
+}

@@ -1,0 +1,155 @@
+//! Bytes on their way out.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aiomsg_core::codec::FrameCodec;
+use aiomsg_core::{Error, ErrorKind, Frame, Link};
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncWrite;
+
+use crate::io::explain;
+
+/// As much is gathered before it is written, if so much is there.
+const HIGH_WATER: usize = 128 << 10;
+
+/// A payload above this is written from where it is; copying a smaller one
+/// costs less than another entry in a vectored write.
+const COPY_UP_TO: usize = 8 << 10;
+
+/// The most entries of one vectored write.
+const SLICES: usize = 64;
+
+/// A buffer above this is given up once it is empty.
+const KEEP: usize = 1 << 10;
+
+#[derive(Debug, Default)]
+pub(super) struct WriteBuffer {
+    /// What goes out before `tail`: large payloads, and what was in front of
+    /// each.
+    chunks: VecDeque<Bytes>,
+    /// Heads and small payloads, copied one behind the other.
+    pub(super) tail: BytesMut,
+    /// How much `tail` held at its last flush: what it will hold at the next.
+    expected: usize,
+    /// Frames of which not every byte was taken yet, with the position of
+    /// their last byte.
+    frames: VecDeque<(u64, Frame)>,
+    /// Positions in the stream of bytes: how much was given to us, and how
+    /// much of that was taken from us.
+    given: u64,
+    taken: u64,
+}
+
+impl WriteBuffer {
+    fn waiting(&self) -> usize {
+        (self.given - self.taken) as usize
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting() < HIGH_WATER
+    }
+
+    pub(super) fn push(&mut self, codec: &mut FrameCodec, frame: Frame) -> Result<(), Error> {
+        if self.tail.capacity() == 0 {
+            self.tail.reserve(self.expected.min(HIGH_WATER));
+        }
+        let before = self.tail.len();
+        codec.encode_head(&frame, &mut self.tail)?;
+        let mut len = self.tail.len() - before;
+        if let Some(payload) = frame.payload() {
+            len += payload.len();
+            if payload.len() <= COPY_UP_TO {
+                self.tail.extend_from_slice(payload);
+            } else {
+                self.chunks.push_back(self.tail.split().freeze());
+                self.chunks.push_back(payload.clone());
+            }
+        }
+        self.given += len as u64;
+        self.frames.push_back((self.given, frame));
+        Ok(())
+    }
+
+    /// Writes until nothing waits.
+    pub(super) fn poll_drain<T: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        link: &Link,
+    ) -> Poll<Result<(), Error>> {
+        if self.waiting() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.expected = self.tail.len();
+        while self.waiting() > 0 {
+            let result = if self.chunks.is_empty() {
+                Pin::new(&mut *io).poll_write(cx, &self.tail)
+            } else {
+                self.poll_write_chunks(io, cx)
+            };
+            let Poll::Ready(result) = result else {
+                link.set_waiting(self.waiting());
+                return Poll::Pending;
+            };
+            match result.map_err(explain)? {
+                0 => {
+                    return Poll::Ready(Err(Error::new(ErrorKind::Disconnected)
+                        .with_reason("the connection takes no more bytes")));
+                }
+                bytes => {
+                    self.advance(bytes);
+                    link.add_sent(bytes, self.waiting());
+                }
+            }
+        }
+        self.tail.clear();
+        if self.tail.capacity() > KEEP {
+            self.tail = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_chunks<T: AsyncWrite + Unpin>(
+        &self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<std::io::Result<usize>> {
+        if !io.is_write_vectored() {
+            return Pin::new(io).poll_write(cx, &self.chunks[0]);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut count = 0;
+        let waiting = self.chunks.iter().map(Bytes::as_ref);
+        for (slice, bytes) in slices.iter_mut().zip(waiting.chain([&self.tail[..]])) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        Pin::new(io).poll_write_vectored(cx, &slices[..count])
+    }
+
+    fn advance(&mut self, mut bytes: usize) {
+        self.taken += bytes as u64;
+        while let Some(chunk) = self.chunks.front_mut() {
+            if bytes < chunk.len() {
+                chunk.advance(bytes);
+                bytes = 0;
+                break;
+            }
+            bytes -= chunk.len();
+            self.chunks.pop_front();
+        }
+        self.tail.advance(bytes);
+        let done = self.frames.partition_point(|&(end, _)| end <= self.taken);
+        self.frames.drain(..done);
+    }
+
+    /// The frames of which not every byte was taken.
+    pub(super) fn take_unsent(&mut self) -> impl Iterator<Item = Frame> + use<> {
+        std::mem::take(&mut self.frames)
+            .into_iter()
+            .map(|(_, frame)| frame)
+    }
+}

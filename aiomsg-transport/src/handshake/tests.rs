@@ -1,0 +1,187 @@
+//! Both ends against each other, and against peers whose bytes are written
+//! out here.
+
+use super::*;
+use tokio::io::{DuplexStream, duplex};
+
+const OURS: [u8; 16] = *b"we-are-sixteen-b";
+
+fn ours() -> Handshake {
+    Handshake::new(OURS.into())
+}
+
+fn v1(identity: &[u8; 16]) -> Vec<u8> {
+    [&b"\0\0\0\x12\x01\x01"[..], identity].concat()
+}
+
+fn v2019(identity: &[u8]) -> Vec<u8> {
+    [&(identity.len() as u32).to_be_bytes()[..], identity].concat()
+}
+
+async fn exactly(peer: &mut DuplexStream, bytes: &[u8]) {
+    let mut got = vec![0; bytes.len()];
+    peer.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, bytes);
+}
+
+/// Pitfall 5: a connecting end that reads first and an accepting end that
+/// looks first waited for each other for good.
+#[tokio::test(start_paused = true)]
+async fn our_two_ends_meet_at_once_in_the_preferred_dialect() {
+    for dialect in [Dialect::V1, Dialect::V2019] {
+        let (mut a, mut b) = duplex(64);
+        let started = tokio::time::Instant::now();
+        let accepting = ours().dialects(Dialects::Prefer(dialect));
+        let connecting = Handshake::new(Identity::from([7; 16]));
+        let (accepted, connected) =
+            tokio::join!(accepting.accept(&mut a), connecting.connect(&mut b));
+        let (accepted, connected) = (accepted.unwrap(), connected.unwrap());
+        assert_eq!(started.elapsed(), Duration::ZERO, "nobody was waited for");
+        assert_eq!((accepted.dialect, connected.dialect), (dialect, dialect));
+        assert_eq!(accepted.peer, [7; 16].into());
+        assert_eq!(connected.peer, OURS.into());
+    }
+}
+
+#[tokio::test]
+async fn the_acceptor_answers_in_the_dialect_that_it_read() {
+    let theirs = [9; 16];
+    for (said, dialect, answer) in [
+        (v1(&theirs), Dialect::V1, v1(&OURS)),
+        (v2019(&theirs), Dialect::V2019, v2019(&OURS)),
+        (v2019(b"server"), Dialect::V2019, v2019(&OURS)),
+        (v2019(b"c"), Dialect::V2019, v2019(&OURS)),
+    ] {
+        let (mut a, mut peer) = duplex(64);
+        peer.write_all(&said).await.unwrap();
+        let established = ours().accept(&mut a).await.unwrap();
+        assert_eq!(established.dialect, dialect);
+        exactly(&mut peer, &answer).await;
+    }
+}
+
+/// The 2019 library speaks at once, on either end; that of 2026 first looks
+/// at one byte.
+#[tokio::test]
+async fn the_connector_completes_in_the_dialect_that_it_hears() {
+    for (said, dialect, rest) in [
+        (v1(&[9; 16]), Dialect::V1, v1(&OURS)),
+        (v2019(&[9; 16]), Dialect::V2019, v2019(&OURS)),
+        (v2019(b"server"), Dialect::V2019, v2019(&OURS)),
+    ] {
+        let (mut a, mut peer) = duplex(64);
+        let peer = async {
+            exactly(&mut peer, b"\0").await;
+            peer.write_all(&said).await.unwrap();
+            exactly(&mut peer, &rest[1..]).await;
+        };
+        let handshake = ours();
+        let (established, ()) = tokio::join!(handshake.connect(&mut a), peer);
+        assert_eq!(established.unwrap().dialect, dialect);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_spoken_to_in_the_preferred_dialect() {
+    for connecting in [true, false] {
+        let (mut a, mut peer) = duplex(64);
+        let started = tokio::time::Instant::now();
+        let peer = async {
+            exactly(&mut peer, &v1(&OURS)).await;
+            peer.write_all(&v1(&[9; 16])).await.unwrap();
+            peer
+        };
+        let handshake = ours().patience(Duration::from_millis(200));
+        let (established, _peer) = tokio::join!(handshake.run(&mut a, connecting), peer);
+        assert_eq!(established.unwrap().dialect, Dialect::V1);
+        assert_eq!(started.elapsed(), Duration::from_millis(200));
+    }
+}
+
+#[tokio::test]
+async fn a_fixed_dialect_is_spoken_at_once_and_the_other_is_refused() {
+    for connecting in [true, false] {
+        for (fixed, ours_said, other) in [
+            (Dialect::V1, v1(&OURS), v2019(&[9; 16])),
+            (Dialect::V2019, v2019(&OURS), v1(&[9; 16])),
+        ] {
+            let (mut a, mut peer) = duplex(64);
+            let handshake = ours().dialects(Dialects::Only(fixed));
+            let peer = async {
+                exactly(&mut peer, &ours_said).await;
+                peer.write_all(&other).await.unwrap();
+            };
+            let (result, ()) = tokio::join!(handshake.run(&mut a, connecting), peer);
+            let error = result.unwrap_err();
+            assert!(error.is_version(), "{error}");
+        }
+    }
+}
+
+/// Pitfall 3: HELLO and DATA in one read.
+#[tokio::test]
+async fn what_follows_the_handshake_is_kept() {
+    let (mut a, mut peer) = duplex(64);
+    let mut said = v1(&[9; 16]);
+    said.extend_from_slice(b"\0\0\0\x02\x03x");
+    peer.write_all(&said).await.unwrap();
+    let established = ours().accept(&mut a).await.unwrap();
+    assert_eq!(&established.received[..], b"\0\0\0\x02\x03x");
+}
+
+/// Only the first length must come whole: its first three bytes alone are what
+/// a connecting socket sends that waits for us.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_drips_is_understood() {
+    for (said, dialect) in [
+        (v1(&[9; 16]), Dialect::V1),
+        (v2019(&[9; 16]), Dialect::V2019),
+    ] {
+        let (mut a, mut peer) = duplex(64);
+        let peer = async {
+            peer.write_all(&said[..4]).await.unwrap();
+            for byte in &said[4..] {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                peer.write_all(&[*byte]).await.unwrap();
+            }
+            peer
+        };
+        let handshake = ours();
+        let (established, _peer) = tokio::join!(handshake.accept(&mut a), peer);
+        assert_eq!(established.unwrap().dialect, dialect);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_refused_by_name() {
+    for (said, word) in [
+        (&b"\x16\x03\x01\x02\0\x01"[..], "tls"),
+        (b"GET / HTTP/1.1\r\n\r\n", "http"),
+        (b"hello there", "not those of an aiomsg peer"),
+        (b"\xff\xff\xff\xff", "not those of an aiomsg peer"),
+        (b"\0\xff\xff\xff", "at most 255"),
+        (b"\0\0\0\0", "empty"),
+        (b"\0\0\0\x12\x01\x02", "version 2"),
+    ] {
+        for connecting in [true, false] {
+            let (mut a, mut peer) = duplex(64);
+            peer.write_all(said).await.unwrap();
+            let error = ours().run(&mut a, connecting).await.unwrap_err();
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_leaves_is_named() {
+    let (mut a, peer) = duplex(64);
+    drop(peer);
+    let error = ours().accept(&mut a).await.unwrap_err();
+    assert!(error.is_disconnected());
+
+    let (mut a, mut peer) = duplex(64);
+    peer.write_all(b"\0\0\0\x10half").await.unwrap();
+    drop(peer);
+    let error = ours().accept(&mut a).await.unwrap_err();
+    assert!(error.is_disconnected());
+}

@@ -1,0 +1,277 @@
+//! A byte stream whose transport no longer shows.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aiomsg_core::Error;
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A byte stream with its type erased, and what is known about its other end.
+///
+/// The type is erased here, once per connection, so that nothing above needs a
+/// type parameter for the transport. Vectored writes reach the transport.
+///
+/// A transport of one's own becomes an `Io` with [`Io::new`]:
+///
+/// ```
+/// use aiomsg_transport::{Io, IoInfo, RemoteAddr};
+///
+/// let (near, _far) = tokio::io::duplex(1024);
+/// let io = Io::new(near, IoInfo::new(RemoteAddr::Mem("jobs".into())));
+/// assert_eq!(io.info().remote.to_string(), "mem://jobs");
+/// ```
+pub struct Io {
+    stream: Box<dyn ByteStream>,
+    info: IoInfo,
+}
+
+trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+
+/// What is known about the other end of an [`Io`]. Cheap to clone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IoInfo {
+    /// Where the other end is.
+    pub remote: RemoteAddr,
+    /// What TLS found out; `None` on a connection without TLS.
+    pub tls: Option<TlsInfo>,
+}
+
+/// Where the other end of a connection is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RemoteAddr {
+    /// TCP, with or without TLS.
+    Inet(SocketAddr),
+    /// A Unix socket. An accepted peer has a path only if it has bound one
+    /// itself, which is rare.
+    Unix(Option<PathBuf>),
+    /// Inside this process, under this name.
+    Mem(String),
+}
+
+/// What TLS found out about the peer. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// The certificate that the peer presented, and that was verified, in DER;
+    /// `None` if it presented none because none was asked for.
+    pub peer_certificate: Option<Bytes>,
+}
+
+/// Turns an error of reading or writing an [`Io`] into an [`Error`].
+///
+/// This is `Error::from`, except that TLS errors are explained and of kind
+/// [`Tls`](aiomsg_core::ErrorKind::Tls). That is worth having after the
+/// handshake too: in TLS 1.3 the connecting end has finished before the other
+/// end looks at its certificate, so it learns of a refusal by its first read.
+pub fn explain(error: io::Error) -> Error {
+    #[cfg(feature = "tls")]
+    if let Some(explained) = crate::tls::explain(&error) {
+        return explained.with_source(error);
+    }
+    Error::from(error)
+}
+
+// ===== impl Io =====
+
+impl Io {
+    /// Hides the type of a byte stream.
+    pub fn new<S>(stream: S, info: IoInfo) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self {
+            stream: Box::new(stream),
+            info,
+        }
+    }
+
+    /// What is known about the other end.
+    pub fn info(&self) -> &IoInfo {
+        &self.info
+    }
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+// ===== impl IoInfo =====
+
+impl IoInfo {
+    /// A connection without TLS.
+    pub fn new(remote: RemoteAddr) -> Self {
+        Self { remote, tls: None }
+    }
+
+    /// Adds what TLS found out.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsInfo) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+}
+
+// ===== impl TlsInfo =====
+
+impl TlsInfo {
+    /// TLS, with a peer that presented this certificate (DER), or none.
+    pub fn new(peer_certificate: Option<Bytes>) -> Self {
+        Self { peer_certificate }
+    }
+}
+
+// ===== impl RemoteAddr =====
+
+impl fmt::Display for RemoteAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(address) => write!(f, "{address}"),
+            Self::Unix(Some(path)) => write!(f, "unix://{}", path.display()),
+            Self::Unix(None) => f.write_str("unix://(unnamed)"),
+            Self::Mem(name) => write!(f, "mem://{name}"),
+        }
+    }
+}
+
+impl From<SocketAddr> for RemoteAddr {
+    fn from(address: SocketAddr) -> Self {
+        Self::Inet(address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tokio::io::AsyncWriteExt;
+
+    /// Notes how many slices each vectored write had.
+    struct Slices(Arc<Mutex<Vec<usize>>>);
+
+    impl AsyncRead for Slices {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Slices {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.0.lock().unwrap().push(bufs.len());
+            Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn vectored_writes_reach_the_stream() {
+        let seen = Arc::default();
+        let info = IoInfo::new(RemoteAddr::Unix(None));
+        let mut io = Io::new(Slices(Arc::clone(&seen)), info);
+
+        assert!(io.is_write_vectored());
+        let written = io
+            .write_vectored(&[IoSlice::new(b"head"), IoSlice::new(b"body")])
+            .await
+            .unwrap();
+
+        assert_eq!(written, 8);
+        assert_eq!(*seen.lock().unwrap(), [2]);
+    }
+
+    #[test]
+    fn addresses_are_shown() {
+        for (address, shown) in [
+            (RemoteAddr::Inet(([127, 0, 0, 1], 7).into()), "127.0.0.1:7"),
+            (RemoteAddr::Unix(Some("/run/a".into())), "unix:///run/a"),
+            (RemoteAddr::Unix(None), "unix://(unnamed)"),
+            (RemoteAddr::Mem("a".into()), "mem://a"),
+        ] {
+            assert_eq!(address.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn errors_without_tls_stay_what_they_are() {
+        let reset = explain(io::ErrorKind::ConnectionReset.into());
+        assert!(reset.is_disconnected());
+    }
+}

@@ -1,0 +1,69 @@
+//! Bytes to connections: the transports of aiomsg, and what turns a byte
+//! stream into a connection of frames.
+//!
+//! | step | what does it | from | to |
+//! |---|---|---|---|
+//! | dial | [`Connector`], a `tower::Service` | an [`Endpoint`](aiomsg_core::Endpoint) | an [`Io`] |
+//! | accept | [`Listener`], then [`Incoming::secure`] | an `Endpoint` | an [`Io`] per peer |
+//! | handshake | [`handshake`] | an `Io` | who the peer is, and its dialect |
+//! | framing | [`framed`] | an `Io` and a dialect | a [`Connection`](aiomsg_core::Connection) |
+//!
+//! An [`Io`] hides which transport carries it:
+//!
+//! | endpoint | transport |
+//! |---|---|
+//! | `tcp://host:port` | TCP; every address of the host is tried |
+//! | `tls://host:port` | TLS 1.2 or 1.3 over TCP, by a `TlsConfig` |
+//! | `unix:///path` | a Unix socket; a stale socket file is replaced |
+//! | `mem://name` | inside the process |
+//!
+//! Nothing here limits how long a dial, an accepted peer's TLS or a handshake
+//! may take: put a timeout around it, such as tower's.
+//!
+//! ```
+//! use aiomsg_core::{Endpoint, Error};
+//! use aiomsg_transport::{Connector, ListenOptions, Listener};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tower::{ServiceExt, Service};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let any_port = Endpoint::tcp("127.0.0.1", 0);
+//! let mut listener = Listener::bind(&any_port, &ListenOptions::new()).await?;
+//!
+//! let mut connector = Connector::new();
+//! let mut near = connector.ready().await?.call(listener.local_endpoint()).await?;
+//! let mut far = listener.accept().await?.secure().await?;
+//!
+//! near.write_all(b"hello").await?;
+//! let mut bytes = [0; 5];
+//! far.read_exact(&mut bytes).await?;
+//! assert_eq!(&bytes, b"hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tls` | yes | `tls://` endpoints, by rustls with the ring provider |
+
+pub mod connect;
+pub mod framed;
+pub mod handshake;
+pub mod io;
+pub mod listen;
+#[cfg(feature = "tls")]
+pub mod tls;
+
+mod error;
+mod mem;
+mod resolve;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+
+pub use connect::Connector;
+pub use io::{Io, IoInfo, RemoteAddr, TlsInfo};
+pub use listen::{Incoming, ListenOptions, Listener};

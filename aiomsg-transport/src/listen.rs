@@ -1,0 +1,370 @@
+//! Binding and accepting.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+
+use aiomsg_core::{Endpoint, Error};
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::error::{system, unsupported};
+use crate::io::{Io, IoInfo, RemoteAddr};
+use crate::mem::MemListener;
+use crate::resolve::Resolver;
+use crate::tcp;
+
+/// A bound endpoint that accepts peers. Dropping it stops that; a Unix socket
+/// removes its file and an in-memory name becomes free.
+///
+/// | endpoint | what is bound |
+/// |---|---|
+/// | `tcp`, `tls` | the first address of the host that can be bound; a port in use ends the search |
+/// | `unix` | the path; a socket file on which nobody listens is replaced |
+/// | `mem` | the name, once in this process |
+///
+/// # Examples
+///
+/// An accept loop that neither dies nor spins:
+///
+/// ```no_run
+/// use aiomsg_transport::{Listener, listen::is_transient};
+/// use std::time::Duration;
+///
+/// # fn serve(_: Result<aiomsg_transport::Io, aiomsg_core::Error>) {}
+/// # async fn accept(mut listener: Listener) {
+/// loop {
+///     match listener.accept().await {
+///         // TLS is done in the peer's own task, under a timeout.
+///         Ok(incoming) => drop(tokio::spawn(async move {
+///             let limit = Duration::from_secs(10);
+///             if let Ok(secured) = tokio::time::timeout(limit, incoming.secure()).await {
+///                 serve(secured);
+///             }
+///         })),
+///         Err(error) if is_transient(&error) => {}
+///         Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Listener {
+    endpoint: Endpoint,
+    bound: Bound,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Server>,
+}
+
+/// How to bind.
+///
+/// ```
+/// use aiomsg_transport::ListenOptions;
+///
+/// let options = ListenOptions::new().backlog(64);
+/// assert_eq!(options.backlog, 64);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenOptions {
+    /// How many peers may wait to be accepted; 1024 unless set.
+    pub backlog: u32,
+    /// What `tls://` endpoints need.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::TlsConfig>,
+}
+
+/// An accepted peer, before TLS. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Incoming {
+    endpoint: Endpoint,
+    stream: Accepted,
+    remote: RemoteAddr,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Server>,
+}
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(crate::unix::BoundUnix),
+    Mem(MemListener),
+}
+
+#[derive(Debug)]
+enum Accepted {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+    Mem(DuplexStream),
+}
+
+/// Whether an error of [`Listener::accept`] concerns one connection only, one
+/// that ended before it was accepted. The next call may then follow at once.
+/// After any other error, such as that there are no file descriptors left, the
+/// same would happen again: sleep first.
+pub fn is_transient(error: &Error) -> bool {
+    use io::ErrorKind as Io;
+    error.io().is_some_and(|error| {
+        // Linux reports errors that are pending on the new connection here.
+        matches!(
+            error.kind(),
+            Io::ConnectionAborted
+                | Io::ConnectionReset
+                | Io::ConnectionRefused
+                | Io::BrokenPipe
+                | Io::HostUnreachable
+                | Io::NetworkUnreachable
+                | Io::NetworkDown
+                | Io::TimedOut
+                | Io::Interrupted
+        )
+    })
+}
+
+// ===== impl Listener =====
+
+impl Listener {
+    /// Binds an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Every error names the endpoint. Of kind
+    /// [`Address`](aiomsg_core::ErrorKind::Address) if the host does not
+    /// resolve, [`Io`](aiomsg_core::ErrorKind::Io) if the system refuses (the
+    /// [`io::Error`] is the source, of kind [`io::ErrorKind::AddrInUse`] for
+    /// what is bound already), [`Config`](aiomsg_core::ErrorKind::Config) for
+    /// TLS without a certificate.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future binds nothing.
+    pub async fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, Error> {
+        let bound = Self::bind_any(endpoint, options).await;
+        bound.map_err(|error| error.at(endpoint.clone()))
+    }
+
+    async fn bind_any(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, Error> {
+        #[cfg(feature = "tls")]
+        let tls = match endpoint {
+            Endpoint::Tls { .. } => {
+                let config = options.tls.as_ref().ok_or_else(crate::tls::missing)?;
+                Some(config.server()?)
+            }
+            _ => None,
+        };
+        let backlog = options.backlog;
+        let bound = match endpoint {
+            Endpoint::Tcp { host, port } => Bound::tcp(host, *port, backlog).await?,
+            #[cfg(feature = "tls")]
+            Endpoint::Tls { host, port } => Bound::tcp(host, *port, backlog).await?,
+            #[cfg(unix)]
+            Endpoint::Unix { path } => {
+                Bound::Unix(crate::unix::BoundUnix::bind(path, backlog).await?)
+            }
+            Endpoint::Mem { name } => Bound::Mem(MemListener::bind(name, backlog)?),
+            other => return Err(unsupported(other)),
+        };
+        let endpoint = match &bound {
+            Bound::Tcp(listener) => {
+                let port = listener.local_addr().map_err(system)?.port();
+                endpoint.clone().with_port(port)
+            }
+            _ => endpoint.clone(),
+        };
+        tracing::debug!(%endpoint, "listening");
+        Ok(Self {
+            endpoint,
+            bound,
+            #[cfg(feature = "tls")]
+            tls,
+        })
+    }
+
+    /// What is bound: the endpoint that was asked for, with the port that the
+    /// system chose if that was 0.
+    pub fn local_endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
+    }
+
+    /// Waits for the next peer.
+    ///
+    /// # Errors
+    ///
+    /// No error ends the listener. See [`is_transient`] for what to do.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a peer is either returned or still there for the next
+    /// call.
+    pub async fn accept(&mut self) -> Result<Incoming, Error> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// As [`Listener::accept`], for code that polls.
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Error>> {
+        self.poll_stream(cx).map(|accepted| match accepted {
+            Ok((stream, remote)) => {
+                tracing::trace!(endpoint = %self.endpoint, %remote, "accepted");
+                Ok(Incoming {
+                    endpoint: self.endpoint.clone(),
+                    stream,
+                    remote,
+                    #[cfg(feature = "tls")]
+                    tls: self.tls.clone(),
+                })
+            }
+            Err(error) => Err(system(error).at(self.endpoint.clone())),
+        })
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Accepted, RemoteAddr)>> {
+        match &mut self.bound {
+            Bound::Tcp(listener) => listener
+                .poll_accept(cx)
+                .map_ok(|(stream, address)| (Accepted::Tcp(stream), address.into())),
+            #[cfg(unix)]
+            Bound::Unix(listener) => listener.poll_accept(cx).map_ok(|(stream, address)| {
+                let path = address.as_pathname().map(Into::into);
+                (Accepted::Unix(stream), RemoteAddr::Unix(path))
+            }),
+            Bound::Mem(listener) => {
+                let accepted = listener.poll_accept(cx);
+                accepted.map_ok(|stream| {
+                    let Endpoint::Mem { name } = &self.endpoint else {
+                        unreachable!("an in-memory listener is bound to an in-memory endpoint");
+                    };
+                    (Accepted::Mem(stream), RemoteAddr::Mem(name.clone()))
+                })
+            }
+        }
+    }
+}
+
+// ===== impl Bound =====
+
+impl Bound {
+    async fn tcp(host: &str, port: u16, backlog: u32) -> Result<Self, Error> {
+        let listener = tcp::bind(&Resolver::default(), host, port, backlog).await?;
+        Ok(Self::Tcp(listener))
+    }
+}
+
+// ===== impl ListenOptions =====
+
+impl ListenOptions {
+    /// A backlog of 1024, and no TLS.
+    pub fn new() -> Self {
+        Self {
+            backlog: 1024,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Sets how many peers may wait to be accepted. The system may have a
+    /// lower limit of its own.
+    #[must_use]
+    pub fn backlog(mut self, backlog: u32) -> Self {
+        self.backlog = backlog;
+        self
+    }
+
+    /// Sets what `tls://` endpoints need.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: crate::tls::TlsConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// ===== impl Incoming =====
+
+impl Incoming {
+    /// What the peer came by: the [local endpoint](Listener::local_endpoint) of
+    /// its listener.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Where the peer is.
+    pub fn remote(&self) -> &RemoteAddr {
+        &self.remote
+    }
+
+    /// Does the accepting end's part of TLS, if the endpoint is one with TLS;
+    /// otherwise the stream is there at once.
+    ///
+    /// A peer may be slow here, or silent for good, so this belongs in a task
+    /// of its own and under a timeout.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Tls`](aiomsg_core::ErrorKind::Tls) if the peer is refused,
+    /// refuses us or does not speak TLS. When a peer is refused for its
+    /// certificate, the error comes up to half a second late: for that long
+    /// the connection is kept open for the peer to learn of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection.
+    pub async fn secure(self) -> Result<Io, Error> {
+        let info = IoInfo::new(self.remote);
+        let secured = match self.stream {
+            Accepted::Tcp(stream) => {
+                // A failure here tells of a connection that is gone, which the
+                // first read will tell better.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(remote = %info.remote, %error, "nodelay not set");
+                }
+                #[cfg(feature = "tls")]
+                if let Some(tls) = self.tls {
+                    return match tls.accept(stream).await {
+                        Ok((stream, tls)) => Ok(Io::new(stream, info.with_tls(tls))),
+                        Err(error) => Err(error.at(self.endpoint)),
+                    };
+                }
+                Io::new(stream, info)
+            }
+            #[cfg(unix)]
+            Accepted::Unix(stream) => Io::new(stream, info),
+            Accepted::Mem(stream) => Io::new(stream, info),
+        };
+        Ok(secured)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// accept() failing for want of file descriptors must lead to a pause, one
+    /// aborted connection must not.
+    #[test]
+    fn errors_of_one_connection_are_told_from_those_of_the_system() {
+        let transient = |error: io::Error| is_transient(&system(error));
+        for kind in [
+            io::ErrorKind::ConnectionAborted,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::HostUnreachable,
+        ] {
+            assert!(transient(kind.into()), "{kind}");
+        }
+        for kind in [io::ErrorKind::OutOfMemory, io::ErrorKind::InvalidInput] {
+            assert!(!transient(kind.into()), "{kind}");
+        }
+        #[cfg(target_os = "linux")]
+        for (name, code) in [("ENFILE", 23), ("EMFILE", 24), ("ENOBUFS", 105)] {
+            assert!(!transient(io::Error::from_raw_os_error(code)), "{name}");
+        }
+        assert!(!is_transient(&aiomsg_core::ErrorKind::Closed.into()));
+    }
+}

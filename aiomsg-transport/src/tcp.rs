@@ -1,0 +1,153 @@
+//! TCP.
+
+mod eyeballs;
+
+use std::net::SocketAddr;
+
+use aiomsg_core::Error;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::error::{system, text};
+use crate::resolve::Resolver;
+
+/// Connects to the first address of a host that answers.
+pub(crate) async fn connect(
+    resolver: &Resolver,
+    host: &str,
+    port: u16,
+) -> Result<(TcpStream, SocketAddr), Error> {
+    let addresses = resolver.resolve(host, port).await?;
+    let connected = eyeballs::race(addresses, |address| async move {
+        let stream = TcpStream::connect(address).await?;
+        // Whatever is flushed is meant to go: writes are batched above.
+        stream.set_nodelay(true)?;
+        tracing::trace!(%address, "connected");
+        Ok((stream, address))
+    });
+    connected.await.map_err(all_failed)
+}
+
+/// Binds the first address of a host that can be bound.
+///
+/// A port that is in use ends the search: a peer that looks for us by name
+/// could otherwise find the other program.
+pub(crate) async fn bind(
+    resolver: &Resolver,
+    host: &str,
+    port: u16,
+    backlog: u32,
+) -> Result<TcpListener, Error> {
+    let mut failures = eyeballs::Failures::new();
+    for address in resolver.resolve(host, port).await? {
+        match bind_one(address, backlog) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+                failures.push((address, error));
+                if in_use {
+                    break;
+                }
+            }
+        }
+    }
+    Err(all_failed(failures))
+}
+
+fn bind_one(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restarted program gets its port back while old connections linger. On
+    // Windows that is the default, and the option would let others take the
+    // port from us.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(backlog)
+}
+
+/// One error of all: each address with what went wrong there.
+fn all_failed(mut failures: eyeballs::Failures) -> Error {
+    let reason: Vec<_> = failures
+        .iter()
+        .map(|(address, error)| format!("{address}: {}", text(error)))
+        .collect();
+    // At least one address was tried, for a name without any does not resolve.
+    let last = match failures.pop() {
+        Some((_, error)) => error,
+        None => std::io::ErrorKind::AddrNotAvailable.into(),
+    };
+    system(last).with_reason(reason.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(addresses: &[SocketAddr]) -> Resolver {
+        let addresses = addresses.to_vec();
+        Resolver::new(move |_, _| std::future::ready(Ok(addresses.clone())))
+    }
+
+    /// An address that nobody listens on.
+    fn dead(host: &str) -> SocketAddr {
+        let listener = std::net::TcpListener::bind((host, 0)).unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    /// Only the first address was ever tried, so "localhost" failed wherever
+    /// it is `::1` first and the server listens on 127.0.0.1.
+    #[tokio::test]
+    async fn a_later_address_is_tried() {
+        let listener = bind(&Resolver::default(), "127.0.0.1", 0, 8).await.unwrap();
+        let alive = listener.local_addr().unwrap();
+        let refused = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], alive.port()));
+
+        let (stream, address) = connect(&to(&[refused, alive]), "localhost", alive.port())
+            .await
+            .unwrap();
+
+        assert_eq!(address, alive);
+        assert!(stream.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn each_address_is_named_with_its_error() {
+        let (one, other) = (dead("127.0.0.1"), dead("127.0.0.1"));
+        let error = connect(&to(&[one, other]), "two.test", 1)
+            .await
+            .unwrap_err();
+
+        assert!(error.is_io(), "{error}");
+        let io = error.io().unwrap();
+        assert_eq!(io.kind(), std::io::ErrorKind::ConnectionRefused);
+        for part in [one.to_string(), other.to_string(), "refused".into()] {
+            assert!(error.to_string().contains(&part), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_ours_is_passed_over_when_binding() {
+        // From the block that is kept for documentation.
+        let foreign = "192.0.2.1:0".parse().unwrap();
+        let listener = bind(&to(&[foreign, dead("127.0.0.1")]), "two.test", 0, 8)
+            .await
+            .unwrap();
+        assert!(listener.local_addr().unwrap().ip().is_loopback());
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_not_evaded_by_another_address() {
+        let taken = bind(&Resolver::default(), "127.0.0.1", 0, 8).await.unwrap();
+        let taken = taken.local_addr().map(|at| (taken, at)).unwrap();
+
+        let error = bind(&to(&[taken.1, dead("127.0.0.1")]), "two.test", 0, 8)
+            .await
+            .unwrap_err();
+
+        let io = error.io().unwrap();
+        assert_eq!(io.kind(), std::io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains("in use"), "{error}");
+    }
+}

@@ -1,0 +1,164 @@
+//! Several addresses at once, after RFC 8305 ("happy eyeballs").
+//!
+//! ```text
+//!  start the next attempt ◄── an attempt failed, or 250 ms went by
+//!          │
+//!          ▼
+//!  poll all that run ── one succeeds ──► done; the others are dropped
+//!          │
+//!          └─ none runs and none is left ──► every address with its error
+//! ```
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// "Connection Attempt Delay" of RFC 8305, as recommended there.
+pub(super) const STAGGER: Duration = Duration::from_millis(250);
+
+/// Every address that was tried, with what went wrong.
+pub(super) type Failures = Vec<(SocketAddr, io::Error)>;
+
+/// The first success of an attempt at any of the addresses.
+pub(super) async fn race<T, F>(
+    addresses: Vec<SocketAddr>,
+    mut attempt: impl FnMut(SocketAddr) -> F,
+) -> Result<T, Failures>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut waiting = interleave(addresses).into_iter();
+    let mut running = Vec::new();
+    let mut failed = Failures::new();
+    let mut start = true;
+    let mut stagger = pin!(sleep(STAGGER));
+
+    poll_fn(|cx| {
+        loop {
+            if start {
+                start = false;
+                if let Some(address) = waiting.next() {
+                    running.push((address, Box::pin(attempt(address))));
+                    stagger.as_mut().reset(Instant::now() + STAGGER);
+                }
+            }
+
+            let mut index = 0;
+            while let Some((address, future)) = running.get_mut(index) {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(Ok(success)) => return Poll::Ready(Ok(success)),
+                    Poll::Ready(Err(error)) => {
+                        failed.push((*address, error));
+                        running.remove(index);
+                        start = true;
+                    }
+                    Poll::Pending => index += 1,
+                }
+            }
+
+            if waiting.len() == 0 {
+                return if running.is_empty() {
+                    Poll::Ready(Err(std::mem::take(&mut failed)))
+                } else {
+                    Poll::Pending
+                };
+            }
+            if !start && stagger.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            start = true;
+        }
+    })
+    .await
+}
+
+/// Alternates the address families, beginning with that of the first address,
+/// so that a family that is dead here costs one delay and not one per address.
+fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (mut one, mut other): (VecDeque<_>, VecDeque<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == first_is_v6);
+    let mut order = Vec::with_capacity(one.len() + other.len());
+    while !(one.is_empty() && other.is_empty()) {
+        order.extend(one.pop_front());
+        order.extend(other.pop_front());
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn families_alternate_and_the_first_goes_first() {
+        let given = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]);
+        let order = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]);
+        assert_eq!(interleave(given), order);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_address_delays_the_next_by_250_ms() {
+        let begin = Instant::now();
+        let started = RefCell::new(Vec::new());
+        let winner = race(addresses(&["1.0.0.1:1", "1.0.0.2:1", "1.0.0.3:1"]), |at| {
+            started.borrow_mut().push(begin.elapsed());
+            async move {
+                match at.ip().to_string().as_str() {
+                    "1.0.0.3" => Ok(at),
+                    _ => std::future::pending().await,
+                }
+            }
+        })
+        .await
+        .unwrap();
+
+        assert_eq!(winner.to_string(), "1.0.0.3:1");
+        assert_eq!(*started.borrow(), [Duration::ZERO, STAGGER, STAGGER * 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_starts_the_next_at_once() {
+        let begin = Instant::now();
+        let failures = race(addresses(&["1.0.0.1:1", "1.0.0.2:1"]), |_| async {
+            Err::<(), _>(io::ErrorKind::ConnectionRefused.into())
+        })
+        .await
+        .unwrap_err();
+
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        assert_eq!(failures.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_first_address_may_still_win() {
+        let winner = race(addresses(&["1.0.0.1:1", "1.0.0.2:1"]), |at| async move {
+            match at.ip().to_string().as_str() {
+                "1.0.0.1" => sleep(STAGGER * 2).await,
+                _ => return Err(io::ErrorKind::ConnectionRefused.into()),
+            }
+            Ok(at)
+        })
+        .await
+        .unwrap();
+        assert_eq!(winner.to_string(), "1.0.0.1:1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_address_is_a_failure_and_not_a_hang() {
+        let failures = race(Vec::new(), |_| async { Ok(()) }).await.unwrap_err();
+        assert!(failures.is_empty());
+    }
+}

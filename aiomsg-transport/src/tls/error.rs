@@ -1,0 +1,126 @@
+//! What TLS errors mean, said in a way that helps whoever set it up.
+
+use std::io;
+
+use aiomsg_core::{Error, ErrorKind};
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
+
+/// The error for an endpoint with TLS without settings for it.
+pub(crate) fn missing() -> Error {
+    Error::new(ErrorKind::Config).with_reason(
+        "a tls endpoint needs tls settings; make them with TlsConfig::builder() and pass them to \
+         tls(..)",
+    )
+}
+
+/// An error of the handshake.
+pub(super) fn handshake_failed(error: io::Error) -> Error {
+    use io::ErrorKind as Io;
+    let explained = explain(&error).unwrap_or_else(|| match error.kind() {
+        Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => tls(
+            "the peer closed the connection during the tls handshake; is its endpoint a plain one?",
+        ),
+        _ => tls(crate::error::text(&error)),
+    });
+    explained.with_source(error)
+}
+
+/// The peer began with something that is not TLS.
+pub(super) fn speaks_plain() -> Error {
+    tls("the peer does not speak tls; is its endpoint a plain one?")
+}
+
+/// Whether we refuse the peer for its certificate, or for having none.
+pub(super) fn refuses_certificate(error: &io::Error) -> bool {
+    matches!(
+        of_rustls(error),
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+    )
+}
+
+/// An error of our kind that says what a TLS error means; `None` if it is not
+/// one.
+pub(crate) fn explain(error: &io::Error) -> Option<Error> {
+    use rustls::Error as Tls;
+    Some(match of_rustls(error)? {
+        Tls::InvalidCertificate(reason) => tls(certificate(reason)),
+        Tls::NoCertificatesPresented => {
+            tls("the peer presents no certificate, and one is demanded")
+        }
+        Tls::AlertReceived(description) => tls(alert(*description)),
+        Tls::InvalidMessage(_) => speaks_plain(),
+        Tls::PeerIncompatible(reason) => tls(format!(
+            "the peer and we have no tls version or cipher in common: {reason:?}"
+        )),
+        other => tls(other.to_string()),
+    })
+}
+
+fn tls(reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Tls).with_reason(reason)
+}
+
+fn of_rustls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Why we refuse the peer.
+fn certificate(reason: &CertificateError) -> String {
+    use CertificateError as Why;
+    let what = match reason {
+        Why::UnknownIssuer => "is not trusted: it is none of the certificates that are trusted, \
+                               and none of them issued it"
+            .to_owned(),
+        Why::Expired => "has expired".to_owned(),
+        Why::NotValidYet => "is not valid yet".to_owned(),
+        Why::ExpiredContext { .. } | Why::NotValidYetContext { .. } => {
+            format!("is not valid now: {reason}")
+        }
+        Why::NotValidForName => "has another name than the endpoint".to_owned(),
+        Why::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let expected = expected.to_str();
+            match presented.as_slice() {
+                [] => format!("has no subject alternative name, and \"{expected}\" is expected"),
+                names => format!(
+                    "has another name: \"{expected}\" is expected, it has {}",
+                    names.join(", ")
+                ),
+            }
+        }
+        Why::BadSignature => "is presented without proof that the peer holds its key".to_owned(),
+        other => format!("is refused: {other}"),
+    };
+    format!("the peer's certificate {what}")
+}
+
+/// Why the peer refuses us.
+fn alert(description: AlertDescription) -> String {
+    use AlertDescription as Alert;
+    match description {
+        Alert::UnknownCA => "the peer refused our certificate: it does not trust it".to_owned(),
+        Alert::CertificateExpired => {
+            "the peer refused our certificate: it is not valid now".to_owned()
+        }
+        Alert::CertificateRequired => "the peer demands a certificate, and we have none to \
+                                       present; set one with TlsConfig::builder()\
+                                       .certificate_files(..)"
+            .to_owned(),
+        Alert::DecryptError => {
+            "the peer refused our proof that we hold the key of our certificate".to_owned()
+        }
+        Alert::NoCertificate
+        | Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateUnknown
+        | Alert::AccessDenied => format!("the peer refused our certificate: {description:?}"),
+        Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(
+            "the peer and we have no tls version or cipher in common, or it demands a \
+             certificate: {description:?}"
+        ),
+        other => format!("the peer ended tls: {other:?}"),
+    }
+}

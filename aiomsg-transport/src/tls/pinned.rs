@@ -1,0 +1,175 @@
+//! Verifiers that accept a certificate which is itself trusted, and leave all
+//! others to web-PKI verification.
+//!
+//! Accepting a certificate is half of it: rustls also has the peer sign the
+//! handshake, and a verifier check that signature with the certificate's key.
+//! That half is done for pinned certificates as for all others.
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::VerifierBuilderError;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
+
+/// What is trusted, for both roles.
+#[derive(Debug, Clone)]
+pub(super) struct Trusted {
+    pub(super) pinned: Arc<[CertificateDer<'static>]>,
+    /// The same certificates, as authorities.
+    pub(super) roots: Arc<RootCertStore>,
+    pub(super) provider: Arc<CryptoProvider>,
+}
+
+impl Trusted {
+    pub(super) fn server_verifier(&self) -> Result<ServerVerifier, VerifierBuilderError> {
+        let roots = Arc::clone(&self.roots);
+        let provider = Arc::clone(&self.provider);
+        let web_pki = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
+        Ok(ServerVerifier {
+            pinned: Arc::clone(&self.pinned),
+            web_pki,
+        })
+    }
+
+    pub(super) fn client_verifier(&self) -> Result<ClientVerifier, VerifierBuilderError> {
+        let roots = Arc::clone(&self.roots);
+        let provider = Arc::clone(&self.provider);
+        let web_pki = WebPkiClientVerifier::builder_with_provider(roots, provider)
+            // The hints name issuers; a client whose own certificate is pinned
+            // may have one that is not among them, and would hold it back.
+            .clear_root_hint_subjects()
+            .build()?;
+        Ok(ClientVerifier {
+            pinned: Arc::clone(&self.pinned),
+            web_pki,
+        })
+    }
+}
+
+/// Verifies servers, for the connecting end.
+#[derive(Debug)]
+pub(super) struct ServerVerifier {
+    pinned: Arc<[CertificateDer<'static>]>,
+    web_pki: Arc<WebPkiServerVerifier>,
+}
+
+/// Verifies clients, for the binding end.
+#[derive(Debug)]
+pub(super) struct ClientVerifier {
+    pinned: Arc<[CertificateDer<'static>]>,
+    web_pki: Arc<dyn ClientCertVerifier>,
+}
+
+/// The verdict on a certificate that nobody trusted has issued comes in
+/// several forms, one of them only because self-signed certificates often share
+/// a subject. They are one: what is left as a bad signature is then always the
+/// one that proves the possession of the key.
+fn not_trusted(error: Error) -> Error {
+    match error {
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            CertificateError::UnknownIssuer.into()
+        }
+        Error::InvalidCertificate(CertificateError::Other(other))
+            if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+        {
+            CertificateError::UnknownIssuer.into()
+        }
+        other => other,
+    }
+}
+
+// ===== impl ServerVerifier =====
+
+impl ServerCertVerifier for ServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.pinned.contains(end_entity) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.web_pki
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map_err(not_trusted)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.web_pki.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.web_pki.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.web_pki.supported_verify_schemes()
+    }
+}
+
+// ===== impl ClientVerifier =====
+
+impl ClientCertVerifier for ClientVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.web_pki.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if self.pinned.contains(end_entity) {
+            return Ok(ClientCertVerified::assertion());
+        }
+        self.web_pki
+            .verify_client_cert(end_entity, intermediates, now)
+            .map_err(not_trusted)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.web_pki.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.web_pki.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.web_pki.supported_verify_schemes()
+    }
+}

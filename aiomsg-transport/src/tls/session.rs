@@ -1,0 +1,147 @@
+//! The TLS handshake over a TCP stream, in both roles.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aiomsg_core::Error;
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+use super::error::{handshake_failed, refuses_certificate, speaks_plain};
+use crate::io::TlsInfo;
+
+/// The first byte of a TLS connection: a record of the handshake.
+const HANDSHAKE_RECORD: u8 = 22;
+
+/// How long, and for how many bytes, a refused peer is listened to.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES: u64 = 64 * 1024;
+
+/// The connecting end, towards one server.
+pub(crate) struct Client {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+/// The binding end.
+#[derive(Clone)]
+pub(crate) struct Server {
+    acceptor: TlsAcceptor,
+}
+
+impl Client {
+    pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+        Self {
+            connector: config.into(),
+            name,
+        }
+    }
+
+    pub(crate) async fn connect(
+        self,
+        stream: TcpStream,
+    ) -> Result<(client::TlsStream<TcpStream>, TlsInfo), Error> {
+        let connect = self.connector.connect(self.name, stream).into_fallible();
+        match connect.await {
+            Ok(stream) => {
+                let info = info(stream.get_ref().1.peer_certificates());
+                Ok((stream, info))
+            }
+            Err((error, stream)) => Err(refuse(error, stream).await),
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn new(config: Arc<ServerConfig>) -> Self {
+        Self {
+            acceptor: config.into(),
+        }
+    }
+
+    pub(crate) async fn accept(
+        self,
+        stream: TcpStream,
+    ) -> Result<(server::TlsStream<TcpStream>, TlsInfo), Error> {
+        // A peer without TLS may send less than a TLS record's header and then
+        // wait for us, while rustls waits for more. The first byte tells.
+        let mut first = [0];
+        let peeked = stream.peek(&mut first).await.map_err(handshake_failed)?;
+        if peeked > 0 && first[0] != HANDSHAKE_RECORD {
+            return Err(speaks_plain());
+        }
+        match self.acceptor.accept(stream).into_fallible().await {
+            Ok(stream) => {
+                let info = info(stream.get_ref().1.peer_certificates());
+                Ok((stream, info))
+            }
+            Err((error, stream)) => Err(refuse(error, stream).await),
+        }
+    }
+}
+
+fn info(certificates: Option<&[CertificateDer<'_>]>) -> TlsInfo {
+    let presented = certificates.and_then(<[_]>::first);
+    TlsInfo::new(presented.map(|certificate| Bytes::copy_from_slice(certificate)))
+}
+
+/// Closes a failed connection, so that a peer whose certificate is refused
+/// gets to know.
+///
+/// rustls has written the alert by now. But a system that closes a connection
+/// on which bytes came in unread, such as those that a peer sent right behind
+/// its own part of the handshake, resets it, and that can overtake the alert.
+async fn refuse(error: io::Error, mut stream: TcpStream) -> Error {
+    if refuses_certificate(&error) {
+        let linger = async {
+            stream.shutdown().await?;
+            tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
+        };
+        // Nothing more can be done for a peer that is gone or does not go.
+        let _ = timeout(LINGER, linger).await;
+    }
+    handshake_failed(error)
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_rustls::rustls::{CertificateError, Error as TlsError};
+
+    /// The reason of a refusal was lost to peers that had sent data right
+    /// behind their part of the handshake: closing on it reset the connection.
+    #[tokio::test]
+    async fn a_refused_peer_that_sent_more_is_not_reset() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        let (mut ours, _) = listener.accept().await.unwrap();
+        peer.write_all(&[0; 10_000]).await.unwrap();
+        ours.readable().await.unwrap();
+
+        ours.write_all(b"alert").await.unwrap();
+        let reason = TlsError::from(CertificateError::UnknownIssuer);
+        let error = io::Error::new(io::ErrorKind::InvalidData, reason);
+        let read = async move {
+            let mut bytes = Vec::new();
+            peer.read_to_end(&mut bytes).await.map(|_| bytes)
+        };
+        let (error, read) = tokio::join!(refuse(error, ours), read);
+
+        assert!(error.is_tls(), "{error}");
+        assert_eq!(read.unwrap(), b"alert");
+    }
+}

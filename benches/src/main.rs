@@ -1,0 +1,74 @@
+//! Messages a second from one socket to another over loopback TCP, through the
+//! whole standard stack, beside a raw loop that moves the same frames.
+//!
+//! ```text
+//! cargo run --release -p aiomsg-bench [seconds per measurement]
+//! ```
+//!
+//! Both ends run in this process, each on a runtime of its own with one
+//! thread. Machines are noisy: the raw limit and the library are measured by
+//! turns, several rounds, and the ratio is between the two of one round.
+
+mod raw;
+mod sockets;
+
+use std::time::Duration;
+
+/// A measurement: messages a second.
+type Rate = f64;
+
+const ROUNDS: usize = 3;
+
+fn main() {
+    let seconds = std::env::args().nth(1).map_or(2.0, |text| {
+        text.parse()
+            .expect("the seconds of a measurement are a number")
+    });
+    let time = Duration::from_secs_f64(seconds);
+    println!(
+        "{:>8}  {:>28}  {:>14}  {:>14}  {:>6}",
+        "payload", "measured", "raw msg/s", "aiomsg msg/s", "ratio"
+    );
+    for size in [64, 1024, 8 << 10, 64 << 10] {
+        for (name, guarantee) in [
+            (
+                "one to one, at-most-once",
+                aiomsg::DeliveryGuarantee::AtMostOnce,
+            ),
+            (
+                "one to one, at-least-once",
+                aiomsg::DeliveryGuarantee::AtLeastOnce,
+            ),
+        ] {
+            let mut rounds: Vec<(Rate, Rate)> = (0..ROUNDS)
+                .map(|_| {
+                    (
+                        raw::measure(size, time),
+                        sockets::measure(size, time, guarantee),
+                    )
+                })
+                .collect();
+            rounds.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
+            let (raw, ours) = rounds[ROUNDS / 2];
+            let ratio = ours / raw;
+            println!("{size:>8}  {name:>28}  {raw:>14.0}  {ours:>14.0}  {ratio:>6.2}");
+        }
+    }
+}
+
+/// Runs the two ends, each on a thread and runtime of its own.
+fn two_ends<T: Send>(
+    receiver: impl Future<Output = T> + Send,
+    sender: impl Future<Output = ()> + Send,
+) -> T {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be built")
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(move || runtime().block_on(sender));
+        runtime().block_on(receiver)
+    })
+}

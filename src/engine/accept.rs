@@ -1,0 +1,144 @@
+//! Accepting connections.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aiomsg_core::{Error, ErrorKind};
+use aiomsg_transport::handshake::Established;
+use aiomsg_transport::listen::is_transient;
+use aiomsg_transport::{Incoming, Io, Listener};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{Engine, dial, session};
+
+/// How long to wait when the system cannot accept: out of file descriptors,
+/// as a rule, and trying at once would keep a core busy to no avail.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Accepts connections and runs each as a task of its own, until `unbind` or
+/// the end of all accepting.
+pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: CancellationToken) {
+    let endpoint = listener.local_endpoint();
+    let mut pending = Pending::new(engine.config.max_pending_handshakes);
+    loop {
+        let incoming = tokio::select! {
+            biased;
+            () = unbind.cancelled() => return,
+            () = engine.stop_intake.cancelled() => return,
+            incoming = listener.accept() => incoming,
+        };
+        match incoming {
+            Ok(incoming) => {
+                let turn = pending.admit();
+                let engine_of_task = Arc::clone(&engine);
+                engine.spawn(async move { handle(&engine_of_task, incoming, turn).await });
+            }
+            Err(error) => {
+                let go_on = is_transient(&error);
+                engine.reporter.accept_failed(&endpoint, None, error);
+                if !go_on {
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+async fn handle(engine: &Engine, incoming: Incoming, turn: Turn) {
+    let endpoint = incoming.endpoint().clone();
+    let remote = incoming.remote().clone();
+    // The deadline is over TLS and the handshake together.
+    let shaken = tokio::select! {
+        biased;
+        () = turn.ended.cancelled() => Err(Error::new(ErrorKind::Limit)
+            .with_reason("too many handshakes are under way, and this one is the oldest")),
+        () = engine.stop_intake.cancelled() => Err(ErrorKind::Closed.into()),
+        shaken = timeout(engine.config.handshake_timeout, shake(engine, incoming)) => {
+            shaken.unwrap_or_else(|_| Err(dial::timed_out(engine)))
+        }
+    };
+    // Waiting for an identity is no longer a handshake that is under way: it
+    // is bounded by one for each identity.
+    drop(turn);
+    let admitted = match shaken {
+        Ok((io, established)) => {
+            session::admit(engine, io, established, endpoint.clone(), false).await
+        }
+        Err(error) => Err(error),
+    };
+    match admitted {
+        Ok(session) => session.run(engine, engine.finish.cancelled()).await,
+        Err(error) => {
+            let error = error.at(endpoint.clone());
+            engine
+                .reporter
+                .accept_failed(&endpoint, Some(remote), error);
+        }
+    }
+}
+
+async fn shake(engine: &Engine, incoming: Incoming) -> Result<(Io, Established), Error> {
+    let mut io = incoming.secure().await?;
+    let established = engine.config.handshake().accept(&mut io).await?;
+    Ok((io, established))
+}
+
+/// The handshakes that are under way, by the order in which they began.
+///
+/// When there are too many, the oldest is ended: silent connections then cost
+/// other silent ones their place, and a good peer, which needs it only for a
+/// moment, gets in.
+#[derive(Debug)]
+struct Pending {
+    turns: Turns,
+    next: u64,
+    max: usize,
+}
+
+type Turns = Arc<Mutex<BTreeMap<u64, CancellationToken>>>;
+
+/// The place of one handshake among those that are under way.
+#[derive(Debug)]
+struct Turn {
+    number: u64,
+    ended: CancellationToken,
+    turns: Turns,
+}
+
+impl Pending {
+    fn new(max: usize) -> Self {
+        Self {
+            turns: Turns::default(),
+            next: 0,
+            max,
+        }
+    }
+
+    fn admit(&mut self) -> Turn {
+        let number = self.next;
+        self.next += 1;
+        let ended = CancellationToken::new();
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        while turns.len() >= self.max
+            && let Some((_, oldest)) = turns.pop_first()
+        {
+            oldest.cancel();
+        }
+        turns.insert(number, ended.clone());
+        drop(turns);
+        Turn {
+            number,
+            ended,
+            turns: Arc::clone(&self.turns),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.remove(&self.number);
+    }
+}

@@ -1,0 +1,170 @@
+//! All times, sizes and limits of a socket.
+
+use std::fmt;
+use std::time::Duration;
+
+use aiomsg_core::codec::DEFAULT_MAX_MESSAGE;
+use aiomsg_core::queue::Limits;
+use aiomsg_core::{Error, ErrorKind, Identity};
+use aiomsg_layers::at_least_once::Settings;
+use aiomsg_layers::reconnect::{Delay, exponential};
+use aiomsg_layers::route::{AnyPolicy, MailboxSettings, Publish, RoundRobin};
+use aiomsg_layers::{HeartbeatLayer, ReconnectLayer};
+use aiomsg_transport::Connector;
+use aiomsg_transport::ListenOptions;
+use aiomsg_transport::handshake::{DEFAULT_PATIENCE, Dialects, Handshake};
+
+use super::stack::StandardBuffer;
+use crate::SendMode;
+
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) identity: Identity,
+    pub(crate) send_mode: SendMode,
+    pub(crate) at_least_once: Option<Settings>,
+    pub(crate) dialects: Dialects,
+    pub(crate) dialect_patience: Duration,
+    pub(crate) max_message: usize,
+    pub(crate) peer_limits: Limits,
+    pub(crate) buffer_limits: Limits,
+    pub(crate) receive_limits: Limits,
+    pub(crate) mailboxes: MailboxSettings,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) heartbeat_timeout: Duration,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) probe_timeout: Duration,
+    pub(crate) reconnect_delay: Delay,
+    pub(crate) reconnect_good_after: Duration,
+    pub(crate) max_pending_handshakes: usize,
+    pub(crate) max_peers: usize,
+    pub(crate) event_capacity: usize,
+    pub(crate) backlog: u32,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<aiomsg_transport::tls::TlsConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            identity: Identity::random(),
+            send_mode: SendMode::RoundRobin,
+            at_least_once: None,
+            dialects: Dialects::default(),
+            dialect_patience: DEFAULT_PATIENCE,
+            max_message: DEFAULT_MAX_MESSAGE,
+            peer_limits: Limits {
+                items: 8192,
+                bytes: 1 << 20,
+            },
+            buffer_limits: StandardBuffer::LIMITS,
+            receive_limits: Limits {
+                items: 65_536,
+                bytes: 64 << 20,
+            },
+            mailboxes: MailboxSettings::default(),
+            heartbeat_interval: HeartbeatLayer::INTERVAL,
+            heartbeat_timeout: HeartbeatLayer::TIMEOUT,
+            handshake_timeout: Duration::from_secs(10),
+            probe_timeout: Duration::from_secs(6),
+            reconnect_delay: exponential(
+                ReconnectLayer::FIRST_DELAY,
+                ReconnectLayer::LONGEST_DELAY,
+            ),
+            reconnect_good_after: ReconnectLayer::GOOD_AFTER,
+            max_pending_handshakes: 1024,
+            max_peers: 65_536,
+            event_capacity: 1024,
+            backlog: 1024,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let refuse = |reason: String| Err(Error::new(ErrorKind::Config).with_reason(reason));
+        if self.at_least_once.is_some() && self.send_mode == SendMode::Publish {
+            return refuse(
+                "at-least-once is for round robin and for sending by identity, not for publish"
+                    .to_owned(),
+            );
+        }
+        let v1 = self.dialects != Dialects::Only(aiomsg_core::Dialect::V2019);
+        if v1 && self.identity.len() != 16 {
+            return refuse(format!(
+                "an identity of {} bytes works in the 2019 dialect only (dialect v1 has \
+                 identities of 16 bytes): choose Dialects::Only(Dialect::V2019), or another \
+                 identity",
+                self.identity.len()
+            ));
+        }
+        if self.heartbeat_timeout <= self.heartbeat_interval {
+            return refuse(format!(
+                "the heartbeat timeout ({:?}) must be longer than its interval ({:?})",
+                self.heartbeat_timeout, self.heartbeat_interval
+            ));
+        }
+        for (name, limits) in [
+            ("peer_limits", self.peer_limits),
+            ("buffer_limits", self.buffer_limits),
+            ("receive_limits", self.receive_limits),
+        ] {
+            if limits.items == 0 || limits.bytes == 0 {
+                return refuse(format!("{name} leaves no room for any message"));
+            }
+        }
+        for (name, count) in [
+            ("max_pending_handshakes", self.max_pending_handshakes),
+            ("max_peers", self.max_peers),
+            ("event_capacity", self.event_capacity),
+        ] {
+            if count == 0 {
+                return refuse(format!("{name} is 0"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn policy(&self) -> AnyPolicy {
+        match self.send_mode {
+            SendMode::RoundRobin => AnyPolicy::RoundRobin(RoundRobin::new()),
+            SendMode::Publish => AnyPolicy::Publish(Publish::new()),
+        }
+    }
+
+    pub(crate) fn handshake(&self) -> Handshake {
+        Handshake::new(self.identity.clone())
+            .dialects(self.dialects)
+            .patience(self.dialect_patience)
+    }
+
+    pub(crate) fn connector(&self) -> Connector {
+        let connector = Connector::new();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return connector.tls(tls.clone());
+        }
+        connector
+    }
+
+    pub(crate) fn listen_options(&self) -> ListenOptions {
+        let options = ListenOptions::new().backlog(self.backlog);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return options.tls(tls.clone());
+        }
+        options
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("identity", &self.identity)
+            .field("send_mode", &self.send_mode)
+            .field("dialects", &self.dialects)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! Connecting, again and again.
+
+use std::sync::Arc;
+
+use aiomsg_core::{Endpoint, Error, ErrorKind};
+use aiomsg_layers::ReconnectLayer;
+use aiomsg_layers::reconnect::Failure;
+use tokio_util::sync::CancellationToken;
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+
+use super::Engine;
+use super::session::{self, Session};
+
+/// Connects to an endpoint, runs the connection, and connects again, until
+/// `disconnect` or the end of all dialling.
+pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: CancellationToken) {
+    let report = {
+        let engine = Arc::clone(&engine);
+        move |failure: Failure<'_>| {
+            let error = explain(failure.error, &engine).at(failure.endpoint.clone());
+            engine
+                .reporter
+                .dial_failed(failure.endpoint, error, failure.retry_in);
+        }
+    };
+    let reconnect = ReconnectLayer::new()
+        .shared_delay(Arc::clone(&engine.config.reconnect_delay))
+        .good_after(engine.config.reconnect_good_after)
+        .on_failure(report);
+    // Reconnect( Admission( Timeout( Handshake( Connector ))))
+    let mut dial = ServiceBuilder::new()
+        .layer(reconnect)
+        .service(admitting(&engine));
+    loop {
+        let connected = tokio::select! {
+            biased;
+            () = disconnect.cancelled() => return,
+            () = engine.stop_intake.cancelled() => return,
+            connected = dial.call(endpoint.clone()) => connected,
+        };
+        let Ok(session) = connected;
+        let finish = async {
+            tokio::select! {
+                () = disconnect.cancelled() => {}
+                () = engine.finish.cancelled() => {}
+            }
+        };
+        session.run(&engine, finish).await;
+    }
+}
+
+/// A service of endpoints whose response is a connection that was let in.
+fn admitting(
+    engine: &Arc<Engine>,
+) -> impl Service<Endpoint, Response = Session, Error = BoxError, Future: Send> + Clone + Send + use<>
+{
+    let handshake = engine.config.handshake();
+    let connector = engine.config.connector();
+    let shake = tower::service_fn(move |endpoint: Endpoint| {
+        let (connector, handshake) = (connector.clone(), handshake.clone());
+        async move {
+            let mut io = connector.oneshot(endpoint.clone()).await?;
+            let established = handshake
+                .connect(&mut io)
+                .await
+                .map_err(|error| error.at(endpoint))?;
+            Ok::<_, Error>((io, established))
+        }
+    });
+    let shake = ServiceBuilder::new()
+        .timeout(engine.config.handshake_timeout)
+        .service(shake);
+    let engine = Arc::clone(engine);
+    tower::service_fn(move |endpoint: Endpoint| {
+        let (engine, shake) = (Arc::clone(&engine), shake.clone());
+        async move {
+            let (io, established) = shake.oneshot(endpoint.clone()).await?;
+            let session = session::admit(&engine, io, established, endpoint, true).await?;
+            Ok::<_, BoxError>(session)
+        }
+    })
+}
+
+fn explain(error: BoxError, engine: &Engine) -> Error {
+    if error.is::<tower::timeout::error::Elapsed>() {
+        return timed_out(engine);
+    }
+    Error::from_boxed(error)
+}
+
+pub(super) fn timed_out(engine: &Engine) -> Error {
+    Error::new(ErrorKind::Timeout).with_reason(format!(
+        "connecting and the handshake took more than {:?}",
+        engine.config.handshake_timeout
+    ))
+}

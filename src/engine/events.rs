@@ -1,0 +1,236 @@
+//! Telling whoever listens what is going on.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aiomsg_core::{Discarded, DropReason, Endpoint, Error, Identity, Outbound};
+use aiomsg_transport::RemoteAddr;
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use super::peers::PeerInfo;
+use super::stats::Counters;
+
+/// Something that happened in a socket.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// The socket listens at an endpoint; a port of 0 is the real one here.
+    Listening {
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// A peer is connected.
+    PeerUp {
+        /// Who and how.
+        peer: PeerInfo,
+    },
+    /// A peer is connected no more.
+    PeerDown {
+        /// Who it was.
+        peer: PeerInfo,
+        /// Why.
+        reason: Arc<Error>,
+    },
+    /// A try to connect failed; there will be another.
+    DialFailed {
+        /// Where to.
+        endpoint: Endpoint,
+        /// Why.
+        error: Arc<Error>,
+        /// When the next try will be.
+        retry_in: Duration,
+    },
+    /// A connection that came was refused, or failed before the peer had said
+    /// who it is.
+    AcceptFailed {
+        /// Where it came to.
+        endpoint: Endpoint,
+        /// Where it came from; `None` if accepting itself failed.
+        remote: Option<RemoteAddr>,
+        /// Why.
+        error: Arc<Error>,
+    },
+    /// A message was given up.
+    Dropped {
+        /// The message.
+        message: Outbound,
+        /// Why.
+        reason: DropReason,
+    },
+    /// The listener was too slow: this many events in between are lost to it.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// The events of a socket, from the call of
+/// [`Socket::events`](crate::Socket::events) on.
+///
+/// Listening slowly, or not at all, costs the listener its oldest events and
+/// the socket nothing.
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Event>);
+
+impl Events {
+    /// The next event; `None` when the socket is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no event is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.0.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed { count }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+/// Counts, logs and tells.
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Gone once the socket is closed, so that listeners see the end.
+    events: Mutex<Option<broadcast::Sender<Event>>>,
+    capacity: usize,
+    counters: Counters,
+    drops: DropLog,
+}
+
+impl Reporter {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self(Arc::new(Inner {
+            events: Mutex::new(Some(broadcast::Sender::new(capacity))),
+            capacity,
+            counters: Counters::default(),
+            drops: DropLog::default(),
+        }))
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    pub(crate) fn subscribe(&self) -> Events {
+        let events = self.lock();
+        Events(match &*events {
+            Some(sender) => sender.subscribe(),
+            // A receiver without a sender: it says that all is over.
+            None => broadcast::channel(self.0.capacity).1,
+        })
+    }
+
+    /// The socket is closed: no more events.
+    pub(crate) fn end(&self) {
+        self.lock().take();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<broadcast::Sender<Event>>> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, event: Event) {
+        if let Some(sender) = &*self.lock() {
+            // An error says that nobody listens.
+            let _ = sender.send(event);
+        }
+    }
+
+    pub(crate) fn listening(&self, endpoint: &Endpoint) {
+        tracing::info!(%endpoint, "listening");
+        self.tell(Event::Listening {
+            endpoint: endpoint.clone(),
+        });
+    }
+
+    pub(crate) fn peer_up(&self, peer: &PeerInfo) {
+        Counters::add(&self.0.counters.connections, 1);
+        tracing::info!(
+            peer = %peer.identity.short(),
+            endpoint = %peer.endpoint,
+            remote = %peer.remote,
+            dialect = %peer.dialect,
+            "peer up"
+        );
+        self.tell(Event::PeerUp { peer: peer.clone() });
+    }
+
+    pub(crate) fn peer_down(&self, peer: PeerInfo, reason: Error) {
+        tracing::info!(
+            peer = %peer.identity.short(),
+            endpoint = %peer.endpoint,
+            %reason,
+            "peer down"
+        );
+        self.tell(Event::PeerDown {
+            peer,
+            reason: Arc::new(reason),
+        });
+    }
+
+    pub(crate) fn dial_failed(&self, endpoint: &Endpoint, error: Error, retry_in: Duration) {
+        Counters::add(&self.0.counters.failed_connections, 1);
+        tracing::debug!(%endpoint, %error, ?retry_in, "could not connect");
+        self.tell(Event::DialFailed {
+            endpoint: endpoint.clone(),
+            error: Arc::new(error),
+            retry_in,
+        });
+    }
+
+    pub(crate) fn accept_failed(
+        &self,
+        endpoint: &Endpoint,
+        remote: Option<RemoteAddr>,
+        error: Error,
+    ) {
+        Counters::add(&self.0.counters.failed_connections, 1);
+        tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
+        self.tell(Event::AcceptFailed {
+            endpoint: endpoint.clone(),
+            remote,
+            error: Arc::new(error),
+        });
+    }
+
+    pub(crate) fn dropped(&self, lost: Discarded) {
+        let Discarded {
+            message, reason, ..
+        } = lost;
+        Counters::add(&self.0.counters.dropped_messages, 1);
+        self.0.drops.note(message.peer(), reason);
+        self.tell(Event::Dropped { message, reason });
+    }
+}
+
+/// A line per dropped message would flood the log just when things go wrong:
+/// the first of each second is logged, with the number of those before it.
+#[derive(Debug, Default)]
+struct DropLog {
+    last: Mutex<Option<Instant>>,
+    unlogged: AtomicU64,
+}
+
+impl DropLog {
+    const QUIET: Duration = Duration::from_secs(1);
+
+    fn note(&self, peer: Option<&Identity>, reason: DropReason) {
+        let now = Instant::now();
+        {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.is_some_and(|last| now < last + Self::QUIET) {
+                self.unlogged.fetch_add(1, Relaxed);
+                return;
+            }
+            *last = Some(now);
+        }
+        let more = self.unlogged.swap(0, Relaxed);
+        let peer = peer.map(|peer| peer.short().to_string());
+        tracing::warn!(peer, %reason, more, "a message was dropped");
+    }
+}

@@ -1,0 +1,144 @@
+//! What runs behind a socket: sessions, dialling, accepting.
+//!
+//! ```text
+//!  Socket ──▶ stack of the send path ──▶ router ──▶ queue of a peer ─┐
+//!    ▲                                     ▲                         │
+//!    │                                     │ peers come and go       ▼
+//!  inbox ◀──────────────── session task: Heartbeat(Acknowledge(Framed))
+//!                                          ▲
+//!                        dial task, accept task: handshake, admission
+//! ```
+
+pub(crate) mod accept;
+pub(crate) mod config;
+pub(crate) mod dial;
+pub(crate) mod endpoints;
+pub(crate) mod events;
+pub(crate) mod peers;
+pub(crate) mod session;
+pub(crate) mod stack;
+pub(crate) mod stats;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use aiomsg_core::queue::Queue;
+use aiomsg_core::{Delivery, Discard, Error, ErrorKind};
+use aiomsg_layers::AtLeastOnceLayer;
+use aiomsg_layers::at_least_once::Unacked;
+use aiomsg_layers::route::{Router, changes};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Layer;
+
+use config::Config;
+use endpoints::Endpoints;
+use events::Reporter;
+use peers::Peers;
+use stack::{Stack, StandardBuffer};
+
+/// Everything that the tasks of a socket share.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) config: Config,
+    pub(crate) reporter: Reporter,
+    pub(crate) peers: Peers,
+    pub(crate) endpoints: Endpoints,
+    /// Messages that arrived and wait to be received.
+    pub(crate) inbox: Queue<Delivery>,
+    pub(crate) buffer: StandardBuffer,
+    /// Under at-least-once, the messages that wait for acknowledgements.
+    pub(crate) unacked: Option<Unacked>,
+    /// No more sends.
+    pub(crate) closing: AtomicBool,
+    /// No more dialling and accepting.
+    pub(crate) stop_intake: CancellationToken,
+    /// Sessions send what is queued, and end.
+    pub(crate) finish: CancellationToken,
+    /// Everything ends now.
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Engine {
+    /// Starts the engine of a socket, and builds the stack of its send path.
+    pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Stack), Error> {
+        let runtime = Handle::try_current().map_err(|error| {
+            Error::new(ErrorKind::Config)
+                .with_reason("a socket is built within a tokio runtime")
+                .with_source(error)
+        })?;
+        let reporter = Reporter::new(config.event_capacity);
+        let discard = {
+            let reporter = reporter.clone();
+            Discard::new(move |lost| reporter.dropped(lost))
+        };
+        let (registrar, changes) = changes();
+        let router =
+            Router::new(changes, config.policy(), discard.clone()).mailboxes(config.mailboxes);
+        let (buffer, driver) = StandardBuffer::new(router, config.buffer_limits);
+
+        let tasks = TaskTracker::new();
+        tasks.spawn_on(driver.run(), &runtime);
+        let (stack, unacked) = match config.at_least_once {
+            None => (Stack::AtMostOnce(buffer.clone()), None),
+            Some(settings) => {
+                let layer = AtLeastOnceLayer::new(discard)
+                    .timeout(settings.timeout)
+                    .max_resends(settings.max_resends)
+                    .limits(settings.limits);
+                let resender = layer.resender(buffer.clone());
+                tasks.spawn_on(
+                    async {
+                        // It fails when the buffer closes: so does the socket.
+                        let _ = resender.run().await;
+                    },
+                    &runtime,
+                );
+                let stack = Stack::AtLeastOnce(layer.layer(buffer.clone()));
+                (stack, Some(layer.unacked()))
+            }
+        };
+        let engine = Self {
+            inbox: Queue::new(config.receive_limits),
+            peers: Peers::new(registrar, config.max_peers),
+            endpoints: Endpoints::default(),
+            reporter,
+            buffer,
+            unacked,
+            closing: AtomicBool::new(false),
+            stop_intake: CancellationToken::new(),
+            finish: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            tasks,
+            runtime,
+            config,
+        };
+        Ok((Arc::new(engine), stack))
+    }
+
+    /// Runs a task until it ends or the socket does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn_on(
+            async move {
+                stop.run_until_cancelled(task).await;
+            },
+            &self.runtime,
+        );
+    }
+
+    /// Ends everything at once. What waits is lost, unless it is taken first.
+    pub(crate) fn stop(&self) {
+        self.stop_intake.cancel();
+        self.stop.cancel();
+        self.inbox.close();
+        self.buffer.close();
+        if let Some(unacked) = &self.unacked {
+            unacked.close();
+        }
+        self.tasks.close();
+    }
+}

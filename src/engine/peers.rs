@@ -1,0 +1,203 @@
+//! Who is connected, and who may take whose place.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aiomsg_core::queue::Queue;
+use aiomsg_core::{Dialect, Endpoint, Error, ErrorKind, Identity, Link, Outbound};
+use aiomsg_layers::route::Registrar;
+use aiomsg_transport::{RemoteAddr, TlsInfo};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// Who a peer is, and how it is connected.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// The identity that it chose.
+    pub identity: Identity,
+    /// Our endpoint: where it connected to, or where we did.
+    pub endpoint: Endpoint,
+    /// The address at the other end.
+    pub remote: RemoteAddr,
+    /// The dialect that it speaks.
+    pub dialect: Dialect,
+    /// What TLS knows of it, on a TLS connection.
+    pub tls: Option<TlsInfo>,
+    /// Whether we connected to it, and not it to us.
+    pub dialled: bool,
+}
+
+/// The peers that are connected.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    table: Mutex<HashMap<Identity, Arc<Member>>>,
+    registrar: Registrar<Queue<Outbound>>,
+    count: watch::Sender<usize>,
+    max: usize,
+}
+
+/// A peer that is connected, as others see it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) info: PeerInfo,
+    pub(crate) link: Link,
+    pub(crate) queue: Queue<Outbound>,
+    /// Asks the session to show whether the peer is there.
+    pub(crate) probe: Notify,
+    /// Asks the session to make room for another connection of this peer.
+    pub(crate) evict: CancellationToken,
+    /// The session has ended, and the identity is free.
+    ended: CancellationToken,
+    /// Another connection with this identity is waiting already.
+    contested: Mutex<bool>,
+}
+
+impl Member {
+    pub(crate) fn new(info: PeerInfo, link: Link, queue: Queue<Outbound>) -> Self {
+        Self {
+            info,
+            link,
+            queue,
+            probe: Notify::new(),
+            evict: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            contested: Mutex::new(false),
+        }
+    }
+
+    fn contest(self: &Arc<Self>) -> Option<Contest> {
+        let mut contested = self
+            .contested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *contested {
+            return None;
+        }
+        *contested = true;
+        Some(Contest(Arc::clone(self)))
+    }
+}
+
+/// The right of one connection to wait for the identity of another. More than
+/// one would be no use, and could be very many.
+struct Contest(Arc<Member>);
+
+impl Drop for Contest {
+    fn drop(&mut self) {
+        let mut contested = self
+            .0
+            .contested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *contested = false;
+    }
+}
+
+impl Peers {
+    pub(crate) fn new(registrar: Registrar<Queue<Outbound>>, max: usize) -> Self {
+        Self {
+            table: Mutex::default(),
+            registrar,
+            count: watch::Sender::new(0),
+            max,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Member>>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
+    }
+
+    pub(crate) fn infos(&self) -> Vec<PeerInfo> {
+        let table = self.lock();
+        table.values().map(|member| member.info.clone()).collect()
+    }
+
+    /// Lets a new connection in.
+    ///
+    /// If its identity is that of a connection we have, that one must show
+    /// within `patience` that it is alive: one that died half-open must not
+    /// keep its peer out. If it does, the new one is refused.
+    pub(crate) async fn admit(
+        &self,
+        newcomer: &Arc<Member>,
+        patience: Duration,
+    ) -> Result<(), Error> {
+        let identity = &newcomer.info.identity;
+        loop {
+            let present = {
+                let mut table = self.lock();
+                if table.len() >= self.max && !table.contains_key(identity) {
+                    return Err(Error::new(ErrorKind::Limit)
+                        .with_reason(format!("{} peers are connected already", self.max))
+                        .with_peer(identity.clone()));
+                }
+                match table.entry(identity.clone()) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(Arc::clone(newcomer));
+                        // Told under the lock, so that the router hears of
+                        // changes in the order in which they happened.
+                        self.registrar
+                            .insert(identity.clone(), newcomer.queue.clone());
+                        self.count.send_replace(table.len());
+                        return Ok(());
+                    }
+                    Entry::Occupied(entry) => Arc::clone(entry.get()),
+                }
+            };
+            let contest = present.contest();
+            if contest.is_none() || !proves_dead(&present, patience).await {
+                return Err(Error::new(ErrorKind::IdentityInUse)
+                    .with_reason("the other connection is alive")
+                    .with_peer(identity.clone()));
+            }
+            present.evict.cancel();
+            present.ended.cancelled().await;
+        }
+    }
+
+    /// Takes out a connection that has ended. Its queue is closed and holds
+    /// what it had not sent.
+    pub(crate) fn remove(&self, member: &Arc<Member>) {
+        let mut table = self.lock();
+        if let Entry::Occupied(entry) = table.entry(member.info.identity.clone())
+            && Arc::ptr_eq(entry.get(), member)
+        {
+            entry.remove();
+            self.registrar.remove(member.info.identity.clone());
+            self.count.send_replace(table.len());
+        }
+        drop(table);
+        member.ended.cancel();
+    }
+}
+
+/// Whether a connection that is asked for a sign of life gives none.
+///
+/// We send a heartbeat: where the peer's system knows nothing of this
+/// connection any more, it answers with a reset at once. Where nothing answers,
+/// a living peer sends a heartbeat of its own within its interval (5 s in both
+/// dialects).
+async fn proves_dead(member: &Member, patience: Duration) -> bool {
+    const STEP: Duration = Duration::from_millis(50);
+    let received = member.link.received();
+    let deadline = Instant::now() + patience;
+    member.probe.notify_one();
+    while Instant::now() < deadline {
+        tokio::select! {
+            () = member.ended.cancelled() => return true,
+            () = sleep(STEP) => {}
+        }
+        if member.link.received() != received {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,350 @@
+//! One connection, from its admission to its end.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aiomsg_core::codec::FrameCodec;
+use aiomsg_core::queue::{Queue, Weight};
+use aiomsg_core::{Connection, Delivery, Endpoint, Error, ErrorKind, Frame, Identity, Outbound};
+use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
+use aiomsg_transport::Io;
+use aiomsg_transport::framed::Framed;
+use aiomsg_transport::handshake::Established;
+use tokio::time::timeout;
+use tower::Layer;
+
+use super::Engine;
+use super::peers::{Member, PeerInfo};
+use super::stats::Counters;
+
+/// How often a session goes round before it lets other tasks run.
+const ROUNDS: usize = 16;
+
+/// The most messages that are read before they are delivered and others are
+/// sent.
+const READ_BATCH: usize = 1024;
+
+/// How long an ended session goes on reading after it has sent everything: a
+/// connection that is closed with unread bytes in it is reset by the system,
+/// and a reset can take from the peer what it has not read yet.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// A connection that was admitted, ready to run.
+pub(crate) struct Session {
+    member: Arc<Member>,
+    framed: Framed<Io>,
+}
+
+/// Admits a connection after its handshake.
+pub(crate) async fn admit(
+    engine: &Engine,
+    io: Io,
+    established: Established,
+    endpoint: Endpoint,
+    dialled: bool,
+) -> Result<Session, Error> {
+    let Established {
+        dialect,
+        peer,
+        received,
+        ..
+    } = established;
+    let info = PeerInfo {
+        identity: peer,
+        endpoint: endpoint.clone(),
+        remote: io.info().remote.clone(),
+        dialect,
+        tls: io.info().tls.clone(),
+        dialled,
+    };
+    let codec = FrameCodec::new(dialect).max_message(engine.config.max_message);
+    let framed = Framed::with_received(io, codec, received);
+    let queue = Queue::new(engine.config.peer_limits);
+    let member = Arc::new(Member::new(info, framed.link(), queue));
+    engine
+        .peers
+        .admit(&member, engine.config.probe_timeout)
+        .await
+        .map_err(|error| error.at(endpoint))?;
+    Ok(Session { member, framed })
+}
+
+impl Session {
+    /// Runs the connection until it ends. `finish` asks it to send what is
+    /// queued and end.
+    pub(crate) async fn run(self, engine: &Engine, finish: impl Future<Output = ()>) {
+        let Self { member, framed } = self;
+        let mut cleanup = Cleanup {
+            engine,
+            member: Arc::clone(&member),
+            batch: VecDeque::new(),
+            reason: None,
+        };
+        engine.reporter.peer_up(&member.info);
+
+        let mut acknowledge = AcknowledgeLayer::new();
+        if let Some(unacked) = &engine.unacked {
+            acknowledge = acknowledge.unacked(unacked.clone());
+        }
+        let heartbeat = HeartbeatLayer::new()
+            .interval(engine.config.heartbeat_interval)
+            .timeout(engine.config.heartbeat_timeout)
+            .link(member.link.clone());
+        let mut traffic = Traffic {
+            connection: heartbeat.layer(acknowledge.layer(framed)),
+            peer: &member.info.identity,
+            queue: &member.queue,
+            batch: &mut cleanup.batch,
+            fed: (0, 0),
+            inbox: &engine.inbox,
+            arrived: VecDeque::new(),
+            counters: engine.reporter.counters(),
+        };
+        let reason = run_until_asked(&mut traffic, engine, &member, finish).await;
+        // Dropped before the cleanup, so that it has left what was not sent.
+        drop(traffic);
+        cleanup.reason = Some(reason);
+    }
+}
+
+async fn run_until_asked<C: Connection>(
+    traffic: &mut Traffic<'_, C>,
+    engine: &Engine,
+    member: &Member,
+    finish: impl Future<Output = ()>,
+) -> Error {
+    let mut finish = pin!(finish);
+    loop {
+        tokio::select! {
+            biased;
+            () = member.evict.cancelled() => {
+                return Error::new(ErrorKind::Disconnected)
+                    .with_reason("it gave no sign of life, and the peer has another connection");
+            }
+            error = traffic.run() => return error,
+            () = member.probe.notified() => {
+                if let Err(error) = traffic.probe().await {
+                    return error;
+                }
+            }
+            () = &mut finish => {
+                return match traffic.finish().await {
+                    Ok(()) => Error::new(ErrorKind::Disconnected).with_reason("this end closed it"),
+                    Err(error) => error,
+                };
+            }
+            () = engine.stop.cancelled() => return Error::new(ErrorKind::Closed),
+        }
+    }
+}
+
+/// What must happen when a session ends, in whatever way: also when its task
+/// is dropped in the middle.
+struct Cleanup<'a> {
+    engine: &'a Engine,
+    member: Arc<Member>,
+    batch: VecDeque<Outbound>,
+    reason: Option<Error>,
+}
+
+impl Drop for Cleanup<'_> {
+    fn drop(&mut self) {
+        let member = &self.member;
+        // Requests are not among these: at-least-once sends them again.
+        let unsent = member.link.take_unsent();
+        let unsent = unsent.into_iter().filter_map(|frame| match frame {
+            Frame::Data { payload, target } => Some(Outbound::new(payload).with_target(target)),
+            _ => None,
+        });
+        let unsent: VecDeque<_> = unsent.chain(self.batch.drain(..)).collect();
+        member.queue.close_with(unsent.into_iter());
+        self.engine.peers.remove(member);
+        let reason = self
+            .reason
+            .take()
+            .unwrap_or_else(|| ErrorKind::Closed.into());
+        let reason = reason
+            .with_peer(member.info.identity.clone())
+            .at(member.info.endpoint.clone());
+        self.engine.reporter.peer_down(member.info.clone(), reason);
+    }
+}
+
+/// The messages of one connection, in both directions.
+struct Traffic<'a, C> {
+    connection: C,
+    peer: &'a Identity,
+    queue: &'a Queue<Outbound>,
+    /// Messages taken from the queue and not yet given to the connection.
+    batch: &'a mut VecDeque<Outbound>,
+    /// Messages and bytes given to the connection, whose room in the queue is
+    /// not yet released.
+    fed: (usize, usize),
+    inbox: &'a Queue<Delivery>,
+    /// Messages read and not yet delivered. Empty between polls.
+    arrived: VecDeque<Delivery>,
+    counters: &'a Counters,
+}
+
+impl<C: Connection> Traffic<'_, C> {
+    /// Runs until the connection ends, and says why it did.
+    async fn run(&mut self) -> Error {
+        poll_fn(|cx| self.poll_run(cx)).await
+    }
+
+    //   ┌─▶ read a batch, deliver it ─▶ take a batch, encode it ─▶ flush ─┐
+    //   └─────────────── as long as there was something to do ◀───────────┘
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        for _ in 0..ROUNDS {
+            let read = match self.poll_receive(cx) {
+                Ok(read) => read,
+                Err(error) => return Poll::Ready(error),
+            };
+            let sent = match self.poll_send(cx) {
+                Ok(sent) => sent,
+                Err(error) => return Poll::Ready(error),
+            };
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.connection).poll_flush(cx) {
+                return Poll::Ready(error);
+            }
+            if !read && !sent {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads while the inbox has room. Says whether anything came.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        match self.inbox.poll_ready(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Err(ErrorKind::Closed.into()),
+            // Not reading holds the peer back.
+            Poll::Pending => return Ok(false),
+        }
+        let ended = loop {
+            if self.arrived.len() >= READ_BATCH {
+                break None;
+            }
+            match Pin::new(&mut self.connection).poll_next(cx) {
+                Poll::Ready(Some(Ok(frame))) => self.arrived.extend(delivery(self.peer, frame)),
+                Poll::Ready(Some(Err(error))) => break Some(error),
+                Poll::Ready(None) => {
+                    break Some(
+                        Error::new(ErrorKind::Disconnected)
+                            .with_reason("the peer closed the connection"),
+                    );
+                }
+                Poll::Pending => break None,
+            }
+        };
+        let any = !self.arrived.is_empty();
+        if any {
+            let bytes = self.arrived.iter().map(Weight::weight).sum();
+            Counters::add(&self.counters.received_messages, self.arrived.len());
+            Counters::add(&self.counters.received_bytes, bytes);
+            if self.inbox.push_batch(&mut self.arrived).is_err() {
+                return Err(ErrorKind::Closed.into());
+            }
+        }
+        ended.map_or(Ok(any), Err)
+    }
+
+    /// Gives the connection what is queued, as far as it takes it. Says
+    /// whether it took anything.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        if self.batch.is_empty() {
+            self.release();
+            if self.queue.poll_take(cx, self.batch) != Poll::Ready(true) {
+                return Ok(false);
+            }
+        }
+        let mut any = false;
+        while !self.batch.is_empty() {
+            match Pin::new(&mut self.connection).poll_ready(cx) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => break,
+            }
+            let Some(message) = self.batch.pop_front() else {
+                break;
+            };
+            self.fed.0 += 1;
+            self.fed.1 += message.weight();
+            Pin::new(&mut self.connection).start_send(message.into())?;
+            any = true;
+        }
+        self.release();
+        Ok(any)
+    }
+
+    fn release(&mut self) {
+        let (messages, bytes) = std::mem::take(&mut self.fed);
+        if messages > 0 {
+            Counters::add(&self.counters.sent_messages, messages);
+            Counters::add(&self.counters.sent_bytes, bytes);
+            self.queue.release(messages, bytes);
+        }
+    }
+
+    /// Sends a heartbeat now.
+    async fn probe(&mut self) -> Result<(), Error> {
+        let mut heartbeat = Some(Frame::Heartbeat);
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = Pin::new(&mut self.connection).poll_ready(cx) {
+                result?;
+                if let Some(heartbeat) = heartbeat.take() {
+                    Pin::new(&mut self.connection).start_send(heartbeat)?;
+                }
+            }
+            // If it cannot be sent now, then bytes wait already, and do as
+            // well.
+            match Pin::new(&mut self.connection).poll_flush(cx) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(())),
+            }
+        })
+        .await
+    }
+
+    /// Sends what is queued and ends the connection in good order.
+    async fn finish(&mut self) -> Result<(), Error> {
+        self.queue.close();
+        poll_fn(|cx| {
+            if let Poll::Ready(error) = self.poll_run(cx) {
+                return Poll::Ready(Err(error));
+            }
+            let sent = self.batch.is_empty() && self.queue.is_empty();
+            if sent && Pin::new(&mut self.connection).poll_flush(cx)?.is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Pending
+        })
+        .await?;
+        poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
+        let rest = poll_fn(|cx| match self.poll_receive(cx) {
+            Ok(true) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Ok(false) => Poll::Pending,
+            Err(_) => Poll::Ready(()),
+        });
+        // The peer has 2019's manners if it does not close its end: then it is
+        // not waited for.
+        let _ = timeout(LINGER, rest).await;
+        Ok(())
+    }
+}
+
+fn delivery(peer: &Identity, frame: Frame) -> Option<Delivery> {
+    match frame {
+        Frame::Data { payload, .. } => Some(Delivery::new(peer.clone(), payload)),
+        Frame::Request { id, payload } => Some(Delivery::new(peer.clone(), payload).with_id(id)),
+        _ => None,
+    }
+}

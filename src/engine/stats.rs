@@ -1,0 +1,64 @@
+//! Counters.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What a socket has done so far, and what it holds now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Messages that were handed to a connection.
+    pub sent_messages: u64,
+    /// Their payloads, in bytes.
+    pub sent_bytes: u64,
+    /// Messages that arrived.
+    pub received_messages: u64,
+    /// Their payloads, in bytes.
+    pub received_bytes: u64,
+    /// Messages that were given up; an event told of each.
+    pub dropped_messages: u64,
+    /// Peers that are connected.
+    pub peers: usize,
+    /// Messages that wait because nobody is connected.
+    pub buffered_messages: usize,
+    /// Messages that wait to be received.
+    pub unreceived_messages: usize,
+    /// Messages that wait for an acknowledgement.
+    pub unacknowledged_messages: usize,
+    /// Connections that were made, in either direction.
+    pub connections: u64,
+    /// Tries to connect, and connections that came, that failed before a peer
+    /// was there.
+    pub failed_connections: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) sent_messages: AtomicU64,
+    pub(crate) sent_bytes: AtomicU64,
+    pub(crate) received_messages: AtomicU64,
+    pub(crate) received_bytes: AtomicU64,
+    pub(crate) dropped_messages: AtomicU64,
+    pub(crate) connections: AtomicU64,
+    pub(crate) failed_connections: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, count: usize) {
+        counter.fetch_add(count as u64, Relaxed);
+    }
+
+    /// What was done so far; what is held now is for others to say.
+    pub(crate) fn snapshot(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Relaxed);
+        Stats {
+            sent_messages: read(&self.sent_messages),
+            sent_bytes: read(&self.sent_bytes),
+            received_messages: read(&self.received_messages),
+            received_bytes: read(&self.received_bytes),
+            dropped_messages: read(&self.dropped_messages),
+            connections: read(&self.connections),
+            failed_connections: read(&self.failed_connections),
+            ..Stats::default()
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Smart message sockets made of [`tower`] layers.
+//!
+//! One kind of socket, that binds or connects or both, with any number of
+//! connections behind it. It sends and receives messages, not streams;
+//! distributes them to its peers by publish, round robin or identity;
+//! reconnects by itself; keeps connections alive with heartbeats; buffers
+//! while nobody is connected; resends what is not acknowledged, if asked to.
+//! It speaks both wires of the Python library `aiomsg`: that of 2019.12.1 and
+//! that of 2026.7.1.
+//!
+//! # Example
+//!
+//! ```
+//! use aiomsg::Socket;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+//! let server = Socket::builder().build()?;
+//! let endpoint = server.bind("127.0.0.1:0").await?;
+//!
+//! let client = Socket::builder().build()?;
+//! client.connect(endpoint)?;
+//!
+//! server.send("hello").await?; // waits in a buffer until the client is there
+//! assert_eq!(client.recv().await?, "hello");
+//! # Ok(()) }
+//! ```
+//!
+//! # Where to find things
+//!
+//! | item | what it is for |
+//! |---|---|
+//! | [`Socket`], [`SocketBuilder`] | the socket |
+//! | [`SendMode`], [`DeliveryGuarantee`] | who gets a message, and how surely |
+//! | [`Endpoint`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://` |
+//! | [`Event`], [`Stats`], [`PeerInfo`] | what is going on |
+//! | [`core`], [`layers`], [`transport`] | the pieces that the socket is made of |
+//!
+//! # Features
+//!
+//! - `tls` (default): `tls://` endpoints, by rustls.
+//! - `json`: [`Socket::send_json`](Socket) and `recv_json`, by serde.
+
+mod engine;
+mod socket;
+
+pub use aiomsg_core as core;
+pub use aiomsg_layers as layers;
+pub use aiomsg_transport as transport;
+
+pub use aiomsg_core::{
+    Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Identity, MessageId, Outbound,
+    Target, queue::Limits,
+};
+pub use aiomsg_transport::handshake::Dialects;
+#[cfg(feature = "tls")]
+pub use aiomsg_transport::tls::TlsConfig;
+
+pub use engine::events::{Event, Events};
+pub use engine::peers::PeerInfo;
+pub use engine::stats::Stats;
+pub use socket::Socket;
+pub use socket::builder::{DeliveryGuarantee, SendMode, SocketBuilder};
+pub use socket::close::CloseReport;
+pub use socket::streams::{IdentityMessages, Messages};

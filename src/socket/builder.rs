@@ -1,0 +1,269 @@
+//! The settings of a socket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aiomsg_core::queue::Limits;
+use aiomsg_core::{Error, Identity};
+use aiomsg_layers::at_least_once::Settings;
+use aiomsg_transport::handshake::Dialects;
+
+use super::Socket;
+use crate::engine::config::Config;
+
+/// Who gets a message that is not addressed to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SendMode {
+    /// One peer after the other. The default.
+    #[default]
+    RoundRobin,
+    /// Every peer that is connected.
+    Publish,
+}
+
+/// How surely a message arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DeliveryGuarantee {
+    /// Never twice. What was handed to the system's network and not yet read
+    /// by the peer is lost if the connection dies. The default.
+    #[default]
+    AtMostOnce,
+    /// Resent until it is acknowledged, so perhaps twice, and perhaps out of
+    /// order. Not for publish.
+    AtLeastOnce,
+}
+
+/// Builds a [`Socket`]; every setting has a default.
+///
+/// ```
+/// use aiomsg::{DeliveryGuarantee, Socket};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+/// let socket = Socket::builder()
+///     .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
+///     .ack_timeout(Duration::from_secs(2))
+///     .reconnect_delay(|failures| Duration::from_millis(100) * (failures + 1).min(20))
+///     .build()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it does nothing until it is built"]
+pub struct SocketBuilder {
+    config: Config,
+    guarantee: DeliveryGuarantee,
+    at_least_once: Settings,
+}
+
+impl SocketBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            config: Config::default(),
+            guarantee: DeliveryGuarantee::default(),
+            at_least_once: Settings::default(),
+        }
+    }
+
+    /// Builds the socket and starts what it does in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_config`] when the settings contradict each other (as
+    /// at-least-once with publish), when one is out of range, and outside of a
+    /// tokio runtime.
+    pub fn build(mut self) -> Result<Socket, Error> {
+        self.config.at_least_once = match self.guarantee {
+            DeliveryGuarantee::AtMostOnce => None,
+            DeliveryGuarantee::AtLeastOnce => Some(self.at_least_once),
+        };
+        Socket::start(self.config)
+    }
+
+    // ===== sending =====
+
+    /// Who gets a message that is not addressed. Default: round robin.
+    pub fn send_mode(mut self, mode: SendMode) -> Self {
+        self.config.send_mode = mode;
+        self
+    }
+
+    /// How surely messages arrive. Default: at-most-once.
+    pub fn delivery_guarantee(mut self, guarantee: DeliveryGuarantee) -> Self {
+        self.guarantee = guarantee;
+        self
+    }
+
+    /// Under at-least-once, how long an acknowledgement may take. Default:
+    /// 5 s.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.at_least_once.timeout = timeout;
+        self
+    }
+
+    /// Under at-least-once, how often a message is sent again before it is
+    /// given up. Default: 5 times.
+    pub fn max_resends(mut self, resends: u32) -> Self {
+        self.at_least_once.max_resends = resends;
+        self
+    }
+
+    /// Under at-least-once, how much may wait for acknowledgements; a `send`
+    /// beyond that waits. Default: 65,536 messages or 64 MiB.
+    pub fn unacknowledged_limits(mut self, limits: Limits) -> Self {
+        self.at_least_once.limits = limits;
+        self
+    }
+
+    /// How much may wait for one peer; a `send` beyond that waits. Default:
+    /// 8,192 messages or 1 MiB. A single message above the limit in bytes
+    /// passes.
+    pub fn peer_limits(mut self, limits: Limits) -> Self {
+        self.config.peer_limits = limits;
+        self
+    }
+
+    /// How much may wait while nobody is connected; a `send` beyond that
+    /// waits. Default: 65,536 messages or 64 MiB.
+    pub fn buffer_limits(mut self, limits: Limits) -> Self {
+        self.config.buffer_limits = limits;
+        self
+    }
+
+    /// How much may wait for absent peers to which it is addressed; a
+    /// `send_to` beyond that waits. Default: 65,536 messages or 64 MiB, for
+    /// all of them together.
+    pub fn absent_limits(mut self, limits: Limits) -> Self {
+        self.config.mailboxes.limits = limits;
+        self
+    }
+
+    /// How long a message waits for an absent peer before it is given up.
+    /// Default: 60 s.
+    pub fn absent_timeout(mut self, timeout: Duration) -> Self {
+        self.config.mailboxes.keep = timeout;
+        self
+    }
+
+    // ===== receiving =====
+
+    /// How much may wait to be received; beyond that, connections are not
+    /// read, which holds their peers back. Default: 65,536 messages or 64 MiB.
+    pub fn receive_limits(mut self, limits: Limits) -> Self {
+        self.config.receive_limits = limits;
+        self
+    }
+
+    /// The largest message that is sent or taken, in bytes. A peer that sends
+    /// a larger one is disconnected. Default: 64 MiB.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.config.max_message = bytes;
+        self
+    }
+
+    // ===== who we are =====
+
+    /// The identity under which peers know this socket. Default: 16 random
+    /// bytes. One of another length works in the 2019 dialect only.
+    pub fn identity(mut self, identity: impl Into<Identity>) -> Self {
+        self.config.identity = identity.into();
+        self
+    }
+
+    /// Which dialects are spoken. Default: both, and v1 with a peer that lets
+    /// us choose.
+    pub fn dialects(mut self, dialects: Dialects) -> Self {
+        self.config.dialects = dialects;
+        self
+    }
+
+    /// How long a peer may be silent before it is spoken to in the preferred
+    /// dialect. Default: 1 s.
+    pub fn dialect_patience(mut self, patience: Duration) -> Self {
+        self.config.dialect_patience = patience;
+        self
+    }
+
+    /// What `tls://` endpoints need: our certificate, and whom we trust.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::TlsConfig) -> Self {
+        self.config.tls = Some(tls);
+        self
+    }
+
+    // ===== connections =====
+
+    /// After how long without a send a heartbeat is sent. Default: 5 s.
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.heartbeat_interval = interval;
+        self
+    }
+
+    /// After how long a peer of which no byte arrives, or which takes none of
+    /// the bytes that wait for it, is dead. Default: 15 s.
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.config.heartbeat_timeout = timeout;
+        self
+    }
+
+    /// How long connecting, TLS and the handshake may take together. Default:
+    /// 10 s.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.config.handshake_timeout = timeout;
+        self
+    }
+
+    /// How long to wait before connecting again, from the number of tries in
+    /// a row that failed. Default: from about 0.1 s, twice as long each time,
+    /// up to 10 s, spread at random.
+    pub fn reconnect_delay(
+        mut self,
+        delay: impl Fn(u32) -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        self.config.reconnect_delay = Arc::new(delay);
+        self
+    }
+
+    /// How long a connection must last for the delays to start anew. Default:
+    /// 1 s.
+    pub fn reconnect_good_after(mut self, good_after: Duration) -> Self {
+        self.config.reconnect_good_after = good_after;
+        self
+    }
+
+    /// When a second connection comes with the identity of one that we have,
+    /// how long the first has to show that it is alive before the second takes
+    /// its place. Default: 6 s, which is a little more than the time between
+    /// heartbeats.
+    pub fn takeover_timeout(mut self, timeout: Duration) -> Self {
+        self.config.probe_timeout = timeout;
+        self
+    }
+
+    /// How many handshakes may be under way for one bound endpoint; beyond
+    /// that the oldest is ended. Default: 1,024.
+    pub fn max_pending_handshakes(mut self, count: usize) -> Self {
+        self.config.max_pending_handshakes = count;
+        self
+    }
+
+    /// How many peers may be connected. Default: 65,536.
+    pub fn max_peers(mut self, count: usize) -> Self {
+        self.config.max_peers = count;
+        self
+    }
+
+    /// How many connections the system may hold for us before we accept them.
+    /// Default: 1,024.
+    pub fn backlog(mut self, backlog: u32) -> Self {
+        self.config.backlog = backlog;
+        self
+    }
+
+    /// How many events are kept for a slow listener. Default: 1,024.
+    pub fn event_capacity(mut self, events: usize) -> Self {
+        self.config.event_capacity = events;
+        self
+    }
+}

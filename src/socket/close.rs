@@ -1,0 +1,100 @@
+//! Closing.
+
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use aiomsg_core::Outbound;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::Socket;
+use crate::engine::Engine;
+
+/// What a closed socket had not done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// Messages that were not sent, in the order in which they were accepted.
+    pub unsent: Vec<Outbound>,
+    /// Under at-least-once, messages that were sent and not acknowledged, in
+    /// the order in which they were accepted.
+    pub unacknowledged: Vec<Outbound>,
+}
+
+impl CloseReport {
+    /// Whether everything was sent and, under at-least-once, acknowledged.
+    pub fn is_clean(&self) -> bool {
+        self.unsent.is_empty() && self.unacknowledged.is_empty()
+    }
+}
+
+impl Socket {
+    /// Closes the socket in good order, for all its handles: refuses new
+    /// sends, stops listening and connecting, sends to the peers that are
+    /// connected what waits for them, waits for acknowledgements, and ends the
+    /// connections. What is not done within `deadline` is not done, and the
+    /// report hands it back.
+    ///
+    /// What had arrived can still be received afterwards. Closing a socket
+    /// that is closed does nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the socket still refuses sends; calling
+    /// `close` again goes on with the rest.
+    pub async fn close(&self, deadline: Duration) -> CloseReport {
+        let deadline = Instant::now() + deadline;
+        let engine = self.engine();
+        engine.closing.store(true, Ordering::Release);
+        engine.stop_intake.cancel();
+        let _ = timeout_at(deadline, drain(engine)).await;
+
+        // Sessions send what is queued for them and end, as do the tasks.
+        engine.finish.cancel();
+        let _ = timeout_at(deadline, no_peers(engine)).await;
+        let unacked = engine.unacked.as_ref();
+        // At the deadline, sessions end where they are.
+        engine.stop.cancel();
+        engine.tasks.close();
+        no_peers(engine).await;
+
+        let unsent = engine.buffer.close();
+        let mut unacknowledged = unacked.map(|unacked| unacked.close()).unwrap_or_default();
+        let never_left: HashSet<_> = unsent.iter().filter_map(Outbound::id).collect();
+        unacknowledged.retain(|message| message.id().is_none_or(|id| !never_left.contains(&id)));
+        engine.inbox.close();
+        engine.tasks.wait().await;
+        engine.reporter.end();
+        CloseReport {
+            unsent,
+            unacknowledged,
+        }
+    }
+}
+
+/// Ready when nothing waits for a peer that is connected, or nobody is
+/// connected any more.
+async fn drain(engine: &Engine) {
+    let mut peers = engine.peers.count();
+    let sent = async {
+        // Buffers and queues are emptied by other tasks, in moments. Being
+        // told by each of them would cost every message something.
+        let mut pause = Duration::from_millis(1);
+        while !engine.buffer.is_drained() {
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+        if let Some(unacked) = &engine.unacked {
+            poll_fn(|cx| unacked.poll_empty(cx)).await;
+        }
+    };
+    tokio::select! {
+        () = sent => {}
+        _ = peers.wait_for(|peers| *peers == 0) => {}
+    }
+}
+
+async fn no_peers(engine: &Engine) {
+    let _ = engine.peers.count().wait_for(|peers| *peers == 0).await;
+}

@@ -1,0 +1,71 @@
+//! JSON, by serde.
+
+use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Socket;
+
+impl Socket {
+    /// Sends a value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Socket::send); and [`Error::is_payload`] when the value
+    /// has no form in JSON.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Socket::send).
+    pub async fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), Error> {
+        self.send(to_json(value)?).await
+    }
+
+    /// Sends a value as JSON to one peer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_json`](Socket::send_json).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Socket::send).
+    pub async fn send_json_to<T: Serialize + ?Sized>(
+        &self,
+        peer: impl Into<Identity>,
+        value: &T,
+    ) -> Result<(), Error> {
+        let message = Outbound::new(to_json(value)?).to(peer.into());
+        self.send_message(message).await
+    }
+
+    /// Receives the next message as a value in JSON.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Socket::recv); and [`Error::is_payload`] when the
+    /// message is not JSON of such a value. It is received then all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`recv`](Socket::recv).
+    pub async fn recv_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let (from, payload, _) = self.recv_message().await?.into_parts();
+        serde_json::from_slice(&payload).map_err(|error| {
+            Error::new(ErrorKind::Payload)
+                .with_reason(format!(
+                    "the message is not the json that was asked for: {error}"
+                ))
+                .with_peer(from)
+                .with_source(error)
+        })
+    }
+}
+
+fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| {
+        Error::new(ErrorKind::Payload)
+            .with_reason("the value has no form in json")
+            .with_source(error)
+    })
+}

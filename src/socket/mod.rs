@@ -1,0 +1,306 @@
+//! The socket, as its user sees it.
+
+pub(crate) mod builder;
+pub(crate) mod close;
+mod receive;
+mod send;
+pub(crate) mod sink;
+pub(crate) mod streams;
+
+#[cfg(feature = "json")]
+mod json;
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use aiomsg_core::{Endpoint, Error, ErrorKind, Identity};
+use aiomsg_transport::Listener;
+
+use crate::engine::config::Config;
+use crate::engine::stack::Stack;
+use crate::engine::{Engine, accept, dial};
+use crate::{Events, PeerInfo, SocketBuilder, Stats};
+use sink::Outgoing;
+
+/// A message socket: any number of peers behind one object.
+///
+/// It binds, connects, or both, any number of times. All methods take `&self`,
+/// and a clone is another handle on the same socket: cheap to make, to be used
+/// from any task. When the last handle is dropped, everything that the socket
+/// does in the background ends, and what waited to be sent is lost; to have it
+/// sent, [`close`](Socket::close) the socket.
+///
+/// A socket is also a [`Stream`](futures_core::Stream) of the messages that
+/// arrive and a [`Sink`](futures_sink::Sink) of messages to send, so that a
+/// proxy is a `forward` from one socket to another.
+///
+/// ```
+/// use aiomsg::{SendMode, Socket};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+/// let news = Socket::builder().send_mode(SendMode::Publish).build()?;
+/// let endpoint = news.bind("tcp://127.0.0.1:0").await?;
+///
+/// let (one, two) = (Socket::new()?, Socket::new()?);
+/// one.connect(endpoint.clone())?;
+/// two.connect(endpoint)?;
+///
+/// news.wait_for_peers(2).await?;
+/// news.send("it rains").await?;
+/// assert_eq!(one.recv().await?, "it rains");
+/// assert_eq!(two.recv().await?, "it rains");
+/// # Ok(()) }
+/// ```
+pub struct Socket {
+    inner: Arc<Inner>,
+    /// What this handle, as a sink, is about to send.
+    outgoing: Outgoing,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Arc<Engine>,
+    stack: Mutex<Stack>,
+}
+
+/// The last handle is gone.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.engine.stop();
+    }
+}
+
+impl Socket {
+    /// A socket with all its settings at their defaults: round robin,
+    /// at-most-once, a random identity.
+    ///
+    /// # Errors
+    ///
+    /// When there is no tokio runtime ([`Error::is_config`]).
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// A socket with settings of one's own.
+    pub fn builder() -> SocketBuilder {
+        SocketBuilder::new()
+    }
+
+    pub(crate) fn start(config: Config) -> Result<Self, Error> {
+        config.check()?;
+        let (engine, stack) = Engine::start(config)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                stack: Mutex::new(stack),
+            }),
+            outgoing: Outgoing::default(),
+        })
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// The identity under which peers know this socket.
+    pub fn identity(&self) -> &Identity {
+        &self.engine().config.identity
+    }
+
+    // ===== endpoints =====
+
+    /// Listens at an endpoint, and returns it with the real port if the port
+    /// was 0.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint cannot be read or resolved ([`Error::is_address`]),
+    /// when the system refuses it, as one that is in use ([`Error::is_io`]),
+    /// when it is `tls://` and the socket has no certificate
+    /// ([`Error::is_config`]), and when the socket is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: either the socket listens, or nothing has happened.
+    pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, Error>
+    where
+        E: TryInto<Endpoint, Error: Into<Error>>,
+    {
+        let endpoint = endpoint.try_into().map_err(Into::into)?;
+        self.check_open()?;
+        let engine = &self.inner.engine;
+        let listener = Listener::bind(&endpoint, &engine.config.listen_options()).await?;
+        let endpoint = listener.local_endpoint();
+        let Some(unbind) = engine.endpoints.bind(&endpoint) else {
+            return Err(Error::new(ErrorKind::Io)
+                .with_reason("this socket is bound to it already")
+                .at(endpoint));
+        };
+        engine.reporter.listening(&endpoint);
+        engine.spawn(accept::run(Arc::clone(engine), listener, unbind));
+        Ok(endpoint)
+    }
+
+    /// Stops listening at an endpoint that [`bind`](Socket::bind) returned.
+    /// Connections that came by it stay.
+    ///
+    /// # Errors
+    ///
+    /// When the socket is not bound to it ([`Error::is_address`]).
+    pub fn unbind<E>(&self, endpoint: E) -> Result<(), Error>
+    where
+        E: TryInto<Endpoint, Error: Into<Error>>,
+    {
+        let endpoint = endpoint.try_into().map_err(Into::into)?;
+        match self.engine().endpoints.unbind(&endpoint) {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Address)
+                .with_reason("the socket is not bound to it")
+                .at(endpoint)),
+        }
+    }
+
+    /// Connects to an endpoint, in the background and for good: whenever
+    /// there is no connection, another is tried, with names resolved anew each
+    /// time. [`Event::DialFailed`](crate::Event::DialFailed) tells of tries
+    /// that failed.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint cannot be read or the socket is connected to it
+    /// already ([`Error::is_address`]), when it is `tls://` and the socket
+    /// has no TLS settings ([`Error::is_config`]), and when the socket is
+    /// closed.
+    pub fn connect<E>(&self, endpoint: E) -> Result<(), Error>
+    where
+        E: TryInto<Endpoint, Error: Into<Error>>,
+    {
+        let endpoint = endpoint.try_into().map_err(Into::into)?;
+        self.check_open()?;
+        let engine = &self.inner.engine;
+        check_dialable(&engine.config, &endpoint)?;
+        let Some(disconnect) = engine.endpoints.connect(&endpoint) else {
+            return Err(Error::new(ErrorKind::Address)
+                .with_reason("the socket is connected to it already")
+                .at(endpoint));
+        };
+        engine.spawn(dial::run(Arc::clone(engine), endpoint, disconnect));
+        Ok(())
+    }
+
+    /// Stops connecting to an endpoint, and ends its connection, if there is
+    /// one, after sending what is queued for it.
+    ///
+    /// # Errors
+    ///
+    /// When the socket is not connected to it ([`Error::is_address`]).
+    pub fn disconnect<E>(&self, endpoint: E) -> Result<(), Error>
+    where
+        E: TryInto<Endpoint, Error: Into<Error>>,
+    {
+        let endpoint = endpoint.try_into().map_err(Into::into)?;
+        match self.engine().endpoints.disconnect(&endpoint) {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Address)
+                .with_reason("the socket is not connected to it")
+                .at(endpoint)),
+        }
+    }
+
+    // ===== what is going on =====
+
+    /// The peers that are connected.
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        self.engine().peers.infos()
+    }
+
+    /// Waits until at least `count` peers are connected.
+    ///
+    /// # Errors
+    ///
+    /// When the socket is closed before that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is lost when the future is dropped.
+    pub async fn wait_for_peers(&self, count: usize) -> Result<(), Error> {
+        let engine = self.engine();
+        let mut connected = engine.peers.count();
+        tokio::select! {
+            biased;
+            result = connected.wait_for(|connected| *connected >= count) => {
+                result.map(drop).map_err(|_| ErrorKind::Closed.into())
+            }
+            () = engine.stop_intake.cancelled() => Err(ErrorKind::Closed.into()),
+        }
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> Events {
+        self.engine().reporter.subscribe()
+    }
+
+    /// What the socket has done so far and what it holds now.
+    pub fn stats(&self) -> Stats {
+        let engine = self.engine();
+        Stats {
+            peers: *engine.peers.count().borrow(),
+            buffered_messages: engine.buffer.len(),
+            unreceived_messages: engine.inbox.items(),
+            unacknowledged_messages: engine.unacked.as_ref().map_or(0, |unacked| unacked.len()),
+            ..engine.reporter.counters().snapshot()
+        }
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        if self.engine().closing.load(Ordering::Acquire) {
+            return Err(ErrorKind::Closed.into());
+        }
+        Ok(())
+    }
+}
+
+/// What can be said at once about an endpoint to connect to is not left for an
+/// event to say.
+fn check_dialable(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
+    let fail = |kind, reason: &str| Err(Error::new(kind).with_reason(reason).at(endpoint.clone()));
+    if endpoint.port() == Some(0) {
+        return fail(ErrorKind::Address, "nobody listens at port 0");
+    }
+    if matches!(endpoint, Endpoint::Tls { .. }) {
+        #[cfg(feature = "tls")]
+        let missing = config.tls.is_none();
+        #[cfg(not(feature = "tls"))]
+        let missing = {
+            let _ = config;
+            true
+        };
+        if missing {
+            return fail(
+                ErrorKind::Config,
+                "the socket has no tls settings: see SocketBuilder::tls",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Another handle on the same socket.
+impl Clone for Socket {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            outgoing: Outgoing::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("identity", self.identity())
+            .field("peers", &*self.engine().peers.count().borrow())
+            .finish_non_exhaustive()
+    }
+}

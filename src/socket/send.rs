@@ -1,0 +1,124 @@
+//! Sending.
+
+use std::future::poll_fn;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
+use bytes::Bytes;
+use tower::Service;
+
+use super::{Inner, Socket};
+use crate::engine::stack::StackFuture;
+
+impl Socket {
+    /// Sends a message, as the socket's send mode says.
+    ///
+    /// Returns when the message is accepted: in the queue of a peer, or in a
+    /// buffer while nobody is connected. Waits while there is no room.
+    ///
+    /// # Errors
+    ///
+    /// When the message is larger than
+    /// [`max_message_size`](crate::SocketBuilder::max_message_size)
+    /// ([`Error::is_too_large`]) and when the socket is closed
+    /// ([`Error::is_closed`]). [`Error::take_message`] hands the message back.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is ready, the message was not
+    /// sent; it is dropped with the future.
+    pub async fn send(&self, payload: impl Into<Bytes>) -> Result<(), Error> {
+        self.send_message(Outbound::new(payload)).await
+    }
+
+    /// Sends a message to one peer, whatever the send mode.
+    ///
+    /// If the peer is not connected, the message waits for it, up to
+    /// [`absent_timeout`](crate::SocketBuilder::absent_timeout).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Socket::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Socket::send).
+    pub async fn send_to(
+        &self,
+        peer: impl Into<Identity>,
+        payload: impl Into<Bytes>,
+    ) -> Result<(), Error> {
+        self.send_message(Outbound::new(payload).to(peer.into()))
+            .await
+    }
+
+    /// Sends text, as UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Socket::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Socket::send).
+    pub async fn send_text(&self, text: impl Into<String>) -> Result<(), Error> {
+        self.send(text.into()).await
+    }
+
+    /// Sends a message with all that it has: the way back for
+    /// [`Error::take_message`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Socket::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`send`](Socket::send).
+    pub async fn send_message(&self, message: impl Into<Outbound>) -> Result<(), Error> {
+        let message = self.inner.check(message.into())?;
+        let mut message = Some(message);
+        poll_fn(|cx| self.inner.poll_start(cx, &mut message))
+            .await?
+            .await
+    }
+}
+
+impl Inner {
+    /// Refuses what cannot be sent.
+    pub(super) fn check(&self, message: Outbound) -> Result<Outbound, Error> {
+        let limit = self.engine.config.max_message;
+        let len = message.payload().len();
+        if len > limit {
+            return Err(Error::new(ErrorKind::TooLarge)
+                .with_reason(format!("the message has {len} bytes, the limit is {limit}"))
+                .with_message(message));
+        }
+        if self.engine.closing.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed).with_message(message));
+        }
+        Ok(message)
+    }
+
+    /// Hands the message to the stack when that is ready. Readiness and call
+    /// are under one lock: what the stack reserves is used at once, by the
+    /// same caller.
+    pub(super) fn poll_start(
+        &self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Outbound>,
+    ) -> Poll<Result<StackFuture, Error>> {
+        let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        let ready = ready!(stack.poll_ready(cx));
+        let Some(message) = message.take() else {
+            // Polled again after it was ready: there is nothing to wait for.
+            return Poll::Pending;
+        };
+        Poll::Ready(match ready {
+            Ok(()) => Ok(stack.call(message)),
+            Err(error) => Err(error.with_message(message)),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! The socket as a stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aiomsg_core::{Delivery, Error, Identity};
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::Socket;
+
+impl Socket {
+    /// The messages that arrive, until the socket is closed.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use futures::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// # let (a, socket) = (Socket::new()?, Socket::new()?);
+    /// # a.bind("mem://streams-doc").await?;
+    /// # socket.connect("mem://streams-doc")?;
+    /// # a.send("one").await?; a.send("two").await?;
+    /// let mut messages = socket.messages().take(2);
+    /// while let Some(message) = messages.next().await {
+    ///     println!("{message:?}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn messages(&self) -> Messages {
+        Messages(self.clone())
+    }
+
+    /// The messages that arrive, each with the identity of its sender, until
+    /// the socket is closed.
+    pub fn identity_messages(&self) -> IdentityMessages {
+        IdentityMessages(self.clone())
+    }
+}
+
+/// The messages that arrive. Keeps the socket alive.
+#[derive(Debug, Clone)]
+pub struct Messages(Socket);
+
+impl Stream for Messages {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let message = self.0.inner.poll_recv(cx);
+        message.map(|message| message.map(Delivery::into_payload))
+    }
+}
+
+/// The messages that arrive, with their senders. Keeps the socket alive.
+#[derive(Debug, Clone)]
+pub struct IdentityMessages(Socket);
+
+impl Stream for IdentityMessages {
+    type Item = (Identity, Bytes);
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let message = self.0.inner.poll_recv(cx);
+        message.map(|message| {
+            let (from, payload, _) = message?.into_parts();
+            Some((from, payload))
+        })
+    }
+}
+
+/// The messages that arrive, as results, as `StreamExt::forward` wants them.
+impl Stream for Socket {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let message = self.inner.poll_recv(cx);
+        message.map(|message| Some(Ok(message?.into_payload())))
+    }
+}

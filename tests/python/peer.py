@@ -1,0 +1,197 @@
+"""A peer that a test drives: JSON commands on stdin, JSON events on stdout.
+
+It uses the public API that aiomsg 2019.12.1 and 2026.7.1 have in common, and
+one private attribute, ``_connections``, that both have under the same name.
+
+Commands:
+    {"op": "send", "data": HEX, "to": HEX}          "to" is optional
+    {"op": "send_many", "count": N, "prefix": TEXT} sends prefix0, prefix1, ...
+    {"op": "echo"}    from now on, sends each message back to who sent it
+    {"op": "relay"}   from now on, sends each message on by the send mode
+    {"op": "close"}   closes the socket and ends the program
+
+Events:
+    {"event": "ready", "port": N}
+    {"event": "recv", "from": HEX, "data": HEX}
+    {"event": "peers", "count": N}
+    {"event": "closed"}
+
+The end of standard input does the same as "close".
+"""
+
+import compat  # noqa: F401  must come before aiomsg
+
+import argparse
+import asyncio
+import json
+import ssl
+
+from aiomsg import DeliveryGuarantee, SendMode, Søcket
+
+import harness
+
+SEND_MODES = {"publish": SendMode.PUBLISH, "roundrobin": SendMode.ROUNDROBIN}
+GUARANTEES = {
+    "at-most-once": DeliveryGuarantee.AT_MOST_ONCE,
+    "at-least-once": DeliveryGuarantee.AT_LEAST_ONCE,
+}
+PEERS_POLL_INTERVAL = 0.02
+
+# ``Søcket.send()`` never suspends. Without a pause, a long run of sends would
+# keep the loop from receiving, acknowledging and sending heartbeats.
+SENDS_PER_PAUSE = 256
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description="A scriptable aiomsg peer.")
+    end = parser.add_mutually_exclusive_group(required=True)
+    end.add_argument("--bind", type=harness.address, metavar="HOST:PORT")
+    end.add_argument(
+        "--connect", type=harness.address, metavar="HOST:PORT", action="append"
+    )
+    parser.add_argument("--send-mode", choices=SEND_MODES, default="roundrobin")
+    parser.add_argument("--guarantee", choices=GUARANTEES, default="at-most-once")
+    parser.add_argument("--identity", type=bytes.fromhex, metavar="HEX")
+    parser.add_argument("--cert", metavar="FILE")
+    parser.add_argument("--key", metavar="FILE")
+    parser.add_argument("--trust", metavar="FILE")
+    parser.add_argument("--server-name", metavar="NAME")
+    parser.add_argument("--check-hostname", action="store_true")
+    args = parser.parse_args()
+
+    tls = [args.cert, args.key, args.trust]
+    if any(tls) and not all(tls):
+        parser.error("--cert, --key and --trust belong together (mutual TLS)")
+    if (args.server_name or args.check_hostname) and not (args.connect and args.cert):
+        parser.error("--server-name and --check-hostname need --connect and TLS")
+    return args
+
+
+def tls_context(args):
+    """The contexts of the cookbook's "Secure connections with mutual TLS"."""
+    if not args.cert:
+        return None
+    if args.bind:
+        ctx = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    else:
+        ctx = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+        ctx.check_hostname = args.check_hostname
+    ctx.verify_mode = ssl.CERT_REQUIRED
+    # Python 3.13 made strict X.509 checks the default. The cookbook's
+    # certificate has no key usage extension and would fail them; what we test
+    # must not depend on the Python at hand.
+    ctx.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    ctx.load_verify_locations(args.trust)
+    ctx.load_cert_chain(certfile=args.cert, keyfile=args.key)
+    if args.server_name:
+        override_server_name(ctx, args.server_name)
+    return ctx
+
+
+def override_server_name(ctx, name):
+    """Asks for ``name`` in place of the host that is connected to.
+
+    ``Søcket.connect()`` has no parameter for the server name, so asyncio takes
+    the host, and a test's host is 127.0.0.1. The context is the one object of
+    ours that the library passes through.
+    """
+    wrap_bio = ctx.wrap_bio
+
+    def wrap_bio_with_name(
+        incoming, outgoing, server_side=False, server_hostname=None, session=None
+    ):
+        return wrap_bio(incoming, outgoing, server_side, name, session)
+
+    ctx.wrap_bio = wrap_bio_with_name
+
+
+class Peer:
+    def __init__(self, sock):
+        self.sock = sock
+        self.echo = False
+        self.relay = False
+
+    async def obey(self, lines):
+        """Carries out commands until "close" or the end of standard input."""
+        while line := await lines.readline():
+            command = json.loads(line)
+            op = command["op"]
+            if op == "send":
+                to = bytes.fromhex(command["to"]) if command.get("to") else None
+                await self.sock.send(bytes.fromhex(command["data"]), identity=to)
+            elif op == "send_many":
+                await self.send_many(command["count"], command["prefix"])
+            elif op == "echo":
+                self.echo = True
+            elif op == "relay":
+                self.relay = True
+            elif op == "close":
+                return
+            else:
+                raise ValueError(f"unknown command: {command}")
+
+    async def send_many(self, count, prefix):
+        for number in range(count):
+            await self.sock.send(f"{prefix}{number}".encode("ascii"))
+            if number % SENDS_PER_PAUSE == SENDS_PER_PAUSE - 1:
+                await asyncio.sleep(0)
+
+    async def receive(self):
+        while True:
+            identity, data = await self.sock.recv_identity()
+            harness.emit(event="recv", **{"from": identity.hex()}, data=data.hex())
+            if self.echo:
+                await self.sock.send(data, identity=identity)
+            if self.relay:
+                await self.sock.send(data)
+
+    async def watch_peers(self):
+        # Neither version tells its user about connections.
+        last = 0
+        while True:
+            count = len(self.sock._connections)
+            if count != last:
+                harness.emit(event="peers", count=count)
+                last = count
+            await asyncio.sleep(PEERS_POLL_INTERVAL)
+
+
+async def main(args):
+    sock = Søcket(
+        send_mode=SEND_MODES[args.send_mode],
+        delivery_guarantee=GUARANTEES[args.guarantee],
+        identity=args.identity,
+    )
+    ctx = tls_context(args)
+    if args.bind:
+        host, port = args.bind
+        await sock.bind(host, port, ssl_context=ctx)
+        port = sock.server.sockets[0].getsockname()[1]
+    else:
+        for host, port in args.connect:
+            await sock.connect(host, port, ssl_context=ctx)
+        port = args.connect[0][1]
+    harness.emit(event="ready", port=port)
+
+    peer = Peer(sock)
+    lines = await harness.standard_input()
+    tasks = [
+        asyncio.create_task(peer.obey(lines)),
+        asyncio.create_task(peer.receive()),
+        asyncio.create_task(peer.watch_peers()),
+    ]
+    # Only obey() ever returns; the others end the program if they fail, so
+    # that a test sees the traceback and not a silence.
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    harness.exit_soon()
+    await sock.close()
+    for task in done:
+        task.result()
+    harness.emit(event="closed")
+
+
+if __name__ == "__main__":
+    harness.log_to_stderr()
+    asyncio.run(main(parse_args()))
