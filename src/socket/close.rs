@@ -49,18 +49,22 @@ impl Socket {
         engine.closing.store(true, Ordering::Release);
         engine.stop_intake.cancel();
         let _ = timeout_at(deadline, drain(engine)).await;
+        // From here on nothing is sent again: the connections that end now
+        // would have their messages queued once more, for nobody.
+        let unacked = engine.unacked.as_ref();
+        let mut unacknowledged = unacked
+            .map(aiomsg_layers::at_least_once::Unacked::close)
+            .unwrap_or_default();
 
         // Sessions send what is queued for them and end, as do the tasks.
         engine.finish.cancel();
         let _ = timeout_at(deadline, no_peers(engine)).await;
-        let unacked = engine.unacked.as_ref();
         // At the deadline, sessions end where they are.
         engine.stop.cancel();
         engine.tasks.close();
         no_peers(engine).await;
 
         let unsent = engine.buffer.close();
-        let mut unacknowledged = unacked.map(|unacked| unacked.close()).unwrap_or_default();
         let never_left: HashSet<_> = unsent.iter().filter_map(Outbound::id).collect();
         unacknowledged.retain(|message| message.id().is_none_or(|id| !never_left.contains(&id)));
         engine.inbox.close();

@@ -248,7 +248,10 @@ impl Socket {
             peers: *engine.peers.count().borrow(),
             buffered_messages: engine.buffer.len(),
             unreceived_messages: engine.inbox.items(),
-            unacknowledged_messages: engine.unacked.as_ref().map_or(0, |unacked| unacked.len()),
+            unacknowledged_messages: engine
+                .unacked
+                .as_ref()
+                .map_or(0, aiomsg_layers::at_least_once::Unacked::len),
             ..engine.reporter.counters().snapshot()
         }
     }

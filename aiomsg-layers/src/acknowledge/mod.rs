@@ -4,7 +4,7 @@
 //! acknowledged at the next flush, on the connection by which it came, and
 //! ahead of everything that waits to be sent. A
 //! [`Frame::Ack`](aiomsg_core::Frame::Ack) from the peer is taken out of the
-//! stream and told to the [`Unacked`](crate::at_least_once::Unacked) messages,
+//! stream and told to the [`Unacked`] messages,
 //! as are the requests that left and, when the connection ends, those that
 //! will not be acknowledged by it any more.
 

@@ -58,7 +58,7 @@ impl<C> Heartbeat<C> {
         self.settings
             .link
             .as_ref()
-            .map_or(0, |link| link.received())
+            .map_or(0, aiomsg_core::Link::received)
     }
 
     /// Nothing came: notes when the silence began.

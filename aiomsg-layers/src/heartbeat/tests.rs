@@ -30,7 +30,9 @@ impl Mock {
     fn receive(&self, frame: Frame) {
         let mut state = self.0.lock().unwrap();
         state.incoming.push_back(frame);
-        state.waker.take().map(Waker::wake);
+        if let Some(a) = state.waker.take() {
+            Waker::wake(a)
+        }
     }
 
     fn block(&self) {
@@ -146,7 +148,9 @@ async fn any_byte_is_life() {
             feed.add_received(1);
             // A byte wakes the task that reads, though no frame is whole.
             let waker = mock.0.lock().unwrap().waker.take();
-            waker.map(Waker::wake);
+            if let Some(_waker) = waker {
+                Waker::wake(_waker)
+            }
         }
     });
     let start = Instant::now();

@@ -1,0 +1,140 @@
+//! Closing in good order.
+
+use super::*;
+use aiomsg::DeliveryGuarantee;
+
+/// Pitfall 29: close() threw queued messages away.
+#[tokio::test]
+async fn what_is_queued_is_sent_first() {
+    for guarantee in [
+        DeliveryGuarantee::AtMostOnce,
+        DeliveryGuarantee::AtLeastOnce,
+    ] {
+        let (server, endpoint) = bound().await;
+        let client = Socket::builder()
+            .delivery_guarantee(guarantee)
+            .build()
+            .unwrap();
+        client.connect(endpoint).unwrap();
+        within("the server", client.wait_for_peers(1))
+            .await
+            .unwrap();
+        for n in 0..10_000 {
+            client.send(n.to_string()).await.unwrap();
+        }
+        let report = within("the close", client.close(PATIENCE)).await;
+        assert!(
+            report.is_clean(),
+            "{guarantee:?}: {} unsent",
+            report.unsent.len()
+        );
+        for n in 0..10_000 {
+            assert_eq!(
+                within("a message", server.recv_text()).await.unwrap(),
+                n.to_string()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_was_there_for_is_handed_back() {
+    let socket = Socket::new().unwrap();
+    for n in 0..3 {
+        socket.send(n.to_string()).await.unwrap();
+    }
+    let absent = aiomsg::Identity::random();
+    socket.send_to(absent, "for the absent").await.unwrap();
+    let report = within("the close", socket.close(PATIENCE)).await;
+    let mut unsent: Vec<_> = report
+        .unsent
+        .iter()
+        .map(|it| it.payload().clone())
+        .collect();
+    unsent.sort();
+    assert_eq!(unsent, ["0", "1", "2", "for the absent"]);
+}
+
+/// Pitfall 30: close() hung on a peer that does not read.
+#[tokio::test]
+async fn a_peer_that_does_not_read_costs_the_deadline_only() {
+    let (server, endpoint) = bound().await;
+    let mut deaf = Raw::connect(&endpoint).await;
+    deaf.write(hello_v1(&[1; 16])).await;
+    within("the peer", server.wait_for_peers(1)).await.unwrap();
+    let mut accepted = 0;
+    while let Ok(sent) =
+        tokio::time::timeout(Duration::from_millis(500), server.send(vec![0; 60_000])).await
+    {
+        sent.unwrap();
+        accepted += 1;
+    }
+    let report = within("the close", server.close(Duration::from_millis(300))).await;
+    let sent = accepted - report.unsent.len();
+    assert!(!report.unsent.is_empty());
+    // What is not in the report is with the system, whole.
+    drop(server);
+    let mut got = 0;
+    let mut read = vec![0; 1 << 16];
+    while let Ok(bytes) = deaf.0.read(&mut read).await
+        && bytes > 0
+    {
+        got += bytes;
+    }
+    assert!(got >= 22 + sent * 60_005, "{got} bytes of {sent} messages");
+}
+
+/// Pitfall 30: close() hung on a peer that never finished its handshake.
+#[tokio::test]
+async fn a_peer_that_never_says_who_it_is_costs_nothing() {
+    let (server, endpoint) = bound().await;
+    let mut silent = Raw::connect(&endpoint).await;
+    tokio::task::yield_now().await;
+    let start = tokio::time::Instant::now();
+    within("the close", server.close(Duration::from_secs(10))).await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+    silent.closed().await;
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_is_handed_back() {
+    let socket = Socket::builder()
+        .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
+        .build()
+        .unwrap();
+    let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+    let mut mute = Raw::connect(&endpoint).await;
+    mute.write(hello_v1(&[1; 16])).await;
+    within("the peer", socket.wait_for_peers(1)).await.unwrap();
+    socket.send("x").await.unwrap();
+    let report = within("the close", socket.close(Duration::from_millis(300))).await;
+    assert!(report.unsent.is_empty());
+    assert_eq!(report.unacknowledged.len(), 1);
+    assert_eq!(report.unacknowledged[0].payload(), "x");
+}
+
+#[tokio::test]
+async fn a_closed_socket_says_so() {
+    let (server, endpoint) = bound().await;
+    let client = Socket::new().unwrap();
+    client.connect(endpoint.clone()).unwrap();
+    client.send("early").await.unwrap();
+    within("a message", async {
+        while server.stats().received_messages == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(server.close(PATIENCE).await.is_clean());
+    let mut error = server.send("late").await.unwrap_err();
+    assert!(error.is_closed());
+    assert_eq!(error.take_message().unwrap().payload(), "late");
+    assert!(server.bind("127.0.0.1:0").await.unwrap_err().is_closed());
+    assert!(server.connect(endpoint).unwrap_err().is_closed());
+    assert!(server.wait_for_peers(1).await.unwrap_err().is_closed());
+    // What had arrived can still be received.
+    assert_eq!(server.recv().await.unwrap(), "early");
+    assert!(server.recv().await.unwrap_err().is_closed());
+    // Twice is as good as once.
+    assert!(server.close(PATIENCE).await.is_clean());
+}

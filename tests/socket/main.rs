@@ -1,0 +1,100 @@
+//! The socket, by behaviour: our sockets with each other, and with peers whose
+//! bytes are written out here.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is what is wanted"
+)]
+
+mod at_least_once;
+mod bad_input;
+mod buffering;
+mod close;
+mod endpoints;
+mod events;
+mod routing;
+mod streams;
+mod takeover;
+#[cfg(feature = "tls")]
+mod tls;
+mod wire;
+
+use std::future::Future;
+use std::time::Duration;
+
+use aiomsg::{Endpoint, Event, Events, Socket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Far longer than anything here takes, so that a test that hangs ends.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
+    }
+}
+
+/// A socket bound to loopback TCP.
+async fn bound() -> (Socket, Endpoint) {
+    let socket = Socket::new().unwrap();
+    let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+    (socket, endpoint)
+}
+
+/// The next event that `pick` wants.
+async fn event<T>(events: &mut Events, what: &str, pick: impl Fn(Event) -> Option<T>) -> T {
+    within(what, async {
+        loop {
+            let event = events.next().await.expect("the socket is open");
+            if let Some(picked) = pick(event) {
+                return picked;
+            }
+        }
+    })
+    .await
+}
+
+/// A peer that speaks bytes.
+struct Raw(TcpStream);
+
+impl Raw {
+    async fn connect(endpoint: &Endpoint) -> Self {
+        let port = endpoint.port().expect("a tcp endpoint");
+        Self(TcpStream::connect(("127.0.0.1", port)).await.unwrap())
+    }
+
+    async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    async fn expect(&mut self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        let mut got = vec![0; bytes.len()];
+        within("the bytes", self.0.read_exact(&mut got))
+            .await
+            .unwrap();
+        assert_eq!(
+            got.escape_ascii().to_string(),
+            bytes.escape_ascii().to_string()
+        );
+    }
+
+    /// Reads until the other end closes, and says how much came.
+    async fn closed(&mut self) -> usize {
+        let mut rest = Vec::new();
+        // A reset is an end, too.
+        let _ = within("the end", self.0.read_to_end(&mut rest)).await;
+        rest.len()
+    }
+}
+
+/// The handshakes of a peer, in both dialects.
+fn hello_v1(identity: &[u8; 16]) -> Vec<u8> {
+    [&b"\0\0\0\x12\x01\x01"[..], identity].concat()
+}
+
+fn hello_2019(identity: &[u8]) -> Vec<u8> {
+    [&[0, 0, 0, identity.len() as u8][..], identity].concat()
+}
