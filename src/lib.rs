@@ -62,3 +62,8 @@ pub use socket::Socket;
 pub use socket::builder::{DeliveryGuarantee, SendMode, SocketBuilder};
 pub use socket::close::CloseReport;
 pub use socket::streams::{IdentityMessages, Messages};
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

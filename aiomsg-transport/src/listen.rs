@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use aiomsg_core::{Endpoint, Error};
 use tokio::io::DuplexStream;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::error::{system, unsupported};
 use crate::io::{Io, IoInfo, RemoteAddr};
@@ -19,7 +19,7 @@ use crate::tcp;
 ///
 /// | endpoint | what is bound |
 /// |---|---|
-/// | `tcp`, `tls` | the first address of the host that can be bound; a port in use ends the search |
+/// | `tcp`, `tls` | all addresses of the host that are ours, at one port; in use at any of them is an error |
 /// | `unix` | the path; a socket file on which nobody listens is replaced |
 /// | `mem` | the name, once in this process |
 ///
@@ -86,7 +86,7 @@ pub struct Incoming {
 
 #[derive(Debug)]
 enum Bound {
-    Tcp(TcpListener),
+    Tcp(tcp::Listeners),
     #[cfg(unix)]
     Unix(crate::unix::BoundUnix),
     Mem(MemListener),

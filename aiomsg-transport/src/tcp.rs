@@ -3,6 +3,7 @@
 mod eyeballs;
 
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 
 use aiomsg_core::Error;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -27,30 +28,85 @@ pub(crate) async fn connect(
     connected.await.map_err(all_failed)
 }
 
-/// Binds the first address of a host that can be bound.
+/// All addresses of a host that are ours, bound to one port.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    listeners: Vec<TcpListener>,
+    /// Who is asked first for the next peer, so that none is starved.
+    next: usize,
+}
+
+/// How often another port is tried, if the one that the system chose for the
+/// first address is taken at another.
+const PORT_TRIES: usize = 16;
+
+/// Binds all addresses of a host that are ours to one port.
 ///
-/// A port that is in use ends the search: a peer that looks for us by name
-/// could otherwise find the other program.
+/// A port that is in use at any of them is an error: a peer that looks for us
+/// by name could otherwise find the other program.
 pub(crate) async fn bind(
     resolver: &Resolver,
     host: &str,
     port: u16,
     backlog: u32,
-) -> Result<TcpListener, Error> {
-    let mut failures = eyeballs::Failures::new();
-    for address in resolver.resolve(host, port).await? {
-        match bind_one(address, backlog) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => {
-                let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
-                failures.push((address, error));
-                if in_use {
-                    break;
-                }
-            }
+) -> Result<Listeners, Error> {
+    let addresses = resolver.resolve(host, port).await?;
+    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        match bind_all(&addresses, backlog) {
+            Ok(listeners) => return Ok(Listeners { listeners, next: 0 }),
+            Err(failures) if tries == 0 || !in_use(&failures) => return Err(all_failed(failures)),
+            Err(_) => {}
         }
     }
-    Err(all_failed(failures))
+}
+
+fn bind_all(
+    addresses: &[SocketAddr],
+    backlog: u32,
+) -> Result<Vec<TcpListener>, eyeballs::Failures> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut failures = eyeballs::Failures::new();
+    for &(mut address) in addresses {
+        if let Some(Ok(first)) = listeners.first().map(TcpListener::local_addr) {
+            address.set_port(first.port());
+        }
+        match bind_one(address, backlog) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => failures.push((address, error)),
+        }
+    }
+    if listeners.is_empty() || in_use(&failures) {
+        return Err(failures);
+    }
+    Ok(listeners)
+}
+
+fn in_use(failures: &eyeballs::Failures) -> bool {
+    let in_use = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    failures.iter().any(|(_, error)| in_use(error))
+}
+
+impl Listeners {
+    /// The first of the addresses.
+    pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listeners[0].local_addr()
+    }
+
+    pub(crate) fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<std::io::Result<(TcpStream, SocketAddr)>> {
+        for _ in 0..self.listeners.len() {
+            let listener = &self.listeners[self.next];
+            self.next = (self.next + 1) % self.listeners.len();
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    }
 }
 
 fn bind_one(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
@@ -137,12 +193,33 @@ mod tests {
         assert!(listener.local_addr().unwrap().ip().is_loopback());
     }
 
+    /// "localhost" is two addresses, and a peer may try either alone.
+    #[tokio::test]
+    async fn all_addresses_are_bound_to_one_port() {
+        let both = ["127.0.0.1:0", "127.0.0.2:0"].map(|at| at.parse().unwrap());
+        let mut listeners = bind(&to(&both), "two.test", 0, 8).await.unwrap();
+        let port = listeners.local_addr().unwrap().port();
+        for host in ["127.0.0.1", "127.0.0.2"] {
+            let peer = TcpStream::connect((host, port)).await.unwrap();
+            let accepted = std::future::poll_fn(|cx| listeners.poll_accept(cx)).await;
+            assert_eq!(accepted.unwrap().1, peer.local_addr().unwrap());
+        }
+    }
+
     #[tokio::test]
     async fn a_port_in_use_is_not_evaded_by_another_address() {
         let taken = bind(&Resolver::default(), "127.0.0.1", 0, 8).await.unwrap();
         let taken = taken.local_addr().map(|at| (taken, at)).unwrap();
 
-        let error = bind(&to(&[taken.1, dead("127.0.0.1")]), "two.test", 0, 8)
+        for addresses in [[taken.1, dead("127.0.0.1")], [dead("127.0.0.1"), taken.1]] {
+            let port = taken.1.port();
+            let addresses = addresses.map(|at| SocketAddr::new(at.ip(), port));
+            let error = bind(&to(&addresses), "two.test", port, 8)
+                .await
+                .unwrap_err();
+            assert!(error.to_string().contains("in use"), "{error}");
+        }
+        let error = bind(&to(&[taken.1]), "one.test", taken.1.port(), 8)
             .await
             .unwrap_err();
 
