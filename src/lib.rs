@@ -40,6 +40,8 @@
 //! - `tls` (default): `tls://` endpoints, by rustls.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, by serde.
 
+#![forbid(unsafe_code)]
+
 mod engine;
 mod socket;
 

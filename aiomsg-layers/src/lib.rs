@@ -19,6 +19,8 @@
 //!
 //! Every layer works alone and knows `aiomsg-core` only.
 
+#![forbid(unsafe_code)]
+
 pub mod acknowledge;
 pub mod at_least_once;
 pub mod buffer;

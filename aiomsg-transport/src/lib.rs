@@ -49,6 +49,8 @@
 //! |---|---|---|
 //! | `tls` | yes | `tls://` endpoints, by rustls with the ring provider |
 
+#![forbid(unsafe_code)]
+
 pub mod connect;
 pub mod framed;
 pub mod handshake;
