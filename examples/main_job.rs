@@ -1,0 +1,237 @@
+//! The main job of the library, within one command: a creator, a proxy and
+//! workers, connected by TCP, and a check that every job was done exactly
+//! once.
+//!
+//! ```text
+//! cargo run --example main_job [JOBS]
+//! ```
+//!
+//! ```text
+//!                                       ┌─▶ worker one
+//!  creator ──▶ frontend ─proxy─ backend ┤
+//!                                       └─▶ worker two
+//! ```
+//!
+//! In part one everything stays as it is. In part two, worker two is stopped
+//! in the middle, and worker three takes its place. See `dynamiccreator`,
+//! `proxy` and `worker` for the same as programs of their own.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
+
+use aiomsg::{Endpoint, SendMode, Socket};
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// How long each step of the end may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let jobs: usize = std::env::args().nth(1).map_or(Ok(1000), |n| n.parse())?;
+    let parts = async {
+        println!("part one: {jobs} jobs, two workers");
+        part(jobs, false).await?;
+        println!("\npart two: {jobs} jobs, a worker is replaced in the middle");
+        part(jobs, true).await
+    };
+    tokio::select! {
+        done = parts => done,
+        stop = tokio::signal::ctrl_c() => {
+            stop?;
+            Err("stopped before all jobs were done".into())
+        }
+    }
+}
+
+async fn part(jobs: usize, replace: bool) -> Result<()> {
+    let proxy = Proxy::start().await?;
+    let (done, mut results) = mpsc::channel(100);
+    let one = Worker::start("one", &proxy.workers, &done)?;
+    let mut two = Worker::start("two", &proxy.workers, &done)?;
+    proxy.backend.wait_for_peers(2).await?;
+    let creator = tokio::spawn(create(jobs, proxy.creators.clone()));
+
+    let mut tally = Tally::default();
+    while tally.results < jobs / 2 {
+        let Some(result) = results.recv().await else {
+            break;
+        };
+        tally.add(result, jobs);
+    }
+    // From here on results are counted in the background, because a worker
+    // that is being stopped still has jobs to do.
+    let counting = tokio::spawn(async move {
+        while let Some(result) = results.recv().await {
+            tally.add(result, jobs);
+        }
+        tally
+    });
+    if replace {
+        println!("  stopping worker two, starting worker three");
+        let three = Worker::start("three", &proxy.workers, &done)?;
+        std::mem::replace(&mut two, three).stop().await?;
+    }
+
+    // From the source down, so that each end has sent all before the next
+    // one stops. The results end when the last worker is gone.
+    creator.await??;
+    proxy.stop().await?;
+    one.stop().await?;
+    two.stop().await?;
+    drop(done);
+    counting.await?.check(jobs)
+}
+
+/// Sends the jobs, each with its number.
+async fn create(jobs: usize, proxy: Endpoint) -> Result<()> {
+    let socket = Socket::new()?;
+    socket.connect(proxy)?;
+    socket.wait_for_peers(1).await?;
+    for job in 0..jobs {
+        socket.send_text(job.to_string()).await?;
+        // Or all would be with the workers before one of them can be stopped.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let report = socket.close(DEADLINE).await;
+    match report.is_clean() {
+        true => Ok(()),
+        false => Err(format!("the creator kept {} jobs", report.unsent.len()).into()),
+    }
+}
+
+// ===== the proxy =====
+
+struct Proxy {
+    frontend: Socket,
+    backend: Socket,
+    creators: Endpoint,
+    workers: Endpoint,
+    relay: JoinHandle<std::result::Result<(), aiomsg::Error>>,
+}
+
+impl Proxy {
+    async fn start() -> Result<Self> {
+        let frontend = Socket::new()?;
+        let backend = Socket::builder().send_mode(SendMode::RoundRobin).build()?;
+        // The system chooses the ports.
+        let creators = frontend.bind("127.0.0.1:0").await?;
+        let workers = backend.bind("127.0.0.1:0").await?;
+        println!("  proxy: creators at {creators}, workers at {workers}");
+        let relay = tokio::spawn(frontend.clone().forward(backend.clone()));
+        Ok(Self {
+            frontend,
+            backend,
+            creators,
+            workers,
+            relay,
+        })
+    }
+
+    async fn stop(self) -> Result<()> {
+        self.frontend.close(DEADLINE).await;
+        // It ends when all that had arrived is through.
+        tokio::time::timeout(DEADLINE, self.relay).await???;
+        let report = self.backend.close(DEADLINE).await;
+        match report.is_clean() {
+            true => Ok(()),
+            false => Err(format!("the proxy kept {} jobs", report.unsent.len()).into()),
+        }
+    }
+}
+
+// ===== the workers =====
+
+/// Who did which job.
+type Done = (&'static str, String);
+
+struct Worker {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Worker {
+    fn start(name: &'static str, proxy: &Endpoint, done: &mpsc::Sender<Done>) -> Result<Self> {
+        let socket = Socket::new()?;
+        socket.connect(proxy.clone())?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(work(name, socket, done.clone(), stopped));
+        Ok(Self { stop, task })
+    }
+
+    async fn stop(self) -> Result<()> {
+        // An error says that it has ended already; then the next line tells
+        // why.
+        let _ = self.stop.send(());
+        self.task.await?
+    }
+}
+
+async fn work(
+    name: &'static str,
+    socket: Socket,
+    done: mpsc::Sender<Done>,
+    mut stopped: oneshot::Receiver<()>,
+) -> Result<()> {
+    loop {
+        let job = tokio::select! {
+            job = socket.recv_text() => job?,
+            _ = &mut stopped => break,
+        };
+        done.send((name, job)).await?;
+    }
+    // What has been sent to this worker is its own to do: nobody else will get
+    // it. Going on while the socket closes makes room for what is not in yet.
+    let rest = async {
+        while let Ok(job) = socket.recv_text().await {
+            done.send((name, job)).await?;
+        }
+        Ok(())
+    };
+    let (finished, _) = tokio::join!(rest, socket.close(DEADLINE));
+    finished
+}
+
+// ===== the check =====
+
+#[derive(Default)]
+struct Tally {
+    results: usize,
+    /// How often each job was done.
+    jobs: BTreeMap<String, usize>,
+    /// How many jobs each worker did.
+    workers: BTreeMap<&'static str, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, (worker, job): Done, expected: usize) {
+        self.results += 1;
+        *self.jobs.entry(job).or_default() += 1;
+        *self.workers.entry(worker).or_default() += 1;
+        if self.results.is_multiple_of(expected.div_ceil(4)) {
+            println!("  {} of {expected} jobs done", self.results);
+        }
+    }
+
+    fn check(&self, expected: usize) -> Result<()> {
+        let lost = (0..expected).filter(|job| !self.jobs.contains_key(&job.to_string()));
+        let lost = lost.count();
+        let repeated = self.jobs.values().filter(|times| **times > 1).count();
+        println!("  worker | jobs");
+        println!("  -------|------");
+        for (worker, jobs) in &self.workers {
+            println!("  {worker:<6} | {jobs}");
+        }
+        println!("  all    | {}", self.results);
+        println!("  lost: {lost}, done more than once: {repeated}");
+        if lost > 0 || repeated > 0 || self.results != expected {
+            return Err("not every job was done exactly once".into());
+        }
+        println!("  every job was done exactly once");
+        Ok(())
+    }
+}

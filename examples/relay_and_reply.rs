@@ -1,0 +1,57 @@
+//! Receives on one socket, publishes on another, and replies to the sender.
+//!
+//! ```text
+//! cargo run --example relay_and_reply [ADDRESS] [NEWS_ADDRESS]
+//! ```
+//!
+//! A message is `id`, a zero byte, `data`. The data goes to everyone who is
+//! connected to the second address; the sender, and nobody else, is told `id`,
+//! a zero byte, `ok`. `relay_client` is the program for the other end.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aiomsg::{SendMode, Socket};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (address, news_address) = (args.next(), args.next());
+    let address = address.as_deref().unwrap_or("127.0.0.1:25000");
+    let news_address = news_address.as_deref().unwrap_or("127.0.0.1:25001");
+    let count: u64 = std::env::var("COUNT").map_or(Ok(u64::MAX), |n| n.parse())?;
+
+    // The send mode of the first does not matter: all that it sends is
+    // addressed to one peer.
+    let senders = Socket::new()?;
+    let news = Socket::builder().send_mode(SendMode::Publish).build()?;
+    println!("listening at {}", senders.bind(address).await?);
+    println!("publishing at {}", news.bind(news_address).await?);
+
+    let relay = async {
+        let mut relayed = 0;
+        while relayed < count {
+            let (sender, message) = senders.recv_identity().await?;
+            let Some(zero) = message.iter().position(|byte| *byte == 0) else {
+                println!("ignoring a message without a zero byte");
+                continue;
+            };
+            let (id, data) = (&message[..zero], message.slice(zero + 1..));
+            println!("relaying {}", String::from_utf8_lossy(&data));
+            news.send(data).await?;
+            senders.send_to(sender, [id, b"\0ok"].concat()).await?;
+            relayed += 1;
+        }
+        Ok::<_, Box<dyn Error>>(())
+    };
+    tokio::select! {
+        relayed = relay => relayed?,
+        stop = tokio::signal::ctrl_c() => stop?,
+    }
+
+    for (name, socket) in [("replies", senders), ("news", news)] {
+        let report = socket.close(Duration::from_secs(5)).await;
+        println!("closed, {} {name} unsent", report.unsent.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Sends a few messages to `relay_and_reply`, and prints the replies, which
+//! are for this program only, and the news, which are for everyone.
+//!
+//! ```text
+//! cargo run --example relay_client [ADDRESS] [NEWS_ADDRESS]
+//! ```
+//!
+//! Ends when its own last message has come round as news.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aiomsg::Socket;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (address, news_address) = (args.next(), args.next());
+    let address = address.as_deref().unwrap_or("127.0.0.1:25000");
+    let news_address = news_address.as_deref().unwrap_or("127.0.0.1:25001");
+    let count: u64 = std::env::var("COUNT").map_or(Ok(3), |n| n.parse())?;
+    let me = std::process::id();
+
+    let relay = Socket::new()?;
+    relay.connect(address)?;
+    let news = Socket::new()?;
+    news.connect(news_address)?;
+    println!("connecting to {address} and {news_address}");
+
+    let ask = async {
+        // What is published before we are there is not for us.
+        news.wait_for_peers(1).await?;
+        for n in 1..=count {
+            let message = format!("{n}\0message {n} of {me}");
+            relay.send_text(message).await?;
+            let reply = relay.recv_text().await?;
+            let (id, answer) = reply
+                .split_once('\0')
+                .ok_or("a reply without a zero byte")?;
+            println!("reply to {id}: {answer}");
+        }
+        Ok::<_, Box<dyn Error>>(())
+    };
+    let listen = async {
+        let last = format!("message {count} of {me}");
+        loop {
+            let item = news.recv_text().await?;
+            println!("news: {item}");
+            if item == last {
+                return Ok(());
+            }
+        }
+    };
+    tokio::select! {
+        done = async { tokio::try_join!(ask, listen) } => drop(done?),
+        stop = tokio::signal::ctrl_c() => stop?,
+    }
+
+    let report = relay.close(Duration::from_secs(5)).await;
+    news.close(Duration::from_secs(5)).await;
+    println!("closed, {} messages unsent", report.unsent.len());
+    Ok(())
+}

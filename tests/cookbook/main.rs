@@ -1,0 +1,18 @@
+//! The cookbook: each recipe is run as a reader would run it, with the
+//! programs of the folder `examples`, each in a process of its own.
+#![cfg(unix)] // Programs are ended with Ctrl-C, which is a signal there.
+
+mod program;
+
+mod clock;
+mod echo;
+mod jobs;
+mod jobs_of_two;
+mod main_job;
+#[cfg(feature = "tls")]
+mod mutual_tls;
+mod proxy;
+mod publish;
+mod relay_and_reply;
+mod three_proxies;
+mod work;
