@@ -59,9 +59,10 @@ pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
 pub use engine::peers::PeerInfo;
+pub use engine::stack::{StandardFuture, StandardSend};
 pub use engine::stats::Stats;
 pub use socket::Socket;
-pub use socket::builder::{DeliveryGuarantee, SendMode, SocketBuilder};
+pub use socket::builder::{BoxedSend, DeliveryGuarantee, SendMode, SocketBuilder};
 pub use socket::close::CloseReport;
 pub use socket::streams::{IdentityMessages, Messages};
 

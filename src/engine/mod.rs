@@ -36,7 +36,7 @@ use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
 use peers::Peers;
-use stack::{Stack, StandardBuffer};
+use stack::{StandardBuffer, StandardSend};
 
 /// Everything that the tasks of a socket share.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the engine of a socket, and builds the stack of its send path.
-    pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Stack), Error> {
+    pub(crate) fn start(config: Config) -> Result<(Arc<Self>, StandardSend), Error> {
         let runtime = Handle::try_current().map_err(|error| {
             Error::new(ErrorKind::Config)
                 .with_reason("a socket is built within a tokio runtime")
@@ -83,7 +83,7 @@ impl Engine {
         let tasks = TaskTracker::new();
         tasks.spawn_on(driver.run(), &runtime);
         let (stack, unacked) = match config.at_least_once {
-            None => (Stack::AtMostOnce(buffer.clone()), None),
+            None => (StandardSend::at_most_once(buffer.clone()), None),
             Some(settings) => {
                 let layer = AtLeastOnceLayer::new(discard)
                     .timeout(settings.timeout)
@@ -97,7 +97,7 @@ impl Engine {
                     },
                     &runtime,
                 );
-                let stack = Stack::AtLeastOnce(layer.layer(buffer.clone()));
+                let stack = StandardSend::at_least_once(layer.layer(buffer.clone()));
                 (stack, Some(layer.unacked()))
             }
         };

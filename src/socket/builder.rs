@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::queue::Limits;
-use aiomsg_core::{Error, Identity};
+use aiomsg_core::{BoxError, Error, Outbound};
 use aiomsg_layers::at_least_once::Settings;
 use aiomsg_transport::handshake::Dialects;
+use tower::layer::util::{Identity, Stack};
+use tower::util::BoxService;
+use tower::{Layer, Service, ServiceExt};
 
 use super::Socket;
 use crate::engine::config::Config;
+use crate::engine::stack::StandardSend;
 
 /// Who gets a message that is not addressed to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,13 +53,19 @@ pub enum DeliveryGuarantee {
 ///     .build()?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+///
+/// `L` is the stack of the layers that were added.
 #[must_use = "it does nothing until it is built"]
-pub struct SocketBuilder {
+pub struct SocketBuilder<L = Identity> {
     config: Config,
     guarantee: DeliveryGuarantee,
     at_least_once: Settings,
+    layers: L,
 }
+
+/// A socket's send path with its type erased. See
+/// [`SocketBuilder::build_boxed`].
+pub type BoxedSend = BoxService<Outbound, (), Error>;
 
 impl SocketBuilder {
     pub(super) fn new() -> Self {
@@ -63,6 +73,45 @@ impl SocketBuilder {
             config: Config::default(),
             guarantee: DeliveryGuarantee::default(),
             at_least_once: Settings::default(),
+            layers: Identity::new(),
+        }
+    }
+}
+
+impl<L> SocketBuilder<L> {
+    // ===== layers =====
+
+    /// Puts a layer around the send path: any [`tower::Layer`] over a
+    /// `Service` of [`Outbound`] messages, tower's own among them.
+    ///
+    /// The layer that is added first is the outermost, as in tower's
+    /// `ServiceBuilder`: it sees each message first.
+    ///
+    /// ```text
+    ///  send ─▶ first ─▶ second ─▶ at-least-once ─▶ buffer ─▶ router
+    /// ```
+    ///
+    /// A message counts as sent when the whole stack has accepted it. When a
+    /// layer fails, `send` returns its error and hands the message back.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use std::time::Duration;
+    /// use tower::limit::RateLimitLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder()
+    ///     .layer(RateLimitLayer::new(100, Duration::from_secs(1)))
+    ///     .build()?;
+    /// socket.send("one of a hundred").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>> {
+        SocketBuilder {
+            config: self.config,
+            guarantee: self.guarantee,
+            at_least_once: self.at_least_once,
+            layers: Stack::new(layer, self.layers),
         }
     }
 
@@ -73,12 +122,39 @@ impl SocketBuilder {
     /// [`Error::is_config`] when the settings contradict each other (as
     /// at-least-once with publish), when one is out of range, and outside of a
     /// tokio runtime.
-    pub fn build(mut self) -> Result<Socket, Error> {
+    pub fn build(self) -> Result<Socket<L::Service>, Error>
+    where
+        L: Layer<StandardSend>,
+        L::Service: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
+    {
+        let (config, layers) = self.into_parts();
+        Socket::start(config, |standard| layers.layer(standard))
+    }
+
+    /// Builds the socket with the type of its layers erased, for whoever must
+    /// name it: `Socket<BoxedSend>`. That costs a box for each message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](SocketBuilder::build).
+    pub fn build_boxed(self) -> Result<Socket<BoxedSend>, Error>
+    where
+        L: Layer<StandardSend>,
+        L::Service: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
+    {
+        let (config, layers) = self.into_parts();
+        Socket::start(config, |standard| {
+            let stack = layers.layer(standard);
+            BoxService::new(stack.map_response(drop).map_err(super::send::failed))
+        })
+    }
+
+    fn into_parts(mut self) -> (Config, L) {
         self.config.at_least_once = match self.guarantee {
             DeliveryGuarantee::AtMostOnce => None,
             DeliveryGuarantee::AtLeastOnce => Some(self.at_least_once),
         };
-        Socket::start(self.config)
+        (self.config, self.layers)
     }
 
     // ===== sending =====
@@ -166,7 +242,7 @@ impl SocketBuilder {
 
     /// The identity under which peers know this socket. Default: 16 random
     /// bytes. One of another length works in the 2019 dialect only.
-    pub fn identity(mut self, identity: impl Into<Identity>) -> Self {
+    pub fn identity(mut self, identity: impl Into<aiomsg_core::Identity>) -> Self {
         self.config.identity = identity.into();
         self
     }
