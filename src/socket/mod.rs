@@ -1,7 +1,6 @@
 //! The socket, as its user sees it.
 
 pub(crate) mod builder;
-mod callers;
 pub(crate) mod close;
 mod receive;
 mod send;
@@ -15,14 +14,17 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use aiomsg_core::{Endpoint, Error, ErrorKind, Identity};
+use aiomsg_core::queue::Queue;
+use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_transport::Listener;
 
+use crate::callers::Callers;
 use crate::engine::config::Config;
+use crate::engine::events::Reporter;
+use crate::engine::intake::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, accept, dial};
 use crate::{Events, PeerInfo, SocketBuilder, Stats};
-use callers::Callers;
 use sink::Outgoing;
 
 /// A message socket: any number of peers behind one object.
@@ -100,9 +102,10 @@ impl<S> Socket<S> {
     pub(crate) fn start(
         config: Config,
         layers: impl FnOnce(StandardSend) -> S,
+        intake: impl FnOnce(&Queue<Delivery>, &Reporter) -> Option<MakeIntake>,
     ) -> Result<Self, Error> {
         config.check()?;
-        let (engine, stack) = Engine::start(config)?;
+        let (engine, stack) = Engine::start(config, intake)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,

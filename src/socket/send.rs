@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tower::Service;
 
 use super::{Inner, Socket};
+use crate::engine::explain;
 use crate::engine::stack::StandardSend;
 
 impl<S> Socket<S>
@@ -91,22 +92,11 @@ where
         let copy = Inner::<S>::is_layered().then(|| message.clone());
         let mut message = Some(message);
         let result = match poll_fn(|cx| self.inner.poll_start(cx, &mut message)).await {
-            Ok(accepting) => accepting.await.map(drop).map_err(failed),
+            Ok(accepting) => accepting.await.map(drop).map_err(explain),
             Err(error) => Err(error),
         };
         result.map_err(|error| with_message(error, copy))
     }
-}
-
-/// The error of a stack, which may have layers of others.
-pub(super) fn failed<E: Into<BoxError>>(error: E) -> Error {
-    let error = error.into();
-    if error.is::<tower::timeout::error::Elapsed>() {
-        return Error::new(ErrorKind::Timeout)
-            .with_reason("a layer waited no longer for the message to be accepted")
-            .with_source(error);
-    }
-    Error::from_boxed(error)
 }
 
 pub(super) fn with_message(error: Error, message: Option<Outbound>) -> Error {
@@ -158,7 +148,7 @@ where
         };
         Poll::Ready(match ready {
             Ok(()) => Ok(stack.call(message)),
-            Err(error) => Err(with_message(failed(error), Some(message))),
+            Err(error) => Err(with_message(explain(error), Some(message))),
         })
     }
 }

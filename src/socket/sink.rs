@@ -9,8 +9,9 @@ use futures_sink::Sink;
 use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
-use super::send::{failed, with_message};
+use super::send::with_message;
 use super::{Inner, Socket};
+use crate::engine::explain;
 
 /// What a handle is about to send: at most one message.
 #[derive(Default)]
@@ -69,7 +70,7 @@ where
         let started = self.inner.poll_start(cx, &mut self.outgoing.message);
         let accepting = ready!(started)?;
         self.outgoing
-            .accept(async { accepting.await.map(drop).map_err(failed) });
+            .accept(async { accepting.await.map(drop).map_err(explain) });
         self.outgoing.poll_accepted(cx)
     }
 }

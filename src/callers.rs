@@ -1,4 +1,4 @@
-//! Who waits for the stack to be ready.
+//! Who waits for a service that is shared.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use aiomsg_core::queue::WakerList;
 /// A service need only remember the last task that polled it, and many of
 /// tower's do just that. Several tasks send through one socket, so the service
 /// sees one waker, which wakes all of them.
-pub(super) struct Callers {
+pub(crate) struct Callers {
     waiting: Arc<Waiting>,
     waker: Waker,
 }
@@ -38,7 +38,7 @@ impl Waiting {
 
 impl Callers {
     /// Polls on behalf of one task, so that all that wait are woken.
-    pub(super) fn poll<T>(
+    pub(crate) fn poll<T>(
         &self,
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
