@@ -42,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+mod callers;
 mod engine;
 mod socket;
 
@@ -58,10 +59,12 @@ pub use aiomsg_transport::handshake::Dialects;
 pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
+pub use engine::intake::Inbox;
 pub use engine::peers::PeerInfo;
+pub use engine::stack::{StandardFuture, StandardSend};
 pub use engine::stats::Stats;
 pub use socket::Socket;
-pub use socket::builder::{DeliveryGuarantee, SendMode, SocketBuilder};
+pub use socket::builder::{BoxedSend, DeliveryGuarantee, SendMode, SocketBuilder};
 pub use socket::close::CloseReport;
 pub use socket::streams::{IdentityMessages, Messages};
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aiomsg_core::{Discarded, DropReason, Endpoint, Error, Identity, Outbound};
+use aiomsg_core::{Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound};
 use aiomsg_transport::RemoteAddr;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -58,6 +58,14 @@ pub enum Event {
         message: Outbound,
         /// Why.
         reason: DropReason,
+    },
+    /// A layer of the receive path refused a message, or failed on it. It was
+    /// not acknowledged.
+    Refused {
+        /// The message.
+        message: Delivery,
+        /// The layer's error, or one with it as the source.
+        error: Arc<Error>,
     },
     /// The listener was too slow: this many events in between are lost to it.
     Missed {
@@ -194,6 +202,15 @@ impl Reporter {
         self.tell(Event::AcceptFailed {
             endpoint: endpoint.clone(),
             remote,
+            error: Arc::new(error),
+        });
+    }
+
+    pub(crate) fn refused(&self, message: Delivery, error: Error) {
+        Counters::add(&self.0.counters.refused_messages, 1);
+        tracing::debug!(peer = %message.from().short(), %error, "a received message was refused");
+        self.tell(Event::Refused {
+            message,
             error: Arc::new(error),
         });
     }

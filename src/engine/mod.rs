@@ -14,16 +14,18 @@ pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
+pub(crate) mod intake;
 pub(crate) mod peers;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stats;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{Delivery, Discard, Error, ErrorKind};
+use aiomsg_core::{BoxError, Delivery, Discard, Error, ErrorKind};
 use aiomsg_layers::AtLeastOnceLayer;
 use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::route::{Router, changes};
@@ -35,11 +37,22 @@ use tower::Layer;
 use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
+use intake::MakeIntake;
 use peers::Peers;
-use stack::{Stack, StandardBuffer};
+use stack::{StandardBuffer, StandardSend};
+
+/// The error of a service that may have layers of others around it.
+pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
+    let error = error.into();
+    if error.is::<tower::timeout::error::Elapsed>() {
+        return Error::new(ErrorKind::Timeout)
+            .with_reason("a layer waited no longer")
+            .with_source(error);
+    }
+    Error::from_boxed(error)
+}
 
 /// Everything that the tasks of a socket share.
-#[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
@@ -47,6 +60,9 @@ pub(crate) struct Engine {
     pub(crate) endpoints: Endpoints,
     /// Messages that arrived and wait to be received.
     pub(crate) inbox: Queue<Delivery>,
+    /// How sessions fill the inbox: through the layers of the receive path, if
+    /// there are any.
+    pub(crate) intake: Option<MakeIntake>,
     pub(crate) buffer: StandardBuffer,
     /// Under at-least-once, the messages that wait for acknowledgements.
     pub(crate) unacked: Option<Unacked>,
@@ -64,7 +80,10 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the engine of a socket, and builds the stack of its send path.
-    pub(crate) fn start(config: Config) -> Result<(Arc<Self>, Stack), Error> {
+    pub(crate) fn start(
+        config: Config,
+        intake: impl FnOnce(&Queue<Delivery>, &Reporter) -> Option<MakeIntake>,
+    ) -> Result<(Arc<Self>, StandardSend), Error> {
         let runtime = Handle::try_current().map_err(|error| {
             Error::new(ErrorKind::Config)
                 .with_reason("a socket is built within a tokio runtime")
@@ -83,7 +102,7 @@ impl Engine {
         let tasks = TaskTracker::new();
         tasks.spawn_on(driver.run(), &runtime);
         let (stack, unacked) = match config.at_least_once {
-            None => (Stack::AtMostOnce(buffer.clone()), None),
+            None => (StandardSend::at_most_once(buffer.clone()), None),
             Some(settings) => {
                 let layer = AtLeastOnceLayer::new(discard)
                     .timeout(settings.timeout)
@@ -97,12 +116,14 @@ impl Engine {
                     },
                     &runtime,
                 );
-                let stack = Stack::AtLeastOnce(layer.layer(buffer.clone()));
+                let stack = StandardSend::at_least_once(layer.layer(buffer.clone()));
                 (stack, Some(layer.unacked()))
             }
         };
+        let inbox = Queue::new(config.receive_limits);
         let engine = Self {
-            inbox: Queue::new(config.receive_limits),
+            intake: intake(&inbox, &reporter),
+            inbox,
             peers: Peers::new(registrar, config.max_peers),
             endpoints: Endpoints::default(),
             reporter,
@@ -140,5 +161,13 @@ impl Engine {
             unacked.close();
         }
         self.tasks.close();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

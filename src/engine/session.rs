@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::queue::{Queue, Weight};
-use aiomsg_core::{Connection, Delivery, Endpoint, Error, ErrorKind, Frame, Identity, Outbound};
+use aiomsg_core::{
+    Connection, Delivery, Endpoint, Error, ErrorKind, Frame, Identity, MessageId, Outbound,
+};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
@@ -18,6 +20,7 @@ use tokio::time::timeout;
 use tower::Layer;
 
 use super::Engine;
+use super::intake::{Direct, Intake};
 use super::peers::{Member, PeerInfo};
 use super::stats::Counters;
 
@@ -90,6 +93,14 @@ impl Session {
         if let Some(unacked) = &engine.unacked {
             acknowledge = acknowledge.unacked(unacked.clone());
         }
+        let mut intake: Box<dyn Intake> = match &engine.intake {
+            None => Box::new(Direct(engine.inbox.clone())),
+            Some(make) => {
+                // What was read is not yet accepted: the layers decide.
+                acknowledge = acknowledge.deferred();
+                make()
+            }
+        };
         let heartbeat = HeartbeatLayer::new()
             .interval(engine.config.heartbeat_interval)
             .timeout(engine.config.heartbeat_timeout)
@@ -100,8 +111,9 @@ impl Session {
             queue: &member.queue,
             batch: &mut cleanup.batch,
             fed: (0, 0),
-            inbox: &engine.inbox,
+            intake: &mut *intake,
             arrived: VecDeque::new(),
+            acks: VecDeque::new(),
             counters: engine.reporter.counters(),
         };
         let reason = run_until_asked(&mut traffic, engine, &member, finish).await;
@@ -184,7 +196,9 @@ struct Traffic<'a, C> {
     /// Messages and bytes given to the connection, whose room in the queue is
     /// not yet released.
     fed: (usize, usize),
-    inbox: &'a Queue<Delivery>,
+    intake: &'a mut dyn Intake,
+    /// Acknowledgements that the intake asks for.
+    acks: VecDeque<MessageId>,
     /// Messages read and not yet delivered. Empty between polls.
     arrived: VecDeque<Delivery>,
     counters: &'a Counters,
@@ -219,11 +233,11 @@ impl<C: Connection> Traffic<'_, C> {
         Poll::Pending
     }
 
-    /// Reads while the inbox has room. Says whether anything came.
+    /// Reads while the intake has room. Says whether anything came.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        match self.inbox.poll_ready(cx) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => return Err(ErrorKind::Closed.into()),
+        self.intake.poll_work(cx, &mut self.acks)?;
+        match self.intake.poll_ready(cx) {
+            Poll::Ready(result) => result?,
             // Not reading holds the peer back.
             Poll::Pending => return Ok(false),
         }
@@ -248,9 +262,8 @@ impl<C: Connection> Traffic<'_, C> {
             let bytes = self.arrived.iter().map(Weight::weight).sum();
             Counters::add(&self.counters.received_messages, self.arrived.len());
             Counters::add(&self.counters.received_bytes, bytes);
-            if self.inbox.push_batch(&mut self.arrived).is_err() {
-                return Err(ErrorKind::Closed.into());
-            }
+            self.intake.take(&mut self.arrived)?;
+            self.intake.poll_work(cx, &mut self.acks)?;
         }
         ended.map_or(Ok(any), Err)
     }
@@ -258,6 +271,15 @@ impl<C: Connection> Traffic<'_, C> {
     /// Gives the connection what is queued, as far as it takes it. Says
     /// whether it took anything.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        // Acknowledgements go first.
+        while let Some(&id) = self.acks.front() {
+            match Pin::new(&mut self.connection).poll_ready(cx) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => return Ok(false),
+            }
+            Pin::new(&mut self.connection).start_send(Frame::ack(id))?;
+            self.acks.pop_front();
+        }
         if self.batch.is_empty() {
             self.release();
             if self.queue.poll_take(cx, self.batch) != Poll::Ready(true) {

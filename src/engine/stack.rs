@@ -1,4 +1,7 @@
 //! The standard stack of the send path, as a type.
+//!
+//! This is what the layers of [`SocketBuilder::layer`](crate::SocketBuilder::layer)
+//! are put around.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,47 +17,67 @@ use tower::Service;
 pub(crate) type StandardRouter = Router<Changes<Queue<Outbound>>, AnyPolicy>;
 pub(crate) type StandardBuffer = Buffer<StandardRouter>;
 
+/// The standard stack: at-least-once if asked for, buffer, router.
+///
+/// A `Service` of messages. Its response says that the message was accepted.
+#[derive(Debug, Clone)]
+pub struct StandardSend(Stack);
+
 /// `AtLeastOnce` is there or not; what is not asked for costs nothing.
 #[derive(Debug, Clone)]
-pub(crate) enum Stack {
+enum Stack {
     AtMostOnce(StandardBuffer),
     AtLeastOnce(AtLeastOnce<StandardBuffer>),
 }
 
-/// The future of [`Stack`]: ready when the message is accepted.
+/// The future of [`StandardSend`]: ready when the message is accepted. Dropped
+/// before that, the message is not sent.
 #[derive(Debug)]
-pub(crate) enum StackFuture {
+pub struct StandardFuture(StackFuture);
+
+#[derive(Debug)]
+enum StackFuture {
     AtMostOnce(BufferFuture<StandardRouter>),
     AtLeastOnce(ResponseFuture<BufferFuture<StandardRouter>>),
 }
 
-impl Service<Outbound> for Stack {
-    type Response = ();
-    type Error = Error;
-    type Future = StackFuture;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self {
-            Self::AtMostOnce(service) => service.poll_ready(cx),
-            Self::AtLeastOnce(service) => service.poll_ready(cx),
-        }
+impl StandardSend {
+    pub(crate) fn at_most_once(buffer: StandardBuffer) -> Self {
+        Self(Stack::AtMostOnce(buffer))
     }
 
-    fn call(&mut self, message: Outbound) -> StackFuture {
-        match self {
-            Self::AtMostOnce(service) => StackFuture::AtMostOnce(service.call(message)),
-            Self::AtLeastOnce(service) => StackFuture::AtLeastOnce(service.call(message)),
-        }
+    pub(crate) fn at_least_once(service: AtLeastOnce<StandardBuffer>) -> Self {
+        Self(Stack::AtLeastOnce(service))
     }
 }
 
-impl Future for StackFuture {
+impl Service<Outbound> for StandardSend {
+    type Response = ();
+    type Error = Error;
+    type Future = StandardFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match &mut self.0 {
+            Stack::AtMostOnce(service) => service.poll_ready(cx),
+            Stack::AtLeastOnce(service) => service.poll_ready(cx),
+        }
+    }
+
+    fn call(&mut self, message: Outbound) -> StandardFuture {
+        StandardFuture(match &mut self.0 {
+            Stack::AtMostOnce(service) => StackFuture::AtMostOnce(service.call(message)),
+            Stack::AtLeastOnce(service) => StackFuture::AtLeastOnce(service.call(message)),
+        })
+    }
+}
+
+impl Future for StandardFuture {
     type Output = Result<(), Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::AtMostOnce(future) => Pin::new(future).poll(cx),
-            Self::AtLeastOnce(future) => Pin::new(future).poll(cx),
+        match &mut self.get_mut().0 {
+            StackFuture::AtMostOnce(future) => Pin::new(future).poll(cx),
+            StackFuture::AtLeastOnce(future) => Pin::new(future).poll(cx),
         }
     }
 }

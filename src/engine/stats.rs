@@ -16,6 +16,9 @@ pub struct Stats {
     pub received_bytes: u64,
     /// Messages that were given up; an event told of each.
     pub dropped_messages: u64,
+    /// Messages that arrived and that a layer of the receive path refused; an
+    /// event told of each.
+    pub refused_messages: u64,
     /// Peers that are connected.
     pub peers: usize,
     /// Messages that wait because nobody is connected.
@@ -38,6 +41,7 @@ pub(crate) struct Counters {
     pub(crate) received_messages: AtomicU64,
     pub(crate) received_bytes: AtomicU64,
     pub(crate) dropped_messages: AtomicU64,
+    pub(crate) refused_messages: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) failed_connections: AtomicU64,
 }
@@ -56,6 +60,7 @@ impl Counters {
             received_messages: read(&self.received_messages),
             received_bytes: read(&self.received_bytes),
             dropped_messages: read(&self.dropped_messages),
+            refused_messages: read(&self.refused_messages),
             connections: read(&self.connections),
             failed_connections: read(&self.failed_connections),
             ..Stats::default()

@@ -1,15 +1,23 @@
 //! The settings of a socket.
 
+use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{Error, Identity};
+use aiomsg_core::queue::{Limits, Queue};
+use aiomsg_core::{BoxError, Delivery, Error, Outbound};
 use aiomsg_layers::at_least_once::Settings;
 use aiomsg_transport::handshake::Dialects;
+use tower::layer::util::{Identity, Stack};
+use tower::util::BoxService;
+use tower::{Layer, Service, ServiceExt};
 
 use super::Socket;
 use crate::engine::config::Config;
+use crate::engine::events::Reporter;
+use crate::engine::explain;
+use crate::engine::intake::{Inbox, Layered, MakeIntake, SharedService};
+use crate::engine::stack::StandardSend;
 
 /// Who gets a message that is not addressed to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,13 +57,21 @@ pub enum DeliveryGuarantee {
 ///     .build()?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+///
+/// `L` is the stack of the layers that were added around the send path, `R`
+/// that of the layers around the receive path.
 #[must_use = "it does nothing until it is built"]
-pub struct SocketBuilder {
+pub struct SocketBuilder<L = Identity, R = Identity> {
     config: Config,
     guarantee: DeliveryGuarantee,
     at_least_once: Settings,
+    layers: L,
+    receive_layers: R,
 }
+
+/// A socket's send path with its type erased. See
+/// [`SocketBuilder::build_boxed`].
+pub type BoxedSend = BoxService<Outbound, (), Error>;
 
 impl SocketBuilder {
     pub(super) fn new() -> Self {
@@ -63,6 +79,90 @@ impl SocketBuilder {
             config: Config::default(),
             guarantee: DeliveryGuarantee::default(),
             at_least_once: Settings::default(),
+            layers: Identity::new(),
+            receive_layers: Identity::new(),
+        }
+    }
+}
+
+impl<L, R> SocketBuilder<L, R> {
+    // ===== layers =====
+
+    /// Puts a layer around the send path: any [`tower::Layer`] over a
+    /// `Service` of [`Outbound`] messages, tower's own among them.
+    ///
+    /// The layer that is added first is the outermost, as in tower's
+    /// `ServiceBuilder`: it sees each message first.
+    ///
+    /// ```text
+    ///  send ─▶ first ─▶ second ─▶ at-least-once ─▶ buffer ─▶ router
+    /// ```
+    ///
+    /// A message counts as sent when the whole stack has accepted it. When a
+    /// layer fails, `send` returns its error and hands the message back.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use std::time::Duration;
+    /// use tower::limit::RateLimitLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder()
+    ///     .layer(RateLimitLayer::new(100, Duration::from_secs(1)))
+    ///     .build()?;
+    /// socket.send("one of a hundred").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, R> {
+        SocketBuilder {
+            config: self.config,
+            guarantee: self.guarantee,
+            at_least_once: self.at_least_once,
+            layers: Stack::new(layer, self.layers),
+            receive_layers: self.receive_layers,
+        }
+    }
+
+    /// Puts a layer around the receive path: any [`tower::Layer`] over a
+    /// `Service` of [`Delivery`], before `recv` sees the message.
+    ///
+    /// The layer that is added first is the outermost: it sees each message
+    /// first.
+    ///
+    /// ```text
+    ///  connection ─▶ first ─▶ second ─▶ inbox ─▶ recv
+    /// ```
+    ///
+    /// All connections share the stack. One message of a connection is dealt
+    /// with after the other, and while the stack is not ready, or a message is
+    /// in it, the connection is not read: back pressure reaches the peer. A
+    /// message that asks for an acknowledgement gets it when the stack has
+    /// returned `Ok`; when it fails, an
+    /// [`Event::Refused`](crate::Event::Refused) tells of it, with the message.
+    /// When the stack fails to become ready, the connection ends.
+    ///
+    /// ```
+    /// use aiomsg::{Delivery, Socket};
+    /// use tower::filter::FilterLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder()
+    ///     .receive_layer(FilterLayer::new(|message: Delivery| {
+    ///         match message.payload().len() {
+    ///             0..1024 => Ok(message),
+    ///             _ => Err("too long for us"),
+    ///         }
+    ///     }))
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn receive_layer<N>(self, layer: N) -> SocketBuilder<L, Stack<N, R>> {
+        SocketBuilder {
+            config: self.config,
+            guarantee: self.guarantee,
+            at_least_once: self.at_least_once,
+            layers: self.layers,
+            receive_layers: Stack::new(layer, self.receive_layers),
         }
     }
 
@@ -73,12 +173,51 @@ impl SocketBuilder {
     /// [`Error::is_config`] when the settings contradict each other (as
     /// at-least-once with publish), when one is out of range, and outside of a
     /// tokio runtime.
-    pub fn build(mut self) -> Result<Socket, Error> {
+    pub fn build(self) -> Result<Socket<L::Service>, Error>
+    where
+        L: Layer<StandardSend>,
+        L::Service: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
+        R: Layer<Inbox>,
+        R::Service: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
+    {
+        let (config, layers, receive_layers) = self.into_parts();
+        Socket::start(
+            config,
+            |standard| layers.layer(standard),
+            |inbox, reporter| intake(&receive_layers, inbox, reporter),
+        )
+    }
+
+    /// Builds the socket with the type of its layers erased, for whoever must
+    /// name it: `Socket<BoxedSend>`. That costs a box for each message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](SocketBuilder::build).
+    pub fn build_boxed(self) -> Result<Socket<BoxedSend>, Error>
+    where
+        L: Layer<StandardSend>,
+        L::Service: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
+        R: Layer<Inbox>,
+        R::Service: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
+    {
+        let (config, layers, receive_layers) = self.into_parts();
+        Socket::start(
+            config,
+            |standard| {
+                let stack = layers.layer(standard);
+                BoxService::new(stack.map_response(drop).map_err(explain))
+            },
+            |inbox, reporter| intake(&receive_layers, inbox, reporter),
+        )
+    }
+
+    fn into_parts(mut self) -> (Config, L, R) {
         self.config.at_least_once = match self.guarantee {
             DeliveryGuarantee::AtMostOnce => None,
             DeliveryGuarantee::AtLeastOnce => Some(self.at_least_once),
         };
-        Socket::start(self.config)
+        (self.config, self.layers, self.receive_layers)
     }
 
     // ===== sending =====
@@ -166,7 +305,7 @@ impl SocketBuilder {
 
     /// The identity under which peers know this socket. Default: 16 random
     /// bytes. One of another length works in the 2019 dialect only.
-    pub fn identity(mut self, identity: impl Into<Identity>) -> Self {
+    pub fn identity(mut self, identity: impl Into<aiomsg_core::Identity>) -> Self {
         self.config.identity = identity.into();
         self
     }
@@ -266,4 +405,21 @@ impl SocketBuilder {
         self.config.event_capacity = events;
         self
     }
+}
+
+/// How sessions fill the inbox. `None`: straight, as there are no layers.
+fn intake<R>(layers: &R, inbox: &Queue<Delivery>, reporter: &Reporter) -> Option<MakeIntake>
+where
+    R: Layer<Inbox>,
+    R::Service: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
+{
+    if TypeId::of::<R::Service>() == TypeId::of::<Inbox>() {
+        return None;
+    }
+    let service = layers.layer(Inbox(inbox.clone()));
+    let shared = Arc::new(SharedService::new(service));
+    let reporter = reporter.clone();
+    Some(Arc::new(move || {
+        Box::new(Layered::new(Arc::clone(&shared), reporter.clone()))
+    }))
 }

@@ -29,7 +29,7 @@ impl CloseReport {
     }
 }
 
-impl Socket {
+impl<S> Socket<S> {
     /// Closes the socket in good order, for all its handles: refuses new
     /// sends, stops listening and connecting, sends to the peers that are
     /// connected what waits for them, waits for acknowledgements, and ends the

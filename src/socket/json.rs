@@ -1,12 +1,16 @@
 //! JSON, by serde.
 
-use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
+use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tower::Service;
 
 use super::Socket;
 
-impl Socket {
+impl<S> Socket<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>> + 'static,
+{
     /// Sends a value as JSON.
     ///
     /// # Errors
@@ -38,7 +42,9 @@ impl Socket {
         let message = Outbound::new(to_json(value)?).to(peer.into());
         self.send_message(message).await
     }
+}
 
+impl<S> Socket<S> {
     /// Receives the next message as a value in JSON.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ pub(crate) mod builder;
 pub(crate) mod close;
 mod receive;
 mod send;
-pub(crate) mod sink;
+mod sink;
 pub(crate) mod streams;
 
 #[cfg(feature = "json")]
@@ -14,11 +14,15 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use aiomsg_core::{Endpoint, Error, ErrorKind, Identity};
+use aiomsg_core::queue::Queue;
+use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_transport::Listener;
 
+use crate::callers::Callers;
 use crate::engine::config::Config;
-use crate::engine::stack::Stack;
+use crate::engine::events::Reporter;
+use crate::engine::intake::MakeIntake;
+use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, accept, dial};
 use crate::{Events, PeerInfo, SocketBuilder, Stats};
 use sink::Outgoing;
@@ -52,20 +56,26 @@ use sink::Outgoing;
 /// assert_eq!(two.recv().await?, "it rains");
 /// # Ok(()) }
 /// ```
-pub struct Socket {
-    inner: Arc<Inner>,
+///
+/// `S` is the stack that messages are sent through: the standard one, or that
+/// with layers around it (see [`SocketBuilder::layer`]). Whoever must name the
+/// type of a socket with layers builds it with
+/// [`build_boxed`](SocketBuilder::build_boxed).
+pub struct Socket<S = StandardSend> {
+    inner: Arc<Inner<S>>,
     /// What this handle, as a sink, is about to send.
     outgoing: Outgoing,
 }
 
-#[derive(Debug)]
-struct Inner {
+struct Inner<S> {
     engine: Arc<Engine>,
-    stack: Mutex<Stack>,
+    stack: Mutex<S>,
+    /// Who waits for the stack to be ready.
+    callers: Callers,
 }
 
 /// The last handle is gone.
-impl Drop for Inner {
+impl<S> Drop for Inner<S> {
     fn drop(&mut self) {
         self.engine.stop();
     }
@@ -86,14 +96,21 @@ impl Socket {
     pub fn builder() -> SocketBuilder {
         SocketBuilder::new()
     }
+}
 
-    pub(crate) fn start(config: Config) -> Result<Self, Error> {
+impl<S> Socket<S> {
+    pub(crate) fn start(
+        config: Config,
+        layers: impl FnOnce(StandardSend) -> S,
+        intake: impl FnOnce(&Queue<Delivery>, &Reporter) -> Option<MakeIntake>,
+    ) -> Result<Self, Error> {
         config.check()?;
-        let (engine, stack) = Engine::start(config)?;
+        let (engine, stack) = Engine::start(config, intake)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
-                stack: Mutex::new(stack),
+                stack: Mutex::new(layers(stack)),
+                callers: Callers::default(),
             }),
             outgoing: Outgoing::default(),
         })
@@ -290,7 +307,7 @@ fn check_dialable(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
 }
 
 /// Another handle on the same socket.
-impl Clone for Socket {
+impl<S> Clone for Socket<S> {
     fn clone(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
@@ -299,7 +316,7 @@ impl Clone for Socket {
     }
 }
 
-impl fmt::Debug for Socket {
+impl<S> fmt::Debug for Socket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
             .field("identity", self.identity())

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{Inner, Socket};
 
-impl Socket {
+impl<S> Socket<S> {
     /// Receives the next message, from whichever peer.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Socket {
     }
 }
 
-impl Inner {
+impl<S> Inner<S> {
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         self.engine.inbox.poll_pop(cx)
     }

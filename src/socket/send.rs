@@ -1,18 +1,23 @@
 //! Sending.
 
+use std::any::TypeId;
 use std::future::poll_fn;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
+use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
 use bytes::Bytes;
 use tower::Service;
 
 use super::{Inner, Socket};
-use crate::engine::stack::StackFuture;
+use crate::engine::explain;
+use crate::engine::stack::StandardSend;
 
-impl Socket {
+impl<S> Socket<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>> + 'static,
+{
     /// Sends a message, as the socket's send mode says.
     ///
     /// Returns when the message is accepted: in the queue of a peer, or in a
@@ -23,7 +28,10 @@ impl Socket {
     /// When the message is larger than
     /// [`max_message_size`](crate::SocketBuilder::max_message_size)
     /// ([`Error::is_too_large`]) and when the socket is closed
-    /// ([`Error::is_closed`]). [`Error::take_message`] hands the message back.
+    /// ([`Error::is_closed`]). With layers around the stack, also when one of
+    /// them fails: with the [`Error`] in the layer's error if there is one, or
+    /// with the layer's error as the source ([`Error::is_layer`]).
+    /// [`Error::take_message`] hands the message back.
     ///
     /// # Cancel safety
     ///
@@ -79,14 +87,26 @@ impl Socket {
     /// As for [`send`](Socket::send).
     pub async fn send_message(&self, message: impl Into<Outbound>) -> Result<(), Error> {
         let message = self.inner.check(message.into())?;
+        // Our own stack hands a refused message back. Layers of others need
+        // not, and what they were given is theirs: so a copy is kept.
+        let copy = Inner::<S>::is_layered().then(|| message.clone());
         let mut message = Some(message);
-        poll_fn(|cx| self.inner.poll_start(cx, &mut message))
-            .await?
-            .await
+        let result = match poll_fn(|cx| self.inner.poll_start(cx, &mut message)).await {
+            Ok(accepting) => accepting.await.map(drop).map_err(explain),
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| with_message(error, copy))
     }
 }
 
-impl Inner {
+pub(super) fn with_message(error: Error, message: Option<Outbound>) -> Error {
+    match message {
+        Some(message) if error.message().is_none() => error.with_message(message),
+        _ => error,
+    }
+}
+
+impl<S> Inner<S> {
     /// Refuses what cannot be sent.
     pub(super) fn check(&self, message: Outbound) -> Result<Outbound, Error> {
         let limit = self.engine.config.max_message;
@@ -101,6 +121,16 @@ impl Inner {
         }
         Ok(message)
     }
+}
+
+impl<S> Inner<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>> + 'static,
+{
+    /// Whether the stack is another than the standard one.
+    pub(super) fn is_layered() -> bool {
+        TypeId::of::<S>() != TypeId::of::<StandardSend>()
+    }
 
     /// Hands the message to the stack when that is ready. Readiness and call
     /// are under one lock: what the stack reserves is used at once, by the
@@ -109,16 +139,16 @@ impl Inner {
         &self,
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
-    ) -> Poll<Result<StackFuture, Error>> {
+    ) -> Poll<Result<S::Future, Error>> {
         let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = ready!(stack.poll_ready(cx));
+        let ready = ready!(self.callers.poll(cx, |cx| stack.poll_ready(cx)));
         let Some(message) = message.take() else {
             // Polled again after it was ready: there is nothing to wait for.
             return Poll::Pending;
         };
         Poll::Ready(match ready {
             Ok(()) => Ok(stack.call(message)),
-            Err(error) => Err(error.with_message(message)),
+            Err(error) => Err(with_message(explain(error), Some(message))),
         })
     }
 }

@@ -4,19 +4,48 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Error, Outbound};
+use aiomsg_core::{BoxError, Error, Outbound};
 use futures_sink::Sink;
+use tokio_util::sync::ReusableBoxFuture;
+use tower::Service;
 
-use super::Socket;
-use crate::engine::stack::StackFuture;
+use super::send::with_message;
+use super::{Inner, Socket};
+use crate::engine::explain;
 
 /// What a handle is about to send: at most one message.
 #[derive(Default)]
-pub(crate) struct Outgoing {
+pub(super) struct Outgoing {
     /// Waits for the stack to be ready.
     message: Option<Outbound>,
-    /// Was given to the stack, and waits to be accepted.
-    accepting: Option<StackFuture>,
+    /// What was given to the stack is to be accepted by it; the box is used
+    /// again for each message.
+    accepting: Option<ReusableBoxFuture<'static, Result<(), Error>>>,
+    accepted: bool,
+    /// The message that is being accepted, if the stack may not hand it back.
+    copy: Option<Outbound>,
+}
+
+impl Outgoing {
+    fn accept(&mut self, future: impl Future<Output = Result<(), Error>> + Send + 'static) {
+        self.accepted = false;
+        match &mut self.accepting {
+            Some(accepting) => accepting.set(future),
+            None => self.accepting = Some(ReusableBoxFuture::new(future)),
+        }
+    }
+
+    fn poll_accepted(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match &mut self.accepting {
+            Some(accepting) if !self.accepted => {
+                let result = ready!(accepting.poll(cx));
+                self.accepted = true;
+                let copy = self.copy.take();
+                Poll::Ready(result.map_err(|error| with_message(error, copy)))
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
 }
 
 impl fmt::Debug for Outgoing {
@@ -25,27 +54,34 @@ impl fmt::Debug for Outgoing {
     }
 }
 
-impl Socket {
+impl<S> Socket<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static,
+{
     /// Ready when nothing of this handle's waits to be accepted.
     fn poll_accepted(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.outgoing.message.is_some() {
-            let started = ready!(self.inner.poll_start(cx, &mut self.outgoing.message));
-            self.outgoing.accepting = Some(started?);
+        ready!(self.outgoing.poll_accepted(cx))?;
+        if self.outgoing.message.is_none() {
+            return Poll::Ready(Ok(()));
         }
-        if let Some(accepting) = &mut self.outgoing.accepting {
-            let accepted = ready!(Pin::new(accepting).poll(cx));
-            self.outgoing.accepting = None;
-            accepted?;
+        if Inner::<S>::is_layered() && self.outgoing.copy.is_none() {
+            self.outgoing.copy.clone_from(&self.outgoing.message);
         }
-        Poll::Ready(Ok(()))
+        let started = self.inner.poll_start(cx, &mut self.outgoing.message);
+        let accepting = ready!(started)?;
+        self.outgoing
+            .accept(async { accepting.await.map(drop).map_err(explain) });
+        self.outgoing.poll_accepted(cx)
     }
 }
 
-use std::future::Future;
-
 /// Sends each message as [`Socket::send_message`] does. A flush waits until
 /// they are accepted, not until they are on the wire.
-impl<M: Into<Outbound>> Sink<M> for Socket {
+impl<M, S> Sink<M> for Socket<S>
+where
+    M: Into<Outbound>,
+    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static,
+{
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

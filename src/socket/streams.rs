@@ -8,8 +8,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use super::Socket;
+use crate::engine::stack::StandardSend;
 
-impl Socket {
+impl<S> Socket<S> {
     /// The messages that arrive, until the socket is closed.
     ///
     /// ```
@@ -27,22 +28,22 @@ impl Socket {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn messages(&self) -> Messages {
+    pub fn messages(&self) -> Messages<S> {
         Messages(self.clone())
     }
 
     /// The messages that arrive, each with the identity of its sender, until
     /// the socket is closed.
-    pub fn identity_messages(&self) -> IdentityMessages {
+    pub fn identity_messages(&self) -> IdentityMessages<S> {
         IdentityMessages(self.clone())
     }
 }
 
 /// The messages that arrive. Keeps the socket alive.
 #[derive(Debug, Clone)]
-pub struct Messages(Socket);
+pub struct Messages<S = StandardSend>(Socket<S>);
 
-impl Stream for Messages {
+impl<S> Stream for Messages<S> {
     type Item = Bytes;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -53,9 +54,9 @@ impl Stream for Messages {
 
 /// The messages that arrive, with their senders. Keeps the socket alive.
 #[derive(Debug, Clone)]
-pub struct IdentityMessages(Socket);
+pub struct IdentityMessages<S = StandardSend>(Socket<S>);
 
-impl Stream for IdentityMessages {
+impl<S> Stream for IdentityMessages<S> {
     type Item = (Identity, Bytes);
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -68,7 +69,7 @@ impl Stream for IdentityMessages {
 }
 
 /// The messages that arrive, as results, as `StreamExt::forward` wants them.
-impl Stream for Socket {
+impl<S> Stream for Socket<S> {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -28,16 +28,19 @@ pub struct Acknowledge<C> {
     /// Requests that were given to the connection since the last flush.
     sent: Vec<MessageId>,
     unacked: Option<ConnectionAcks>,
+    /// Others acknowledge what is yielded.
+    deferred: bool,
 }
 
 impl<C> Acknowledge<C> {
-    pub(super) fn new(inner: C, unacked: Option<ConnectionAcks>) -> Self {
+    pub(super) fn new(inner: C, unacked: Option<ConnectionAcks>, deferred: bool) -> Self {
         Self {
             inner,
             owed: VecDeque::new(),
             heard: Vec::new(),
             sent: Vec::new(),
             unacked,
+            deferred,
         }
     }
 
@@ -98,7 +101,9 @@ impl<C: Connection> Stream for Acknowledge<C> {
                     }
                 }
                 Poll::Ready(Some(Ok(frame))) => {
-                    if let Frame::Request { id, .. } = &frame {
+                    if let Frame::Request { id, .. } = &frame
+                        && !this.deferred
+                    {
                         this.owed.push_back(*id);
                     }
                     return Poll::Ready(Some(Ok(frame)));

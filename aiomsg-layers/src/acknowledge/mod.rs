@@ -27,6 +27,7 @@ use crate::at_least_once::Unacked;
 #[derive(Debug, Clone, Default)]
 pub struct AcknowledgeLayer {
     unacked: Option<Unacked>,
+    deferred: bool,
 }
 
 impl AcknowledgeLayer {
@@ -44,11 +45,22 @@ impl AcknowledgeLayer {
     }
 }
 
+impl AcknowledgeLayer {
+    /// Does not acknowledge what is yielded. Whoever handles a request sends
+    /// its [`Frame::Ack`](aiomsg_core::Frame::Ack) when that is done.
+    #[must_use]
+    pub fn deferred(mut self) -> Self {
+        self.deferred = true;
+        self
+    }
+}
+
 impl<C> Layer<C> for AcknowledgeLayer {
     type Service = Acknowledge<C>;
 
     fn layer(&self, inner: C) -> Acknowledge<C> {
-        Acknowledge::new(inner, self.unacked.as_ref().map(Unacked::connection))
+        let unacked = self.unacked.as_ref().map(Unacked::connection);
+        Acknowledge::new(inner, unacked, self.deferred)
     }
 }
 

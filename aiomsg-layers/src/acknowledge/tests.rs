@@ -126,3 +126,15 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
     }
     assert!((4096..4200).contains(&got), "{got}");
 }
+
+#[tokio::test]
+async fn deferred_acknowledgements_are_for_others_to_send() {
+    let (ours, mut peer) = wires();
+    let mut ours = AcknowledgeLayer::new().deferred().layer(ours);
+    peer.send(Frame::request(id(1), "a")).await.unwrap();
+    assert!(ours.next().await.unwrap().is_ok());
+    ours.flush().await.unwrap();
+    assert!(peer.next().now_or_never().is_none());
+    ours.send(Frame::ack(id(1))).await.unwrap();
+    assert_eq!(peer.next().await.unwrap().unwrap(), Frame::ack(id(1)));
+}
