@@ -323,8 +323,8 @@ pub trait Peer {
     /// Hands the message back when the connection is gone.
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>>;
 
-    /// Takes back what was not sent, the oldest message first. Empty while
-    /// the connection lives.
+    /// Takes back what was not sent, the oldest message first. Called once the
+    /// connection has ended.
     fn reclaim(&mut self) -> VecDeque<Outbound>;
 }
 
@@ -338,11 +338,7 @@ impl Peer for Queue<Outbound> {
     }
 
     fn reclaim(&mut self) -> VecDeque<Outbound> {
-        if self.is_closed() {
-            self.drain()
-        } else {
-            VecDeque::new()
-        }
+        self.drain()
     }
 }
 

@@ -90,24 +90,32 @@ impl Engine {
                 .with_source(error)
         })?;
         let reporter = Reporter::new(config.event_capacity);
-        let discard = {
+        let at_least_once = config.at_least_once.map(|settings| {
             let reporter = reporter.clone();
-            Discard::new(move |lost| reporter.dropped(lost))
+            AtLeastOnceLayer::new(Discard::new(move |lost| reporter.dropped(lost)))
+                .timeout(settings.timeout)
+                .max_resends(settings.max_resends)
+                .limits(settings.limits)
+        });
+        let unacked = at_least_once.as_ref().map(AtLeastOnceLayer::unacked);
+        let discard = {
+            let (reporter, unacked) = (reporter.clone(), unacked.clone());
+            Discard::new(move |lost| {
+                if let (Some(unacked), Some(id)) = (&unacked, lost.message.id()) {
+                    unacked.forget(id);
+                }
+                reporter.dropped(lost);
+            })
         };
         let (registrar, changes) = changes();
-        let router =
-            Router::new(changes, config.policy(), discard.clone()).mailboxes(config.mailboxes);
+        let router = Router::new(changes, config.policy(), discard).mailboxes(config.mailboxes);
         let (buffer, driver) = StandardBuffer::new(router, config.buffer_limits);
 
         let tasks = TaskTracker::new();
         tasks.spawn_on(driver.run(), &runtime);
-        let (stack, unacked) = match config.at_least_once {
-            None => (StandardSend::at_most_once(buffer.clone()), None),
-            Some(settings) => {
-                let layer = AtLeastOnceLayer::new(discard)
-                    .timeout(settings.timeout)
-                    .max_resends(settings.max_resends)
-                    .limits(settings.limits);
+        let stack = match at_least_once {
+            None => StandardSend::at_most_once(buffer.clone()),
+            Some(layer) => {
                 let resender = layer.resender(buffer.clone());
                 tasks.spawn_on(
                     async {
@@ -116,8 +124,7 @@ impl Engine {
                     },
                     &runtime,
                 );
-                let stack = StandardSend::at_least_once(layer.layer(buffer.clone()));
-                (stack, Some(layer.unacked()))
+                StandardSend::at_least_once(layer.layer(buffer.clone()))
             }
         };
         let inbox = Queue::new(config.receive_limits);

@@ -31,10 +31,15 @@ const ROUNDS: usize = 16;
 /// sent.
 const READ_BATCH: usize = 1024;
 
-/// How long an ended session goes on reading after it has sent everything: a
-/// connection that is closed with unread bytes in it is reset by the system,
-/// and a reset can take from the peer what it has not read yet.
+/// How long an ended session waits for more, after it has sent everything and
+/// said so. What the peer had sent by then is read to its end, whether or not
+/// the inbox has room: it would be lost otherwise, and a connection that is
+/// closed with unread bytes in it is reset by the system, which can take from
+/// the peer what it has not read yet.
 const LINGER: Duration = Duration::from_millis(200);
+
+/// As much is read then, at most. The system holds less for one connection.
+const LINGER_BYTES: usize = 32 << 20;
 
 /// A connection that was admitted, ready to run.
 pub(crate) struct Session {
@@ -241,6 +246,18 @@ impl<C: Connection> Traffic<'_, C> {
             // Not reading holds the peer back.
             Poll::Pending => return Ok(false),
         }
+        let (_, ended) = self.read_batch(cx);
+        let any = !self.arrived.is_empty();
+        if any {
+            self.intake.take(&mut self.arrived)?;
+            self.intake.poll_work(cx, &mut self.acks)?;
+        }
+        ended.map_or(Ok(any), Err)
+    }
+
+    /// Reads a batch, as far as it is there. Says how many bytes it has, at
+    /// least one for each message, and whether the connection has ended.
+    fn read_batch(&mut self, cx: &mut Context<'_>) -> (usize, Option<Error>) {
         let ended = loop {
             if self.arrived.len() >= READ_BATCH {
                 break None;
@@ -257,15 +274,10 @@ impl<C: Connection> Traffic<'_, C> {
                 Poll::Pending => break None,
             }
         };
-        let any = !self.arrived.is_empty();
-        if any {
-            let bytes = self.arrived.iter().map(Weight::weight).sum();
-            Counters::add(&self.counters.received_messages, self.arrived.len());
-            Counters::add(&self.counters.received_bytes, bytes);
-            self.intake.take(&mut self.arrived)?;
-            self.intake.poll_work(cx, &mut self.acks)?;
-        }
-        ended.map_or(Ok(any), Err)
+        let bytes: usize = self.arrived.iter().map(Weight::weight).sum();
+        Counters::add(&self.counters.received_messages, self.arrived.len());
+        Counters::add(&self.counters.received_bytes, bytes);
+        (bytes + self.arrived.len(), ended)
     }
 
     /// Gives the connection what is queued, as far as it takes it. Says
@@ -348,18 +360,28 @@ impl<C: Connection> Traffic<'_, C> {
         })
         .await?;
         poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
-        let rest = poll_fn(|cx| match self.poll_receive(cx) {
-            Ok(true) => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Ok(false) => Poll::Pending,
-            Err(_) => Poll::Ready(()),
-        });
-        // The peer has 2019's manners if it does not close its end: then it is
-        // not waited for.
-        let _ = timeout(LINGER, rest).await;
+        // A peer with 2019's manners does not close its end: then the silence
+        // is waited for, and no longer.
+        let mut bytes = 0;
+        while bytes < LINGER_BYTES
+            && let Ok(Ok(more)) = timeout(LINGER, poll_fn(|cx| self.poll_rest(cx))).await
+        {
+            bytes += more;
+        }
         Ok(())
+    }
+
+    /// Reads what the peer had sent, room or not. Says how many bytes.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        self.intake.poll_work(cx, &mut self.acks)?;
+        match self.read_batch(cx) {
+            (0, None) => Poll::Pending,
+            (0, Some(error)) => Poll::Ready(Err(error)),
+            (bytes, _) => {
+                self.intake.take(&mut self.arrived)?;
+                Poll::Ready(Ok(bytes))
+            }
+        }
     }
 }
 

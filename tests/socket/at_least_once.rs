@@ -113,3 +113,20 @@ async fn a_message_that_is_never_acknowledged_is_handed_back() {
     assert_eq!(reason, DropReason::RetriesExhausted);
     assert_eq!(socket.stats().dropped_messages, 1);
 }
+
+/// What is given up by one layer is not kept by another.
+#[tokio::test(start_paused = true)]
+async fn a_message_for_somebody_who_stays_away_is_given_up_altogether() {
+    let socket = reliable().build().unwrap();
+    let mut events = socket.events();
+    socket
+        .send_to(aiomsg::Identity::random(), "x")
+        .await
+        .unwrap();
+    let Some(aiomsg::Event::Dropped { reason, .. }) = events.next().await else {
+        panic!("the first thing to happen is the drop");
+    };
+    assert_eq!(reason, DropReason::PeerAbsent);
+    assert_eq!(socket.stats().unacknowledged_messages, 0);
+    assert!(socket.close(PATIENCE).await.is_clean());
+}

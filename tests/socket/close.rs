@@ -138,3 +138,31 @@ async fn a_closed_socket_says_so() {
     // Twice is as good as once.
     assert!(server.close(PATIENCE).await.is_clean());
 }
+
+/// What had arrived can still be received, also when the inbox was full and
+/// the system held the rest.
+#[tokio::test]
+async fn a_receiver_that_closes_with_a_full_inbox_loses_nothing() {
+    let (server, endpoint) = bound().await;
+    let client = Socket::builder()
+        .receive_limits(aiomsg::Limits {
+            items: 10,
+            bytes: 1 << 20,
+        })
+        .build()
+        .unwrap();
+    client.connect(endpoint).unwrap();
+    within("the client", server.wait_for_peers(1))
+        .await
+        .unwrap();
+    for _ in 0..5000 {
+        server.send(vec![7; 100]).await.unwrap();
+    }
+    client.close(PATIENCE).await;
+    let mut received = 0;
+    while client.recv().await.is_ok() {
+        received += 1;
+    }
+    let report = within("the close", server.close(PATIENCE)).await;
+    assert_eq!(received + report.unsent.len(), 5000);
+}

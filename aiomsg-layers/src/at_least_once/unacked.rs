@@ -178,8 +178,9 @@ impl Unacked {
         (id, message)
     }
 
-    /// The caller has the message back.
-    pub(super) fn forget(&self, id: MessageId) {
+    /// Nobody waits for an acknowledgement of this message any more: the caller
+    /// has it back, or another layer has given it up.
+    pub fn forget(&self, id: MessageId) {
         let mut state = self.lock();
         state.remove(id);
         let woken = state.producers.take();

@@ -29,6 +29,9 @@ pub struct Heartbeat<C> {
     /// Whether the stream is being waited for. While it is not, silence is
     /// our own.
     listening: bool,
+    /// Whether the stream was polled since the last flush. Whoever flushes and
+    /// does not read has stopped listening.
+    polled: bool,
     /// Since when the peer takes nothing, and what it had taken by then.
     stuck: Option<(Instant, u64)>,
 }
@@ -45,6 +48,7 @@ impl<C> Heartbeat<C> {
             heard_at: now,
             heard: 0,
             listening: false,
+            polled: false,
             stuck: None,
         }
     }
@@ -162,6 +166,7 @@ impl<C: Connection> Stream for Heartbeat<C> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        this.polled = true;
         loop {
             match Pin::new(&mut this.inner).poll_next(cx) {
                 Poll::Ready(Some(Ok(Frame::Heartbeat))) => this.listening = false,
@@ -202,6 +207,9 @@ impl<C: Connection> Sink<Frame> for Heartbeat<C> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         let now = Instant::now();
+        if !std::mem::take(&mut this.polled) {
+            this.listening = false;
+        }
         let flushed = this.poll_flush_inner(cx, now)?;
         if flushed.is_pending() {
             this.note_stuck(now);

@@ -160,6 +160,22 @@ async fn any_byte_is_life() {
 }
 
 /// Pitfall 9: the deadline ran while the application held reading back.
+/// The same, when nothing had come before: the last that the stream said is
+/// that it has nothing.
+#[tokio::test(start_paused = true)]
+async fn silence_after_the_reading_stopped_is_not_death() {
+    let (_mock, _, mut connection) = connection();
+    assert!(connection.next().now_or_never().is_none());
+    connection.flush().await.unwrap();
+    for _ in 0..100 {
+        sleep(SECOND).await;
+        connection.flush().await.unwrap();
+    }
+    let start = Instant::now();
+    assert!(connection.next().await.unwrap().unwrap_err().is_timeout());
+    assert_eq!(start.elapsed(), SECOND * 15);
+}
+
 #[tokio::test(start_paused = true)]
 async fn silence_while_nobody_reads_is_not_death() {
     let (mock, _, mut connection) = connection();

@@ -24,6 +24,9 @@ pub struct Router<D: Discover, Q> {
     peers: PeerSet<D::Service>,
     policy: Q,
     mailboxes: Mailboxes,
+    /// Peers that take no more messages and whose connections have not ended
+    /// yet: they may still send what they have.
+    leaving: Vec<(Identity, D::Service)>,
     /// Messages for anyone that came back from connections that ended.
     returned: VecDeque<Outbound>,
     discard: Discard,
@@ -43,6 +46,7 @@ where
             peers: PeerSet::new(),
             policy,
             mailboxes: Mailboxes::new(MailboxSettings::default()),
+            leaving: Vec::new(),
             returned: VecDeque::new(),
             discard,
             watcher: None,
@@ -72,7 +76,12 @@ where
                     }
                 }
                 Change::Remove(identity) => {
-                    if let Some(old) = self.peers.remove(&identity) {
+                    let left = self.leaving.iter().position(|(name, _)| *name == identity);
+                    let old = match left {
+                        Some(position) => Some(self.leaving.swap_remove(position).1),
+                        None => self.peers.remove(&identity),
+                    };
+                    if let Some(old) = old {
                         self.take_back(&identity, old);
                     }
                 }
@@ -108,20 +117,13 @@ where
     /// Places a message that the policy is ready for. Hands it back when no
     /// peer is left.
     fn place(&mut self, mut message: Outbound) -> Result<(), Outbound> {
-        let before = self.returned.len();
         while !self.peers.is_empty() {
             let Err(refused) = self.policy.place(&mut self.peers, message) else {
                 return Ok(());
             };
             let Refused { position, .. } = refused;
             message = refused.message;
-            if let Some((identity, peer)) = self.peers.remove_at(position) {
-                self.take_back(&identity, peer);
-                if self.returned.len() > before {
-                    // What that connection had not sent is older.
-                    break;
-                }
-            }
+            self.leaving.extend(self.peers.remove_at(position));
         }
         Err(message)
     }
@@ -166,16 +168,16 @@ where
             Poll::Pending => Err(message),
             Poll::Ready(Ok(())) => match peer.push(message) {
                 Ok(()) => Ok(()),
-                Err(Closed(message)) => self.mail_ended(identity, message),
+                Err(Closed(message)) => self.mail_leaving(identity, message),
             },
-            Poll::Ready(Err(_)) => self.mail_ended(identity, message),
+            Poll::Ready(Err(_)) => self.mail_leaving(identity, message),
         }
     }
 
-    /// The connection of the peer has ended, and we are the first to see it.
-    fn mail_ended(&mut self, identity: Identity, message: Outbound) -> Result<(), Outbound> {
+    /// The peer takes no more, and we are the first to see it.
+    fn mail_leaving(&mut self, identity: Identity, message: Outbound) -> Result<(), Outbound> {
         if let Some(peer) = self.peers.remove(&identity) {
-            self.take_back(&identity, peer);
+            self.leaving.push((identity.clone(), peer));
         }
         self.mail(identity, message)
     }
@@ -249,7 +251,7 @@ where
         let Err(message) = self.place(message) else {
             return Ok(());
         };
-        // The peer was gone. Others may be there, behind what it had left.
+        // The peer was gone. Others may be there.
         if self.poll_route(cx).is_pending() {
             return Err(message);
         }
