@@ -37,6 +37,11 @@ impl Waiting {
 }
 
 impl Callers {
+    /// Has everyone poll again.
+    pub(crate) fn wake(&self) {
+        self.waker.wake_by_ref();
+    }
+
     /// Polls on behalf of one task, so that all that wait are woken.
     pub(crate) fn poll<T>(
         &self,

@@ -40,6 +40,10 @@ pub enum DropReason {
     PeerGone,
     /// The peer that it was addressed to did not come back in time.
     PeerAbsent,
+    /// The connection died while the message was within the TLS library, which
+    /// does not say how much of it has left: it may have arrived or not, and
+    /// under at-most-once it is not sent again.
+    Unconfirmed,
     /// At-least-once: it was sent as often as the settings allow, and never
     /// acknowledged.
     RetriesExhausted,
@@ -50,6 +54,7 @@ impl fmt::Display for DropReason {
         f.write_str(match self {
             Self::PeerGone => "the connection it waited for is gone",
             Self::PeerAbsent => "the peer it was addressed to did not come back in time",
+            Self::Unconfirmed => "the connection died with it half-way out",
             Self::RetriesExhausted => "it was never acknowledged, and no try is left",
         })
     }

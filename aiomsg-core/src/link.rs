@@ -21,6 +21,7 @@ struct Inner {
     sent: AtomicU64,
     waiting: AtomicUsize,
     unsent: Mutex<Vec<Frame>>,
+    unconfirmed: Mutex<Vec<Frame>>,
 }
 
 impl Link {
@@ -67,6 +68,29 @@ impl Link {
     pub fn put_unsent(&self, frames: impl IntoIterator<Item = Frame>) {
         let mut unsent = self.0.unsent.lock().unwrap_or_else(PoisonError::into_inner);
         unsent.extend(frames);
+    }
+
+    /// Leaves the frames of which nobody knows whether they left, for
+    /// [`Link::take_unconfirmed`].
+    pub fn put_unconfirmed(&self, frames: impl IntoIterator<Item = Frame>) {
+        let mut all = self
+            .0
+            .unconfirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.extend(frames);
+    }
+
+    /// Takes the frames of which nobody knows whether they left: they were
+    /// given to TLS, and the connection died before TLS had given all it held
+    /// to the kernel. The peer may have received them.
+    pub fn take_unconfirmed(&self) -> Vec<Frame> {
+        let mut all = self
+            .0
+            .unconfirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut all)
     }
 
     /// Takes the frames that never left, in the order in which they were

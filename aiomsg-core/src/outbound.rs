@@ -69,6 +69,13 @@ impl Outbound {
         self
     }
 
+    /// Asks for no acknowledgement.
+    #[must_use]
+    pub fn without_id(mut self) -> Self {
+        self.id = None;
+        self
+    }
+
     /// Replaces the payload.
     #[must_use]
     pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {

@@ -53,6 +53,9 @@ impl Limits {
     }
 }
 
+/// An idle queue keeps room for as many items.
+const IDLE_CAPACITY: usize = 16;
+
 /// The other end is gone. Hands back what could not be pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the queue is closed")]
@@ -177,8 +180,25 @@ impl<T: Weight> Queue<T> {
         if state.closed {
             return Poll::Ready(false);
         }
+        // Nothing waits and nothing comes: a burst that is over costs nothing.
+        if state.items.capacity() > IDLE_CAPACITY {
+            state.items = VecDeque::new();
+        }
+        if batch.capacity() > IDLE_CAPACITY {
+            *batch = VecDeque::new();
+        }
         state.consumers.register(cx.waker());
         Poll::Pending
+    }
+
+    /// How much may be pushed before the limits are reached.
+    pub fn room(&self) -> Limits {
+        let state = self.lock();
+        let Limits { items, bytes } = self.0.limits;
+        Limits {
+            items: items.saturating_sub(state.used_items),
+            bytes: bytes.saturating_sub(state.used_bytes),
+        }
     }
 
     /// Gives back the room of items that were taken.

@@ -27,6 +27,7 @@ pub mod buffer;
 pub mod heartbeat;
 pub mod reconnect;
 pub mod route;
+mod time;
 
 pub use acknowledge::AcknowledgeLayer;
 pub use at_least_once::AtLeastOnceLayer;

@@ -6,54 +6,59 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aiomsg_core::Endpoint;
 use tokio_util::sync::CancellationToken;
 
-/// The endpoints, each with what ends its task.
+/// What ends the task of an endpoint, and what tells that it has ended.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Task {
+    pub(crate) stop: CancellationToken,
+    pub(crate) stopped: CancellationToken,
+}
+
+/// The endpoints, each with its task.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
-    bound: Mutex<HashMap<Endpoint, CancellationToken>>,
-    connected: Mutex<HashMap<Endpoint, CancellationToken>>,
+    bound: Mutex<HashMap<Endpoint, Task>>,
+    connected: Mutex<HashMap<Endpoint, Task>>,
 }
 
 impl Endpoints {
     /// Notes a bound endpoint. `None`: it is there already.
-    pub(crate) fn bind(&self, endpoint: &Endpoint) -> Option<CancellationToken> {
+    pub(crate) fn bind(&self, endpoint: &Endpoint) -> Option<Task> {
         add(lock(&self.bound), endpoint)
     }
 
-    /// Ends listening at an endpoint. `false`: it is not bound.
-    pub(crate) fn unbind(&self, endpoint: &Endpoint) -> bool {
+    /// Ends listening at an endpoint. `None`: it is not bound.
+    pub(crate) fn unbind(&self, endpoint: &Endpoint) -> Option<Task> {
         end(lock(&self.bound), endpoint)
     }
 
     /// Notes an endpoint to connect to. `None`: it is there already.
-    pub(crate) fn connect(&self, endpoint: &Endpoint) -> Option<CancellationToken> {
+    pub(crate) fn connect(&self, endpoint: &Endpoint) -> Option<Task> {
         add(lock(&self.connected), endpoint)
     }
 
-    /// Ends connecting to an endpoint. `false`: it is not connected to.
-    pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> bool {
+    /// Ends connecting to an endpoint. `None`: it is not connected to.
+    pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Option<Task> {
         end(lock(&self.connected), endpoint)
     }
 }
 
-type Map = HashMap<Endpoint, CancellationToken>;
+type Map = HashMap<Endpoint, Task>;
 
 fn lock(map: &Mutex<Map>) -> MutexGuard<'_, Map> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn add(mut map: MutexGuard<'_, Map>, endpoint: &Endpoint) -> Option<CancellationToken> {
+fn add(mut map: MutexGuard<'_, Map>, endpoint: &Endpoint) -> Option<Task> {
     if map.contains_key(endpoint) {
         return None;
     }
-    let token = CancellationToken::new();
-    map.insert(endpoint.clone(), token.clone());
-    Some(token)
+    let task = Task::default();
+    map.insert(endpoint.clone(), task.clone());
+    Some(task)
 }
 
-fn end(mut map: MutexGuard<'_, Map>, endpoint: &Endpoint) -> bool {
-    let token = map.remove(endpoint);
-    if let Some(token) = &token {
-        token.cancel();
-    }
-    token.is_some()
+fn end(mut map: MutexGuard<'_, Map>, endpoint: &Endpoint) -> Option<Task> {
+    let task = map.remove(endpoint)?;
+    task.stop.cancel();
+    Some(task)
 }

@@ -216,9 +216,10 @@ impl Reporter {
     }
 
     pub(crate) fn dropped(&self, lost: Discarded) {
-        let Discarded {
-            message, reason, ..
-        } = lost;
+        self.lost(lost.message, lost.reason);
+    }
+
+    pub(crate) fn lost(&self, message: Outbound, reason: DropReason) {
         Counters::add(&self.0.counters.dropped_messages, 1);
         self.0.drops.note(message.peer(), reason);
         self.tell(Event::Dropped { message, reason });

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::queue::{Closed, Queue};
+use aiomsg_core::queue::{Closed, Limits, Queue};
 use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, MessageId};
 use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
@@ -19,9 +19,9 @@ pub(crate) type MakeIntake = Arc<dyn Fn() -> Box<dyn Intake> + Send + Sync>;
 
 /// Where a session puts what it has read. Asked once per batch.
 pub(crate) trait Intake: Send {
-    /// Ready when more may be read. While it is pending, the peer is held
-    /// back.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
+    /// Ready when more may be read, and how much. While it is pending, the
+    /// peer is held back.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>>;
 
     /// Takes a batch, which is left empty.
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error>;
@@ -33,6 +33,9 @@ pub(crate) trait Intake: Send {
         cx: &mut Context<'_>,
         acks: &mut VecDeque<MessageId>,
     ) -> Result<(), Error>;
+
+    /// Works on what is left when the connection has ended.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
 }
 
 /// Straight into the inbox: a lock per batch, and nothing per message.
@@ -40,8 +43,15 @@ pub(crate) trait Intake: Send {
 pub(crate) struct Direct(pub(crate) Queue<Delivery>);
 
 impl Intake for Direct {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx).map_err(closed)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        ready!(self.0.poll_ready(cx)).map_err(closed)?;
+        let Limits { items, bytes } = self.0.room();
+        // Others may have filled it in between. The one that was there is
+        // ours.
+        Poll::Ready(Ok(Limits {
+            items: items.max(1),
+            bytes: bytes.max(1),
+        }))
     }
 
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
@@ -50,6 +60,10 @@ impl Intake for Direct {
 
     fn poll_work(&mut self, _: &mut Context<'_>, _: &mut VecDeque<MessageId>) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn poll_rest(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -161,10 +175,13 @@ impl<R> Intake for Layered<R>
 where
     R: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
 {
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
         // `poll_work` wakes the session when it has gone on.
         match self.waiting.is_empty() && self.current.is_none() {
-            true => Poll::Ready(Ok(())),
+            true => Poll::Ready(Ok(Limits {
+                items: usize::MAX,
+                bytes: usize::MAX,
+            })),
             false => Poll::Pending,
         }
     }
@@ -182,6 +199,25 @@ where
         match self.poll_all(cx, acks) {
             Poll::Ready(Err(error)) => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // Nobody is there any more to take an acknowledgement.
+        self.poll_all(cx, &mut VecDeque::new())
+    }
+}
+
+/// What the layers have not dealt with is not gone in silence.
+impl<R> Drop for Layered<R> {
+    fn drop(&mut self) {
+        for message in self
+            .current
+            .take()
+            .into_iter()
+            .chain(self.waiting.drain(..))
+        {
+            self.reporter.refused(message, ErrorKind::Closed.into());
         }
     }
 }

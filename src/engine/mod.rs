@@ -131,7 +131,7 @@ impl Engine {
         let engine = Self {
             intake: intake(&inbox, &reporter),
             inbox,
-            peers: Peers::new(registrar, config.max_peers),
+            peers: Peers::new(registrar, config.max_peers, config.identity.clone()),
             endpoints: Endpoints::default(),
             reporter,
             buffer,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub struct PeerInfo {
     pub dialled: bool,
 }
 
+/// How far apart two connections may be that were made at the same time.
+const SAME_TIME: Duration = Duration::from_secs(10);
+
 /// The peers that are connected.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -38,6 +42,7 @@ pub(crate) struct Peers {
     registrar: Registrar<Queue<Outbound>>,
     count: watch::Sender<usize>,
     max: usize,
+    own: Identity,
 }
 
 /// A peer that is connected, as others see it.
@@ -46,8 +51,12 @@ pub(crate) struct Member {
     pub(crate) info: PeerInfo,
     pub(crate) link: Link,
     pub(crate) queue: Queue<Outbound>,
+    since: Instant,
     /// Asks the session to show whether the peer is there.
     pub(crate) probe: Notify,
+    /// The session does not read, as the inbox is full: silence says nothing
+    /// of the peer.
+    pub(crate) held_back: AtomicBool,
     /// Asks the session to make room for another connection of this peer.
     pub(crate) evict: CancellationToken,
     /// The session has ended, and the identity is free.
@@ -62,7 +71,9 @@ impl Member {
             info,
             link,
             queue,
+            since: Instant::now(),
             probe: Notify::new(),
+            held_back: AtomicBool::new(false),
             evict: CancellationToken::new(),
             ended: CancellationToken::new(),
             contested: Mutex::new(false),
@@ -98,12 +109,13 @@ impl Drop for Contest {
 }
 
 impl Peers {
-    pub(crate) fn new(registrar: Registrar<Queue<Outbound>>, max: usize) -> Self {
+    pub(crate) fn new(registrar: Registrar<Queue<Outbound>>, max: usize, own: Identity) -> Self {
         Self {
             table: Mutex::default(),
             registrar,
             count: watch::Sender::new(0),
             max,
+            own,
         }
     }
 
@@ -113,6 +125,13 @@ impl Peers {
 
     pub(crate) fn count(&self) -> watch::Receiver<usize> {
         self.count.subscribe()
+    }
+
+    /// Whether nothing waits for any peer that is connected, in a queue or on
+    /// the way to the system.
+    pub(crate) fn have_sent_all(&self) -> bool {
+        let sent = |member: &Arc<Member>| member.queue.is_empty() && member.link.waiting() == 0;
+        self.lock().values().all(sent)
     }
 
     pub(crate) fn infos(&self) -> Vec<PeerInfo> {
@@ -131,6 +150,11 @@ impl Peers {
         patience: Duration,
     ) -> Result<(), Error> {
         let identity = &newcomer.info.identity;
+        if *identity == self.own {
+            return Err(Error::new(ErrorKind::IdentityInUse)
+                .with_reason("it is our own: the socket has connected to itself")
+                .with_peer(identity.clone()));
+        }
         loop {
             let present = {
                 let mut table = self.lock();
@@ -153,7 +177,11 @@ impl Peers {
                 }
             };
             let contest = present.contest();
-            if contest.is_none() || !proves_dead(&present, patience).await {
+            let gives_way = match self.chosen(&present, newcomer) {
+                Some(chosen) => Arc::ptr_eq(chosen, newcomer),
+                None => proves_dead(&present, patience).await,
+            };
+            if contest.is_none() || !gives_way {
                 return Err(Error::new(ErrorKind::IdentityInUse)
                     .with_reason("the other connection is alive")
                     .with_peer(identity.clone()));
@@ -161,6 +189,26 @@ impl Peers {
             present.evict.cancel();
             present.ended.cancelled().await;
         }
+    }
+
+    /// Where two sockets connect to each other at the same time, each may let
+    /// in another one of the two connections, and nobody would answer on
+    /// either. So both choose the one that was dialled by the smaller
+    /// identity, at once. `None`: it is another case.
+    fn chosen<'a>(
+        &self,
+        present: &'a Arc<Member>,
+        newcomer: &'a Arc<Member>,
+    ) -> Option<&'a Arc<Member>> {
+        let mutual = present.info.dialled != newcomer.info.dialled;
+        if !mutual || present.since.elapsed() > SAME_TIME {
+            return None;
+        }
+        let we_are_smaller = self.own < newcomer.info.identity;
+        Some(match newcomer.info.dialled == we_are_smaller {
+            true => newcomer,
+            false => present,
+        })
     }
 
     /// Takes out a connection that has ended. Its queue is closed and holds
@@ -195,7 +243,7 @@ async fn proves_dead(member: &Member, patience: Duration) -> bool {
             () = member.ended.cancelled() => return true,
             () = sleep(STEP) => {}
         }
-        if member.link.received() != received {
+        if member.link.received() != received || member.held_back.load(Relaxed) {
             return false;
         }
     }

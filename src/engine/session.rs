@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::queue::{Queue, Weight};
+use aiomsg_core::queue::{Limits, Queue, Weight};
 use aiomsg_core::{
-    Connection, Delivery, Endpoint, Error, ErrorKind, Frame, Identity, MessageId, Outbound,
+    Connection, Delivery, DropReason, Endpoint, Error, ErrorKind, Frame, Identity, MessageId,
+    Outbound,
 };
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
 use aiomsg_transport::Io;
@@ -30,6 +32,9 @@ const ROUNDS: usize = 16;
 /// The most messages that are read before they are delivered and others are
 /// sent.
 const READ_BATCH: usize = 1024;
+
+/// The same in bytes of payload; the last message may exceed it.
+const READ_BATCH_BYTES: usize = 256 << 10;
 
 /// How long an ended session waits for more, after it has sent everything and
 /// said so. What the peer had sent by then is read to its end, whether or not
@@ -70,7 +75,8 @@ pub(crate) async fn admit(
         dialled,
     };
     let codec = FrameCodec::new(dialect).max_message(engine.config.max_message);
-    let framed = Framed::with_received(io, codec, received);
+    let tls = io.info().tls.is_some();
+    let framed = Framed::with_received(io, codec, received).buffered_below(tls);
     let queue = Queue::new(engine.config.peer_limits);
     let member = Arc::new(Member::new(info, framed.link(), queue));
     engine
@@ -112,7 +118,7 @@ impl Session {
             .link(member.link.clone());
         let mut traffic = Traffic {
             connection: heartbeat.layer(acknowledge.layer(framed)),
-            peer: &member.info.identity,
+            member: &member,
             queue: &member.queue,
             batch: &mut cleanup.batch,
             fed: (0, 0),
@@ -125,6 +131,10 @@ impl Session {
         // Dropped before the cleanup, so that it has left what was not sent.
         drop(traffic);
         cleanup.reason = Some(reason);
+        // What was read is dealt with after the connection has ended, too.
+        engine.spawn(async move {
+            let _ = poll_fn(|cx| intake.poll_rest(cx)).await;
+        });
     }
 }
 
@@ -178,6 +188,12 @@ impl Drop for Cleanup<'_> {
             _ => None,
         });
         let unsent: VecDeque<_> = unsent.chain(self.batch.drain(..)).collect();
+        for frame in member.link.take_unconfirmed() {
+            if let Frame::Data { payload, target } = frame {
+                let message = Outbound::new(payload).with_target(target);
+                self.engine.reporter.lost(message, DropReason::Unconfirmed);
+            }
+        }
         member.queue.close_with(unsent.into_iter());
         self.engine.peers.remove(member);
         let reason = self
@@ -194,7 +210,7 @@ impl Drop for Cleanup<'_> {
 /// The messages of one connection, in both directions.
 struct Traffic<'a, C> {
     connection: C,
-    peer: &'a Identity,
+    member: &'a Member,
     queue: &'a Queue<Outbound>,
     /// Messages taken from the queue and not yet given to the connection.
     batch: &'a mut VecDeque<Outbound>,
@@ -241,12 +257,16 @@ impl<C: Connection> Traffic<'_, C> {
     /// Reads while the intake has room. Says whether anything came.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         self.intake.poll_work(cx, &mut self.acks)?;
-        match self.intake.poll_ready(cx) {
-            Poll::Ready(result) => result?,
+        let room = match self.intake.poll_ready(cx) {
+            Poll::Ready(room) => room?,
             // Not reading holds the peer back.
-            Poll::Pending => return Ok(false),
-        }
-        let (_, ended) = self.read_batch(cx);
+            Poll::Pending => {
+                self.member.held_back.store(true, Relaxed);
+                return Ok(false);
+            }
+        };
+        self.member.held_back.store(false, Relaxed);
+        let (_, ended) = self.read_batch(cx, room);
         let any = !self.arrived.is_empty();
         if any {
             self.intake.take(&mut self.arrived)?;
@@ -257,13 +277,21 @@ impl<C: Connection> Traffic<'_, C> {
 
     /// Reads a batch, as far as it is there. Says how many bytes it has, at
     /// least one for each message, and whether the connection has ended.
-    fn read_batch(&mut self, cx: &mut Context<'_>) -> (usize, Option<Error>) {
+    fn read_batch(&mut self, cx: &mut Context<'_>, room: Limits) -> (usize, Option<Error>) {
+        let most = room.items.min(READ_BATCH);
+        let most_bytes = room.bytes.min(READ_BATCH_BYTES);
+        let mut bytes = 0;
         let ended = loop {
-            if self.arrived.len() >= READ_BATCH {
+            if self.arrived.len() >= most || bytes >= most_bytes {
                 break None;
             }
             match Pin::new(&mut self.connection).poll_next(cx) {
-                Poll::Ready(Some(Ok(frame))) => self.arrived.extend(delivery(self.peer, frame)),
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(message) = delivery(&self.member.info.identity, frame) {
+                        bytes += message.weight();
+                        self.arrived.push_back(message);
+                    }
+                }
                 Poll::Ready(Some(Err(error))) => break Some(error),
                 Poll::Ready(None) => {
                     break Some(
@@ -274,7 +302,6 @@ impl<C: Connection> Traffic<'_, C> {
                 Poll::Pending => break None,
             }
         };
-        let bytes: usize = self.arrived.iter().map(Weight::weight).sum();
         Counters::add(&self.counters.received_messages, self.arrived.len());
         Counters::add(&self.counters.received_bytes, bytes);
         (bytes + self.arrived.len(), ended)
@@ -374,7 +401,11 @@ impl<C: Connection> Traffic<'_, C> {
     /// Reads what the peer had sent, room or not. Says how many bytes.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         self.intake.poll_work(cx, &mut self.acks)?;
-        match self.read_batch(cx) {
+        let any = Limits {
+            items: READ_BATCH,
+            bytes: READ_BATCH_BYTES,
+        };
+        match self.read_batch(cx, any) {
             (0, None) => Poll::Pending,
             (0, Some(error)) => Poll::Ready(Err(error)),
             (bytes, _) => {

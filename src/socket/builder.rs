@@ -374,9 +374,10 @@ impl<L, R> SocketBuilder<L, R> {
     /// When a second connection comes with the identity of one that we have,
     /// how long the first has to show that it is alive before the second takes
     /// its place. Default: 6 s, which is a little more than the time between
-    /// heartbeats.
+    /// heartbeats. At most a day.
     pub fn takeover_timeout(mut self, timeout: Duration) -> Self {
-        self.config.probe_timeout = timeout;
+        // It is added to the present, which must not overflow.
+        self.config.probe_timeout = timeout.min(Duration::from_secs(24 * 3600));
         self
     }
 

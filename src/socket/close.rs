@@ -1,7 +1,6 @@
 //! Closing.
 
 use std::collections::HashSet;
-use std::future::poll_fn;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,6 +9,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Socket;
 use crate::engine::Engine;
+
+/// Longer deadlines mean for ever, and would overflow.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// What a closed socket had not done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,9 +46,10 @@ impl<S> Socket<S> {
     /// When the future is dropped, the socket still refuses sends; calling
     /// `close` again goes on with the rest.
     pub async fn close(&self, deadline: Duration) -> CloseReport {
-        let deadline = Instant::now() + deadline;
+        let deadline = Instant::now() + deadline.min(FOREVER);
         let engine = self.engine();
         engine.closing.store(true, Ordering::Release);
+        self.inner.callers.wake();
         engine.stop_intake.cancel();
         let _ = timeout_at(deadline, drain(engine)).await;
         // From here on nothing is sent again: the connections that end now
@@ -85,18 +88,25 @@ async fn drain(engine: &Engine) {
         // Buffers and queues are emptied by other tasks, in moments. Being
         // told by each of them would cost every message something.
         let mut pause = Duration::from_millis(1);
-        while !engine.buffer.is_drained() {
+        while !is_drained(engine) {
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(20));
-        }
-        if let Some(unacked) = &engine.unacked {
-            poll_fn(|cx| unacked.poll_empty(cx)).await;
         }
     };
     tokio::select! {
         () = sent => {}
         _ = peers.wait_for(|peers| *peers == 0) => {}
     }
+}
+
+/// Whether all has left, and been acknowledged, that can: what is addressed to
+/// the absent is not waited for.
+fn is_drained(engine: &Engine) -> bool {
+    let Some(unacked) = &engine.unacked else {
+        // Sessions send what is in their queues before they end.
+        return engine.buffer.is_drained();
+    };
+    engine.buffer.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
 }
 
 async fn no_peers(engine: &Engine) {

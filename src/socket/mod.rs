@@ -6,6 +6,7 @@ mod receive;
 mod send;
 mod sink;
 pub(crate) mod streams;
+mod turns;
 
 #[cfg(feature = "json")]
 mod json;
@@ -26,6 +27,7 @@ use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, accept, dial};
 use crate::{Events, PeerInfo, SocketBuilder, Stats};
 use sink::Outgoing;
+use turns::Turns;
 
 /// A message socket: any number of peers behind one object.
 ///
@@ -72,6 +74,8 @@ struct Inner<S> {
     stack: Mutex<S>,
     /// Who waits for the stack to be ready.
     callers: Callers,
+    /// Who waits for that, in turn.
+    queue: Turns,
 }
 
 /// The last handle is gone.
@@ -111,6 +115,7 @@ impl<S> Socket<S> {
                 engine,
                 stack: Mutex::new(layers(stack)),
                 callers: Callers::default(),
+                queue: Turns::default(),
             }),
             outgoing: Outgoing::default(),
         })
@@ -149,33 +154,42 @@ impl<S> Socket<S> {
         let engine = &self.inner.engine;
         let listener = Listener::bind(&endpoint, &engine.config.listen_options()).await?;
         let endpoint = listener.local_endpoint();
-        let Some(unbind) = engine.endpoints.bind(&endpoint) else {
+        let Some(task) = engine.endpoints.bind(&endpoint) else {
             return Err(Error::new(ErrorKind::Io)
                 .with_reason("this socket is bound to it already")
                 .at(endpoint));
         };
         engine.reporter.listening(&endpoint);
-        engine.spawn(accept::run(Arc::clone(engine), listener, unbind));
+        let run = accept::run(Arc::clone(engine), listener, task.stop);
+        engine.spawn(async move {
+            let _stopped = task.stopped.drop_guard();
+            run.await;
+        });
         Ok(endpoint)
     }
 
     /// Stops listening at an endpoint that [`bind`](Socket::bind) returned.
-    /// Connections that came by it stay.
+    /// Connections that came by it stay. Afterwards the endpoint is free.
     ///
     /// # Errors
     ///
     /// When the socket is not bound to it ([`Error::is_address`]).
-    pub fn unbind<E>(&self, endpoint: E) -> Result<(), Error>
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: when the future is dropped, listening ends all the same.
+    pub async fn unbind<E>(&self, endpoint: E) -> Result<(), Error>
     where
         E: TryInto<Endpoint, Error: Into<Error>>,
     {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
-        match self.engine().endpoints.unbind(&endpoint) {
-            true => Ok(()),
-            false => Err(Error::new(ErrorKind::Address)
+        let Some(task) = self.engine().endpoints.unbind(&endpoint) else {
+            return Err(Error::new(ErrorKind::Address)
                 .with_reason("the socket is not bound to it")
-                .at(endpoint)),
-        }
+                .at(endpoint));
+        };
+        task.stopped.cancelled().await;
+        Ok(())
     }
 
     /// Connects to an endpoint, in the background and for good: whenever
@@ -197,12 +211,12 @@ impl<S> Socket<S> {
         self.check_open()?;
         let engine = &self.inner.engine;
         check_dialable(&engine.config, &endpoint)?;
-        let Some(disconnect) = engine.endpoints.connect(&endpoint) else {
+        let Some(task) = engine.endpoints.connect(&endpoint) else {
             return Err(Error::new(ErrorKind::Address)
                 .with_reason("the socket is connected to it already")
                 .at(endpoint));
         };
-        engine.spawn(dial::run(Arc::clone(engine), endpoint, disconnect));
+        engine.spawn(dial::run(Arc::clone(engine), endpoint, task.stop));
         Ok(())
     }
 
@@ -218,8 +232,8 @@ impl<S> Socket<S> {
     {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
         match self.engine().endpoints.disconnect(&endpoint) {
-            true => Ok(()),
-            false => Err(Error::new(ErrorKind::Address)
+            Some(_) => Ok(()),
+            None => Err(Error::new(ErrorKind::Address)
                 .with_reason("the socket is not connected to it")
                 .at(endpoint)),
         }

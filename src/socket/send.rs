@@ -91,7 +91,7 @@ where
         // not, and what they were given is theirs: so a copy is kept.
         let copy = Inner::<S>::is_layered().then(|| message.clone());
         let mut message = Some(message);
-        let result = match poll_fn(|cx| self.inner.poll_start(cx, &mut message)).await {
+        let result = match self.inner.start(&mut message).await {
             Ok(accepting) => accepting.await.map(drop).map_err(explain),
             Err(error) => Err(error),
         };
@@ -119,7 +119,9 @@ impl<S> Inner<S> {
         if self.engine.closing.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed).with_message(message));
         }
-        Ok(message)
+        // Ids are for the at-least-once layer to give: of others nobody would
+        // send the message again.
+        Ok(message.without_id())
     }
 }
 
@@ -132,6 +134,27 @@ where
         TypeId::of::<S>() != TypeId::of::<StandardSend>()
     }
 
+    /// Hands the message to the stack when that is ready.
+    ///
+    /// One task waits for the stack at a time, and the others wait for their
+    /// turn, in order: a stack that becomes ready for one message is not to
+    /// wake ten thousand tasks.
+    async fn start(&self, message: &mut Option<Outbound>) -> Result<S::Future, Error> {
+        let turn = match self.queue.waiting.load(Ordering::Relaxed) {
+            0 => {
+                let once = poll_fn(|cx| Poll::Ready(self.poll_start(cx, message)));
+                if let Poll::Ready(started) = once.await {
+                    return started;
+                }
+                self.queue.turn().await
+            }
+            _ => self.queue.turn().await,
+        };
+        let started = poll_fn(|cx| self.poll_start(cx, message)).await;
+        drop(turn);
+        started
+    }
+
     /// Hands the message to the stack when that is ready. Readiness and call
     /// are under one lock: what the stack reserves is used at once, by the
     /// same caller.
@@ -141,14 +164,21 @@ where
         message: &mut Option<Outbound>,
     ) -> Poll<Result<S::Future, Error>> {
         let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = ready!(self.callers.poll(cx, |cx| stack.poll_ready(cx)));
+        let ready = ready!(self.callers.poll(cx, |cx| {
+            // Asked anew each time: whoever waits when the socket closes is
+            // woken, and refused.
+            if self.engine.closing.load(Ordering::Acquire) {
+                return Poll::Ready(Err(ErrorKind::Closed.into()));
+            }
+            stack.poll_ready(cx).map_err(explain)
+        }));
         let Some(message) = message.take() else {
             // Polled again after it was ready: there is nothing to wait for.
             return Poll::Pending;
         };
         Poll::Ready(match ready {
             Ok(()) => Ok(stack.call(message)),
-            Err(error) => Err(with_message(explain(error), Some(message))),
+            Err(error) => Err(with_message(error, Some(message))),
         })
     }
 }

@@ -37,6 +37,9 @@ async fn fed(receiver: &Socket, payloads: &[&'static str]) -> Socket {
     sender
         .connect(receiver.bind("127.0.0.1:0").await.unwrap())
         .unwrap();
+    within("the receiver", sender.wait_for_peers(1))
+        .await
+        .unwrap();
     for payload in payloads {
         sender.send(*payload).await.unwrap();
     }
@@ -338,4 +341,41 @@ async fn a_layer_that_is_never_ready_makes_the_sender_wait() {
     .await;
     let close = receiver.close(Duration::from_millis(100));
     within("the close, which need not wait for the layer", close).await;
+}
+
+/// What was read before its connection ended goes through the layers all the
+/// same.
+#[tokio::test(start_paused = true)]
+async fn layers_go_on_after_the_connection_has_ended() {
+    let most = Arc::default();
+    let receiver = Socket::builder()
+        .receive_layer(slow(&most))
+        .build()
+        .unwrap();
+    let sender = fed(&receiver, &["1", "2", "3", "4", "5"]).await;
+    assert!(sender.close(SECOND * 20).await.is_clean());
+    for expected in ["1", "2", "3", "4", "5"] {
+        assert_eq!(
+            within("a message", receiver.recv()).await.unwrap(),
+            expected
+        );
+    }
+}
+
+/// And what they have no time for any more is reported.
+#[tokio::test(start_paused = true)]
+async fn what_layers_have_not_dealt_with_at_the_close_is_reported() {
+    let most = Arc::default();
+    let receiver = Socket::builder()
+        .receive_layer(slow(&most))
+        .build()
+        .unwrap();
+    let _sender = fed(&receiver, &["1", "2", "3", "4", "5"]).await;
+    within("the first", receiver.recv()).await.unwrap();
+    receiver.close(Duration::ZERO).await;
+    let mut received = 1;
+    while receiver.recv().await.is_ok() {
+        received += 1;
+    }
+    assert_eq!(received + receiver.stats().refused_messages, 5);
 }

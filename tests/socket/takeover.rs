@@ -83,3 +83,41 @@ async fn a_peer_that_was_killed_and_comes_back_gets_in() {
         peer.expect(expected).await;
     }
 }
+
+/// Two sockets that connect to each other end up with one connection, at once.
+#[tokio::test]
+async fn two_sockets_that_connect_to_each_other() {
+    for _ in 0..10 {
+        let ((a, at_a), (b, at_b)) = (bound().await, bound().await);
+        a.connect(at_b).unwrap();
+        b.connect(at_a).unwrap();
+        a.send("to b").await.unwrap();
+        b.send("to a").await.unwrap();
+        let settled = async {
+            loop {
+                let (to_b, to_a) = (a.peers(), b.peers());
+                if let ([to_b], [to_a]) = (&to_b[..], &to_a[..])
+                    && to_b.dialled != to_a.dialled
+                {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let quick = tokio::time::timeout(Duration::from_secs(4), settled);
+        quick.await.expect("one connection, the same at both ends");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_does_not_connect_to_itself() {
+    let (socket, endpoint) = bound().await;
+    let mut events = socket.events();
+    socket.connect(endpoint).unwrap();
+    let error = event(&mut events, "the refusal", |event| match event {
+        Event::DialFailed { error, .. } => Some(error),
+        _ => None,
+    })
+    .await;
+    assert!(error.to_string().contains("itself"), "{error}");
+}

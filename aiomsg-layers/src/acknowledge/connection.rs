@@ -8,13 +8,17 @@ use futures_sink::Sink;
 
 use crate::at_least_once::ConnectionAcks;
 
-/// The most acknowledgements that wait to be sent. A peer that sends requests
-/// and takes no acknowledgements is not read from beyond this.
-const MOST_OWED: usize = 4096;
+/// The most acknowledgements that wait to be sent (16 bytes each). A peer that
+/// sends requests and takes no acknowledgements is not read from beyond this.
+///
+/// It is far more than a peer lets wait (65,536 messages, by default): two
+/// peers that flood each other must both go on reading while neither can
+/// write, or neither ever could again.
+const MOST_OWED: usize = 1 << 20;
 
-/// The most acknowledgements from the peer that are gathered before they are
-/// told on, if the stream never pauses.
-const MOST_HEARD: usize = 256;
+/// The most ids that are gathered before they are told on, if the connection
+/// never pauses.
+const MOST_GATHERED: usize = 256;
 
 /// A connection that acknowledges requests and hears acknowledgements. See the
 /// [module](super).
@@ -96,7 +100,7 @@ impl<C: Connection> Stream for Acknowledge<C> {
             match Pin::new(&mut this.inner).poll_next(cx) {
                 Poll::Ready(Some(Ok(Frame::Ack { id }))) => {
                     this.heard.push(id);
-                    if this.heard.len() >= MOST_HEARD {
+                    if this.heard.len() >= MOST_GATHERED {
                         this.tell_heard();
                     }
                 }
@@ -134,6 +138,9 @@ impl<C: Connection> Sink<Frame> for Acknowledge<C> {
         };
         Pin::new(&mut this.inner).start_send(frame)?;
         this.sent.extend(id);
+        if this.sent.len() >= MOST_GATHERED {
+            this.tell_sent();
+        }
         Ok(())
     }
 

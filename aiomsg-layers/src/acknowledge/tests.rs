@@ -116,15 +116,21 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
     let (tx, _full) = mpsc::channel(0);
     wire.tx = tx;
     let mut ours = AcknowledgeLayer::new().layer(wire);
-    for _ in 0..9000 {
-        peer.send(Frame::request(id(1), "")).await.unwrap();
+    let mut got = 0_usize;
+    loop {
+        for _ in 0..9000 {
+            peer.send(Frame::request(id(1), "")).await.unwrap();
+        }
+        let before = got;
+        while let Some(frame) = ours.next().now_or_never() {
+            frame.unwrap().unwrap();
+            got += 1;
+        }
+        if got < before + 9000 {
+            break;
+        }
     }
-    let mut got = 0;
-    while let Some(frame) = ours.next().now_or_never() {
-        frame.unwrap().unwrap();
-        got += 1;
-    }
-    assert!((4096..4200).contains(&got), "{got}");
+    assert!((1 << 20..(1 << 20) + 10).contains(&got), "{got}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use aiomsg_core::queue::Limits;
 use tower::Layer;
 
 use super::{AtLeastOnce, Resender, Settings, Unacked};
+use crate::time::bounded;
 
 /// Puts [`AtLeastOnce`] around a service of messages.
 ///
@@ -49,7 +50,7 @@ impl AtLeastOnceLayer {
     /// Sets how long an acknowledgement may take.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|settings| settings.timeout = timeout)
+        self.with(|settings| settings.timeout = bounded(timeout))
     }
 
     /// Sets how often a message is sent again, at most.

@@ -36,9 +36,15 @@ impl<S: Service<Outbound>> Resender<S> {
         while let Some(messages) = self.due().await {
             for message in messages {
                 let id = message.id();
-                let sent = self.service.ready().await?.call(message).await;
-                if let (Err(_), Some(id)) = (sent, id) {
-                    self.unacked.forget(id);
+                let sending = self.service.ready().await?.call(message);
+                // A message whose peer has no room is not waited for: others
+                // would wait behind it. It is due again later.
+                let mut sending = pin!(sending);
+                let sent = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
+                match (sent, id) {
+                    (Poll::Ready(Err(_)), Some(id)) => self.unacked.forget(id),
+                    (Poll::Pending, Some(id)) => self.unacked.postpone(id),
+                    _ => {}
                 }
             }
         }

@@ -61,6 +61,9 @@ struct State {
     idle: bool,
 }
 
+/// The number that no connection has.
+const NO_CONNECTION: u64 = u64::MAX;
+
 struct Entry {
     message: Outbound,
     /// How often it has left.
@@ -111,14 +114,10 @@ impl Unacked {
         self.len() == 0
     }
 
-    /// Ready when all messages are acknowledged or given up.
-    pub fn poll_empty(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if state.messages.is_empty() {
-            return Poll::Ready(());
-        }
-        state.producers.register(cx.waker());
-        Poll::Pending
+    /// Whether a message has left and is not yet acknowledged or given up.
+    pub fn is_awaiting(&self) -> bool {
+        let state = self.lock();
+        state.messages.values().any(|entry| entry.left.is_some())
     }
 
     /// Ends the resender, and takes the messages that were not acknowledged,
@@ -239,6 +238,15 @@ impl Unacked {
     }
 
     // ===== the resender =====
+
+    /// A message that could not be sent again now is due as if it had just
+    /// left.
+    pub(super) fn postpone(&self, id: MessageId) {
+        let mut state = self.lock();
+        if let Some(entry) = state.messages.get_mut(&id) {
+            entry.left = Some((NO_CONNECTION, Instant::now()));
+        }
+    }
 
     /// Takes what is to be sent again now. If there is nothing, says when
     /// there may be something, as far as that is known. `None`: closed.

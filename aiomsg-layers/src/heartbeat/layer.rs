@@ -4,6 +4,7 @@ use aiomsg_core::Link;
 use tower::Layer;
 
 use super::Heartbeat;
+use crate::time::bounded;
 
 /// Puts [`Heartbeat`] around a connection.
 ///
@@ -43,14 +44,14 @@ impl HeartbeatLayer {
     /// Sets after how long without a send a heartbeat is sent.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval;
+        self.interval = bounded(interval);
         self
     }
 
     /// Sets after how long without a byte a peer is dead.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = bounded(timeout);
         self
     }
 

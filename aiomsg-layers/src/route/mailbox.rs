@@ -5,6 +5,8 @@ use aiomsg_core::queue::{Limits, Weight};
 use aiomsg_core::{Discard, DropReason, Identity, Outbound};
 use tokio::time::Instant;
 
+use crate::time::bounded;
+
 /// How much is kept for peers that are absent, and how long.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -40,7 +42,8 @@ pub(super) struct Mailboxes {
 }
 
 impl Mailboxes {
-    pub(super) fn new(settings: MailboxSettings) -> Self {
+    pub(super) fn new(mut settings: MailboxSettings) -> Self {
+        settings.keep = bounded(settings.keep);
         Self {
             settings,
             boxes: HashMap::new(),

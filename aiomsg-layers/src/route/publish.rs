@@ -29,12 +29,19 @@ impl<P: Peer> Policy<P> for Publish {
     }
 
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
-        let copy = message.with_target(Target::Copy);
+        let copy = message.clone().with_target(Target::Copy);
+        let mut taken = 0;
         for (_, peer) in peers.iter_mut() {
             // A connection that has ended gets none, as if the message had
             // come a moment later.
-            let _ = peer.push(copy.clone());
+            taken += usize::from(peer.push(copy.clone()).is_ok());
         }
-        Ok(())
+        match taken {
+            0 => Err(Refused {
+                message,
+                position: 0,
+            }),
+            _ => Ok(()),
+        }
     }
 }

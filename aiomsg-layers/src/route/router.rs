@@ -111,7 +111,10 @@ where
                 _ => anyone.push_front(message),
             }
         }
-        self.returned.append(&mut anyone);
+        // What a connection had was placed before what still waits to be
+        // placed again.
+        anyone.append(&mut self.returned);
+        self.returned = anyone;
     }
 
     /// Places a message that the policy is ready for. Hands it back when no

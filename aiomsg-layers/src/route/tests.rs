@@ -263,3 +263,33 @@ fn a_plain_router_is_a_service() {
     assert_eq!(taken(&a), ["x"]);
     let _: Poll<()> = it.router.poll_route(&mut cx());
 }
+
+/// Nobody took a copy, so the message is not gone.
+#[test]
+fn what_is_published_to_connections_that_have_ended_waits_for_others() {
+    let mut it = fixture(AnyPolicy::Publish(Publish::new()));
+    let (a, b) = (it.join("a", 10), it.join("b", 10));
+    assert!(it.router.poll_route(&mut cx()).is_ready());
+    a.close();
+    b.close();
+    let back = it
+        .router
+        .route(&mut cx(), Outbound::new("news"))
+        .unwrap_err();
+    assert_eq!(back, Outbound::new("news"));
+}
+
+/// A connection that took some of what another had left, and ends in turn.
+#[test]
+fn what_is_left_twice_keeps_its_order() {
+    let mut it = round_robin();
+    let a = it.join("a", 10);
+    for payload in ["1", "2", "3", "4", "5"] {
+        it.send(payload);
+    }
+    it.leave("a", &a);
+    let b = it.join("b", 2);
+    it.leave("b", &b);
+    let c = it.join("c", 10);
+    assert_eq!(taken(&c), ["1", "2", "3", "4", "5"]);
+}

@@ -79,6 +79,15 @@ impl<T> Framed<T> {
         }
     }
 
+    /// Says that what takes our bytes, as TLS does, may hold them back until
+    /// it is flushed: a frame has then left when a flush is done, and not when
+    /// its bytes are taken.
+    #[must_use]
+    pub fn buffered_below(mut self, buffered: bool) -> Self {
+        self.write.buffered_below = buffered;
+        self
+    }
+
     /// The view of the wire that stays valid when layers wrap the connection.
     pub fn link(&self) -> Link {
         self.link.clone()
@@ -135,6 +144,9 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
         if this.write.has_room() {
             return Poll::Ready(Ok(()));
         }
+        if this.write.buffered_below {
+            return Pin::new(this).poll_flush(cx);
+        }
         this.write.poll_drain(&mut this.io, cx, &this.link)
     }
 
@@ -146,7 +158,9 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         ready!(this.write.poll_drain(&mut this.io, cx, &this.link))?;
-        Pin::new(&mut this.io).poll_flush(cx).map_err(explain)
+        ready!(Pin::new(&mut this.io).poll_flush(cx)).map_err(explain)?;
+        this.write.forget_taken();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -158,6 +172,7 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
 /// Leaves the frames that never left in the [`Link`].
 impl<T> Drop for Framed<T> {
     fn drop(&mut self) {
+        self.link.put_unconfirmed(self.write.take_unconfirmed());
         self.link.put_unsent(self.write.take_unsent());
     }
 }

@@ -44,6 +44,10 @@ impl ReadBuffer {
         cx: &mut Context<'_>,
         codec: &FrameCodec,
     ) -> Poll<Result<usize, Error>> {
+        if self.bytes.is_empty() {
+            // What was split off last may be all that holds a large buffer.
+            self.bytes = BytesMut::new();
+        }
         let missing = codec
             .frame_len(&self.bytes)?
             .map_or(0, |len| len - self.bytes.len());

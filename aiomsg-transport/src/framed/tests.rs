@@ -160,3 +160,45 @@ async fn the_wire_byte_for_byte() {
         assert_eq!(got, wire);
     }
 }
+
+/// A buffer from which everything was split off is let go of, lest a silent
+/// peer pin the memory of the last message.
+#[tokio::test]
+async fn an_idle_connection_does_not_pin_its_last_message() {
+    let [mut ours, mut theirs] = pair(1 << 20, Dialect::V1);
+    let (sent, frame) = tokio::join!(ours.send(Frame::data(vec![0; 4 << 20])), theirs.next());
+    sent.unwrap();
+    let frame = frame.unwrap().unwrap();
+    assert!(theirs.next().now_or_never().is_none());
+    let Frame::Data { payload, .. } = frame else {
+        panic!("what was sent is data");
+    };
+    assert!(payload.is_unique(), "nobody else holds on to the buffer");
+}
+
+/// Over TLS, what was taken and not flushed may have left or not: it is told
+/// apart from what never left.
+#[tokio::test]
+async fn frames_that_were_taken_and_not_flushed_are_unconfirmed() {
+    let (ours, _theirs) = tokio::io::duplex(100);
+    // As TLS does, this takes more than it passes on.
+    let ours = tokio::io::BufWriter::with_capacity(1000, ours);
+    let codec = FrameCodec::new(Dialect::V1);
+    let mut ours = Framed::new(ours, codec).buffered_below(true);
+    for size in [45, 45, 600, 10_000] {
+        ours.feed(Frame::data(vec![0; size])).await.unwrap();
+    }
+    assert!(ours.flush().now_or_never().is_none());
+    let link = ours.link();
+    drop(ours);
+    let sizes = |frames: Vec<Frame>| -> Vec<usize> {
+        let payloads = frames.iter().filter_map(Frame::payload);
+        payloads.map(Bytes::len).collect()
+    };
+    let (unconfirmed, unsent) = (sizes(link.take_unconfirmed()), sizes(link.take_unsent()));
+    assert_eq!(
+        [unconfirmed.clone(), unsent].concat(),
+        [45, 45, 600, 10_000]
+    );
+    assert!(!unconfirmed.is_empty());
+}

@@ -25,6 +25,9 @@ const SLICES: usize = 64;
 /// A buffer above this is given up once it is empty.
 const KEEP: usize = 1 << 10;
 
+/// A list of more frames is given up once it is empty.
+const KEEP_FRAMES: usize = 16;
+
 #[derive(Debug, Default)]
 pub(super) struct WriteBuffer {
     /// What goes out before `tail`: large payloads, and what was in front of
@@ -34,9 +37,13 @@ pub(super) struct WriteBuffer {
     pub(super) tail: BytesMut,
     /// How much `tail` held at its last flush: what it will hold at the next.
     expected: usize,
+    /// The same for `frames`.
+    expected_frames: usize,
     /// Frames of which not every byte was taken yet, with the position of
     /// their last byte.
     frames: VecDeque<(u64, Frame)>,
+    /// What takes the bytes may hold them back until it is flushed.
+    pub(super) buffered_below: bool,
     /// Positions in the stream of bytes: how much was given to us, and how
     /// much of that was taken from us.
     given: u64,
@@ -55,6 +62,7 @@ impl WriteBuffer {
     pub(super) fn push(&mut self, codec: &mut FrameCodec, frame: Frame) -> Result<(), Error> {
         if self.tail.capacity() == 0 {
             self.tail.reserve(self.expected.min(HIGH_WATER));
+            self.frames.reserve(self.expected_frames);
         }
         let before = self.tail.len();
         codec.encode_head(&frame, &mut self.tail)?;
@@ -84,6 +92,7 @@ impl WriteBuffer {
             return Poll::Ready(Ok(()));
         }
         self.expected = self.tail.len();
+        self.expected_frames = self.frames.len();
         while self.waiting() > 0 {
             let result = if self.chunks.is_empty() {
                 Pin::new(&mut *io).poll_write(cx, &self.tail)
@@ -104,6 +113,9 @@ impl WriteBuffer {
                     link.add_sent(bytes, self.waiting());
                 }
             }
+        }
+        if self.frames.is_empty() && self.frames.capacity() > KEEP_FRAMES {
+            self.frames = VecDeque::new();
         }
         self.tail.clear();
         if self.tail.capacity() > KEEP {
@@ -142,14 +154,32 @@ impl WriteBuffer {
             self.chunks.pop_front();
         }
         self.tail.advance(bytes);
-        let done = self.frames.partition_point(|&(end, _)| end <= self.taken);
-        self.frames.drain(..done);
+        if !self.buffered_below {
+            self.forget_taken();
+        }
+    }
+
+    /// What was taken has left.
+    pub(super) fn forget_taken(&mut self) {
+        let taken = self.taken_frames();
+        self.frames.drain(..taken);
+    }
+
+    fn taken_frames(&self) -> usize {
+        self.frames.partition_point(|&(end, _)| end <= self.taken)
+    }
+
+    /// The frames that were taken by something that may not have passed them
+    /// on.
+    pub(super) fn take_unconfirmed(&mut self) -> Vec<Frame> {
+        let taken = self.taken_frames();
+        let frames = self.frames.drain(..taken);
+        frames.map(|(_, frame)| frame).collect()
     }
 
     /// The frames of which not every byte was taken.
-    pub(super) fn take_unsent(&mut self) -> impl Iterator<Item = Frame> + use<> {
-        std::mem::take(&mut self.frames)
-            .into_iter()
-            .map(|(_, frame)| frame)
+    pub(super) fn take_unsent(&mut self) -> Vec<Frame> {
+        let frames = self.frames.drain(..);
+        frames.map(|(_, frame)| frame).collect()
     }
 }
