@@ -1,0 +1,107 @@
+//! A process of ours, to be killed.
+//!
+//! It is this very test binary, told by an environment variable to run an echo
+//! peer in place of a test.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::*;
+
+/// `bind ADDRESS` or `connect ADDRESS`.
+const ROLE: &str = "AIOMSG_INTEROP_ROLE";
+
+/// What the process says before its port, when it is ready.
+const READY: &str = "ready at port ";
+
+/// The process's identity, each time that it runs.
+pub(crate) const IDENTITY: [u8; 16] = *b"the rust process";
+
+pub(crate) struct OurProcess {
+    child: Child,
+    port: u16,
+}
+
+impl OurProcess {
+    pub(crate) async fn binds(address: &str) -> Self {
+        Self::start("bind", address).await
+    }
+
+    pub(crate) async fn connects(address: &str) -> Self {
+        Self::start("connect", address).await
+    }
+
+    async fn start(role: &str, address: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["our_process::peer_process", "--exact", "--nocapture"])
+            .env(ROLE, format!("{role} {address}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = within("our process", async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                // The test harness may have begun the line.
+                if let Some((_, port)) = line.split_once(READY) {
+                    return port.parse().unwrap();
+                }
+            }
+            panic!("our process ended before it was ready");
+        })
+        .await;
+        Self { child, port }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `SIGKILL`: no code of ours runs any more.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// The process itself; and, where it is run as a test, a test of what the
+/// process does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peer_process() {
+    let socket = Socket::builder().identity(IDENTITY).build().unwrap();
+    let Ok(role) = std::env::var(ROLE) else {
+        let endpoint = socket.bind(LOOPBACK).await.unwrap();
+        tokio::spawn(echo(socket));
+        let client = Socket::new().unwrap();
+        client.connect(endpoint).unwrap();
+        client.send("anybody?").await.unwrap();
+        let (from, message) = recv_from(&client).await;
+        assert_eq!(from.as_bytes(), IDENTITY);
+        assert_eq!(message, "anybody?");
+        return;
+    };
+
+    let port = match role.split_once(' ').unwrap() {
+        ("bind", address) => socket.bind(address).await.unwrap().port(),
+        (_, address) => {
+            socket.connect(address).unwrap();
+            address.parse::<Endpoint>().unwrap().port()
+        }
+    };
+    println!("{READY}{}", port.unwrap());
+    // So that it does not outlive the test that started it, whose death closes
+    // the pipe.
+    let mut stdin = tokio::io::stdin();
+    tokio::select! {
+        () = echo(socket) => {}
+        _ = stdin.read_u8() => {}
+    }
+}
+
+async fn echo(socket: Socket) {
+    while let Ok((from, message)) = socket.recv_identity().await {
+        socket.send_to(from, message).await.unwrap();
+    }
+}
