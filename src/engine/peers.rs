@@ -32,13 +32,20 @@ pub struct PeerInfo {
     pub dialled: bool,
 }
 
+#[derive(Debug, Default)]
+struct Table {
+    members: HashMap<Identity, Arc<Member>>,
+    /// The socket is closing: nobody comes in any more.
+    closed: bool,
+}
+
 /// How far apart two connections may be that were made at the same time.
 const SAME_TIME: Duration = Duration::from_secs(10);
 
 /// The peers that are connected.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    table: Mutex<HashMap<Identity, Arc<Member>>>,
+    table: Mutex<Table>,
     registrar: Registrar<Queue<Outbound>>,
     count: watch::Sender<usize>,
     max: usize,
@@ -119,7 +126,12 @@ impl Peers {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Member>>> {
+    /// Lets nobody in from now on.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -131,12 +143,12 @@ impl Peers {
     /// the way to the system.
     pub(crate) fn have_sent_all(&self) -> bool {
         let sent = |member: &Arc<Member>| member.queue.is_empty() && member.link.waiting() == 0;
-        self.lock().values().all(sent)
+        self.lock().members.values().all(sent)
     }
 
     pub(crate) fn infos(&self) -> Vec<PeerInfo> {
-        let table = self.lock();
-        table.values().map(|member| member.info.clone()).collect()
+        let members = &self.lock().members;
+        members.values().map(|member| member.info.clone()).collect()
     }
 
     /// Lets a new connection in.
@@ -158,6 +170,10 @@ impl Peers {
         loop {
             let present = {
                 let mut table = self.lock();
+                if table.closed {
+                    return Err(ErrorKind::Closed.into());
+                }
+                let table = &mut table.members;
                 if table.len() >= self.max && !table.contains_key(identity) {
                     return Err(Error::new(ErrorKind::Limit)
                         .with_reason(format!("{} peers are connected already", self.max))
@@ -214,7 +230,8 @@ impl Peers {
     /// Takes out a connection that has ended. Its queue is closed and holds
     /// what it had not sent.
     pub(crate) fn remove(&self, member: &Arc<Member>) {
-        let mut table = self.lock();
+        let mut locked = self.lock();
+        let table = &mut locked.members;
         if let Entry::Occupied(entry) = table.entry(member.info.identity.clone())
             && Arc::ptr_eq(entry.get(), member)
         {
@@ -222,7 +239,7 @@ impl Peers {
             self.registrar.remove(member.info.identity.clone());
             self.count.send_replace(table.len());
         }
-        drop(table);
+        drop(locked);
         member.ended.cancel();
     }
 }

@@ -141,6 +141,10 @@ impl<L, R> SocketBuilder<L, R> {
     /// [`Event::Refused`](crate::Event::Refused) tells of it, with the message.
     /// When the stack fails to become ready, the connection ends.
     ///
+    /// What was read when a connection ends goes through the stack all the
+    /// same; what is still in it when the socket closes is refused. A layer
+    /// that holds a clone of this socket keeps it from ever being dropped.
+    ///
     /// ```
     /// use aiomsg::{Delivery, Socket};
     /// use tower::filter::FilterLayer;

@@ -17,7 +17,10 @@ const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseReport {
-    /// Messages that were not sent, in the order in which they were accepted.
+    /// Messages that were not sent: for each peer that they were addressed to,
+    /// and for those that were not addressed, in the order in which they were
+    /// accepted. Copies of published messages are not among them: events told
+    /// of those.
     pub unsent: Vec<Outbound>,
     /// Under at-least-once, messages that were sent and not acknowledged, in
     /// the order in which they were accepted.
@@ -51,6 +54,7 @@ impl<S> Socket<S> {
         engine.closing.store(true, Ordering::Release);
         self.inner.callers.wake();
         engine.stop_intake.cancel();
+        engine.peers.close();
         let _ = timeout_at(deadline, drain(engine)).await;
         // From here on nothing is sent again: the connections that end now
         // would have their messages queued once more, for nobody.
