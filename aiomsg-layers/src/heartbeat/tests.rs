@@ -31,7 +31,7 @@ impl Mock {
         let mut state = self.0.lock().unwrap();
         state.incoming.push_back(frame);
         if let Some(a) = state.waker.take() {
-            Waker::wake(a)
+            Waker::wake(a);
         }
     }
 
@@ -149,7 +149,7 @@ async fn any_byte_is_life() {
             // A byte wakes the task that reads, though no frame is whole.
             let waker = mock.0.lock().unwrap().waker.take();
             if let Some(_waker) = waker {
-                Waker::wake(_waker)
+                Waker::wake(_waker);
             }
         }
     });
