@@ -39,6 +39,7 @@ use endpoints::Endpoints;
 use events::Reporter;
 use intake::MakeIntake;
 use peers::Peers;
+use session::Wrap;
 use stack::{StandardBuffer, StandardSend};
 
 /// The error of a service that may have layers of others around it.
@@ -63,6 +64,8 @@ pub(crate) struct Engine {
     /// How sessions fill the inbox: through the layers of the receive path, if
     /// there are any.
     pub(crate) intake: Option<MakeIntake>,
+    /// The layers of a user's own around each connection, if there are any.
+    pub(crate) wrap: Option<Wrap>,
     pub(crate) buffer: StandardBuffer,
     /// Under at-least-once, the messages that wait for acknowledgements.
     pub(crate) unacked: Option<Unacked>,
@@ -83,6 +86,7 @@ impl Engine {
     pub(crate) fn start(
         config: Config,
         intake: impl FnOnce(&Queue<Delivery>, &Reporter) -> Option<MakeIntake>,
+        wrap: Option<Wrap>,
     ) -> Result<(Arc<Self>, StandardSend), Error> {
         let runtime = Handle::try_current().map_err(|error| {
             Error::new(ErrorKind::Config)
@@ -130,6 +134,7 @@ impl Engine {
         let inbox = Queue::new(config.receive_limits);
         let engine = Self {
             intake: intake(&inbox, &reporter),
+            wrap,
             inbox,
             peers: Peers::new(registrar, config.max_peers, config.identity.clone()),
             endpoints: Endpoints::default(),

@@ -20,6 +20,7 @@ use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Established;
 use tokio::time::timeout;
 use tower::Layer;
+use tower::layer::util::Stack;
 
 use super::Engine;
 use super::intake::{Direct, Intake};
@@ -45,6 +46,9 @@ const LINGER: Duration = Duration::from_millis(200);
 
 /// As much is read then, at most. The system holds less for one connection.
 const LINGER_BYTES: usize = 32 << 20;
+
+/// Puts a user's layers around a connection.
+pub(crate) type Wrap = Arc<dyn Fn(Framed<Io>) -> Box<dyn Connection> + Send + Sync>;
 
 /// A connection that was admitted, ready to run.
 pub(crate) struct Session {
@@ -116,26 +120,56 @@ impl Session {
             .interval(engine.config.heartbeat_interval)
             .timeout(engine.config.heartbeat_timeout)
             .link(member.link.clone());
-        let mut traffic = Traffic {
-            connection: heartbeat.layer(acknowledge.layer(framed)),
-            member: &member,
-            queue: &member.queue,
-            batch: &mut cleanup.batch,
-            fed: (0, 0),
-            intake: &mut *intake,
-            arrived: VecDeque::new(),
-            acks: VecDeque::new(),
-            counters: engine.reporter.counters(),
+        let layers = heartbeat_and_acknowledge(&heartbeat, &acknowledge);
+        let batch = &mut cleanup.batch;
+        let reason = match &engine.wrap {
+            None => {
+                let connection = layers.layer(framed);
+                run(connection, engine, &member, batch, &mut *intake, finish).await
+            }
+            Some(wrap) => {
+                let connection = layers.layer(wrap(framed));
+                run(connection, engine, &member, batch, &mut *intake, finish).await
+            }
         };
-        let reason = run_until_asked(&mut traffic, engine, &member, finish).await;
-        // Dropped before the cleanup, so that it has left what was not sent.
-        drop(traffic);
         cleanup.reason = Some(reason);
         // What was read is dealt with after the connection has ended, too.
         engine.spawn(async move {
             let _ = poll_fn(|cx| intake.poll_rest(cx)).await;
         });
     }
+}
+
+/// The standard layers of a connection, the outermost first.
+fn heartbeat_and_acknowledge<'a>(
+    heartbeat: &'a HeartbeatLayer,
+    acknowledge: &'a AcknowledgeLayer,
+) -> Stack<&'a AcknowledgeLayer, &'a HeartbeatLayer> {
+    Stack::new(acknowledge, heartbeat)
+}
+
+/// Runs a connection with all its layers. It is dropped before this returns, so
+/// that it has left what was not sent.
+async fn run<C: Connection>(
+    connection: C,
+    engine: &Engine,
+    member: &Member,
+    batch: &mut VecDeque<Outbound>,
+    intake: &mut dyn Intake,
+    finish: impl Future<Output = ()>,
+) -> Error {
+    let mut traffic = Traffic {
+        connection,
+        member,
+        queue: &member.queue,
+        batch,
+        fed: (0, 0),
+        intake,
+        arrived: VecDeque::new(),
+        acks: VecDeque::new(),
+        counters: engine.reporter.counters(),
+    };
+    run_until_asked(&mut traffic, engine, member, finish).await
 }
 
 async fn run_until_asked<C: Connection>(

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{BoxError, Delivery, Error, Outbound};
+use aiomsg_core::{BoxError, Connection, Delivery, Error, Outbound};
 use aiomsg_layers::at_least_once::Settings;
+use aiomsg_transport::Io;
+use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Dialects;
 use tower::layer::util::{Identity, Stack};
 use tower::util::BoxService;
@@ -17,6 +19,7 @@ use crate::engine::config::Config;
 use crate::engine::events::Reporter;
 use crate::engine::explain;
 use crate::engine::intake::{Inbox, Layered, MakeIntake, SharedService};
+use crate::engine::session::Wrap;
 use crate::engine::stack::StandardSend;
 
 /// Who gets a message that is not addressed to a peer.
@@ -59,14 +62,16 @@ pub enum DeliveryGuarantee {
 /// ```
 ///
 /// `L` is the stack of the layers that were added around the send path, `R`
-/// that of the layers around the receive path.
+/// that of the layers around the receive path, `C` that of the layers around
+/// each connection.
 #[must_use = "it does nothing until it is built"]
-pub struct SocketBuilder<L = Identity, R = Identity> {
+pub struct SocketBuilder<L = Identity, R = Identity, C = Identity> {
     config: Config,
     guarantee: DeliveryGuarantee,
     at_least_once: Settings,
     layers: L,
     receive_layers: R,
+    connection_layers: C,
 }
 
 /// A socket's send path with its type erased. See
@@ -81,11 +86,12 @@ impl SocketBuilder {
             at_least_once: Settings::default(),
             layers: Identity::new(),
             receive_layers: Identity::new(),
+            connection_layers: Identity::new(),
         }
     }
 }
 
-impl<L, R> SocketBuilder<L, R> {
+impl<L, R, C> SocketBuilder<L, R, C> {
     // ===== layers =====
 
     /// Puts a layer around the send path: any [`tower::Layer`] over a
@@ -113,13 +119,14 @@ impl<L, R> SocketBuilder<L, R> {
     /// socket.send("one of a hundred").await?;
     /// # Ok(()) }
     /// ```
-    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, R> {
+    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, R, C> {
         SocketBuilder {
             config: self.config,
             guarantee: self.guarantee,
             at_least_once: self.at_least_once,
             layers: Stack::new(layer, self.layers),
             receive_layers: self.receive_layers,
+            connection_layers: self.connection_layers,
         }
     }
 
@@ -160,13 +167,53 @@ impl<L, R> SocketBuilder<L, R> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn receive_layer<N>(self, layer: N) -> SocketBuilder<L, Stack<N, R>> {
+    pub fn receive_layer<N>(self, layer: N) -> SocketBuilder<L, Stack<N, R>, C> {
         SocketBuilder {
             config: self.config,
             guarantee: self.guarantee,
             at_least_once: self.at_least_once,
             layers: self.layers,
             receive_layers: Stack::new(layer, self.receive_layers),
+            connection_layers: self.connection_layers,
+        }
+    }
+
+    /// Puts a layer around each connection: any [`tower::Layer`] from one
+    /// [`Connection`](aiomsg_core::Connection) to another, which is a sink and
+    /// a stream of [`Frame`](aiomsg_core::Frame)s. It is below the heartbeat
+    /// and the acknowledgements, so it sees every frame.
+    ///
+    /// The layer that is added first is the outermost.
+    ///
+    /// ```text
+    ///  session ─▶ heartbeat ─▶ acknowledge ─▶ first ─▶ second ─▶ framed connection
+    /// ```
+    ///
+    /// A frame that never left comes back as the innermost layer had given it
+    /// to the connection, and may be sent to another peer: a layer that
+    /// changes payloads must be able to meet its own output again. With such
+    /// layers each frame costs a dynamic call.
+    ///
+    /// ```
+    /// use aiomsg::{Socket, core::Connection};
+    /// use tower::layer::layer_fn;
+    ///
+    /// fn unchanged<C: Connection>(connection: C) -> C {
+    ///     connection
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder().connection_layer(layer_fn(unchanged)).build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn connection_layer<N>(self, layer: N) -> SocketBuilder<L, R, Stack<N, C>> {
+        SocketBuilder {
+            config: self.config,
+            guarantee: self.guarantee,
+            at_least_once: self.at_least_once,
+            layers: self.layers,
+            receive_layers: self.receive_layers,
+            connection_layers: Stack::new(layer, self.connection_layers),
         }
     }
 
@@ -181,14 +228,16 @@ impl<L, R> SocketBuilder<L, R> {
     where
         L: Layer<StandardSend>,
         L::Service: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
-        R: Layer<Inbox>,
+        R: Layer<Inbox> + 'static,
         R::Service: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
+        C: Layer<Framed<Io>, Service: Connection + 'static> + Send + Sync + 'static,
     {
-        let (config, layers, receive_layers) = self.into_parts();
+        let (config, layers, receive_layers, connection_layers) = self.into_parts();
         Socket::start(
             config,
             |standard| layers.layer(standard),
             |inbox, reporter| intake(&receive_layers, inbox, reporter),
+            wrap(connection_layers),
         )
     }
 
@@ -202,10 +251,11 @@ impl<L, R> SocketBuilder<L, R> {
     where
         L: Layer<StandardSend>,
         L::Service: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
-        R: Layer<Inbox>,
+        R: Layer<Inbox> + 'static,
         R::Service: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
+        C: Layer<Framed<Io>, Service: Connection + 'static> + Send + Sync + 'static,
     {
-        let (config, layers, receive_layers) = self.into_parts();
+        let (config, layers, receive_layers, connection_layers) = self.into_parts();
         Socket::start(
             config,
             |standard| {
@@ -213,15 +263,21 @@ impl<L, R> SocketBuilder<L, R> {
                 BoxService::new(stack.map_response(drop).map_err(explain))
             },
             |inbox, reporter| intake(&receive_layers, inbox, reporter),
+            wrap(connection_layers),
         )
     }
 
-    fn into_parts(mut self) -> (Config, L, R) {
+    fn into_parts(mut self) -> (Config, L, R, C) {
         self.config.at_least_once = match self.guarantee {
             DeliveryGuarantee::AtMostOnce => None,
             DeliveryGuarantee::AtLeastOnce => Some(self.at_least_once),
         };
-        (self.config, self.layers, self.receive_layers)
+        (
+            self.config,
+            self.layers,
+            self.receive_layers,
+            self.connection_layers,
+        )
     }
 
     // ===== sending =====
@@ -415,10 +471,10 @@ impl<L, R> SocketBuilder<L, R> {
 /// How sessions fill the inbox. `None`: straight, as there are no layers.
 fn intake<R>(layers: &R, inbox: &Queue<Delivery>, reporter: &Reporter) -> Option<MakeIntake>
 where
-    R: Layer<Inbox>,
+    R: Layer<Inbox> + 'static,
     R::Service: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
 {
-    if TypeId::of::<R::Service>() == TypeId::of::<Inbox>() {
+    if TypeId::of::<R>() == TypeId::of::<Identity>() {
         return None;
     }
     let service = layers.layer(Inbox(inbox.clone()));
@@ -427,4 +483,15 @@ where
     Some(Arc::new(move || {
         Box::new(Layered::new(Arc::clone(&shared), reporter.clone()))
     }))
+}
+
+/// How connections get their layers. `None`: there are none.
+fn wrap<C>(layers: C) -> Option<Wrap>
+where
+    C: Layer<Framed<Io>, Service: Connection + 'static> + Send + Sync + 'static,
+{
+    if TypeId::of::<C>() == TypeId::of::<Identity>() {
+        return None;
+    }
+    Some(Arc::new(move |framed| Box::new(layers.layer(framed))))
 }

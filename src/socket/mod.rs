@@ -23,6 +23,7 @@ use crate::callers::Callers;
 use crate::engine::config::Config;
 use crate::engine::events::Reporter;
 use crate::engine::intake::MakeIntake;
+use crate::engine::session::Wrap;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, accept, dial};
 use crate::{Events, PeerInfo, SocketBuilder, Stats};
@@ -107,9 +108,10 @@ impl<S> Socket<S> {
         config: Config,
         layers: impl FnOnce(StandardSend) -> S,
         intake: impl FnOnce(&Queue<Delivery>, &Reporter) -> Option<MakeIntake>,
+        wrap: Option<Wrap>,
     ) -> Result<Self, Error> {
         config.check()?;
-        let (engine, stack) = Engine::start(config, intake)?;
+        let (engine, stack) = Engine::start(config, intake, wrap)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,

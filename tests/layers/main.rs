@@ -6,6 +6,7 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+mod connection;
 mod receive;
 mod send;
 
