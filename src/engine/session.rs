@@ -184,7 +184,7 @@ async fn run_until_asked<C: Connection>(
             biased;
             () = member.evict.cancelled() => {
                 return Error::new(ErrorKind::Disconnected)
-                    .with_reason("it gave no sign of life, and the peer has another connection");
+                    .with_reason("another connection of the same peer took its place");
             }
             error = traffic.run() => return error,
             () = member.probe.notified() => {

@@ -56,7 +56,7 @@ async fn a_peer_that_returns_takes_the_place_of_its_dead_connection() {
         _ => None,
     })
     .await;
-    assert!(reason.to_string().contains("no sign of life"), "{reason}");
+    assert!(reason.to_string().contains("took its place"), "{reason}");
     server
         .send_to(Identity::from(NAME), "welcome")
         .await
