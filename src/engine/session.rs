@@ -133,10 +133,13 @@ impl Session {
             }
         };
         cleanup.reason = Some(reason);
-        // What was read is dealt with after the connection has ended, too.
-        engine.spawn(async move {
-            let _ = poll_fn(|cx| intake.poll_rest(cx)).await;
-        });
+        // What was read is dealt with after the connection has ended, too. What
+        // went straight into the inbox needs no task for that.
+        if engine.intake.is_some() {
+            engine.spawn(async move {
+                let _ = poll_fn(|cx| intake.poll_rest(cx)).await;
+            });
+        }
     }
 }
 
