@@ -44,6 +44,8 @@ pub enum DropReason {
     /// does not say how much of it has left: it may have arrived or not, and
     /// under at-most-once it is not sent again.
     Unconfirmed,
+    /// No peer that is connected has asked for messages like this one.
+    Unwanted,
     /// At-least-once: it was sent as often as the settings allow, and never
     /// acknowledged.
     RetriesExhausted,
@@ -55,6 +57,7 @@ impl fmt::Display for DropReason {
             Self::PeerGone => "the connection it waited for is gone",
             Self::PeerAbsent => "the peer it was addressed to did not come back in time",
             Self::Unconfirmed => "the connection died with it half-way out",
+            Self::Unwanted => "no peer has asked for messages like it",
             Self::RetriesExhausted => "it was never acknowledged, and no try is left",
         })
     }

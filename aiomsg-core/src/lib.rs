@@ -66,7 +66,7 @@ pub mod message_id;
 pub mod outbound;
 pub mod queue;
 
-pub use connection::Connection;
+pub use connection::{Connection, Identified};
 pub use delivery::Delivery;
 pub use dialect::Dialect;
 pub use discard::{Discard, Discarded, DropReason};

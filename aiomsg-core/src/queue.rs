@@ -343,6 +343,10 @@ pub trait Peer {
     /// Hands the message back when the connection is gone.
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>>;
 
+    /// How much waits for the peer: the bytes of payload, and one for each
+    /// message.
+    fn waiting(&self) -> usize;
+
     /// Takes back what was not sent, the oldest message first. Called once the
     /// connection has ended.
     fn reclaim(&mut self) -> VecDeque<Outbound>;
@@ -355,6 +359,11 @@ impl Peer for Queue<Outbound> {
 
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>> {
         Queue::push(self, message)
+    }
+
+    fn waiting(&self) -> usize {
+        let state = self.lock();
+        state.used_bytes + state.used_items
     }
 
     fn reclaim(&mut self) -> VecDeque<Outbound> {

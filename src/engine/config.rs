@@ -127,7 +127,7 @@ impl Config {
         Ok(())
     }
 
-    pub(crate) fn policy(&self) -> AnyPolicy {
+    pub(crate) fn policy<P>(&self) -> AnyPolicy<P> {
         match self.send_mode {
             SendMode::RoundRobin => AnyPolicy::RoundRobin(RoundRobin::new()),
             SendMode::Publish => AnyPolicy::Publish(Publish::new()),

@@ -14,7 +14,7 @@ use aiomsg_layers::buffer::{Buffer, BufferFuture};
 use aiomsg_layers::route::{AnyPolicy, Changes, Router};
 use tower::Service;
 
-pub(crate) type StandardRouter = Router<Changes<Queue<Outbound>>, AnyPolicy>;
+pub(crate) type StandardRouter = Router<Changes<Queue<Outbound>>, AnyPolicy<Queue<Outbound>>>;
 pub(crate) type StandardBuffer = Buffer<StandardRouter>;
 
 /// The standard stack: at-least-once if asked for, buffer, router.

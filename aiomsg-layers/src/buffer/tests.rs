@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tower::{Service, ServiceExt};
 
-type Peers = Router<Changes<Queue<Outbound>>, AnyPolicy>;
+type Peers = Router<Changes<Queue<Outbound>>, AnyPolicy<Queue<Outbound>>>;
 
 const SMALL: Limits = Limits {
     items: 3,

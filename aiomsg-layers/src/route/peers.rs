@@ -59,3 +59,12 @@ impl<P> PeerSet<P> {
         self.peers.swap_remove_index(position)
     }
 }
+
+/// A set of these peers, to try a policy on.
+impl<P> FromIterator<(Identity, P)> for PeerSet<P> {
+    fn from_iter<I: IntoIterator<Item = (Identity, P)>>(peers: I) -> Self {
+        Self {
+            peers: peers.into_iter().collect(),
+        }
+    }
+}

@@ -1,7 +1,8 @@
+use std::fmt;
 use std::task::{Context, Poll};
 
-use aiomsg_core::Outbound;
 use aiomsg_core::queue::Peer;
+use aiomsg_core::{Identity, Outbound};
 
 use super::{PeerSet, Publish, RoundRobin};
 
@@ -18,35 +19,54 @@ pub trait Policy<P: Peer> {
     ///
     /// # Errors
     ///
-    /// [`Refused`] hands it back, with the position of a peer whose
-    /// connection has ended; the router takes that one out and asks again.
+    /// [`Refused`] hands it back.
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused>;
+
+    /// A peer has come. It is in the set already.
+    fn peer_came(&mut self, identity: &Identity, peer: &P) {
+        let _ = (identity, peer);
+    }
+
+    /// A peer has gone, and is no longer in the set.
+    fn peer_went(&mut self, identity: &Identity) {
+        let _ = identity;
+    }
+
+    /// Whether a message may go to several peers. Then it has no one
+    /// acknowledgement, and at-least-once is not for it.
+    fn copies(&self) -> bool {
+        false
+    }
 }
 
-/// A message that could not be placed, since a peer's connection has ended.
+/// A message that could not be placed.
 #[derive(Debug)]
 pub struct Refused {
     /// The message.
     pub message: Outbound,
-    /// The position of the peer.
-    pub position: usize,
+    /// The position of a peer whose connection has ended: the router takes it
+    /// out, and asks again. `None`: no peer wants the message, and the router
+    /// gives it up.
+    pub position: Option<usize>,
 }
 
-/// One of the standard policies, chosen at run time.
-#[derive(Debug)]
+/// A policy that is chosen at run time.
 #[non_exhaustive]
-pub enum AnyPolicy {
+pub enum AnyPolicy<P> {
     /// One peer after the other.
     RoundRobin(RoundRobin),
     /// All of them.
     Publish(Publish),
+    /// Another one.
+    Other(Box<dyn Policy<P> + Send>),
 }
 
-impl<P: Peer> Policy<P> for AnyPolicy {
+impl<P: Peer> Policy<P> for AnyPolicy<P> {
     fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::RoundRobin(policy) => policy.poll_ready(peers, cx),
             Self::Publish(policy) => policy.poll_ready(peers, cx),
+            Self::Other(policy) => policy.poll_ready(peers, cx),
         }
     }
 
@@ -54,6 +74,37 @@ impl<P: Peer> Policy<P> for AnyPolicy {
         match self {
             Self::RoundRobin(policy) => policy.place(peers, message),
             Self::Publish(policy) => policy.place(peers, message),
+            Self::Other(policy) => policy.place(peers, message),
         }
+    }
+
+    fn peer_came(&mut self, identity: &Identity, peer: &P) {
+        if let Self::Other(policy) = self {
+            policy.peer_came(identity, peer);
+        }
+    }
+
+    fn peer_went(&mut self, identity: &Identity) {
+        if let Self::Other(policy) = self {
+            policy.peer_went(identity);
+        }
+    }
+
+    fn copies(&self) -> bool {
+        match self {
+            Self::RoundRobin(_) => false,
+            Self::Publish(_) => true,
+            Self::Other(policy) => policy.copies(),
+        }
+    }
+}
+
+impl<P> fmt::Debug for AnyPolicy<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RoundRobin(_) => "RoundRobin",
+            Self::Publish(_) => "Publish",
+            Self::Other(_) => "Other",
+        })
     }
 }

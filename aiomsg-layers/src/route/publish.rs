@@ -39,9 +39,12 @@ impl<P: Peer> Policy<P> for Publish {
         match taken {
             0 => Err(Refused {
                 message,
-                position: 0,
+                position: Some(0),
             }),
             _ => Ok(()),
         }
+    }
+    fn copies(&self) -> bool {
+        true
     }
 }

@@ -38,15 +38,21 @@ impl<P: Peer> Policy<P> for RoundRobin {
 
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
         let position = self.next % peers.len().max(1);
+        let refused = |message| {
+            Err(Refused {
+                message,
+                position: Some(position),
+            })
+        };
         let Some(peer) = peers.at(position) else {
-            return Err(Refused { message, position });
+            return refused(message);
         };
         match peer.push(message) {
             Ok(()) => {
                 self.next = (position + 1) % peers.len();
                 Ok(())
             }
-            Err(Closed(message)) => Err(Refused { message, position }),
+            Err(Closed(message)) => refused(message),
         }
     }
 }

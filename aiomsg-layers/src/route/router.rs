@@ -72,14 +72,18 @@ where
             match change {
                 Change::Insert(identity, peer) => {
                     if let Some(old) = self.peers.insert(identity.clone(), peer) {
+                        self.policy.peer_went(&identity);
                         self.take_back(&identity, old);
+                    }
+                    if let Some(peer) = self.peers.get(&identity) {
+                        self.policy.peer_came(&identity, peer);
                     }
                 }
                 Change::Remove(identity) => {
                     let left = self.leaving.iter().position(|(name, _)| *name == identity);
                     let old = match left {
                         Some(position) => Some(self.leaving.swap_remove(position).1),
-                        None => self.peers.remove(&identity),
+                        None => self.remove(&identity),
                     };
                     if let Some(old) = old {
                         self.take_back(&identity, old);
@@ -126,9 +130,22 @@ where
             };
             let Refused { position, .. } = refused;
             message = refused.message;
-            self.leaving.extend(self.peers.remove_at(position));
+            let Some(position) = position else {
+                self.discard.message(message, DropReason::Unwanted);
+                return Ok(());
+            };
+            if let Some((identity, peer)) = self.peers.remove_at(position) {
+                self.policy.peer_went(&identity);
+                self.leaving.push((identity, peer));
+            }
         }
         Err(message)
+    }
+
+    fn remove(&mut self, identity: &Identity) -> Option<D::Service> {
+        let removed = self.peers.remove(identity)?;
+        self.policy.peer_went(identity);
+        Some(removed)
     }
 
     fn deliver_mail(&mut self, cx: &mut Context<'_>) {
@@ -179,7 +196,7 @@ where
 
     /// The peer takes no more, and we are the first to see it.
     fn mail_leaving(&mut self, identity: Identity, message: Outbound) -> Result<(), Outbound> {
-        if let Some(peer) = self.peers.remove(&identity) {
+        if let Some(peer) = self.remove(&identity) {
             self.leaving.push((identity.clone(), peer));
         }
         self.mail(identity, message)

@@ -11,7 +11,7 @@ type Lost = Arc<Mutex<Vec<(String, DropReason)>>>;
 
 struct Fixture {
     registrar: Registrar<Queue<Outbound>>,
-    router: Router<Changes<Queue<Outbound>>, AnyPolicy>,
+    router: Router<Changes<Queue<Outbound>>, AnyPolicy<Queue<Outbound>>>,
     lost: Lost,
 }
 
@@ -19,7 +19,7 @@ fn text(message: &Outbound) -> String {
     String::from_utf8_lossy(message.payload()).into_owned()
 }
 
-fn fixture(policy: AnyPolicy) -> Fixture {
+fn fixture(policy: AnyPolicy<Queue<Outbound>>) -> Fixture {
     let (registrar, changes) = changes();
     let lost = Lost::default();
     let seen = Arc::clone(&lost);
