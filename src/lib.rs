@@ -42,7 +42,6 @@
 
 #![forbid(unsafe_code)]
 
-mod callers;
 mod engine;
 mod socket;
 
@@ -54,19 +53,30 @@ pub use aiomsg_core::{
     Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Identity, MessageId, Outbound,
     Target, queue::Limits,
 };
+pub use aiomsg_layers::session::Inbox;
 pub use aiomsg_transport::handshake::Dialects;
 #[cfg(feature = "tls")]
 pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
-pub use engine::intake::Inbox;
-pub use engine::peers::PeerInfo;
+pub use engine::peer::{PeerConnection, PeerInfo};
 pub use engine::stack::{StandardFuture, StandardSend};
 pub use engine::stats::Stats;
 pub use socket::Socket;
-pub use socket::builder::{BoxedSend, DeliveryGuarantee, SendMode, SocketBuilder};
+pub use socket::builder::{AckMode, BoxedSend, DeliveryGuarantee, SendMode, SocketBuilder};
 pub use socket::close::CloseReport;
+pub use socket::serve::Serve;
+pub use socket::service::SendFuture;
 pub use socket::streams::{IdentityMessages, Messages};
+
+/// What the layers of a socket must be: bounds with names, and the types that a
+/// builder chooses with.
+pub mod builder {
+    pub use crate::socket::builder::{
+        AcceptLayer, AcceptService, Acknowledged, ConnectionLayer, Deliverable, DialLayer,
+        DialService, Publishes, ReceiveLayer, ReceiveService, SendLayer, SendService, Unset,
+    };
+}
 
 /// The README's programs compile.
 #[cfg(doctest)]

@@ -46,6 +46,8 @@ pub enum DropReason {
     Unconfirmed,
     /// No peer that is connected has asked for messages like this one.
     Unwanted,
+    /// It was the reply to a message, and the send path refused it.
+    ReplyRefused,
     /// At-least-once: it was sent as often as the settings allow, and never
     /// acknowledged.
     RetriesExhausted,
@@ -58,6 +60,7 @@ impl fmt::Display for DropReason {
             Self::PeerAbsent => "the peer it was addressed to did not come back in time",
             Self::Unconfirmed => "the connection died with it half-way out",
             Self::Unwanted => "no peer has asked for messages like it",
+            Self::ReplyRefused => "it was a reply, and the send path refused it",
             Self::RetriesExhausted => "it was never acknowledged, and no try is left",
         })
     }

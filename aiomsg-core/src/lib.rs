@@ -6,7 +6,7 @@
 //! | level | item | module |
 //! |---|---|---|
 //! | send | [`Outbound`], a message on its way out | [`outbound`] |
-//! | receive | [`Delivery`], a message that arrived | [`delivery`] |
+//! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
 //! | connection | [`Frame`], and [`Connection`]: a sink and stream of frames | [`frame`], [`connection`] |
 //! | wire | [`FrameCodec`](codec::FrameCodec) and the [handshake](codec::hello) of both dialects | [`codec`] |
 //! | dial, accept | [`Endpoint`] | [`endpoint`] |
@@ -65,6 +65,7 @@ pub mod link;
 pub mod message_id;
 pub mod outbound;
 pub mod queue;
+pub mod reply;
 
 pub use connection::{Connection, Identified};
 pub use delivery::Delivery;
@@ -77,3 +78,4 @@ pub use identity::Identity;
 pub use link::Link;
 pub use message_id::{MessageId, MessageIds};
 pub use outbound::{Outbound, Target};
+pub use reply::Reply;

@@ -4,7 +4,7 @@
 //! | step | what does it | from | to |
 //! |---|---|---|---|
 //! | dial | [`Connector`], a `tower::Service` | an [`Endpoint`](aiomsg_core::Endpoint) | an [`Io`] |
-//! | accept | [`Listener`], then [`Incoming::secure`] | an `Endpoint` | an [`Io`] per peer |
+//! | accept | [`Listener`], then [`Acceptor`], a `tower::Service` | an `Endpoint` | an [`Io`] per peer |
 //! | handshake | [`handshake`] | an `Io` | who the peer is, and its dialect |
 //! | framing | [`framed`] | an `Io` and a dialect | a [`Connection`](aiomsg_core::Connection) |
 //!
@@ -68,4 +68,4 @@ mod unix;
 
 pub use connect::Connector;
 pub use io::{Io, IoInfo, RemoteAddr, TlsInfo};
-pub use listen::{Incoming, ListenOptions, Listener};
+pub use listen::{Acceptor, Incoming, ListenOptions, Listener};

@@ -1,12 +1,15 @@
 //! Binding and accepting.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use aiomsg_core::{Endpoint, Error};
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
+use tower::Service;
 
 use crate::error::{system, unsupported};
 use crate::io::{Io, IoInfo, RemoteAddr};
@@ -339,6 +342,78 @@ impl Incoming {
             Accepted::Mem(stream) => Io::new(stream, info),
         };
         Ok(secured)
+    }
+}
+
+// ===== Acceptor =====
+
+/// [`Incoming::secure`] as a `tower::Service`, for layers that admit peers or
+/// turn them away: before TLS by address, after it by certificate.
+///
+/// ```
+/// use aiomsg_core::Endpoint;
+/// use aiomsg_transport::{Acceptor, Connector, ListenOptions, Listener};
+/// use std::time::Duration;
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
+/// let accept = ServiceBuilder::new()
+///     .timeout(Duration::from_secs(10))
+///     .service(Acceptor::new());
+///
+/// let any_port = Endpoint::tcp("127.0.0.1", 0);
+/// let mut listener = Listener::bind(&any_port, &ListenOptions::new()).await?;
+/// let _peer = Connector::new().oneshot(listener.local_endpoint()).await?;
+/// let io = accept.oneshot(listener.accept().await?).await?;
+/// println!("a peer at {}", io.info().remote);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Acceptor;
+
+impl Acceptor {
+    /// An acceptor: it keeps nothing, and is always ready.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Service<Incoming> for Acceptor {
+    type Response = Io;
+    type Error = Error;
+    type Future = Accepting;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, incoming: Incoming) -> Accepting {
+        Accepting {
+            inner: Box::pin(incoming.secure()),
+        }
+    }
+}
+
+/// The future of an [`Acceptor`]. Dropping it closes the connection.
+#[must_use = "futures do nothing unless polled"]
+pub struct Accepting {
+    // Boxed once per connection; the future of the TLS library's handshake is
+    // within it.
+    inner: Pin<Box<dyn Future<Output = Result<Io, Error>> + Send>>,
+}
+
+impl Future for Accepting {
+    type Output = Result<Io, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Accepting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepting").finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use aiomsg_transport::{Incoming, Io, Listener};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, dial, session};
+use super::{Engine, dial, explain, gate, session};
 
 /// How long to wait when the system cannot accept: out of file descriptors,
 /// as a rule, and trying at once would keep a core busy to no avail.
@@ -80,7 +80,8 @@ async fn handle(engine: &Engine, incoming: Incoming, turn: Turn) {
 }
 
 async fn shake(engine: &Engine, incoming: Incoming) -> Result<(Io, Established), Error> {
-    let mut io = incoming.secure().await?;
+    let opening = gate::open(&engine.accept, incoming).await;
+    let mut io = opening.map_err(explain)?.await.map_err(explain)?;
     let established = engine.config.handshake().accept(&mut io).await?;
     Ok((io, established))
 }

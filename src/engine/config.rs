@@ -15,12 +15,13 @@ use aiomsg_transport::ListenOptions;
 use aiomsg_transport::handshake::{DEFAULT_PATIENCE, Dialects, Handshake};
 
 use super::stack::StandardBuffer;
-use crate::SendMode;
+use crate::{AckMode, SendMode};
 
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) identity: Identity,
     pub(crate) send_mode: SendMode,
+    pub(crate) ack_mode: AckMode,
     pub(crate) at_least_once: Option<Settings>,
     pub(crate) dialects: Dialects,
     pub(crate) dialect_patience: Duration,
@@ -47,7 +48,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             identity: Identity::random(),
-            send_mode: SendMode::RoundRobin,
+            send_mode: SendMode::default(),
+            ack_mode: AckMode::default(),
             at_least_once: None,
             dialects: Dialects::default(),
             dialect_patience: DEFAULT_PATIENCE,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::ReconnectLayer;
 use aiomsg_layers::reconnect::Failure;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+use tower::{BoxError, Service, ServiceBuilder};
 
-use super::Engine;
 use super::session::{self, Session};
+use super::{Engine, gate};
 
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect` or the end of all dialling.
@@ -27,7 +28,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
         .shared_delay(Arc::clone(&engine.config.reconnect_delay))
         .good_after(engine.config.reconnect_good_after)
         .on_failure(report);
-    // Reconnect( Admission( Timeout( Handshake( Connector ))))
+    // Reconnect( Admission( Timeout( Handshake( the user's( Connector )))))
     let mut dial = ServiceBuilder::new()
         .layer(reconnect)
         .service(admitting(&engine));
@@ -54,27 +55,19 @@ fn admitting(
     engine: &Arc<Engine>,
 ) -> impl Service<Endpoint, Response = Session, Error = BoxError, Future: Send> + Clone + Send + use<>
 {
-    let handshake = engine.config.handshake();
-    let connector = engine.config.connector();
-    let shake = tower::service_fn(move |endpoint: Endpoint| {
-        let (connector, handshake) = (connector.clone(), handshake.clone());
-        async move {
-            let mut io = connector.oneshot(endpoint.clone()).await?;
-            let established = handshake
-                .connect(&mut io)
-                .await
-                .map_err(|error| error.at(endpoint))?;
-            Ok::<_, Error>((io, established))
-        }
-    });
-    let shake = ServiceBuilder::new()
-        .timeout(engine.config.handshake_timeout)
-        .service(shake);
     let engine = Arc::clone(engine);
     tower::service_fn(move |endpoint: Endpoint| {
-        let (engine, shake) = (Arc::clone(&engine), shake.clone());
+        let engine = Arc::clone(&engine);
         async move {
-            let (io, established) = shake.oneshot(endpoint.clone()).await?;
+            // What the layers make us wait for first, as a rate limit does, is
+            // no fault of the peer's, and not in its time.
+            let opening = gate::open(&engine.dial, endpoint.clone()).await?;
+            let shake = async {
+                let mut io = opening.await?;
+                let established = engine.config.handshake().connect(&mut io).await?;
+                Ok::<_, BoxError>((io, established))
+            };
+            let (io, established) = timeout(engine.config.handshake_timeout, shake).await??;
             let session = session::admit(&engine, io, established, endpoint, true).await?;
             Ok::<_, BoxError>(session)
         }
@@ -82,10 +75,10 @@ fn admitting(
 }
 
 fn explain(error: BoxError, engine: &Engine) -> Error {
-    if error.is::<tower::timeout::error::Elapsed>() {
+    if error.is::<tokio::time::error::Elapsed>() {
         return timed_out(engine);
     }
-    Error::from_boxed(error)
+    super::explain(error)
 }
 
 pub(super) fn timed_out(engine: &Engine) -> Error {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aiomsg_core::{Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound};
+use aiomsg_layers::session::Meter;
 use aiomsg_transport::RemoteAddr;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use super::peers::PeerInfo;
+use super::peer::PeerInfo;
 use super::stats::Counters;
 
 /// Something that happened in a socket.
@@ -124,6 +125,11 @@ impl Reporter {
         &self.0.counters
     }
 
+    /// What sessions count with.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.0.counters.meter
+    }
+
     pub(crate) fn subscribe(&self) -> Events {
         let events = self.lock();
         Events(match &*events {
@@ -157,7 +163,7 @@ impl Reporter {
     }
 
     pub(crate) fn peer_up(&self, peer: &PeerInfo) {
-        Counters::add(&self.0.counters.connections, 1);
+        Counters::count(&self.0.counters.connections);
         tracing::info!(
             peer = %peer.identity.short(),
             endpoint = %peer.endpoint,
@@ -182,7 +188,7 @@ impl Reporter {
     }
 
     pub(crate) fn dial_failed(&self, endpoint: &Endpoint, error: Error, retry_in: Duration) {
-        Counters::add(&self.0.counters.failed_connections, 1);
+        Counters::count(&self.0.counters.failed_connections);
         tracing::debug!(%endpoint, %error, ?retry_in, "could not connect");
         self.tell(Event::DialFailed {
             endpoint: endpoint.clone(),
@@ -197,7 +203,7 @@ impl Reporter {
         remote: Option<RemoteAddr>,
         error: Error,
     ) {
-        Counters::add(&self.0.counters.failed_connections, 1);
+        Counters::count(&self.0.counters.failed_connections);
         tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
         self.tell(Event::AcceptFailed {
             endpoint: endpoint.clone(),
@@ -207,7 +213,7 @@ impl Reporter {
     }
 
     pub(crate) fn refused(&self, message: Delivery, error: Error) {
-        Counters::add(&self.0.counters.refused_messages, 1);
+        Counters::count(&self.0.counters.refused_messages);
         tracing::debug!(peer = %message.from().short(), %error, "a received message was refused");
         self.tell(Event::Refused {
             message,
@@ -216,11 +222,10 @@ impl Reporter {
     }
 
     pub(crate) fn dropped(&self, lost: Discarded) {
-        self.lost(lost.message, lost.reason);
-    }
-
-    pub(crate) fn lost(&self, message: Outbound, reason: DropReason) {
-        Counters::add(&self.0.counters.dropped_messages, 1);
+        let Discarded {
+            message, reason, ..
+        } = lost;
+        Counters::count(&self.0.counters.dropped_messages);
         self.0.drops.note(message.peer(), reason);
         self.tell(Event::Dropped { message, reason });
     }

@@ -14,8 +14,8 @@ pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
-pub(crate) mod intake;
-pub(crate) mod peers;
+pub(crate) mod gate;
+pub(crate) mod peer;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stats;
@@ -25,21 +25,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{BoxError, Delivery, Discard, Error, ErrorKind};
+use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
 use aiomsg_layers::AtLeastOnceLayer;
+use aiomsg_layers::acknowledge::Deferral;
+use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
-use aiomsg_layers::route::{Router, changes};
+use aiomsg_layers::route::{AnyPolicy, Policy, Router, changes};
+use aiomsg_transport::Incoming;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer;
 
+use crate::AckMode;
 use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
-use intake::MakeIntake;
-use peers::Peers;
-use session::Wrap;
+use gate::Gate;
+use peer::PeerInfo;
+use session::{MakeIntake, Wrap};
 use stack::{StandardBuffer, StandardSend};
 
 /// The error of a service that may have layers of others around it.
@@ -53,19 +57,36 @@ pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
     Error::from_boxed(error)
 }
 
+/// The paths of a socket, with the layers of a user's own around them.
+pub(crate) struct Paths {
+    /// Who gets a message, if that is not for the send mode to say.
+    pub(crate) policy: Option<Box<dyn Policy<Queue<Outbound>> + Send>>,
+    pub(crate) dial: Gate<Endpoint>,
+    pub(crate) accept: Gate<Incoming>,
+    pub(crate) wrap: Option<Wrap>,
+}
+
 /// Everything that the tasks of a socket share.
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
-    pub(crate) peers: Peers,
+    pub(crate) peers: Admission<PeerInfo>,
     pub(crate) endpoints: Endpoints,
     /// Messages that arrived and wait to be received.
     pub(crate) inbox: Queue<Delivery>,
     /// How sessions fill the inbox: through the layers of the receive path, if
     /// there are any.
     pub(crate) intake: Option<MakeIntake>,
+    /// Who acknowledges what arrives.
+    pub(crate) deferral: Deferral,
     /// The layers of a user's own around each connection, if there are any.
     pub(crate) wrap: Option<Wrap>,
+    /// How connections are made, with the layers around that.
+    pub(crate) dial: Gate<Endpoint>,
+    /// The same for those that come.
+    pub(crate) accept: Gate<Incoming>,
+    /// Where messages go that are given up.
+    pub(crate) discard: Discard,
     pub(crate) buffer: StandardBuffer,
     /// Under at-least-once, the messages that wait for acknowledgements.
     pub(crate) unacked: Option<Unacked>,
@@ -85,8 +106,8 @@ impl Engine {
     /// Starts the engine of a socket, and builds the stack of its send path.
     pub(crate) fn start(
         config: Config,
-        intake: impl FnOnce(&Queue<Delivery>, &Reporter) -> Option<MakeIntake>,
-        wrap: Option<Wrap>,
+        paths: Paths,
+        intake: impl FnOnce(&Queue<Delivery>, &Reporter, &Deferral) -> Option<MakeIntake>,
     ) -> Result<(Arc<Self>, StandardSend), Error> {
         let runtime = Handle::try_current().map_err(|error| {
             Error::new(ErrorKind::Config)
@@ -112,7 +133,11 @@ impl Engine {
             })
         };
         let (registrar, changes) = changes();
-        let router = Router::new(changes, config.policy(), discard).mailboxes(config.mailboxes);
+        let policy = match paths.policy {
+            Some(policy) => AnyPolicy::Other(policy),
+            None => config.policy(),
+        };
+        let router = Router::new(changes, policy, discard.clone()).mailboxes(config.mailboxes);
         let (buffer, driver) = StandardBuffer::new(router, config.buffer_limits);
 
         let tasks = TaskTracker::new();
@@ -132,11 +157,21 @@ impl Engine {
             }
         };
         let inbox = Queue::new(config.receive_limits);
+        let deferral = Deferral::from(config.ack_mode == AckMode::Handled);
         let engine = Self {
-            intake: intake(&inbox, &reporter),
-            wrap,
+            intake: intake(&inbox, &reporter, &deferral),
+            deferral,
+            wrap: paths.wrap,
+            dial: paths.dial,
+            accept: paths.accept,
+            discard,
             inbox,
-            peers: Peers::new(registrar, config.max_peers, config.identity.clone()),
+            peers: Admission::with(
+                config.identity.clone(),
+                registrar,
+                config.max_peers,
+                config.probe_timeout,
+            ),
             endpoints: Endpoints::default(),
             reporter,
             buffer,

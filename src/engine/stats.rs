@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use aiomsg_layers::session::Meter;
+
 /// What a socket has done so far, and what it holds now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -36,10 +38,7 @@ pub struct Stats {
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) sent_messages: AtomicU64,
-    pub(crate) sent_bytes: AtomicU64,
-    pub(crate) received_messages: AtomicU64,
-    pub(crate) received_bytes: AtomicU64,
+    pub(crate) meter: Meter,
     pub(crate) dropped_messages: AtomicU64,
     pub(crate) refused_messages: AtomicU64,
     pub(crate) connections: AtomicU64,
@@ -47,18 +46,18 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn add(counter: &AtomicU64, count: usize) {
-        counter.fetch_add(count as u64, Relaxed);
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
     }
 
     /// What was done so far; what is held now is for others to say.
     pub(crate) fn snapshot(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         Stats {
-            sent_messages: read(&self.sent_messages),
-            sent_bytes: read(&self.sent_bytes),
-            received_messages: read(&self.received_messages),
-            received_bytes: read(&self.received_bytes),
+            sent_messages: self.meter.sent_messages(),
+            sent_bytes: self.meter.sent_bytes(),
+            received_messages: self.meter.received_messages(),
+            received_bytes: self.meter.received_bytes(),
             dropped_messages: read(&self.dropped_messages),
             refused_messages: read(&self.refused_messages),
             connections: read(&self.connections),

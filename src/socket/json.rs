@@ -56,7 +56,7 @@ impl<S> Socket<S> {
     ///
     /// As for [`recv`](Socket::recv).
     pub async fn recv_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let (from, payload, _) = self.recv_message().await?.into_parts();
+        let (from, payload, _) = self.take().await?.into_parts();
         serde_json::from_slice(&payload).map_err(|error| {
             Error::new(ErrorKind::Payload)
                 .with_reason(format!(

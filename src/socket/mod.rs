@@ -4,6 +4,8 @@ pub(crate) mod builder;
 pub(crate) mod close;
 mod receive;
 mod send;
+pub(crate) mod serve;
+pub(crate) mod service;
 mod sink;
 pub(crate) mod streams;
 mod turns;
@@ -17,15 +19,15 @@ use std::sync::{Arc, Mutex};
 
 use aiomsg_core::queue::Queue;
 use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
+use aiomsg_layers::acknowledge::Deferral;
+use aiomsg_layers::shared::Callers;
 use aiomsg_transport::Listener;
 
-use crate::callers::Callers;
 use crate::engine::config::Config;
 use crate::engine::events::Reporter;
-use crate::engine::intake::MakeIntake;
-use crate::engine::session::Wrap;
+use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
-use crate::engine::{Engine, accept, dial};
+use crate::engine::{Engine, Paths, accept, dial};
 use crate::{Events, PeerInfo, SocketBuilder, Stats};
 use sink::Outgoing;
 use turns::Turns;
@@ -107,11 +109,16 @@ impl<S> Socket<S> {
     pub(crate) fn start(
         config: Config,
         layers: impl FnOnce(StandardSend) -> S,
-        intake: impl FnOnce(&Queue<Delivery>, &Reporter) -> Option<MakeIntake>,
-        wrap: Option<Wrap>,
+        paths: Paths,
+        intake: impl FnOnce(&Queue<Delivery>, &Reporter, &Deferral) -> Option<MakeIntake>,
     ) -> Result<Self, Error> {
         config.check()?;
-        let (engine, stack) = Engine::start(config, intake, wrap)?;
+        if config.at_least_once.is_some() && paths.policy.as_ref().is_some_and(|it| it.copies()) {
+            return Err(Error::new(ErrorKind::Config).with_reason(
+                "at-least-once is not for a policy that sends copies to several peers",
+            ));
+        }
+        let (engine, stack) = Engine::start(config, paths, intake)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
@@ -245,7 +252,8 @@ impl<S> Socket<S> {
 
     /// The peers that are connected.
     pub fn peers(&self) -> Vec<PeerInfo> {
-        self.engine().peers.infos()
+        let members = self.engine().peers.members();
+        members.iter().map(|member| member.info().clone()).collect()
     }
 
     /// Waits until at least `count` peers are connected.
@@ -278,7 +286,7 @@ impl<S> Socket<S> {
     pub fn stats(&self) -> Stats {
         let engine = self.engine();
         Stats {
-            peers: *engine.peers.count().borrow(),
+            peers: engine.peers.len(),
             buffered_messages: engine.buffer.len(),
             unreceived_messages: engine.inbox.items(),
             unacknowledged_messages: engine

@@ -1,7 +1,7 @@
 //! Receiving.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use aiomsg_core::{Delivery, Error, ErrorKind, Identity};
 use bytes::Bytes;
@@ -21,7 +21,7 @@ impl<S> Socket<S> {
     /// Cancel safe: when the future is dropped before it is ready, no message
     /// is lost.
     pub async fn recv(&self) -> Result<Bytes, Error> {
-        self.recv_message().await.map(Delivery::into_payload)
+        self.take().await.map(Delivery::into_payload)
     }
 
     /// Receives the next message, with the identity of the peer that sent it.
@@ -34,7 +34,7 @@ impl<S> Socket<S> {
     ///
     /// As for [`recv`](Socket::recv).
     pub async fn recv_identity(&self) -> Result<(Identity, Bytes), Error> {
-        let (from, payload, _) = self.recv_message().await?.into_parts();
+        let (from, payload, _) = self.take().await?.into_parts();
         Ok((from, payload))
     }
 
@@ -49,7 +49,7 @@ impl<S> Socket<S> {
     ///
     /// As for [`recv`](Socket::recv).
     pub async fn recv_text(&self) -> Result<String, Error> {
-        let (from, payload, _) = self.recv_message().await?.into_parts();
+        let (from, payload, _) = self.take().await?.into_parts();
         String::from_utf8(payload.into()).map_err(|error| {
             Error::new(ErrorKind::Payload)
                 .with_reason("the message is not utf-8 text")
@@ -74,8 +74,67 @@ impl<S> Socket<S> {
     }
 }
 
+impl<S> Socket<S> {
+    /// Acknowledges a message that asks for it: for sockets of
+    /// [`AckMode::Handled`](crate::AckMode::Handled), when the message is
+    /// handled. `false`: the message asks for none, or its peer is not
+    /// connected now, and will send it again.
+    ///
+    /// ```
+    /// use aiomsg::{AckMode, Socket};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let worker = Socket::builder().ack_mode(AckMode::Handled).build()?;
+    /// let endpoint = worker.bind("127.0.0.1:0").await?;
+    /// let client = Socket::builder().at_least_once().build()?;
+    /// client.connect(endpoint)?;
+    /// client.send("job").await?;
+    ///
+    /// let job = worker.recv_message().await?;
+    /// println!("done: {:?}", job.payload()); // a crash before this loses nothing
+    /// assert!(worker.acknowledge(&job));
+    /// assert!(client.close(Duration::from_secs(5)).await.is_clean());
+    /// # Ok(()) }
+    /// ```
+    pub fn acknowledge(&self, message: &Delivery) -> bool {
+        self.inner.acknowledge(message)
+    }
+}
+
 impl<S> Inner<S> {
+    /// The next message, whose acknowledging is left to the caller.
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         self.engine.inbox.poll_pop(cx)
+    }
+
+    /// The next message, for callers that will not know which it was: it counts
+    /// as handled.
+    pub(super) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let message = ready!(self.poll_recv(cx));
+        if let Some(message) = &message
+            && self.engine.deferral.is_deferred()
+        {
+            self.acknowledge(message);
+        }
+        Poll::Ready(message)
+    }
+
+    fn acknowledge(&self, message: &Delivery) -> bool {
+        let Some(id) = message.id() else {
+            return false;
+        };
+        // Not on the connection by which it came, if that has ended: an id
+        // names a message, whatever the connection.
+        let peer = self.engine.peers.get(message.from());
+        peer.is_some_and(|peer| peer.handle().acknowledge(id))
+    }
+}
+
+impl<S> Socket<S> {
+    pub(super) async fn take(&self) -> Result<Delivery, Error> {
+        poll_fn(|cx| self.inner.poll_take(cx))
+            .await
+            .ok_or_else(|| ErrorKind::Closed.into())
     }
 }

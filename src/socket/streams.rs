@@ -47,7 +47,7 @@ impl<S> Stream for Messages<S> {
     type Item = Bytes;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let message = self.0.inner.poll_recv(cx);
+        let message = self.0.inner.poll_take(cx);
         message.map(|message| message.map(Delivery::into_payload))
     }
 }
@@ -60,7 +60,7 @@ impl<S> Stream for IdentityMessages<S> {
     type Item = (Identity, Bytes);
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let message = self.0.inner.poll_recv(cx);
+        let message = self.0.inner.poll_take(cx);
         message.map(|message| {
             let (from, payload, _) = message?.into_parts();
             Some((from, payload))
@@ -73,7 +73,7 @@ impl<S> Stream for Socket<S> {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let message = self.inner.poll_recv(cx);
+        let message = self.inner.poll_take(cx);
         message.map(|message| Some(Ok(message?.into_payload())))
     }
 }

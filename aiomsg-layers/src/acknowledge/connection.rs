@@ -6,6 +6,7 @@ use aiomsg_core::{Connection, Error, Frame, MessageId};
 use futures_core::Stream;
 use futures_sink::Sink;
 
+use super::Deferral;
 use crate::at_least_once::ConnectionAcks;
 
 /// The most acknowledgements that wait to be sent (16 bytes each). A peer that
@@ -14,7 +15,7 @@ use crate::at_least_once::ConnectionAcks;
 /// It is far more than a peer lets wait (65,536 messages, by default): two
 /// peers that flood each other must both go on reading while neither can
 /// write, or neither ever could again.
-const MOST_OWED: usize = 1 << 20;
+pub(crate) const MOST_OWED: usize = 1 << 20;
 
 /// The most ids that are gathered before they are told on, if the connection
 /// never pauses.
@@ -33,18 +34,18 @@ pub struct Acknowledge<C> {
     sent: Vec<MessageId>,
     unacked: Option<ConnectionAcks>,
     /// Others acknowledge what is yielded.
-    deferred: bool,
+    deferral: Deferral,
 }
 
 impl<C> Acknowledge<C> {
-    pub(super) fn new(inner: C, unacked: Option<ConnectionAcks>, deferred: bool) -> Self {
+    pub(super) fn new(inner: C, unacked: Option<ConnectionAcks>, deferral: Deferral) -> Self {
         Self {
             inner,
             owed: VecDeque::new(),
             heard: Vec::new(),
             sent: Vec::new(),
             unacked,
-            deferred,
+            deferral,
         }
     }
 
@@ -106,7 +107,7 @@ impl<C: Connection> Stream for Acknowledge<C> {
                 }
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Frame::Request { id, .. } = &frame
-                        && !this.deferred
+                        && !this.deferral.is_deferred()
                     {
                         this.owed.push_back(*id);
                     }

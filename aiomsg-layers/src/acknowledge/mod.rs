@@ -9,8 +9,11 @@
 //! will not be acknowledged by it any more.
 
 mod connection;
+mod deferral;
 
 pub use connection::Acknowledge;
+pub(crate) use connection::MOST_OWED;
+pub use deferral::Deferral;
 
 use tower::Layer;
 
@@ -27,7 +30,7 @@ use crate::at_least_once::Unacked;
 #[derive(Debug, Clone, Default)]
 pub struct AcknowledgeLayer {
     unacked: Option<Unacked>,
-    deferred: bool,
+    deferral: Deferral,
 }
 
 impl AcknowledgeLayer {
@@ -43,14 +46,13 @@ impl AcknowledgeLayer {
         self.unacked = Some(unacked);
         self
     }
-}
 
-impl AcknowledgeLayer {
-    /// Does not acknowledge what is yielded. Whoever handles a request sends
-    /// its [`Frame::Ack`](aiomsg_core::Frame::Ack) when that is done.
+    /// While deferred, does not acknowledge what is yielded: whoever handles a
+    /// request sends its [`Frame::Ack`](aiomsg_core::Frame::Ack) when that is
+    /// done.
     #[must_use]
-    pub fn deferred(mut self) -> Self {
-        self.deferred = true;
+    pub fn deferral(mut self, deferral: Deferral) -> Self {
+        self.deferral = deferral;
         self
     }
 }
@@ -60,7 +62,7 @@ impl<C> Layer<C> for AcknowledgeLayer {
 
     fn layer(&self, inner: C) -> Acknowledge<C> {
         let unacked = self.unacked.as_ref().map(Unacked::connection);
-        Acknowledge::new(inner, unacked, self.deferred)
+        Acknowledge::new(inner, unacked, self.deferral.clone())
     }
 }
 

@@ -1,5 +1,3 @@
-//! Who waits for a service that is shared.
-
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -10,8 +8,9 @@ use aiomsg_core::queue::WakerList;
 ///
 /// A service need only remember the last task that polled it, and many of
 /// tower's do just that. Several tasks send through one socket, so the service
-/// sees one waker, which wakes all of them.
-pub(crate) struct Callers {
+/// sees one waker, which wakes all of them. [`Shared`](super::Shared) does this
+/// for a service that is shared whole.
+pub struct Callers {
     waiting: Arc<Waiting>,
     waker: Waker,
 }
@@ -38,12 +37,12 @@ impl Waiting {
 
 impl Callers {
     /// Has everyone poll again.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         self.waker.wake_by_ref();
     }
 
     /// Polls on behalf of one task, so that all that wait are woken.
-    pub(crate) fn poll<T>(
+    pub fn poll<T>(
         &self,
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,

@@ -1,0 +1,48 @@
+//! What a handler answers.
+
+use bytes::Bytes;
+
+/// What a handler of received messages returns: an answer to whoever sent the
+/// message, or none.
+///
+/// ```
+/// use aiomsg_core::reply::Reply;
+///
+/// assert_eq!(().into_reply(), None);
+/// assert_eq!("yes".into_reply().as_deref(), Some(&b"yes"[..]));
+/// assert_eq!(None::<String>.into_reply(), None);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a reply",
+    label = "cannot be sent back to the peer",
+    note = "a handler returns `()` for no reply, or `Bytes`, `Vec<u8>`, `String` or `&'static str`, \
+            or an `Option` of one of these"
+)]
+pub trait Reply {
+    /// The payload to send back, if any.
+    fn into_reply(self) -> Option<Bytes>;
+}
+
+impl Reply for () {
+    fn into_reply(self) -> Option<Bytes> {
+        None
+    }
+}
+
+impl<R: Reply> Reply for Option<R> {
+    fn into_reply(self) -> Option<Bytes> {
+        self?.into_reply()
+    }
+}
+
+macro_rules! payloads {
+    ($($payload:ty),*) => {$(
+        impl Reply for $payload {
+            fn into_reply(self) -> Option<Bytes> {
+                Some(self.into())
+            }
+        }
+    )*};
+}
+
+payloads!(Bytes, Vec<u8>, String, &'static str, &'static [u8]);

@@ -1,0 +1,103 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aiomsg_core::queue::Queue;
+use aiomsg_core::{Identity, Link, Outbound};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::session::SessionHandle;
+
+/// A peer, as others see it, with what its socket knows of it (`T`).
+#[derive(Debug)]
+pub struct Member<T> {
+    pub(super) identity: Identity,
+    pub(super) dialled: bool,
+    pub(super) info: T,
+    pub(super) link: Link,
+    pub(super) queue: Queue<Outbound>,
+    pub(super) handle: SessionHandle,
+    pub(super) since: Instant,
+    /// Asks for room for another connection of this peer.
+    pub(super) evict: CancellationToken,
+    /// The session has ended, and the identity is free.
+    pub(super) ended: CancellationToken,
+    /// Another connection with this identity is waiting already.
+    contested: Mutex<bool>,
+}
+
+impl<T> Member<T> {
+    /// A peer that has just connected (`dialled`: to which we did), with the
+    /// queue of its messages and the view of its wire.
+    pub fn new(
+        identity: Identity,
+        dialled: bool,
+        queue: Queue<Outbound>,
+        link: Link,
+        info: T,
+    ) -> Self {
+        Self {
+            identity,
+            dialled,
+            info,
+            link,
+            queue,
+            handle: SessionHandle::new(),
+            since: Instant::now(),
+            evict: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            contested: Mutex::new(false),
+        }
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What its socket knows of it.
+    pub fn info(&self) -> &T {
+        &self.info
+    }
+
+    /// The messages that wait for it.
+    pub fn queue(&self) -> &Queue<Outbound> {
+        &self.queue
+    }
+
+    /// The view of its wire.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What may be asked of its session, which is to be given this handle.
+    pub fn handle(&self) -> &SessionHandle {
+        &self.handle
+    }
+
+    pub(super) fn contest(self: &Arc<Self>) -> Option<Contest<T>> {
+        let mut contested = self
+            .contested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *contested {
+            return None;
+        }
+        *contested = true;
+        Some(Contest(Arc::clone(self)))
+    }
+}
+
+/// The right of one connection to wait for the identity of another. More than
+/// one would be no use, and could be very many.
+pub(super) struct Contest<T>(Arc<Member<T>>);
+
+impl<T> Drop for Contest<T> {
+    fn drop(&mut self) {
+        let mut contested = self
+            .0
+            .contested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *contested = false;
+    }
+}

@@ -1,0 +1,108 @@
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is what is wanted"
+)]
+
+use std::time::Duration;
+
+use aiomsg_core::queue::{Limits, Queue};
+use aiomsg_core::{Identity, Link};
+use tokio::time::{Instant, sleep};
+
+use super::{Admission, Member};
+use crate::route::changes;
+
+fn admission() -> Admission<u32> {
+    let (registrar, _) = changes();
+    Admission::new(Identity::new([5; 16]).unwrap(), registrar)
+}
+
+fn member(name: u8, dialled: bool, info: u32) -> (Member<u32>, Link) {
+    let queue = Queue::new(Limits {
+        items: 10,
+        bytes: 1000,
+    });
+    let (identity, link) = (Identity::new([name; 16]).unwrap(), Link::new());
+    (
+        Member::new(identity, dialled, queue, link.clone(), info),
+        link,
+    )
+}
+
+/// A peer that died half-open kept its identity occupied, and its return was
+/// refused until the timeout.
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_gives_way() {
+    let admission = admission();
+    let old = admission.admit(member(1, false, 1).0).await.unwrap();
+    let start = Instant::now();
+    let session = tokio::spawn(async move {
+        old.evicted().await;
+        drop(old);
+    });
+    let new = admission.admit(member(1, false, 2).0).await.unwrap();
+    assert_eq!(*new.info(), 2);
+    assert!(start.elapsed() >= Admission::<u32>::PATIENCE);
+    session.await.unwrap();
+    assert_eq!(admission.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_living_connection_stays() {
+    let admission = admission();
+    let (old, link) = member(1, false, 1);
+    let old = admission.admit(old).await.unwrap();
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(3)).await;
+        link.add_received(1);
+    });
+    let error = admission.admit(member(1, false, 2).0).await.unwrap_err();
+    assert!(error.is_identity_in_use());
+    assert_eq!(*admission.get(old.identity()).unwrap().info(), 1);
+}
+
+/// More than one would be no use, and could be very many.
+#[tokio::test(start_paused = true)]
+async fn one_waits_and_the_others_are_refused() {
+    let admission = admission();
+    let _old = admission.admit(member(1, false, 1).0).await.unwrap();
+    let waiting = admission.clone();
+    tokio::spawn(async move { waiting.admit(member(1, false, 2).0).await });
+    sleep(Duration::from_secs(1)).await;
+    let error = admission.admit(member(1, false, 3).0).await.unwrap_err();
+    assert!(error.is_identity_in_use());
+}
+
+/// Both ends keep the connection that was dialled by the smaller identity.
+#[tokio::test(start_paused = true)]
+async fn mutual_connections_are_told_apart_at_once() {
+    let admission = admission();
+    let start = Instant::now();
+    // The peer is smaller than we: the connection that it dialled stays.
+    let _theirs = admission.admit(member(1, false, 1).0).await.unwrap();
+    assert!(admission.admit(member(1, true, 2).0).await.is_err());
+    // The peer is greater: that which we dialled does.
+    let old = admission.admit(member(9, false, 3).0).await.unwrap();
+    tokio::spawn(async move {
+        old.evicted().await;
+        drop(old);
+    });
+    let ours = admission.admit(member(9, true, 4).0).await.unwrap();
+    assert_eq!(*ours.info(), 4);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn our_own_identity_too_many_peers_and_the_end_are_refused() {
+    let (registrar, _changes) = changes();
+    let own = Identity::new([5; 16]).unwrap();
+    let admission = Admission::with(own, registrar, 1, Duration::from_secs(1));
+    let error = admission.admit(member(5, false, 0).0).await.unwrap_err();
+    assert!(error.is_identity_in_use());
+    let _one = admission.admit(member(1, false, 0).0).await.unwrap();
+    let error = admission.admit(member(2, false, 0).0).await.unwrap_err();
+    assert!(error.is_limit());
+    admission.close();
+    let error = admission.admit(member(1, false, 0).0).await.unwrap_err();
+    assert!(error.is_closed());
+}

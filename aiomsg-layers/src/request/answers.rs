@@ -1,0 +1,121 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::Delivery;
+use pin_project::pin_project;
+use tower::{Layer, Service};
+
+use super::{Requests, header};
+
+/// Puts [`Answers`] around the receive path. Made by [`Requests::answers`].
+///
+/// ```
+/// use aiomsg_core::{Delivery, Error, Identity};
+/// use aiomsg_layers::request::Requests;
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+/// let requests = Requests::new();
+/// let recv = service_fn(|message: Delivery| async move {
+///     Ok::<_, Error>(message.into_payload())
+/// });
+/// let mut arriving = requests.answers().layer(recv);
+/// let peer = Identity::random();
+///
+/// let news = Delivery::new(peer.clone(), "it rains");
+/// let passed_on = arriving.ready().await?.call(news).await?;
+/// assert_eq!(passed_on.as_deref(), Some(&b"it rains"[..]));
+///
+/// // An id and a zero byte make an answer. Nobody has asked.
+/// let answer = Delivery::new(peer, "id\0it does");
+/// assert_eq!(arriving.ready().await?.call(answer).await?, None);
+/// assert_eq!(requests.unknown(), 1);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct AnswersLayer {
+    requests: Requests,
+}
+
+impl AnswersLayer {
+    pub(super) fn new(requests: Requests) -> Self {
+        Self { requests }
+    }
+}
+
+impl<S> Layer<S> for AnswersLayer {
+    type Service = Answers<S>;
+
+    fn layer(&self, inner: S) -> Answers<S> {
+        Answers {
+            inner,
+            requests: self.requests.clone(),
+        }
+    }
+}
+
+/// A service of messages that arrive: takes the answers, and passes on what is
+/// none. See the [module](super).
+///
+/// A message with a zero byte among its first 64 bytes is an answer, and what
+/// stands before the zero byte is its id. An answer is never passed on, also if
+/// nobody waits for it: so this is not for sockets that receive requests, or
+/// other messages that may have a zero byte there.
+///
+/// The response is that of the service that it wraps, or `None` for an answer.
+///
+/// It is ready when the service that it wraps is. While that is not, answers
+/// wait too: in a socket somebody must receive what is no answer.
+#[derive(Debug, Clone)]
+pub struct Answers<S> {
+    inner: S,
+    requests: Requests,
+}
+
+impl<S: Service<Delivery>> Service<Delivery> for Answers<S> {
+    type Response = Option<S::Response>;
+    type Error = S::Error;
+    type Future = AnswersFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Delivery) -> Self::Future {
+        let Some(end) = header::end_of_id(message.payload()) else {
+            return AnswersFuture {
+                inner: Some(self.inner.call(message)),
+            };
+        };
+        let (id, answer) = (
+            &message.payload()[..end],
+            message.payload().slice(end + 1..),
+        );
+        self.requests.pending.answer(message.from(), id, answer);
+        AnswersFuture { inner: None }
+    }
+}
+
+/// The future of [`Answers`]: ready when the message is accepted.
+#[derive(Debug)]
+#[pin_project]
+pub struct AnswersFuture<F> {
+    /// `None`: it was an answer.
+    #[pin]
+    inner: Option<F>,
+}
+
+impl<F, T, E> Future for AnswersFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    type Output = Result<Option<T>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().inner.as_pin_mut() {
+            Some(inner) => Poll::Ready(ready!(inner.poll(cx)).map(Some)),
+            None => Poll::Ready(Ok(None)),
+        }
+    }
+}

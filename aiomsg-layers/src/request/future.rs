@@ -1,0 +1,107 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
+use bytes::Bytes;
+use pin_project::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use super::header::ID_LEN;
+use super::pending::Ticket;
+
+/// The future of [`Request`](super::Request): ready when the answer is there.
+///
+/// # Cancel safety
+///
+/// Dropped, it frees the request's place among the pending ones, and an answer
+/// that comes later is counted as late. The request may have been sent.
+#[derive(Debug)]
+#[pin_project]
+pub struct RequestFuture<F> {
+    #[pin]
+    stage: Stage<F>,
+    #[pin]
+    sleep: Sleep,
+    timeout: Duration,
+    peer: Option<Identity>,
+    ticket: Ticket,
+}
+
+#[derive(Debug)]
+#[pin_project(project = StageProject)]
+enum Stage<F> {
+    /// With the message as it is sent, to be handed back if that fails.
+    Sending(#[pin] F, Outbound),
+    Waiting,
+}
+
+impl<F> RequestFuture<F> {
+    pub(super) fn new(sending: F, message: Outbound, ticket: Ticket, timeout: Duration) -> Self {
+        Self {
+            peer: message.peer().cloned(),
+            stage: Stage::Sending(sending, message),
+            sleep: sleep(timeout),
+            timeout,
+            ticket,
+        }
+    }
+}
+
+impl<F, T, E> Future for RequestFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Bytes, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let StageProject::Sending(sending, message) = this.stage.as_mut().project() {
+            match sending.poll(cx) {
+                Poll::Ready(Ok(_)) => this.stage.set(Stage::Waiting),
+                Poll::Ready(Err(error)) => {
+                    let message = without_header(message);
+                    this.stage.set(Stage::Waiting);
+                    this.ticket.free();
+                    let error = Error::from_boxed(error.into()).with_message(message);
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Pending => {
+                    ready!(this.sleep.poll(cx));
+                    let message = without_header(message);
+                    this.stage.set(Stage::Waiting);
+                    this.ticket.free();
+                    let reason = format!("the request was not sent within {:?}", this.timeout);
+                    let error = timed_out(reason, this.peer.take()).with_message(message);
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        // The answer first: one that is there is not to be lost to the clock.
+        if let Poll::Ready(answer) = this.ticket.poll_answer(cx) {
+            return Poll::Ready(Ok(answer));
+        }
+        ready!(this.sleep.poll(cx));
+        if let Some(answer) = this.ticket.free() {
+            return Poll::Ready(Ok(answer));
+        }
+        let reason = format!("there was no answer within {:?}", this.timeout);
+        Poll::Ready(Err(timed_out(reason, this.peer.take())))
+    }
+}
+
+/// The request as the caller made it.
+fn without_header(message: &Outbound) -> Outbound {
+    let payload = message.payload().slice(ID_LEN + 1..);
+    message.clone().with_payload(payload)
+}
+
+fn timed_out(reason: String, peer: Option<Identity>) -> Error {
+    let error = Error::new(ErrorKind::Timeout).with_reason(reason);
+    match peer {
+        Some(peer) => error.with_peer(peer),
+        None => error,
+    }
+}

@@ -1,0 +1,213 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use aiomsg_core::Identity;
+use aiomsg_core::queue::{WakerList, Woken};
+use bytes::Bytes;
+
+use super::header::{ID_LEN, Ids};
+
+/// The requests that wait for their answers.
+pub(super) struct Pending {
+    ids: Ids,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The number of the next request.
+    next: u64,
+    limit: usize,
+    requests: HashMap<u64, Entry>,
+    late: u64,
+    unknown: u64,
+    /// Tasks that wait for room.
+    askers: WakerList,
+}
+
+struct Entry {
+    /// Who is to answer. `None`: anyone.
+    peer: Option<Identity>,
+    /// The answer, until its future takes it. So long it counts as pending:
+    /// the limit bounds answers too.
+    answer: Option<Bytes>,
+    waker: Option<Waker>,
+}
+
+impl Pending {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            ids: Ids::new(),
+            state: Mutex::new(State {
+                next: 0,
+                limit,
+                requests: HashMap::new(),
+                late: 0,
+                unknown: 0,
+                askers: WakerList::default(),
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole between any two statements that can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_limit(&self, limit: usize) {
+        let mut state = self.lock();
+        state.limit = limit;
+        let woken = state.has_room();
+        drop(state);
+        woken.wake();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().requests.len()
+    }
+
+    pub(super) fn late(&self) -> u64 {
+        self.lock().late
+    }
+
+    pub(super) fn unknown(&self) -> u64 {
+        self.lock().unknown
+    }
+
+    // ===== asking =====
+
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.requests.len() < state.limit {
+            return Poll::Ready(());
+        }
+        state.askers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Adds a request to the table.
+    pub(super) fn insert(self: &Arc<Self>, peer: Option<Identity>) -> Ticket {
+        let mut state = self.lock();
+        let number = state.next;
+        state.next += 1;
+        let entry = Entry {
+            peer,
+            answer: None,
+            waker: None,
+        };
+        state.requests.insert(number, entry);
+        Ticket {
+            number,
+            pending: Some(Arc::clone(self)),
+            id: self.ids.id_of(number),
+        }
+    }
+
+    fn remove(&self, number: u64) -> Option<Bytes> {
+        let mut state = self.lock();
+        let entry = state.requests.remove(&number);
+        let woken = state.has_room();
+        drop(state);
+        woken.wake();
+        entry?.answer
+    }
+
+    // ===== answers =====
+
+    /// An answer came: its request gets it, or it is counted.
+    pub(super) fn answer(&self, from: &Identity, id: &[u8], answer: Bytes) {
+        let number = self.ids.number_of(id);
+        let mut state = self.lock();
+        let Some(number) = number.filter(|number| *number < state.next) else {
+            state.unknown += 1;
+            return;
+        };
+        let entry = match state.requests.get_mut(&number) {
+            Some(entry) if entry.peer.as_ref().is_some_and(|peer| peer != from) => {
+                state.unknown += 1;
+                return;
+            }
+            Some(entry) if entry.answer.is_none() => entry,
+            _ => {
+                state.late += 1;
+                return;
+            }
+        };
+        entry.answer = Some(answer);
+        let waker = entry.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    /// The tasks to be woken, if there is room for them.
+    fn has_room(&mut self) -> Woken {
+        match self.requests.len() < self.limit {
+            true => self.askers.take(),
+            false => Woken::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Pending")
+            .field("len", &state.requests.len())
+            .field("limit", &state.limit)
+            .field("late", &state.late)
+            .field("unknown", &state.unknown)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request's place in the table. When it is dropped, the place is free.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    number: u64,
+    id: [u8; ID_LEN],
+    /// `None`: the place is free already.
+    pending: Option<Arc<Pending>>,
+}
+
+impl Ticket {
+    /// The id under which the request is sent.
+    pub(super) fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// Ready with the answer, once.
+    pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        let Some(pending) = &self.pending else {
+            return Poll::Pending;
+        };
+        let mut state = pending.lock();
+        let Some(entry) = state.requests.get_mut(&self.number) else {
+            return Poll::Pending;
+        };
+        if entry.answer.is_none() {
+            match &mut entry.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                waker => *waker = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        drop(state);
+        self.free().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Frees the place. An answer that has come in the last moment is returned.
+    pub(super) fn free(&mut self) -> Option<Bytes> {
+        self.pending.take()?.remove(self.number)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.free();
+    }
+}

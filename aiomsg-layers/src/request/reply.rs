@@ -1,0 +1,133 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::{BoxError, Delivery, Error, ErrorKind};
+use bytes::Bytes;
+use pin_project::pin_project;
+use tower::{Layer, Service};
+
+use super::header;
+
+/// Puts [`Reply`] around a service that answers payloads.
+///
+/// ```
+/// use aiomsg_core::{Delivery, Error, Identity};
+/// use aiomsg_layers::ReplyLayer;
+/// use bytes::Bytes;
+/// use tower::{Layer, Service, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+/// let length = service_fn(|payload: Bytes| async move {
+///     Ok::<_, Error>(payload.len().to_string())
+/// });
+/// let mut server = ReplyLayer::new().layer(length);
+///
+/// let request = Delivery::new(Identity::random(), "7\0how long is this?");
+/// let answer = server.ready().await?.call(request).await?;
+/// assert_eq!(answer, "7\x0017"); // for the peer that asked
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct ReplyLayer {}
+
+impl ReplyLayer {
+    /// The layer; there is nothing to set.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl<S> Layer<S> for ReplyLayer {
+    type Service = Reply<S>;
+
+    fn layer(&self, inner: S) -> Reply<S> {
+        Reply { inner }
+    }
+}
+
+/// A service that answers requests: takes the id off a request, has the service
+/// that it wraps answer the payload, and puts the id before the answer. See the
+/// [module](super).
+///
+/// The id is what stands before the first zero byte, which must be among the
+/// first 64 bytes; it is sent back as it came.
+///
+/// # Errors
+///
+/// - The message is no request: [`Error::is_payload`], with the peer.
+/// - That of the service that it wraps. There is no answer then, and the peer
+///   waits until its time is up; a service that wants to tell the peer makes an
+///   answer of its error.
+#[derive(Debug, Clone)]
+pub struct Reply<S> {
+    inner: S,
+}
+
+impl<S> Service<Delivery> for Reply<S>
+where
+    S: Service<Bytes, Response: Into<Bytes>, Error: Into<BoxError>>,
+{
+    type Response = Bytes;
+    type Error = Error;
+    type Future = ReplyFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let ready = self.inner.poll_ready(cx);
+        ready.map_err(|error| Error::from_boxed(error.into()))
+    }
+
+    fn call(&mut self, message: Delivery) -> Self::Future {
+        let (peer, mut payload, _) = message.into_parts();
+        let Some(end) = header::end_of_id(&payload) else {
+            let reason = format!(
+                "it is no request: none of its first {} bytes is zero",
+                header::REACH
+            );
+            let error = Error::new(ErrorKind::Payload).with_reason(reason);
+            return ReplyFuture(Stage::Refused(Some(error.with_peer(peer))));
+        };
+        let id = payload.split_to(end);
+        let payload = payload.slice(1..);
+        ReplyFuture(Stage::Answering(self.inner.call(payload), id))
+    }
+}
+
+/// The future of [`Reply`]: ready when the request is answered.
+#[derive(Debug)]
+#[pin_project]
+pub struct ReplyFuture<F>(#[pin] Stage<F>);
+
+#[derive(Debug)]
+#[pin_project(project = StageProject)]
+enum Stage<F> {
+    /// With the id of the request.
+    Answering(#[pin] F, Bytes),
+    Refused(Option<Error>),
+}
+
+impl<F, T, E> Future for ReplyFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    T: Into<Bytes>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Bytes, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().0.project() {
+            StageProject::Answering(answering, id) => {
+                let answer = ready!(answering.poll(cx));
+                Poll::Ready(match answer {
+                    Ok(answer) => Ok(header::join(id, &answer.into())),
+                    Err(error) => Err(Error::from_boxed(error.into())),
+                })
+            }
+            // Polled again after it was ready: there is nothing to wait for.
+            StageProject::Refused(error) => {
+                error.take().map_or(Poll::Pending, |e| Poll::Ready(Err(e)))
+            }
+        }
+    }
+}

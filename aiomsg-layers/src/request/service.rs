@@ -1,0 +1,92 @@
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::{BoxError, Error, Identity, Outbound, Target};
+use bytes::Bytes;
+use tower::Service;
+
+use super::{RequestFuture, Requests, header};
+
+/// A service that sends a request and returns its answer. See the
+/// [module](super).
+///
+/// It is ready when there is room in the table of pending requests, and the
+/// service that it wraps is ready.
+///
+/// # Errors
+///
+/// - The request could not be sent: the error of the service that it wraps.
+///   [`Error::take_message`] hands the request back as it was, without an id,
+///   so that it can be made again.
+/// - There was no answer in time: [`Error::is_timeout`]. The request comes back
+///   if it was not sent; if it was, it may have been dealt with.
+///
+/// # Panics
+///
+/// `call` panics outside of a tokio runtime that has its time enabled.
+#[derive(Debug, Clone)]
+pub struct Request<S> {
+    inner: S,
+    requests: Requests,
+    target: Target,
+}
+
+impl<S> Request<S> {
+    pub(super) fn new(inner: S, requests: Requests) -> Self {
+        Self {
+            inner,
+            requests,
+            target: Target::Any,
+        }
+    }
+
+    /// Asks one peer. Without this, whoever gets the message may answer; if
+    /// all peers get it, the first answer counts, and the others are late.
+    ///
+    /// ```
+    /// use aiomsg_core::{Error, Identity, Outbound};
+    /// use aiomsg_layers::request::Requests;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+    /// let peer = Identity::random();
+    /// let asked = peer.clone();
+    /// let sending = service_fn(move |request: Outbound| {
+    ///     assert_eq!(request.peer(), Some(&asked));
+    ///     async { Ok::<_, Error>(()) }
+    /// });
+    ///
+    /// let requests = Requests::new().timeout(std::time::Duration::from_millis(10));
+    /// let ask = requests.layer().layer(sending).to(peer);
+    /// assert!(ask.oneshot("anyone there?".into()).await.is_err_and(|error| error.is_timeout()));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn to(mut self, peer: impl Into<Identity>) -> Self {
+        self.target = Target::Peer(peer.into());
+        self
+    }
+}
+
+impl<S> Service<Bytes> for Request<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>>,
+{
+    type Response = Bytes;
+    type Error = Error;
+    type Future = RequestFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.requests.pending.poll_room(cx));
+        let ready = self.inner.poll_ready(cx);
+        ready.map_err(|error| Error::from_boxed(error.into()))
+    }
+
+    fn call(&mut self, payload: Bytes) -> Self::Future {
+        let mut message = Outbound::new(payload).with_target(self.target.clone());
+        let ticket = self.requests.pending.insert(message.peer().cloned());
+        let request = header::join(ticket.id(), message.payload());
+        message = message.with_payload(request);
+        let sending = self.inner.call(message.clone());
+        RequestFuture::new(sending, message, ticket, self.requests.timeout)
+    }
+}

@@ -1,0 +1,628 @@
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::header::{Ids, end_of_id};
+use super::*;
+use aiomsg_core::queue::{Limits, Queue};
+use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, Identity, Outbound};
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::join_all;
+use tokio::time::{Instant, sleep, timeout};
+use tower::balance::p2c::Balance;
+use tower::discover::ServiceList;
+use tower::load::{CompleteOnResponse, PendingRequests};
+use tower::retry::{Policy, RetryLayer};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Takes every message.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Vec<Outbound>>>);
+
+impl Wire {
+    fn service(
+        &self,
+    ) -> impl Service<Outbound, Response = (), Error = Error, Future: Send + Unpin> + Clone + use<>
+    {
+        let wire = self.clone();
+        service_fn(move |message: Outbound| {
+            wire.0.lock().unwrap().push(message);
+            std::future::ready(Ok(()))
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// The id and the payload of what was sent.
+    fn sent(&self, at: usize) -> (Bytes, Bytes) {
+        let mut payload = self.0.lock().unwrap()[at].payload().clone();
+        let id = payload.split_to(payload.iter().position(|byte| *byte == 0).unwrap());
+        (id, payload.slice(1..))
+    }
+
+    fn id(&self, at: usize) -> Bytes {
+        self.sent(at).0
+    }
+}
+
+/// What arrives: answers for requests, and what recv is left with.
+#[derive(Clone)]
+struct Arriving {
+    requests: Requests,
+    inbox: Arc<Mutex<Vec<Delivery>>>,
+}
+
+impl Arriving {
+    fn new(requests: &Requests) -> Self {
+        Self {
+            requests: requests.clone(),
+            inbox: Arc::default(),
+        }
+    }
+
+    /// Whether the message was passed on.
+    fn take(&self, from: &Identity, payload: impl Into<Bytes>) -> bool {
+        let inbox = self.inbox.clone();
+        let inner = service_fn(move |message: Delivery| {
+            inbox.lock().unwrap().push(message);
+            std::future::ready(Ok::<_, Error>(()))
+        });
+        let message = Delivery::new(from.clone(), payload.into());
+        let taken = self.requests.answers().layer(inner).oneshot(message);
+        let passed_on = taken.now_or_never().unwrap().unwrap().is_some();
+        assert_eq!(passed_on, self.inbox.lock().unwrap().pop().is_some());
+        passed_on
+    }
+
+    fn answer(&self, from: &Identity, id: &[u8], payload: &str) {
+        assert!(!self.take(from, [id, b"\0", payload.as_bytes()].concat()));
+    }
+}
+
+fn peer(name: &str) -> Identity {
+    Identity::new(name).unwrap()
+}
+
+/// A peer that answers after so long: sends to it, and lets it answer.
+fn answering(
+    requests: &Requests,
+    name: &'static str,
+    after: Duration,
+) -> impl Service<Outbound, Response = (), Error = Error, Future: Send> + Clone + use<> {
+    let arriving = Arriving::new(requests);
+    service_fn(move |message: Outbound| {
+        let arriving = arriving.clone();
+        tokio::spawn(async move {
+            sleep(after).await;
+            let server = ReplyLayer::new().layer(service_fn(move |payload: Bytes| async move {
+                let payload = String::from_utf8_lossy(&payload).into_owned();
+                Ok::<_, Error>(format!("{name}: {payload}"))
+            }));
+            let request = Delivery::new(peer("asker"), message.into_payload());
+            let answer = server.oneshot(request).await.unwrap();
+            assert!(!arriving.take(&peer(name), answer));
+        });
+        std::future::ready(Ok(()))
+    })
+}
+
+async fn ask<S>(service: &S, payload: &'static str) -> Result<Bytes, S::Error>
+where
+    S: Service<Bytes, Response = Bytes> + Clone,
+{
+    service.clone().oneshot(payload.into()).await
+}
+
+/// Calls a service that is ready, and lets the request be sent.
+fn start<S>(service: &mut S, payload: &'static str) -> Pin<Box<S::Future>>
+where
+    S: Service<Bytes, Response = Bytes, Error = Error>,
+{
+    service.ready().now_or_never().unwrap().unwrap();
+    let mut future = Box::pin(service.call(payload.into()));
+    assert!((&mut future).now_or_never().is_none());
+    future
+}
+
+// ===== the bytes =====
+
+#[test]
+fn ids_are_lower_case_hexadecimal_digits() {
+    let ids = Ids::new();
+    for number in [0, 1, 255, 256, u64::MAX] {
+        let id = ids.id_of(number);
+        assert_eq!(id.len(), 24);
+        assert!(
+            id.iter()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        );
+        assert_eq!(id[8..], *format!("{number:016x}").as_bytes());
+        assert_eq!(ids.number_of(&id), Some(number));
+    }
+    assert_ne!(Ids::new().id_of(0), ids.id_of(0), "the salt");
+}
+
+#[test]
+fn only_what_we_write_is_an_id_of_ours() {
+    let ids = Ids::new();
+    let id = ids.id_of(0xabc);
+    let text = String::from_utf8(id.to_vec()).unwrap();
+    for other in [
+        text[8..].to_owned(),
+        text[..8].to_owned(),
+        text[..23].to_owned(),
+        format!("{text}0"),
+        format!("{}+{}", &text[..8], &text[9..]),
+        format!("{}{}", &text[..8], text[8..].to_uppercase()),
+        format!("{}{}", &text[..8], "ü".repeat(8)),
+        String::new(),
+    ] {
+        assert_eq!(ids.number_of(other.as_bytes()), None, "{other}");
+    }
+    assert_eq!(ids.number_of(&[0xff; 24]), None);
+}
+
+#[test]
+fn an_id_ends_within_64_bytes() {
+    let message = |id: usize| [vec![b'x'; id], vec![0], vec![b'y'; 9]].concat();
+    assert_eq!(end_of_id(&message(0)), Some(0));
+    assert_eq!(end_of_id(&message(63)), Some(63));
+    assert_eq!(end_of_id(&message(64)), None);
+    assert_eq!(end_of_id(b""), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_an_id_a_zero_byte_and_the_payload() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let mut service = requests.layer().layer(wire.service());
+    let _first = start(&mut service, "a\0b");
+    let _second = start(&mut service, "");
+    let (first, second) = (wire.sent(0), wire.sent(1));
+    assert_eq!((&first.1[..], &second.1[..]), (&b"a\0b"[..], &b""[..]));
+    assert_eq!(first.0[8..], *b"0000000000000000");
+    assert_eq!(second.0[8..], *b"0000000000000001");
+    assert_eq!(first.0[..8], second.0[..8]);
+}
+
+// ===== asking =====
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_completes_its_request() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service());
+    let request = start(&mut service, "question");
+    assert_eq!(requests.len(), 1);
+    arriving.answer(&peer("p"), &wire.id(0), "a\0b");
+    assert_eq!(
+        request.await.unwrap(),
+        "a\0b",
+        "from anyone, zero bytes and all"
+    );
+    assert!(requests.is_empty());
+    assert_eq!((requests.late(), requests.unknown()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_are_answered_out_of_order() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service());
+    let pending: Vec<_> = (0..1000).map(|_| start(&mut service, "n")).collect();
+    let pending = tokio::spawn(join_all(pending));
+    tokio::task::yield_now().await;
+    for at in (0..1000).rev() {
+        arriving.answer(&peer("p"), &wire.id(at), &at.to_string());
+    }
+    for (at, answer) in pending.await.unwrap().into_iter().enumerate() {
+        assert_eq!(answer.unwrap(), at.to_string());
+    }
+    assert!(requests.is_empty());
+}
+
+/// As in a stack that answers within the send itself.
+#[tokio::test(start_paused = true)]
+async fn an_answer_may_come_before_the_request_counts_as_sent() {
+    let requests = Requests::new();
+    let arriving = Arriving::new(&requests);
+    let slow = service_fn(move |message: Outbound| {
+        let payload = message.payload();
+        arriving.answer(&peer("p"), &payload[..end_of_id(payload).unwrap()], "early");
+        async {
+            sleep(SECOND).await;
+            Ok::<_, Error>(())
+        }
+    });
+    let service = requests.layer().layer(slow);
+    assert_eq!(ask(&service, "x").await.unwrap(), "early");
+    assert!(requests.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_is_counted_and_not_delivered() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service());
+    let request = start(&mut service, "question");
+    arriving.answer(&peer("p"), &wire.id(0), "one");
+    arriving.answer(&peer("p"), &wire.id(0), "two");
+    assert_eq!(
+        (requests.late(), requests.unknown()),
+        (1, 0),
+        "not yet taken"
+    );
+    assert_eq!(request.await.unwrap(), "one");
+    arriving.answer(&peer("p"), &wire.id(0), "three");
+    assert_eq!((requests.late(), requests.unknown()), (2, 0));
+
+    let mut not_given_yet = wire.id(0).to_vec();
+    *not_given_yet.last_mut().unwrap() = b'1';
+    arriving.answer(&peer("p"), &not_given_yet, "from the future");
+    arriving.answer(&peer("p"), b"7", "somebody else's");
+    assert_eq!((requests.late(), requests.unknown()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_is_up_after_thirty_seconds_and_the_place_is_free() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service()).to(peer("p"));
+    let begin = Instant::now();
+    let mut request = start(&mut service, "question");
+    let mut error = (&mut request).await.unwrap_err();
+    assert_eq!(begin.elapsed(), Requests::TIMEOUT);
+    assert!(error.is_timeout());
+    assert_eq!(
+        error.to_string(),
+        "peer 70: timed out: there was no answer within 30s"
+    );
+    assert!(error.take_message().is_none(), "it was sent");
+    assert!(requests.is_empty(), "while the future is still there");
+    arriving.answer(&peer("p"), &wire.id(0), "at last");
+    assert_eq!((requests.late(), requests.unknown()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_have_times_of_their_own_and_a_common_table() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let quick = requests.clone().timeout(SECOND);
+    let quick = quick.layer().layer(wire.service());
+    let begin = Instant::now();
+    assert!(ask(&quick, "x").await.unwrap_err().is_timeout());
+    assert_eq!(begin.elapsed(), SECOND);
+    Arriving::new(&requests).answer(&peer("p"), &wire.id(0), "late");
+    assert_eq!(requests.late(), 1);
+    let forever = requests.clone().timeout(Duration::MAX);
+    let mut forever = forever.layer().layer(wire.service());
+    let request = start(&mut forever, "x");
+    assert!(timeout(SECOND * 1_000_000, request).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_future_frees_its_place() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service());
+    let request = start(&mut service, "question");
+    drop(request);
+    assert!(requests.is_empty());
+    arriving.answer(&peer("p"), &wire.id(0), "late");
+    assert_eq!(requests.late(), 1);
+
+    let request = start(&mut service, "question");
+    arriving.answer(&peer("p"), &wire.id(1), "in time, but not taken");
+    drop(request);
+    assert!(requests.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_table_makes_callers_wait() {
+    let (wire, requests) = (Wire::default(), Requests::new().limit(2));
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service());
+    let first = start(&mut service, "a");
+    let second = start(&mut service, "b");
+    assert!(service.ready().now_or_never().is_none());
+
+    // Each way in which a place becomes free wakes who waits.
+    let wait = |mut service: Request<_>| {
+        let waiting = tokio::spawn(async move { service.ready().await.map(drop) });
+        async { timeout(SECOND, waiting).await.unwrap().unwrap().unwrap() }
+    };
+    let waiting = wait(service.clone());
+    tokio::task::yield_now().await;
+    arriving.answer(&peer("p"), &wire.id(0), "done");
+    assert_eq!(first.await.unwrap(), "done");
+    waiting.await;
+
+    let third = start(&mut service, "c");
+    let waiting = wait(service.clone());
+    tokio::task::yield_now().await;
+    drop(third);
+    waiting.await;
+
+    let fourth = start(&mut service, "d");
+    let waiting = wait(service.clone());
+    tokio::task::yield_now().await;
+    let requests = requests.limit(3);
+    waiting.await;
+    drop(second);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests.clone().limit(0).len(), 1);
+    drop(fourth);
+    assert!(
+        service.ready().now_or_never().is_some(),
+        "a limit of 0 is one of 1"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_comes_back_as_it_was() {
+    let requests = Requests::new();
+    let failing = service_fn(|message: Outbound| async {
+        Err::<(), _>(Error::new(ErrorKind::Closed).with_message(message))
+    });
+    let service = requests.layer().layer(failing).to(peer("p"));
+    let mut error = ask(&service, "question").await.unwrap_err();
+    assert!(error.is_closed());
+    assert_eq!(
+        error.take_message(),
+        Some(Outbound::new("question").to(peer("p")))
+    );
+    assert!(requests.is_empty());
+
+    let mut request = Box::pin(service.clone().call("question".into()));
+    assert!((&mut request).await.unwrap_err().is_closed());
+    assert!(requests.is_empty(), "while the future is still there");
+
+    let foreign = service_fn(|_: Outbound| async { Err::<(), BoxError>("no".into()) });
+    let mut error = ask(&requests.layer().layer(foreign), "question")
+        .await
+        .unwrap_err();
+    assert!(error.is_layer());
+    assert_eq!(error.take_message(), Some(Outbound::new("question")));
+
+    let stuck = service_fn(|_: Outbound| std::future::pending::<Result<(), Error>>());
+    let mut request = start(&mut requests.layer().layer(stuck), "question");
+    let mut error = (&mut request).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "timed out: the request was not sent within 30s"
+    );
+    assert_eq!(error.take_message(), Some(Outbound::new("question")));
+    assert!(requests.is_empty());
+}
+
+#[test]
+fn a_service_that_fails_to_become_ready_is_an_error() {
+    let queue = Queue::<Outbound>::new(Limits { items: 1, bytes: 1 });
+    queue.close();
+    let requests = Requests::new();
+    let asked = requests.layer().layer(queue).oneshot("x".into());
+    assert!(asked.now_or_never().unwrap().unwrap_err().is_layer());
+    assert!(requests.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_peer_cannot_answer() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service()).to(peer("asked"));
+    let mut request = start(&mut service, "question");
+    assert_eq!(wire.0.lock().unwrap()[0].peer(), Some(&peer("asked")));
+    arriving.answer(&peer("other"), &wire.id(0), "a lie");
+    assert_eq!((requests.late(), requests.unknown()), (0, 1));
+    assert!((&mut request).now_or_never().is_none());
+    arriving.answer(&peer("asked"), &wire.id(0), "the truth");
+    assert_eq!(request.await.unwrap(), "the truth");
+}
+
+// ===== what arrives =====
+
+#[test]
+fn malformed_messages_do_no_harm() {
+    let requests = Requests::new();
+    let arriving = Arriving::new(&requests);
+    let long_id = [vec![b'x'; 64], vec![0]].concat();
+    for passed_on in [vec![], b"text".to_vec(), vec![b'x'; 10_000], long_id] {
+        assert!(arriving.take(&peer("p"), passed_on));
+    }
+    assert_eq!(requests.unknown(), 0);
+    for taken in [&b"\0"[..], b"\0\0\0", b"\xff\0", &[0; 10_000]] {
+        assert!(!arriving.take(&peer("p"), taken.to_vec()));
+    }
+    assert_eq!((requests.late(), requests.unknown()), (0, 4));
+}
+
+#[test]
+fn the_receive_path_fails_as_its_inner_service_does() {
+    let failing = service_fn(|_: Delivery| async { Err::<(), _>("no room") });
+    let arriving = Requests::new().answers().layer(failing);
+    let message = |payload: &'static str| Delivery::new(peer("p"), payload);
+    let text = arriving.clone().oneshot(message("text"));
+    assert_eq!(text.now_or_never().unwrap(), Err("no room"));
+    let answer = arriving.oneshot(message("id\0answer"));
+    assert_eq!(answer.now_or_never().unwrap(), Ok(None));
+}
+
+// ===== answering =====
+
+fn reply(payload: &'static [u8]) -> Result<Bytes, Error> {
+    let handle = service_fn(|payload: Bytes| async move {
+        match &payload[..] {
+            b"fail" => Err(BoxError::from("failed")),
+            _ => Ok([b"got ", &payload[..]].concat()),
+        }
+    });
+    let answer = ReplyLayer::new()
+        .layer(handle)
+        .oneshot(Delivery::new(peer("p"), payload));
+    answer.now_or_never().unwrap()
+}
+
+#[test]
+fn an_answer_has_the_id_of_its_request() {
+    assert_eq!(reply(b"id\0this").unwrap(), &b"id\0got this"[..]);
+    assert_eq!(reply(b"id\0").unwrap(), &b"id\0got "[..]);
+    assert_eq!(
+        reply(b"\xff\xfe\0a\0b").unwrap(),
+        &b"\xff\xfe\0got a\0b"[..]
+    );
+    assert_eq!(reply(b"\0").unwrap(), &b"\0got "[..], "an empty id");
+    assert!(reply(b"id\0fail").unwrap_err().is_layer());
+}
+
+#[test]
+fn a_message_without_an_id_is_no_request() {
+    for message in [&b""[..], b"text", &[b'x'; 10_000]] {
+        let error = reply(message).unwrap_err();
+        assert!(error.is_payload());
+        assert_eq!(
+            error.to_string(),
+            "peer 70: the payload cannot be converted: \
+             it is no request: none of its first 64 bytes is zero"
+        );
+    }
+}
+
+// ===== with tower's middleware =====
+
+#[tokio::test(start_paused = true)]
+async fn timeout_and_concurrency_limit() {
+    let requests = Requests::new();
+    let stack = ServiceBuilder::new()
+        .timeout(SECOND * 2)
+        .concurrency_limit(2)
+        .layer(requests.layer());
+
+    let quick = stack.clone().service(answering(&requests, "p", SECOND));
+    let begin = Instant::now();
+    let four = join_all((0..4).map(|_| ask(&quick, "x"))).await;
+    assert_eq!(begin.elapsed(), SECOND * 2, "two at a time");
+    for answer in four {
+        assert_eq!(answer.unwrap(), "p: x");
+    }
+
+    let slow = stack.service(answering(&requests, "p", SECOND * 3));
+    let error = Error::from_boxed(ask(&slow, "x").await.unwrap_err());
+    assert!(error.is_layer(), "tower's, not ours");
+    assert!(requests.is_empty());
+    sleep(SECOND * 3).await;
+    assert_eq!(requests.late(), 1);
+}
+
+#[derive(Clone)]
+struct Again(usize);
+
+impl Policy<Bytes, Bytes, Error> for Again {
+    type Future = std::future::Ready<()>;
+
+    fn retry(&mut self, _: &mut Bytes, result: &mut Result<Bytes, Error>) -> Option<Self::Future> {
+        let again = self.0 > 0 && result.as_ref().is_err_and(Error::is_timeout);
+        self.0 = self.0.saturating_sub(1);
+        again.then(|| std::future::ready(()))
+    }
+
+    fn clone_request(&mut self, payload: &Bytes) -> Option<Bytes> {
+        Some(payload.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_has_an_id_of_its_own() {
+    let (wire, requests) = (Wire::default(), Requests::new().timeout(SECOND));
+    let arriving = Arriving::new(&requests);
+    let service = RetryLayer::new(Again(5)).layer(requests.layer().layer(wire.service()));
+    let request = tokio::spawn(async move { ask(&service, "x").await });
+    sleep(SECOND * 5 / 2).await;
+    assert_eq!(wire.len(), 3);
+    assert_eq!(wire.sent(0).1, wire.sent(2).1);
+    assert_ne!(wire.id(0), wire.id(2));
+    arriving.answer(&peer("p"), &wire.id(1), "late");
+    arriving.answer(&peer("p"), &wire.id(2), "in time");
+    assert_eq!(request.await.unwrap().unwrap(), "in time");
+    assert_eq!((requests.late(), requests.len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn balance_asks_the_peer_with_fewer_pending_requests() {
+    let requests = Requests::new();
+    let slow = answering(&requests, "slow", SECOND * 10).boxed_clone();
+    let fast = answering(&requests, "fast", SECOND / 1000).boxed_clone();
+    let peers = [("slow", slow), ("fast", fast)].map(|(name, sending)| {
+        let service = requests.layer().layer(sending).to(peer(name));
+        PendingRequests::new(service, CompleteOnResponse::default())
+    });
+    let mut balance = Balance::new(ServiceList::new::<Bytes>(peers));
+    let begin = Instant::now();
+    let (mut slow, mut fast) = (0, 0);
+    let mut pending = Vec::new();
+    for _ in 0..100 {
+        let answer = balance.ready().await.unwrap().call("x".into());
+        pending.push(tokio::spawn(answer));
+        sleep(SECOND / 100).await;
+    }
+    for answer in join_all(pending).await {
+        match &answer.unwrap().unwrap()[..] {
+            b"slow: x" => slow += 1,
+            b"fast: x" => fast += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(begin.elapsed() <= SECOND * 11);
+    assert_eq!((slow + fast, slow <= 1), (100, true), "{slow} and {fast}");
+    assert!(requests.is_empty());
+}
+
+// ===== any bytes =====
+
+mod properties {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..200)) {
+            let requests = Requests::new();
+            let ids = has_id(&bytes);
+            prop_assert_eq!(Arriving::new(&requests).take(&peer("p"), bytes.clone()), !ids);
+            prop_assert_eq!(requests.unknown(), u64::from(ids));
+            prop_assert_eq!(echo(bytes.clone()).is_ok(), ids);
+            prop_assert_eq!(Ids::new().number_of(&bytes), None);
+        }
+
+        #[test]
+        fn any_id_and_payload_come_back(
+            id in vec(1u8.., 0..64),
+            payload in vec(any::<u8>(), 0..200),
+        ) {
+            let request = [&id[..], b"\0", &payload].concat();
+            prop_assert_eq!(echo(request.clone()).unwrap(), request);
+        }
+
+        #[test]
+        fn any_number_makes_an_id_of_ours(number in any::<u64>()) {
+            let ids = Ids::new();
+            let id = ids.id_of(number);
+            prop_assert!(!id.contains(&0));
+            prop_assert_eq!(ids.number_of(&id), Some(number));
+        }
+    }
+
+    fn has_id(bytes: &[u8]) -> bool {
+        bytes.iter().take(64).any(|byte| *byte == 0)
+    }
+
+    fn echo(request: Vec<u8>) -> Result<Bytes, Error> {
+        let echo = service_fn(|payload: Bytes| async { Ok::<_, Error>(payload) });
+        let server = ReplyLayer::new().layer(echo);
+        let answer = server.oneshot(Delivery::new(peer("p"), request));
+        answer.now_or_never().unwrap()
+    }
+}

@@ -1,0 +1,118 @@
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+use aiomsg_core::MessageId;
+
+/// What others may ask of a [`Session`](super::Session), from any task.
+#[derive(Debug, Clone, Default)]
+pub struct SessionHandle(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    held_back: AtomicBool,
+    /// Whether anything is asked: looked at with every batch, so without a
+    /// lock.
+    asked: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    acks: VecDeque<MessageId>,
+    probe: bool,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+/// What was asked of a session.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) probe: bool,
+}
+
+impl SessionHandle {
+    /// The handle of a session that is yet to be made.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Acknowledges a message that this peer sent, ahead of what waits to be
+    /// sent. `false`: the session has ended, and nobody is there to be told.
+    pub fn acknowledge(&self, id: MessageId) -> bool {
+        self.ask(|state| state.acks.push_back(id))
+    }
+
+    /// Sends a heartbeat now, to see whether the peer is there: where its
+    /// system knows nothing of this connection any more, it answers with a
+    /// reset.
+    pub fn probe(&self) -> bool {
+        self.ask(|state| state.probe = true)
+    }
+
+    /// Whether the session does not read since there is no room for more: then
+    /// silence says nothing of the peer.
+    pub fn is_held_back(&self) -> bool {
+        self.0.held_back.load(Ordering::Relaxed)
+    }
+
+    fn ask(&self, what: impl FnOnce(&mut State)) -> bool {
+        let mut state = self.lock();
+        if state.ended {
+            return false;
+        }
+        what(&mut state);
+        self.0.asked.store(true, Ordering::Release);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ===== the session's end =====
+
+    pub(super) fn set_held_back(&self, held_back: bool) {
+        self.0.held_back.store(held_back, Ordering::Relaxed);
+    }
+
+    /// Takes what was asked, if anything was.
+    pub(super) fn take(&self, acks: &mut VecDeque<MessageId>) -> Asked {
+        if !self.0.asked.load(Ordering::Acquire) {
+            return Asked::default();
+        }
+        let mut state = self.lock();
+        self.0.asked.store(false, Ordering::Relaxed);
+        acks.append(&mut state.acks);
+        Asked {
+            probe: std::mem::take(&mut state.probe),
+        }
+    }
+
+    /// Has the session woken when something is asked. `false`: something was
+    /// asked already.
+    pub(super) fn register(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.lock();
+        if self.0.asked.load(Ordering::Relaxed) {
+            return false;
+        }
+        let known = state.waker.as_ref();
+        if !known.is_some_and(|known| known.will_wake(cx.waker())) {
+            state.waker = Some(cx.waker().clone());
+        }
+        true
+    }
+
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        state.acks = VecDeque::new();
+        state.waker = None;
+    }
+}

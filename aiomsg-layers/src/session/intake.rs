@@ -1,0 +1,288 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::queue::{Closed, Limits, Queue};
+use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, MessageId};
+use tokio_util::sync::ReusableBoxFuture;
+use tower::Service;
+
+use crate::acknowledge::Deferral;
+use crate::shared::Shared;
+
+/// Where a session puts what it has read. Asked once per batch.
+pub trait Intake: Send {
+    /// Ready when more may be read, and how much. While it is pending, the
+    /// peer is held back.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the connection.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>>;
+
+    /// Takes a batch, which is left empty.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the connection.
+    fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error>;
+
+    /// Works on what was taken, and names the messages that are to be
+    /// acknowledged, unless that is for others to do.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the connection.
+    fn poll_work(
+        &mut self,
+        cx: &mut Context<'_>,
+        acks: &mut VecDeque<MessageId>,
+    ) -> Result<(), Error> {
+        let _ = (cx, acks);
+        Ok(())
+    }
+
+    /// Works on what is left when the connection has ended. Ready when nothing
+    /// is.
+    ///
+    /// # Errors
+    ///
+    /// When what is left cannot be dealt with.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let _ = cx;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Intake + ?Sized> Intake for Box<T> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        (**self).poll_ready(cx)
+    }
+
+    fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
+        (**self).take(batch)
+    }
+
+    fn poll_work(
+        &mut self,
+        cx: &mut Context<'_>,
+        acks: &mut VecDeque<MessageId>,
+    ) -> Result<(), Error> {
+        (**self).poll_work(cx, acks)
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        (**self).poll_rest(cx)
+    }
+}
+
+// ===== Inbox =====
+
+/// The messages that arrived and wait to be received: the innermost service of
+/// the receive path.
+///
+/// This is what layers of the receive path are put around. It is ready while
+/// there is room. Sessions without such layers fill it directly: a lock per
+/// batch, and nothing per message.
+#[derive(Debug, Clone)]
+pub struct Inbox(Queue<Delivery>);
+
+impl Inbox {
+    /// An inbox that is this queue.
+    pub fn new(queue: Queue<Delivery>) -> Self {
+        Self(queue)
+    }
+}
+
+impl Service<Delivery> for Inbox {
+    type Response = ();
+    type Error = Error;
+    type Future = std::future::Ready<Result<(), Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx).map_err(closed)
+    }
+
+    fn call(&mut self, message: Delivery) -> Self::Future {
+        std::future::ready(self.0.push(message).map_err(closed))
+    }
+}
+
+impl Intake for Inbox {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        ready!(self.0.poll_ready(cx)).map_err(closed)?;
+        let Limits { items, bytes } = self.0.room();
+        // Others may have filled it in between. The one that was there is
+        // ours.
+        Poll::Ready(Ok(Limits {
+            items: items.max(1),
+            bytes: bytes.max(1),
+        }))
+    }
+
+    fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
+        self.0.push_batch(batch).map_err(closed)
+    }
+}
+
+fn closed<T>(_: Closed<T>) -> Error {
+    ErrorKind::Closed.into()
+}
+
+// ===== ServiceIntake =====
+
+type Refuse = Arc<dyn Fn(Delivery, BoxError) + Send + Sync>;
+
+/// Through a service that all sessions of a socket share, one message of a
+/// session after the other.
+///
+/// A message is acknowledged when the service has returned `Ok`. One that it
+/// refuses is handed to a function, and so is what it has not dealt with when
+/// this is dropped.
+///
+/// ```
+/// use aiomsg_core::queue::{Limits, Queue};
+/// use aiomsg_layers::session::{Inbox, ServiceIntake};
+/// use aiomsg_layers::shared::Shared;
+/// use std::time::Duration;
+/// use tower::ServiceBuilder;
+///
+/// let inbox = Queue::new(Limits { items: 100, bytes: 1 << 20 });
+/// let service = ServiceBuilder::new()
+///     .rate_limit(100, Duration::from_secs(1))
+///     .service(Inbox::new(inbox));
+/// // One for each session, all with the same service.
+/// let intake = ServiceIntake::new(Shared::new(service), |message, error| {
+///     eprintln!("from {}: {error}", message.from());
+/// });
+/// ```
+pub struct ServiceIntake<R> {
+    shared: Shared<R>,
+    refuse: Refuse,
+    deferral: Deferral,
+    waiting: VecDeque<Delivery>,
+    /// What the service is working on, if anything; the box is used again.
+    working: Option<ReusableBoxFuture<'static, Result<(), BoxError>>>,
+    current: Option<Delivery>,
+}
+
+impl<R> ServiceIntake<R> {
+    /// The intake of one more session. `refuse` must not block.
+    pub fn new(
+        shared: Shared<R>,
+        refuse: impl Fn(Delivery, BoxError) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            shared,
+            refuse: Arc::new(refuse),
+            deferral: Deferral::new(),
+            waiting: VecDeque::new(),
+            working: None,
+            current: None,
+        }
+    }
+
+    /// While deferred, leaves acknowledging to others: to whoever handles the
+    /// message after the service.
+    #[must_use]
+    pub fn deferral(mut self, deferral: Deferral) -> Self {
+        self.deferral = deferral;
+        self
+    }
+}
+
+impl<R> ServiceIntake<R>
+where
+    R: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
+{
+    /// Works until it must wait, or there is nothing left.
+    fn poll_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        acks: &mut VecDeque<MessageId>,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            if let (Some(message), Some(working)) = (&self.current, &mut self.working) {
+                let result = ready!(working.poll(cx));
+                match result {
+                    Ok(()) if !self.deferral.is_deferred() => acks.extend(message.id()),
+                    Ok(()) => {}
+                    Err(error) => (self.refuse)(message.clone(), error),
+                }
+                self.current = None;
+            }
+            let Some(message) = self.waiting.pop_front() else {
+                return Poll::Ready(Ok(()));
+            };
+            let current = message.clone();
+            let mut request = Some(message);
+            let called = self.shared.poll_call(cx, &mut request);
+            if let Some(message) = request {
+                self.waiting.push_front(message);
+            }
+            let future = ready!(called).map_err(|error| Error::from_boxed(error.into()))?;
+            self.current = Some(current);
+            let future = async { future.await.map(drop).map_err(Into::into) };
+            match &mut self.working {
+                Some(working) => working.set(future),
+                working => *working = Some(ReusableBoxFuture::new(future)),
+            }
+        }
+    }
+}
+
+impl<R> Intake for ServiceIntake<R>
+where
+    R: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
+{
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        // `poll_work` wakes the session when it has gone on.
+        match self.waiting.is_empty() && self.current.is_none() {
+            true => Poll::Ready(Ok(Limits {
+                items: usize::MAX,
+                bytes: usize::MAX,
+            })),
+            false => Poll::Pending,
+        }
+    }
+
+    fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
+        self.waiting.append(batch);
+        Ok(())
+    }
+
+    fn poll_work(
+        &mut self,
+        cx: &mut Context<'_>,
+        acks: &mut VecDeque<MessageId>,
+    ) -> Result<(), Error> {
+        match self.poll_all(cx, acks) {
+            Poll::Ready(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // Nobody is there any more to take an acknowledgement.
+        self.poll_all(cx, &mut VecDeque::new())
+    }
+}
+
+/// What the service has not dealt with is not gone in silence.
+impl<R> Drop for ServiceIntake<R> {
+    fn drop(&mut self) {
+        let current = self.current.take();
+        for message in current.into_iter().chain(self.waiting.drain(..)) {
+            (self.refuse)(message, Error::new(ErrorKind::Closed).into());
+        }
+    }
+}
+
+impl<R> fmt::Debug for ServiceIntake<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceIntake")
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
+    }
+}

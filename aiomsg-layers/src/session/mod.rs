@@ -1,0 +1,29 @@
+//! The traffic of one connection: from a queue to the wire, and from the wire
+//! to whoever receives.
+//!
+//! A [`Session`] is the one task that a connection has. It takes what waits in
+//! the [`Queue`](aiomsg_core::queue::Queue) of its peer, a batch at a time, and
+//! gives what it reads to an [`Intake`]: the [`Inbox`] itself, or a service in
+//! front of it ([`ServiceIntake`]).
+//!
+//! ```text
+//!  Router ─▶ queue of the peer ─▶ ┌─────────┐ ─▶ connection with its layers ─▶ wire
+//!                                 │ Session │
+//!  recv  ◀── Inbox ◀── Intake ◀── └─────────┘ ◀── connection with its layers ◀─ wire
+//! ```
+//!
+//! While the intake has no room, the connection is not read, and TCP holds the
+//! peer back. When a session is dropped, whatever it had taken and what never
+//! left is back in the queue, which is closed in the same step: the router then
+//! sends it elsewhere.
+
+mod handle;
+mod intake;
+mod meter;
+mod pump;
+
+pub use handle::SessionHandle;
+pub use intake::{Inbox, Intake, ServiceIntake};
+pub use meter::Meter;
+pub use pump::Session;
+

@@ -1,0 +1,398 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aiomsg_core::queue::{Limits, Queue, Weight};
+use aiomsg_core::{
+    Connection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Link, MessageId,
+    Outbound,
+};
+use tokio::time::timeout;
+
+use super::{Intake, Meter, SessionHandle};
+use crate::acknowledge::MOST_OWED;
+
+/// How often a session goes round before it lets other tasks run.
+const ROUNDS: usize = 16;
+
+/// The most messages that are read before they are delivered and others are
+/// sent.
+const READ_BATCH: usize = 1024;
+
+/// The same in bytes of payload; the last message may exceed it.
+const READ_BATCH_BYTES: usize = 256 << 10;
+
+/// How long an ended session waits for more, after it has sent everything and
+/// said so. What the peer had sent by then is read to its end, whether or not
+/// the intake has room: it would be lost otherwise, and a connection that is
+/// closed with unread bytes in it is reset by the system, which can take from
+/// the peer what it has not read yet.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// As much is read then, at most. The system holds less for one connection.
+const LINGER_BYTES: usize = 32 << 20;
+
+/// The messages of one connection, in both directions. See the
+/// [module](super).
+///
+/// ```
+/// use aiomsg_core::codec::FrameCodec;
+/// use aiomsg_core::queue::{Limits, Queue};
+/// use aiomsg_core::{Dialect, Identity, Outbound};
+/// use aiomsg_layers::session::{Inbox, Session};
+/// use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
+/// # use tokio_util::codec::Framed;
+/// use tower::ServiceBuilder;
+///
+/// # async fn run(framed: impl aiomsg_core::Connection, link: aiomsg_core::Link, peer: Identity) {
+/// let limits = Limits { items: 1000, bytes: 1 << 20 };
+/// let (queue, inbox) = (Queue::new(limits), Queue::new(limits));
+/// queue.push(Outbound::new("for this peer")).unwrap();
+///
+/// let connection = ServiceBuilder::new()
+///     .layer(HeartbeatLayer::new().link(link.clone()))
+///     .layer(AcknowledgeLayer::new())
+///     .service(framed);
+/// let mut session = Session::new(peer, connection, queue, Inbox::new(inbox)).link(link);
+/// let reason = session.run(std::future::pending()).await;
+/// println!("the connection ended: {reason}");
+/// # }
+/// ```
+pub struct Session<C, I> {
+    // Dropped before `left`, so that it has left there what was not sent.
+    connection: C,
+    left: Left,
+    peer: Identity,
+    /// Messages and bytes given to the connection, whose room in the queue is
+    /// not yet released.
+    fed: (usize, usize),
+    intake: I,
+    /// Acknowledgements that others ask for.
+    acks: VecDeque<MessageId>,
+    /// A heartbeat is to be sent at once.
+    probe: bool,
+    /// Messages read and not yet delivered. Empty between polls.
+    arrived: VecDeque<Delivery>,
+    meter: Meter,
+}
+
+/// What is not sent when a session ends, in whatever way: also when its task is
+/// dropped in the middle.
+struct Left {
+    queue: Queue<Outbound>,
+    /// Messages taken from the queue and not yet given to the connection.
+    batch: VecDeque<Outbound>,
+    link: Link,
+    handle: SessionHandle,
+    discard: Option<Discard>,
+}
+
+impl<C: Connection, I: Intake> Session<C, I> {
+    /// The session of a connection to `peer`: sends what is in `queue`, and
+    /// gives what arrives to `intake`.
+    pub fn new(peer: Identity, connection: C, queue: Queue<Outbound>, intake: I) -> Self {
+        Self {
+            connection,
+            left: Left {
+                queue,
+                batch: VecDeque::new(),
+                link: Link::new(),
+                handle: SessionHandle::new(),
+                discard: None,
+            },
+            peer,
+            fed: (0, 0),
+            intake,
+            acks: VecDeque::new(),
+            probe: false,
+            arrived: VecDeque::new(),
+            meter: Meter::new(),
+        }
+    }
+
+    /// Says where the connection leaves the frames that never left. Without
+    /// it, they are lost with the connection.
+    #[must_use]
+    pub fn link(mut self, link: Link) -> Self {
+        self.left.link = link;
+        self
+    }
+
+    /// Sets the handle by which others ask something of the session.
+    #[must_use]
+    pub fn handle(mut self, handle: SessionHandle) -> Self {
+        self.left.handle = handle;
+        self
+    }
+
+    /// Sets what counts the messages.
+    #[must_use]
+    pub fn meter(mut self, meter: Meter) -> Self {
+        self.meter = meter;
+        self
+    }
+
+    /// Sets where messages go of which nobody knows whether they left.
+    #[must_use]
+    pub fn discard(mut self, discard: Discard) -> Self {
+        self.left.discard = Some(discard);
+        self
+    }
+
+    /// Runs until the connection ends, and says why it did. When `finish` is
+    /// ready, the session sends what is queued and ends in good order.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, nothing is lost: `run` may be called again,
+    /// and when the session is dropped, what was not sent is in its queue.
+    pub async fn run(&mut self, finish: impl Future<Output = ()>) -> Error {
+        let mut finish = pin!(finish);
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(error) = self.poll_run(cx) {
+                return Poll::Ready(Some(error));
+            }
+            finish.as_mut().poll(cx).map(|()| None)
+        });
+        if let Some(error) = ended.await {
+            return error;
+        }
+        match self.finish().await {
+            Ok(()) => Error::new(ErrorKind::Disconnected).with_reason("this end closed it"),
+            Err(error) => error,
+        }
+    }
+
+    /// Ends the session, and hands out the intake, which may still have to work
+    /// on what was read.
+    pub fn into_intake(self) -> I {
+        let Self {
+            connection,
+            left,
+            intake,
+            ..
+        } = self;
+        drop(connection);
+        drop(left);
+        intake
+    }
+
+    //   ┌─▶ read a batch, deliver it ─▶ take a batch, encode it ─▶ flush ─┐
+    //   └─────────────── as long as there was something to do ◀───────────┘
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        for _ in 0..ROUNDS {
+            let read = match self.poll_receive(cx) {
+                Ok(read) => read,
+                Err(error) => return Poll::Ready(error),
+            };
+            let sent = match self.poll_send(cx) {
+                Ok(sent) => sent,
+                Err(error) => return Poll::Ready(error),
+            };
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.connection).poll_flush(cx) {
+                return Poll::Ready(error);
+            }
+            if !read && !sent && self.left.handle.register(cx) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads while the intake has room. Says whether anything came.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        self.intake.poll_work(cx, &mut self.acks)?;
+        // A peer that takes no acknowledgements is not read for ever, either.
+        let room = match self.intake.poll_ready(cx) {
+            Poll::Ready(room) if self.acks.len() < MOST_OWED => room?,
+            // Not reading holds the peer back.
+            _ => {
+                self.left.handle.set_held_back(true);
+                return Ok(false);
+            }
+        };
+        self.left.handle.set_held_back(false);
+        let (_, ended) = self.read_batch(cx, room);
+        let any = !self.arrived.is_empty();
+        if any {
+            self.intake.take(&mut self.arrived)?;
+            self.intake.poll_work(cx, &mut self.acks)?;
+        }
+        ended.map_or(Ok(any), Err)
+    }
+
+    /// Reads a batch, as far as it is there. Says how many bytes it has, at
+    /// least one for each message, and whether the connection has ended.
+    fn read_batch(&mut self, cx: &mut Context<'_>, room: Limits) -> (usize, Option<Error>) {
+        let most = room.items.min(READ_BATCH);
+        let most_bytes = room.bytes.min(READ_BATCH_BYTES);
+        let mut bytes = 0;
+        let ended = loop {
+            if self.arrived.len() >= most || bytes >= most_bytes {
+                break None;
+            }
+            match Pin::new(&mut self.connection).poll_next(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(message) = delivery(&self.peer, frame) {
+                        bytes += message.weight();
+                        self.arrived.push_back(message);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => break Some(error),
+                Poll::Ready(None) => {
+                    break Some(
+                        Error::new(ErrorKind::Disconnected)
+                            .with_reason("the peer closed the connection"),
+                    );
+                }
+                Poll::Pending => break None,
+            }
+        };
+        if !self.arrived.is_empty() {
+            self.meter.received(self.arrived.len(), bytes);
+        }
+        (bytes + self.arrived.len(), ended)
+    }
+
+    /// Gives the connection what is queued, as far as it takes it. Says
+    /// whether it took anything.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        self.probe |= self.left.handle.take(&mut self.acks).probe;
+        // Acknowledgements go first. A probe may be left out when there are
+        // bytes that wait already: they do as well.
+        while self.probe || !self.acks.is_empty() {
+            match Pin::new(&mut self.connection).poll_ready(cx) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => {
+                    self.probe = false;
+                    return Ok(false);
+                }
+            }
+            let frame = match std::mem::take(&mut self.probe) {
+                true => Frame::Heartbeat,
+                false => match self.acks.pop_front() {
+                    Some(id) => Frame::ack(id),
+                    None => break,
+                },
+            };
+            Pin::new(&mut self.connection).start_send(frame)?;
+        }
+        if self.left.batch.is_empty() {
+            self.release();
+            if self.left.queue.poll_take(cx, &mut self.left.batch) != Poll::Ready(true) {
+                return Ok(false);
+            }
+        }
+        let mut any = false;
+        while !self.left.batch.is_empty() {
+            match Pin::new(&mut self.connection).poll_ready(cx) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => break,
+            }
+            let Some(message) = self.left.batch.pop_front() else {
+                break;
+            };
+            self.fed.0 += 1;
+            self.fed.1 += message.weight();
+            Pin::new(&mut self.connection).start_send(message.into())?;
+            any = true;
+        }
+        self.release();
+        Ok(any)
+    }
+
+    fn release(&mut self) {
+        let (messages, bytes) = std::mem::take(&mut self.fed);
+        if messages > 0 {
+            self.meter.sent(messages, bytes);
+            self.left.queue.release(messages, bytes);
+        }
+    }
+
+    /// Sends what is queued and ends the connection in good order.
+    async fn finish(&mut self) -> Result<(), Error> {
+        self.left.queue.close();
+        poll_fn(|cx| {
+            if let Poll::Ready(error) = self.poll_run(cx) {
+                return Poll::Ready(Err(error));
+            }
+            let sent = self.left.batch.is_empty() && self.left.queue.is_empty();
+            if sent && Pin::new(&mut self.connection).poll_flush(cx)?.is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Pending
+        })
+        .await?;
+        poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
+        // A peer with 2019's manners does not close its end: then the silence
+        // is waited for, and no longer.
+        let mut bytes = 0;
+        while bytes < LINGER_BYTES
+            && let Ok(Ok(more)) = timeout(LINGER, poll_fn(|cx| self.poll_rest(cx))).await
+        {
+            bytes += more;
+        }
+        Ok(())
+    }
+
+    /// Reads what the peer had sent, room or not. Says how many bytes.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        self.intake.poll_work(cx, &mut self.acks)?;
+        let any = Limits {
+            items: READ_BATCH,
+            bytes: READ_BATCH_BYTES,
+        };
+        match self.read_batch(cx, any) {
+            (0, None) => Poll::Pending,
+            (0, Some(error)) => Poll::Ready(Err(error)),
+            (bytes, _) => {
+                self.intake.take(&mut self.arrived)?;
+                Poll::Ready(Ok(bytes))
+            }
+        }
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.handle.end();
+        // Requests are not among these: at-least-once sends them again.
+        let unsent = self.link.take_unsent().into_iter().filter_map(message);
+        let unsent: VecDeque<_> = unsent.chain(self.batch.drain(..)).collect();
+        if let Some(discard) = &self.discard {
+            let unconfirmed = self.link.take_unconfirmed();
+            for message in unconfirmed.into_iter().filter_map(message) {
+                discard.message(message, DropReason::Unconfirmed);
+            }
+        }
+        self.queue.close_with(unsent.into_iter());
+    }
+}
+
+impl<C, I> fmt::Debug for Session<C, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The message of a frame that wanted no acknowledgement.
+fn message(frame: Frame) -> Option<Outbound> {
+    match frame {
+        Frame::Data { payload, target } => Some(Outbound::new(payload).with_target(target)),
+        _ => None,
+    }
+}
+
+fn delivery(peer: &Identity, frame: Frame) -> Option<Delivery> {
+    match frame {
+        Frame::Data { payload, .. } => Some(Delivery::new(peer.clone(), payload)),
+        Frame::Request { id, payload } => Some(Delivery::new(peer.clone(), payload).with_id(id)),
+        _ => None,
+    }
+}

@@ -1,0 +1,16 @@
+//! One service for many tasks.
+//!
+//! Many of tower's services are not `Clone`, such as `RateLimit`: a rate is
+//! one. [`Shared`] lets any number of tasks call one of them, and keeps two
+//! rules that are easily broken: what the service reserves in `poll_ready` is
+//! used by the same task at once, and of several tasks that wait none is
+//! forgotten.
+
+mod callers;
+mod service;
+
+pub use callers::Callers;
+pub use service::{Shared, SharedFuture};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use pin_project::pin_project;
+use tower::Service;
+
+use super::Callers;
+
+/// A service that many tasks call. See the [module](super).
+///
+/// As a [`Service`] it is always ready, and its future waits until the service
+/// inside is: readiness belongs to a call, not to a clone.
+///
+/// ```
+/// use aiomsg_layers::shared::Shared;
+/// use std::time::Duration;
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let limited = ServiceBuilder::new()
+///     .concurrency_limit(1)
+///     .service(service_fn(|n: u32| async move { Ok::<_, ()>(n + 1) }));
+/// let shared = Shared::new(limited);
+/// let clone = shared.clone();
+/// assert_eq!(shared.oneshot(1).await, Ok(2));
+/// assert_eq!(clone.oneshot(2).await, Ok(3));
+/// # }
+/// ```
+pub struct Shared<S>(Arc<Inner<S>>);
+
+struct Inner<S> {
+    service: Mutex<S>,
+    callers: Callers,
+}
+
+impl<S> Shared<S> {
+    /// Shares a service.
+    pub fn new(service: S) -> Self {
+        Self(Arc::new(Inner {
+            service: Mutex::new(service),
+            callers: Callers::default(),
+        }))
+    }
+
+    /// Calls the service when it is ready: both under one lock. The request is
+    /// taken when it is called.
+    ///
+    /// # Errors
+    ///
+    /// When the service fails to become ready; the request stays where it is.
+    pub fn poll_call<R>(
+        &self,
+        cx: &mut Context<'_>,
+        request: &mut Option<R>,
+    ) -> Poll<Result<S::Future, S::Error>>
+    where
+        S: Service<R>,
+    {
+        // A layer of somebody's that panicked must not take everything along.
+        let mut service = self
+            .0
+            .service
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        ready!(self.0.callers.poll(cx, |cx| service.poll_ready(cx)))?;
+        match request.take() {
+            Some(request) => Poll::Ready(Ok(service.call(request))),
+            // Polled again after it was called: there is nothing to wait for.
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<S, R> Service<R> for Shared<S>
+where
+    S: Service<R>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = SharedFuture<S, R>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        SharedFuture {
+            shared: self.clone(),
+            request: Some(request),
+            called: None,
+        }
+    }
+}
+
+impl<S> Clone for Shared<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for Shared<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+/// The future of [`Shared`]. Dropped before the service was called, the
+/// request is not made.
+#[pin_project]
+pub struct SharedFuture<S: Service<R>, R> {
+    shared: Shared<S>,
+    request: Option<R>,
+    #[pin]
+    called: Option<S::Future>,
+}
+
+impl<S: Service<R>, R> Future for SharedFuture<S, R> {
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            if let Some(called) = this.called.as_mut().as_pin_mut() {
+                return called.poll(cx);
+            }
+            let future = ready!(this.shared.poll_call(cx, this.request))?;
+            this.called.set(Some(future));
+        }
+    }
+}
+
+impl<S: Service<R>, R> fmt::Debug for SharedFuture<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedFuture")
+    }
+}

@@ -1,0 +1,55 @@
+//! How byte streams come: through the layers of the dial and accept paths.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use aiomsg_core::BoxError;
+use aiomsg_layers::shared::Shared;
+use aiomsg_transport::Io;
+use tower::Service;
+
+/// A service that makes byte streams, for all tasks of a socket. Boxed: there
+/// is one call for each connection.
+pub(crate) type Gate<R> = Arc<dyn Open<R>>;
+
+type Opening = Pin<Box<dyn Future<Output = Result<Io, BoxError>> + Send>>;
+
+pub(crate) trait Open<R>: Send + Sync {
+    fn poll_open(
+        &self,
+        cx: &mut Context<'_>,
+        request: &mut Option<R>,
+    ) -> Poll<Result<Opening, BoxError>>;
+}
+
+impl<S, R> Open<R> for Shared<S>
+where
+    S: Service<R, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + Send,
+{
+    fn poll_open(
+        &self,
+        cx: &mut Context<'_>,
+        request: &mut Option<R>,
+    ) -> Poll<Result<Opening, BoxError>> {
+        self.poll_call(cx, request).map(|called| {
+            let opening = called.map_err(Into::into)?;
+            let opening: Opening = Box::pin(async { opening.await.map_err(Into::into) });
+            Ok(opening)
+        })
+    }
+}
+
+pub(crate) fn gate<S, R>(service: S) -> Gate<R>
+where
+    S: Service<R, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + Send + 'static,
+{
+    Arc::new(Shared::new(service))
+}
+
+/// Waits until the gate is ready, and calls it.
+pub(crate) async fn open<R>(gate: &Gate<R>, request: R) -> Result<Opening, BoxError> {
+    let mut request = Some(request);
+    poll_fn(|cx| gate.poll_open(cx, &mut request)).await
+}

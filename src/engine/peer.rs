@@ -1,0 +1,95 @@
+//! Who is connected, and by what.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aiomsg_core::{Connection, Dialect, Endpoint, Error, Frame, Identified, Identity, Link};
+use aiomsg_transport::framed::Framed;
+use aiomsg_transport::{Io, RemoteAddr, TlsInfo};
+use futures_core::Stream;
+use futures_sink::Sink;
+
+/// Who a peer is, and how it is connected.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// The identity that it chose.
+    pub identity: Identity,
+    /// Our endpoint: where it connected to, or where we did.
+    pub endpoint: Endpoint,
+    /// The address at the other end.
+    pub remote: RemoteAddr,
+    /// The dialect that it speaks.
+    pub dialect: Dialect,
+    /// What TLS knows of it, on a TLS connection.
+    pub tls: Option<TlsInfo>,
+    /// Whether we connected to it, and not it to us.
+    pub dialled: bool,
+}
+
+/// The innermost connection of a socket: what the layers of
+/// [`SocketBuilder::connection_layer`](crate::SocketBuilder::connection_layer)
+/// are put around.
+///
+/// It is a [`Connection`], and it knows [whose](Identified) it is.
+#[derive(Debug)]
+pub struct PeerConnection {
+    framed: Framed<Io>,
+    info: PeerInfo,
+}
+
+impl PeerConnection {
+    pub(crate) fn new(framed: Framed<Io>, info: PeerInfo) -> Self {
+        Self { framed, info }
+    }
+
+    /// Who the peer is, and how it is connected.
+    pub fn info(&self) -> &PeerInfo {
+        &self.info
+    }
+
+    /// The bytes below: how many passed, and how many wait.
+    pub fn link(&self) -> Link {
+        self.framed.link()
+    }
+}
+
+impl Identified for PeerConnection {
+    fn identity(&self) -> &Identity {
+        &self.info.identity
+    }
+}
+
+impl Stream for PeerConnection {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.framed).poll_next(cx)
+    }
+}
+
+impl Sink<Frame> for PeerConnection {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.framed).poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
+        Pin::new(&mut self.framed).start_send(frame)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.framed).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.framed).poll_close(cx)
+    }
+}
+
+/// It stays a connection.
+const _: fn() = || {
+    fn is_connection<C: Connection>() {}
+    is_connection::<PeerConnection>();
+};

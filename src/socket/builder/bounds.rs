@@ -1,0 +1,149 @@
+//! What layers must make of the paths of a socket.
+//!
+//! These are names for bounds, not something to implement: whatever meets the
+//! bounds has them. They keep the errors of the compiler short, and a generic
+//! function that takes a layer needs only one of them.
+
+use aiomsg_core::{BoxError, Connection, Delivery, Endpoint, Outbound};
+use aiomsg_layers::session::Inbox;
+use aiomsg_transport::{Acceptor, Connector, Incoming, Io};
+use tower::{Layer, Service};
+
+use crate::{PeerConnection, StandardSend};
+
+// ===== send =====
+
+/// A service that takes the messages of a socket on their way out.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the send path of a socket",
+    label = "this is what a layer makes of the send path",
+    note = "a layer of `SocketBuilder::layer` must make a `Service<Outbound>` of a \
+            `Service<Outbound>`, whose error is `Into<BoxError>` and whose future is `Send`",
+    note = "a layer around received messages goes to `receive_layer`, one around frames to \
+            `connection_layer`, one around connecting to `dial_layer` or `accept_layer`"
+)]
+pub trait SendService:
+    Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> SendService for S where
+    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static
+{
+}
+
+/// Layers around the send path. A function that takes any of them:
+///
+/// ```
+/// use aiomsg::builder::SendLayer;
+/// use aiomsg::{Error, Socket};
+/// use std::time::Duration;
+///
+/// fn open<L: SendLayer>(layer: L) -> Result<Socket<L::Service>, Error> {
+///     Socket::builder().layer(layer).build()
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+/// let socket = open(tower::limit::RateLimitLayer::new(10, Duration::from_secs(1)))?;
+/// # Ok(()) }
+/// ```
+pub trait SendLayer: Layer<StandardSend, Service: SendService> {}
+
+impl<L> SendLayer for L where L: Layer<StandardSend, Service: SendService> {}
+
+// ===== receive =====
+
+/// A service that takes the messages that a socket receives.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the receive path of a socket",
+    label = "this is what a layer makes of the receive path",
+    note = "a layer of `SocketBuilder::receive_layer` must make a `Service<Delivery>` of a \
+            `Service<Delivery>`, whose error is `Into<BoxError>` and whose future is `Send`",
+    note = "a layer around messages that are sent goes to `layer`, one around frames to \
+            `connection_layer`, one around connecting to `dial_layer` or `accept_layer`"
+)]
+pub trait ReceiveService:
+    Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> ReceiveService for S where
+    S: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static
+{
+}
+
+/// Layers around the receive path.
+pub trait ReceiveLayer: Layer<Inbox, Service: ReceiveService> + 'static {}
+
+impl<R> ReceiveLayer for R where R: Layer<Inbox, Service: ReceiveService> + 'static {}
+
+// ===== connections =====
+
+/// Layers around each connection.
+pub trait ConnectionLayer:
+    Layer<PeerConnection, Service: Connection + 'static> + Send + Sync + 'static
+{
+}
+
+impl<C> ConnectionLayer for C where
+    C: Layer<PeerConnection, Service: Connection + 'static> + Send + Sync + 'static
+{
+}
+
+// ===== dial =====
+
+/// A service that connects.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the dial path of a socket",
+    label = "this is what a layer makes of the dial path",
+    note = "a layer of `SocketBuilder::dial_layer` must make a `Service<Endpoint, Response = Io>` \
+            of a `Service<Endpoint, Response = Io>`, whose error is `Into<BoxError>` and whose \
+            future is `Send + 'static`"
+)]
+pub trait DialService:
+    Service<Endpoint, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + Send + 'static
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> DialService for S where
+    S: Service<Endpoint, Response = Io, Error: Into<BoxError>, Future: Send + 'static>
+        + Send
+        + 'static
+{
+}
+
+/// Layers around connecting.
+pub trait DialLayer: Layer<Connector, Service: DialService> {}
+
+impl<D> DialLayer for D where D: Layer<Connector, Service: DialService> {}
+
+// ===== accept =====
+
+/// A service that lets peers in.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the accept path of a socket",
+    label = "this is what a layer makes of the accept path",
+    note = "a layer of `SocketBuilder::accept_layer` must make a `Service<Incoming, Response = Io>` \
+            of a `Service<Incoming, Response = Io>`, whose error is `Into<BoxError>` and whose \
+            future is `Send + 'static`"
+)]
+pub trait AcceptService:
+    Service<Incoming, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + Send + 'static
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> AcceptService for S where
+    S: Service<Incoming, Response = Io, Error: Into<BoxError>, Future: Send + 'static>
+        + Send
+        + 'static
+{
+}
+
+/// Layers around accepting.
+pub trait AcceptLayer: Layer<Acceptor, Service: AcceptService> {}
+
+impl<A> AcceptLayer for A where A: Layer<Acceptor, Service: AcceptService> {}

@@ -1,0 +1,230 @@
+//! Layers around the paths of a socket.
+
+use std::marker::PhantomData;
+
+use tower::layer::util::Stack;
+
+#[cfg(doc)]
+use aiomsg_core::{Delivery, Outbound};
+#[cfg(doc)]
+use aiomsg_transport::{Incoming, Io};
+
+use super::SocketBuilder;
+
+impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
+    /// Puts a layer around the send path: any [`tower::Layer`] over a
+    /// `Service` of [`Outbound`] messages, tower's own among them.
+    ///
+    /// The layer that is added first is the outermost, as in tower's
+    /// `ServiceBuilder`: it sees each message first.
+    ///
+    /// ```text
+    ///  send ─▶ first ─▶ second ─▶ at-least-once ─▶ buffer ─▶ router
+    /// ```
+    ///
+    /// A message counts as sent when the whole stack has accepted it. When a
+    /// layer fails, `send` returns its error and hands the message back.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use std::time::Duration;
+    /// use tower::limit::RateLimitLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder()
+    ///     .layer(RateLimitLayer::new(100, Duration::from_secs(1)))
+    ///     .build()?;
+    /// socket.send("one of a hundred").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, R, C, D, A, M> {
+        SocketBuilder {
+            settings: self.settings,
+            layers: Stack::new(layer, self.layers),
+            receive_layers: self.receive_layers,
+            connection_layers: self.connection_layers,
+            dial_layers: self.dial_layers,
+            accept_layers: self.accept_layers,
+            mode: PhantomData,
+        }
+    }
+
+    /// Puts a layer around the receive path: any [`tower::Layer`] over a
+    /// `Service` of [`Delivery`], before `recv` sees the message.
+    ///
+    /// The layer that is added first is the outermost: it sees each message
+    /// first.
+    ///
+    /// ```text
+    ///  connection ─▶ first ─▶ second ─▶ inbox ─▶ recv
+    /// ```
+    ///
+    /// All connections share the stack. One message of a connection is dealt
+    /// with after the other, and while the stack is not ready, or a message is
+    /// in it, the connection is not read: back pressure reaches the peer. A
+    /// message that asks for an acknowledgement gets it when the stack has
+    /// returned `Ok`; when it fails, an
+    /// [`Event::Refused`](crate::Event::Refused) tells of it, with the message.
+    /// When the stack fails to become ready, the connection ends.
+    ///
+    /// What was read when a connection ends goes through the stack all the
+    /// same; what is still in it when the socket closes is refused. A layer
+    /// that holds a clone of this socket keeps it from ever being dropped.
+    ///
+    /// ```
+    /// use aiomsg::{Delivery, Socket};
+    /// use tower::filter::FilterLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder()
+    ///     .receive_layer(FilterLayer::new(|message: Delivery| {
+    ///         match message.payload().len() {
+    ///             0..1024 => Ok(message),
+    ///             _ => Err("too long for us"),
+    ///         }
+    ///     }))
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn receive_layer<N>(self, layer: N) -> SocketBuilder<L, Stack<N, R>, C, D, A, M> {
+        SocketBuilder {
+            settings: self.settings,
+            layers: self.layers,
+            receive_layers: Stack::new(layer, self.receive_layers),
+            connection_layers: self.connection_layers,
+            dial_layers: self.dial_layers,
+            accept_layers: self.accept_layers,
+            mode: PhantomData,
+        }
+    }
+
+    /// Puts a layer around each connection: any [`tower::Layer`] from one
+    /// [`Connection`](aiomsg_core::Connection) to another, which is a sink and
+    /// a stream of [`Frame`](aiomsg_core::Frame)s. It is below the heartbeat
+    /// and the acknowledgements, so it sees every frame. The innermost
+    /// connection is a [`PeerConnection`](crate::PeerConnection), which knows
+    /// whose it is.
+    ///
+    /// The layer that is added first is the outermost.
+    ///
+    /// ```text
+    ///  session ─▶ heartbeat ─▶ acknowledge ─▶ first ─▶ second ─▶ PeerConnection
+    /// ```
+    ///
+    /// A frame that never left comes back as the innermost layer had given it
+    /// to the connection, and may be sent to another peer: a layer that
+    /// changes payloads must be able to meet its own output again. With such
+    /// layers each frame costs a dynamic call.
+    ///
+    /// ```
+    /// use aiomsg::{Socket, core::Connection};
+    /// use tower::layer::layer_fn;
+    ///
+    /// fn unchanged<C: Connection>(connection: C) -> C {
+    ///     connection
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder().connection_layer(layer_fn(unchanged)).build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn connection_layer<N>(self, layer: N) -> SocketBuilder<L, R, Stack<N, C>, D, A, M> {
+        SocketBuilder {
+            settings: self.settings,
+            layers: self.layers,
+            receive_layers: self.receive_layers,
+            connection_layers: Stack::new(layer, self.connection_layers),
+            dial_layers: self.dial_layers,
+            accept_layers: self.accept_layers,
+            mode: PhantomData,
+        }
+    }
+
+    /// Puts a layer around connecting: any [`tower::Layer`] over a `Service` of
+    /// [`Endpoint`](aiomsg_core::Endpoint) whose response is an [`Io`], a byte
+    /// stream. It may look at the endpoint before, and at the address and the
+    /// certificate of the peer after; it may exchange bytes with the peer
+    /// before the handshake, or replace the stream with another.
+    ///
+    /// The layer that is added first is the outermost, and all endpoints that
+    /// the socket connects to share the stack.
+    ///
+    /// ```text
+    ///  reconnect ─▶ [ first ─▶ second ─▶ Connector: TCP, TLS ] ─▶ handshake
+    /// ```
+    ///
+    /// Waiting for the stack to be ready is not in the
+    /// [`handshake_timeout`](SocketBuilder::handshake_timeout); all after that
+    /// is. When a layer fails, [`Event::DialFailed`](crate::Event::DialFailed)
+    /// tells of it, and another try follows.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use std::time::Duration;
+    /// use tower::limit::RateLimitLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// // Ten tries to connect a second, for all endpoints together.
+    /// let socket = Socket::builder()
+    ///     .dial_layer(RateLimitLayer::new(10, Duration::from_secs(1)))
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn dial_layer<N>(self, layer: N) -> SocketBuilder<L, R, C, Stack<N, D>, A, M> {
+        SocketBuilder {
+            settings: self.settings,
+            layers: self.layers,
+            receive_layers: self.receive_layers,
+            connection_layers: self.connection_layers,
+            dial_layers: Stack::new(layer, self.dial_layers),
+            accept_layers: self.accept_layers,
+            mode: PhantomData,
+        }
+    }
+
+    /// Puts a layer around accepting: any [`tower::Layer`] over a `Service` of
+    /// [`Incoming`] peers whose response is an [`Io`], a byte stream. It may
+    /// turn a peer away by its address before TLS, by its certificate after
+    /// it, or by the rate; it may exchange bytes with the peer before the
+    /// handshake.
+    ///
+    /// The layer that is added first is the outermost, and all endpoints that
+    /// the socket is bound to share the stack.
+    ///
+    /// ```text
+    ///  listener ─▶ [ first ─▶ second ─▶ Acceptor: TLS ] ─▶ handshake
+    /// ```
+    ///
+    /// All of it is in the
+    /// [`handshake_timeout`](SocketBuilder::handshake_timeout), and a
+    /// connection that waits here counts among the
+    /// [`max_pending_handshakes`](SocketBuilder::max_pending_handshakes). When
+    /// a layer fails, the connection is closed, and
+    /// [`Event::AcceptFailed`](crate::Event::AcceptFailed) tells of it.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use aiomsg::transport::{Incoming, RemoteAddr};
+    /// use tower::filter::FilterLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::builder()
+    ///     .accept_layer(FilterLayer::new(|peer: Incoming| match peer.remote() {
+    ///         RemoteAddr::Inet(address) if address.ip().is_loopback() => Ok(peer),
+    ///         _ => Err("only from this machine"),
+    ///     }))
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn accept_layer<N>(self, layer: N) -> SocketBuilder<L, R, C, D, Stack<N, A>, M> {
+        SocketBuilder {
+            settings: self.settings,
+            layers: self.layers,
+            receive_layers: self.receive_layers,
+            connection_layers: self.connection_layers,
+            dial_layers: self.dial_layers,
+            accept_layers: Stack::new(layer, self.accept_layers),
+            mode: PhantomData,
+        }
+    }
+}

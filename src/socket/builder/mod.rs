@@ -1,0 +1,254 @@
+//! Building sockets: the settings, and the layers around each path.
+
+mod bounds;
+mod layers;
+mod mode;
+mod settings;
+
+use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use aiomsg_core::queue::Queue;
+use aiomsg_core::{Delivery, Error, Outbound};
+use aiomsg_layers::acknowledge::Deferral;
+use aiomsg_layers::at_least_once::Settings as AtLeastOnce;
+use aiomsg_layers::route::Policy;
+use aiomsg_layers::session::{Inbox, ServiceIntake};
+use aiomsg_layers::shared::Shared;
+use aiomsg_transport::Acceptor;
+use tower::ServiceExt;
+use tower::layer::util::Identity;
+use tower::util::BoxService;
+
+use super::Socket;
+use crate::engine::config::Config;
+use crate::engine::events::Reporter;
+use crate::engine::gate::gate;
+use crate::engine::session::{MakeIntake, Wrap};
+use crate::engine::{Paths, explain};
+
+pub use bounds::{
+    AcceptLayer, AcceptService, ConnectionLayer, DialLayer, DialService, ReceiveLayer,
+    ReceiveService, SendLayer, SendService,
+};
+pub use mode::{AckMode, Acknowledged, Deliverable, DeliveryGuarantee, Publishes, SendMode, Unset};
+
+/// Builds a [`Socket`]; every setting has a default.
+///
+/// ```
+/// use aiomsg::{DeliveryGuarantee, Socket};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+/// let socket = Socket::builder()
+///     .at_least_once()
+///     .ack_timeout(Duration::from_secs(2))
+///     .reconnect_delay(|failures| Duration::from_millis(100) * (failures + 1).min(20))
+///     .build()?;
+/// # Ok(()) }
+/// ```
+///
+/// The type parameters are the layers that were added around the send path
+/// (`L`), the receive path (`R`), each connection (`C`), connecting (`D`) and
+/// accepting (`A`), and what was chosen of [who gets a message and how
+/// surely](Deliverable) (`M`). What they must be is asked for when the socket is
+/// built.
+#[must_use = "it does nothing until it is built"]
+pub struct SocketBuilder<
+    L = Identity,
+    R = Identity,
+    C = Identity,
+    D = Identity,
+    A = Identity,
+    M = (Unset, Unset),
+> {
+    settings: Settings,
+    layers: L,
+    receive_layers: R,
+    connection_layers: C,
+    dial_layers: D,
+    accept_layers: A,
+    mode: PhantomData<fn() -> M>,
+}
+
+/// A socket's send path with its type erased. See
+/// [`SocketBuilder::build_boxed`].
+pub type BoxedSend = BoxService<Outbound, (), Error>;
+
+struct Settings {
+    config: Config,
+    guarantee: DeliveryGuarantee,
+    at_least_once: AtLeastOnce,
+    policy: Option<Box<dyn Policy<Queue<Outbound>> + Send>>,
+}
+
+impl SocketBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            settings: Settings {
+                config: Config::default(),
+                guarantee: DeliveryGuarantee::default(),
+                at_least_once: AtLeastOnce::default(),
+                policy: None,
+            },
+            layers: Identity::new(),
+            receive_layers: Identity::new(),
+            connection_layers: Identity::new(),
+            dial_layers: Identity::new(),
+            accept_layers: Identity::new(),
+            mode: PhantomData,
+        }
+    }
+}
+
+// ===== what the type knows =====
+
+impl<L, R, C, D, A, P, G> SocketBuilder<L, R, C, D, A, (P, G)> {
+    /// Sends each message to every peer that is connected. With
+    /// [`at_least_once`](SocketBuilder::at_least_once) it does not compile:
+    /// what [`send_mode`](SocketBuilder::send_mode) says when the program
+    /// runs, this says before.
+    pub fn publish(self) -> SocketBuilder<L, R, C, D, A, (Publishes, G)> {
+        self.send_mode(SendMode::Publish).retyped()
+    }
+
+    /// Sends each message again until it is acknowledged. With
+    /// [`publish`](SocketBuilder::publish) it does not compile: what
+    /// [`delivery_guarantee`](SocketBuilder::delivery_guarantee) says when the
+    /// program runs, this says before.
+    pub fn at_least_once(self) -> SocketBuilder<L, R, C, D, A, (P, Acknowledged)> {
+        self.delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
+            .retyped()
+    }
+}
+
+impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
+    fn retyped<N>(self) -> SocketBuilder<L, R, C, D, A, N> {
+        SocketBuilder {
+            settings: self.settings,
+            layers: self.layers,
+            receive_layers: self.receive_layers,
+            connection_layers: self.connection_layers,
+            dial_layers: self.dial_layers,
+            accept_layers: self.accept_layers,
+            mode: PhantomData,
+        }
+    }
+
+    // ===== building =====
+
+    /// Builds the socket and starts what it does in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_config`] when the settings contradict each other (as
+    /// at-least-once with publish), when one is out of range, and outside of a
+    /// tokio runtime.
+    pub fn build(self) -> Result<Socket<L::Service>, Error>
+    where
+        L: SendLayer,
+        R: ReceiveLayer,
+        C: ConnectionLayer,
+        D: DialLayer,
+        A: AcceptLayer,
+        M: Deliverable,
+    {
+        self.build_with(|layers, standard| layers.layer(standard))
+    }
+
+    /// Builds the socket with the type of its layers erased, for whoever must
+    /// name it: `Socket<BoxedSend>`. That costs a box for each message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](SocketBuilder::build).
+    pub fn build_boxed(self) -> Result<Socket<BoxedSend>, Error>
+    where
+        L: SendLayer,
+        R: ReceiveLayer,
+        C: ConnectionLayer,
+        D: DialLayer,
+        A: AcceptLayer,
+        M: Deliverable,
+    {
+        self.build_with(|layers, standard| {
+            let stack = layers.layer(standard);
+            BoxService::new(stack.map_response(drop).map_err(explain))
+        })
+    }
+
+    fn build_with<S>(
+        self,
+        stack: impl FnOnce(&L, crate::StandardSend) -> S,
+    ) -> Result<Socket<S>, Error>
+    where
+        R: ReceiveLayer,
+        C: ConnectionLayer,
+        D: DialLayer,
+        A: AcceptLayer,
+    {
+        let Settings {
+            mut config,
+            guarantee,
+            at_least_once,
+            policy,
+        } = self.settings;
+        config.at_least_once = match guarantee {
+            DeliveryGuarantee::AtMostOnce => None,
+            DeliveryGuarantee::AtLeastOnce => Some(at_least_once),
+        };
+        let paths = Paths {
+            policy,
+            dial: gate(self.dial_layers.layer(config.connector())),
+            accept: gate(self.accept_layers.layer(Acceptor::new())),
+            wrap: wrap(self.connection_layers),
+        };
+        Socket::start(
+            config,
+            |standard| stack(&self.layers, standard),
+            paths,
+            |inbox, reporter, deferral| intake(&self.receive_layers, inbox, reporter, deferral),
+        )
+    }
+}
+
+/// How sessions fill the inbox. `None`: straight, as there are no layers.
+fn intake<R: ReceiveLayer>(
+    layers: &R,
+    inbox: &Queue<Delivery>,
+    reporter: &Reporter,
+    deferral: &Deferral,
+) -> Option<MakeIntake> {
+    if TypeId::of::<R>() == TypeId::of::<Identity>() {
+        return None;
+    }
+    let shared = Shared::new(layers.layer(Inbox::new(inbox.clone())));
+    let (reporter, deferral) = (reporter.clone(), deferral.clone());
+    Some(Arc::new(move || {
+        let reporter = reporter.clone();
+        let intake = ServiceIntake::new(shared.clone(), move |message, error| {
+            reporter.refused(message, explain(error));
+        });
+        Box::new(intake.deferral(deferral.clone()))
+    }))
+}
+
+/// How connections get their layers. `None`: there are none.
+fn wrap<C: ConnectionLayer>(layers: C) -> Option<Wrap> {
+    if TypeId::of::<C>() == TypeId::of::<Identity>() {
+        return None;
+    }
+    Some(Arc::new(move |connection| {
+        Box::new(layers.layer(connection))
+    }))
+}
+
+impl<L, R, C, D, A, M> fmt::Debug for SocketBuilder<L, R, C, D, A, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketBuilder")
+            .field("config", &self.settings.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,326 @@
+//! Handling what arrives with a service.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+
+use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
+use tokio::task::{Id, JoinError, JoinSet};
+use tower::Service;
+
+use super::Socket;
+use crate::builder::SendService;
+use crate::engine::explain;
+
+impl<S: SendService> Socket<S> {
+    /// Handles each message that arrives with a [`tower::Service`] of
+    /// [`Delivery`], until the socket is closed: the server's side of a socket.
+    ///
+    /// - A number of messages is handled at once, each in a task of its own:
+    ///   [`concurrency`](Serve::concurrency). While so many are, or the service
+    ///   is not ready, no more is taken, and back pressure reaches the peers.
+    /// - What the service returns is sent back to the peer that asked, through
+    ///   the layers of the send path: see [`Reply`]. The reply has its turn
+    ///   when the peer's queue has room, and the message counts as being
+    ///   handled until then.
+    /// - A message that asks for it is acknowledged when the service has
+    ///   returned `Ok`, and its reply is accepted. One that it refuses, or in
+    ///   which it panics, is not acknowledged, and an
+    ///   [`Event::Refused`](crate::Event::Refused) tells of it.
+    ///
+    /// This turns the socket to [`AckMode::Handled`](crate::AckMode::Handled)
+    /// from the call on. A socket that is bound or connected before it is
+    /// served is to be built with that mode, or it acknowledges what arrives in
+    /// between.
+    ///
+    /// ```
+    /// use aiomsg::{AckMode, Delivery, Error, Socket};
+    /// use tower::service_fn;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let shout = service_fn(|message: Delivery| async move {
+    ///     Ok::<_, Error>(message.payload().to_ascii_uppercase())
+    /// });
+    /// let server = Socket::builder().ack_mode(AckMode::Handled).build()?;
+    /// let endpoint = server.bind("127.0.0.1:0").await?;
+    /// let serving = tokio::spawn(server.serve(shout).concurrency(16).into_future());
+    /// # use std::future::IntoFuture;
+    ///
+    /// let client = Socket::new()?;
+    /// client.connect(endpoint)?;
+    /// client.send("hello").await?;
+    /// assert_eq!(client.recv().await?, "HELLO");
+    ///
+    /// server.close(std::time::Duration::from_secs(1)).await;
+    /// serving.await.unwrap()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn serve<H>(&self, handler: H) -> Serve<S, H>
+    where
+        H: Service<Delivery>,
+    {
+        self.inner.engine.deferral.defer();
+        Serve {
+            socket: self.clone(),
+            handler,
+            concurrency: DEFAULT_CONCURRENCY,
+            shutdown: Box::pin(std::future::pending()),
+        }
+    }
+}
+
+const DEFAULT_CONCURRENCY: usize = 64;
+
+/// A socket whose messages are handled by a service. See [`Socket::serve`].
+///
+/// Awaiting it serves: `Ok` when the socket is closed or a shutdown was asked
+/// for, and all that was begun is done.
+///
+/// # Errors
+///
+/// When the handler fails to become ready: that is final.
+///
+/// # Cancel safety
+///
+/// When the future is dropped, what is being handled is ended, and an
+/// [`Event::Refused`](crate::Event::Refused) tells of each message: none of
+/// these is acknowledged.
+#[must_use = "nothing is handled unless it is awaited"]
+pub struct Serve<S, H> {
+    socket: Socket<S>,
+    handler: H,
+    concurrency: usize,
+    shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl<S, H> Serve<S, H> {
+    /// How many messages are handled at once, at least 1. Default: 64.
+    pub fn concurrency(mut self, messages: usize) -> Self {
+        self.concurrency = messages.max(1);
+        self
+    }
+
+    /// When `signal` is ready, takes no more messages, finishes those that it
+    /// has begun, sends their replies, and is done. What is in the inbox stays
+    /// there. The socket is to be closed afterwards.
+    pub fn with_graceful_shutdown(
+        mut self,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.shutdown = Box::pin(signal);
+        self
+    }
+}
+
+impl<S, H> IntoFuture for Serve<S, H>
+where
+    S: SendService,
+    H: Service<
+            Delivery,
+            Response: Reply + Send + 'static,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        > + Send
+        + 'static,
+{
+    type Output = Result<(), Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<S, H> Serve<S, H>
+where
+    S: SendService,
+    H: Service<
+            Delivery,
+            Response: Reply + Send + 'static,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        >,
+{
+    async fn run(self) -> Result<(), Error> {
+        let Self {
+            socket,
+            mut handler,
+            concurrency,
+            mut shutdown,
+        } = self;
+        let mut running = Running::new(socket.clone());
+        let mut taken = Taken::new(socket);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(()) = running.next(), if !running.tasks.is_empty() => {}
+                // One more, if there is room for it.
+                called = taken.hand_to(&mut handler),
+                    if running.tasks.len() < concurrency =>
+                {
+                    match called {
+                        Ok(Some((message, handling))) => running.spawn(message, handling),
+                        Ok(None) => break,
+                        Err(error) => {
+                            while running.next().await.is_some() {}
+                            return Err(error);
+                        }
+                    }
+                }
+            }
+        }
+        while running.next().await.is_some() {}
+        Ok(())
+    }
+}
+
+/// A message that was taken out of the inbox, and for which the handler is not
+/// yet ready.
+///
+/// It is taken first: a handler that is made ready reserves something, a permit
+/// perhaps that others want, and is to be called with no delay.
+struct Taken<S> {
+    socket: Socket<S>,
+    message: Option<Delivery>,
+}
+
+impl<S> Taken<S> {
+    fn new(socket: Socket<S>) -> Self {
+        Self {
+            socket,
+            message: None,
+        }
+    }
+
+    /// Takes a message, and calls the handler with it when that is ready.
+    /// `None`: the socket is closed. Dropped before that, the message stays
+    /// here.
+    async fn hand_to<H>(&mut self, handler: &mut H) -> Result<Option<(Delivery, H::Future)>, Error>
+    where
+        H: Service<Delivery, Error: Into<BoxError>>,
+    {
+        if self.message.is_none() {
+            self.message = poll_fn(|cx| self.socket.inner.poll_recv(cx)).await;
+        }
+        if self.message.is_none() {
+            return Ok(None);
+        }
+        let ready = poll_fn(|cx| handler.poll_ready(cx)).await;
+        ready.map_err(explain)?;
+        Ok(self.message.take().map(|message| {
+            let handling = handler.call(message.clone());
+            (message, handling)
+        }))
+    }
+}
+
+/// What was taken and not handled is not gone in silence.
+impl<S> Drop for Taken<S> {
+    fn drop(&mut self) {
+        if let Some(message) = self.message.take() {
+            self.socket.refuse(message, ErrorKind::Closed.into());
+        }
+    }
+}
+
+/// The messages that are being handled.
+struct Running<S> {
+    socket: Socket<S>,
+    tasks: JoinSet<Result<(), BoxError>>,
+    messages: HashMap<Id, Delivery>,
+}
+
+impl<S> Running<S> {
+    fn new(socket: Socket<S>) -> Self {
+        Self {
+            socket,
+            tasks: JoinSet::new(),
+            messages: HashMap::new(),
+        }
+    }
+
+    /// Waits until one is done.
+    async fn next(&mut self) -> Option<()> {
+        let (id, result) = match self.tasks.join_next_with_id().await? {
+            Ok(done) => done,
+            Err(error) => (error.id(), Err(panicked(error))),
+        };
+        let message = self.messages.remove(&id)?;
+        match result {
+            Ok(()) => {
+                self.socket.acknowledge(&message);
+            }
+            Err(error) => self.socket.refuse(message, explain(error)),
+        }
+        Some(())
+    }
+}
+
+impl<S> Socket<S> {
+    fn refuse(&self, message: Delivery, error: Error) {
+        self.engine().reporter.refused(message, error);
+    }
+}
+
+impl<S: SendService> Running<S> {
+    fn spawn<R, E>(
+        &mut self,
+        message: Delivery,
+        handling: impl Future<Output = Result<R, E>> + Send + 'static,
+    ) where
+        R: Reply + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let asker = message.from().clone();
+        let socket = self.socket.clone();
+        let task = self.tasks.spawn(async move {
+            let reply = handling.await.map_err(Into::into)?;
+            if let Some(payload) = reply.into_reply() {
+                reply_to(&socket, Outbound::new(payload).to(asker)).await;
+            }
+            Ok(())
+        });
+        self.messages.insert(task.id(), message);
+    }
+}
+
+/// The message was handled, whatever becomes of its reply.
+async fn reply_to<S: SendService>(socket: &Socket<S>, reply: Outbound) {
+    if let Err(mut error) = socket.send_message(reply).await {
+        tracing::debug!(%error, "a reply could not be sent");
+        if let Some(reply) = error.take_message() {
+            let discard = &socket.engine().discard;
+            discard.message(reply, DropReason::ReplyRefused);
+        }
+    }
+}
+
+fn panicked(error: JoinError) -> BoxError {
+    let reason = match error.is_panic() {
+        true => "the handler panicked",
+        false => "the handler was ended",
+    };
+    Error::new(ErrorKind::Layer)
+        .with_reason(reason)
+        .with_source(error)
+        .into()
+}
+
+/// What is not done is not gone in silence.
+impl<S> Drop for Running<S> {
+    fn drop(&mut self) {
+        for message in std::mem::take(&mut self.messages).into_values() {
+            self.socket.refuse(message, ErrorKind::Closed.into());
+        }
+    }
+}
+
+impl<S, H> fmt::Debug for Serve<S, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
+}
