@@ -33,6 +33,8 @@ pub struct Acknowledge<C> {
     /// Requests that were given to the connection since the last flush.
     sent: Vec<MessageId>,
     unacked: Option<ConnectionAcks>,
+    /// The caller was told that it may send, and has not: the place is its own.
+    reserved: bool,
     /// Others acknowledge what is yielded.
     deferral: Deferral,
 }
@@ -45,6 +47,7 @@ impl<C> Acknowledge<C> {
             heard: Vec::new(),
             sent: Vec::new(),
             unacked,
+            reserved: false,
             deferral,
         }
     }
@@ -76,8 +79,12 @@ impl<C> Acknowledge<C> {
 }
 
 impl<C: Connection> Acknowledge<C> {
-    /// Gives the connection all acknowledgements that are owed.
+    /// Gives the connection all acknowledgements that are owed. They wait while
+    /// the next place in it is the caller's.
     fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.reserved {
+            return Poll::Ready(Ok(()));
+        }
         while let Some(&id) = self.owed.front() {
             ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
             Pin::new(&mut self.inner).start_send(Frame::ack(id))?;
@@ -93,10 +100,14 @@ impl<C: Connection> Stream for Acknowledge<C> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if this.owed.len() >= MOST_OWED
-                && let Err(error) = ready!(this.poll_pay(cx))
-            {
-                return Poll::Ready(Some(Err(error)));
+            if this.owed.len() >= MOST_OWED {
+                if let Err(error) = ready!(this.poll_pay(cx)) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                if !this.owed.is_empty() {
+                    // The next place is the caller's: it must send first.
+                    return Poll::Pending;
+                }
             }
             match Pin::new(&mut this.inner).poll_next(cx) {
                 Poll::Ready(Some(Ok(Frame::Ack { id }))) => {
@@ -128,7 +139,9 @@ impl<C: Connection> Sink<Frame> for Acknowledge<C> {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         ready!(this.poll_pay(cx))?;
-        Pin::new(&mut this.inner).poll_ready(cx)
+        ready!(Pin::new(&mut this.inner).poll_ready(cx))?;
+        this.reserved = true;
+        Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
@@ -137,6 +150,7 @@ impl<C: Connection> Sink<Frame> for Acknowledge<C> {
             Frame::Request { id, .. } => Some(*id),
             _ => None,
         };
+        this.reserved = false;
         Pin::new(&mut this.inner).start_send(frame)?;
         this.sent.extend(id);
         if this.sent.len() >= MOST_GATHERED {
@@ -155,6 +169,8 @@ impl<C: Connection> Sink<Frame> for Acknowledge<C> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // Nobody sends any more, whatever place was given.
+        self.reserved = false;
         ready!(self.as_mut().poll_flush(cx))?;
         Pin::new(&mut self.inner).poll_close(cx)
     }

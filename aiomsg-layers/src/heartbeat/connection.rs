@@ -34,6 +34,10 @@ pub struct Heartbeat<C> {
     polled: bool,
     /// Since when the peer takes nothing, and what it had taken by then.
     stuck: Option<(Instant, u64)>,
+    /// The caller was told that it may send, and has not: the place is its own,
+    /// and what it sends there does as well as a heartbeat.
+    reserved: bool,
+    closed: bool,
 }
 
 impl<C> Heartbeat<C> {
@@ -50,6 +54,8 @@ impl<C> Heartbeat<C> {
             listening: false,
             polled: false,
             stuck: None,
+            reserved: false,
+            closed: false,
         }
     }
 
@@ -107,13 +113,18 @@ impl<C> Heartbeat<C> {
         let send = self.sent_at + self.settings.interval;
         let silence = self.listening.then(|| self.heard_at + timeout);
         let stuck = self.stuck.map(|(since, _)| since + timeout);
-        // While bytes wait, no heartbeat is needed: they are the sign of life.
-        let send = self.stuck.is_none().then_some(send);
+        let send = self.may_send().then_some(send);
         [send, silence, stuck]
             .into_iter()
             .flatten()
             .min()
             .unwrap_or(self.sent_at + timeout)
+    }
+
+    /// Whether a heartbeat may be sent when it is due. While bytes wait, none is
+    /// needed: they are the sign of life.
+    fn may_send(&self) -> bool {
+        self.stuck.is_none() && !self.reserved && !self.closed
     }
 
     /// Sees to it that the task is woken at the next deadline.
@@ -138,7 +149,7 @@ impl<C: Connection> Heartbeat<C> {
     /// Does what the time of day asks for.
     fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
         self.check(now)?;
-        if self.stuck.is_none() && !self.sending && now >= self.sent_at + self.settings.interval {
+        if self.may_send() && !self.sending && now >= self.sent_at + self.settings.interval {
             if Pin::new(&mut self.inner).poll_ready(cx)?.is_ready() {
                 Pin::new(&mut self.inner).start_send(Frame::Heartbeat)?;
                 self.sending = true;
@@ -190,6 +201,7 @@ impl<C: Connection> Sink<Frame> for Heartbeat<C> {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         if Pin::new(&mut this.inner).poll_ready(cx)?.is_ready() {
+            this.reserved = true;
             return Poll::Ready(Ok(()));
         }
         let now = Instant::now();
@@ -199,6 +211,7 @@ impl<C: Connection> Sink<Frame> for Heartbeat<C> {
 
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         let this = self.get_mut();
+        this.reserved = false;
         Pin::new(&mut this.inner).start_send(frame)?;
         this.sending = true;
         Ok(())
@@ -222,6 +235,8 @@ impl<C: Connection> Sink<Frame> for Heartbeat<C> {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.get_mut().inner).poll_close(cx)
+        let this = self.get_mut();
+        this.closed = true;
+        Pin::new(&mut this.inner).poll_close(cx)
     }
 }

@@ -45,7 +45,7 @@ pub struct Refused {
     /// The message.
     pub message: Outbound,
     /// The position of a peer whose connection has ended: the router takes it
-    /// out, and asks again. `None`: no peer wants the message, and the router
+    /// out, and asks again, beginning with `poll_ready`. `None`: no peer wants the message, and the router
     /// gives it up.
     pub position: Option<usize>,
 }

@@ -96,7 +96,7 @@ where
             && self.policy.poll_ready(&mut self.peers, cx).is_ready()
             && let Some(message) = self.returned.pop_front()
         {
-            if let Err(message) = self.place(message) {
+            if let Err(message) = self.place(message, cx) {
                 self.returned.push_front(message);
             }
         }
@@ -121,9 +121,9 @@ where
         self.returned = anyone;
     }
 
-    /// Places a message that the policy is ready for. Hands it back when no
-    /// peer is left.
-    fn place(&mut self, mut message: Outbound) -> Result<(), Outbound> {
+    /// Places a message that the policy is ready for. Hands it back when it
+    /// finds peers that have ended, and of those that are left none has room.
+    fn place(&mut self, mut message: Outbound, cx: &mut Context<'_>) -> Result<(), Outbound> {
         while !self.peers.is_empty() {
             let Err(refused) = self.policy.place(&mut self.peers, message) else {
                 return Ok(());
@@ -134,9 +134,13 @@ where
                 self.discard.message(message, DropReason::Unwanted);
                 return Ok(());
             };
-            if let Some((identity, peer)) = self.peers.remove_at(position) {
-                self.policy.peer_went(&identity);
-                self.leaving.push((identity, peer));
+            let Some((identity, peer)) = self.peers.remove_at(position) else {
+                break;
+            };
+            self.policy.peer_went(&identity);
+            self.leaving.push((identity, peer));
+            if self.policy.poll_ready(&mut self.peers, cx).is_pending() {
+                break;
             }
         }
         Err(message)
@@ -268,14 +272,14 @@ where
         if message.peer().is_some() {
             return self.route_addressed(cx, message);
         }
-        let Err(message) = self.place(message) else {
+        let Err(message) = self.place(message, cx) else {
             return Ok(());
         };
         // The peer was gone. Others may be there.
         if self.poll_route(cx).is_pending() {
             return Err(message);
         }
-        self.place(message)
+        self.place(message, cx)
     }
 
     fn has_peers(&self) -> bool {

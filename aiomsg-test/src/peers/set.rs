@@ -1,0 +1,33 @@
+use aiomsg_core::queue::Limits;
+use aiomsg_layers::route::Registrar;
+
+use super::{MockPeer, PeerHandle};
+use crate::identity;
+
+/// Lets peers come to a router. See [`pair`](super::pair).
+#[derive(Debug, Clone)]
+pub struct PeersHandle(Registrar<MockPeer>);
+
+impl PeersHandle {
+    pub(super) fn new(registrar: Registrar<MockPeer>) -> Self {
+        Self(registrar)
+    }
+
+    /// A peer comes, with room for as much. It goes when
+    /// [`PeerHandle::end`] is called.
+    ///
+    /// A socket lets no peer in under the identity of another that is still
+    /// there. Nor should a test: end the other first. Otherwise the new one
+    /// takes its place at once, and goes when either is ended.
+    ///
+    /// # Panics
+    ///
+    /// When the name is not an identity: see
+    /// [`Identity::new`](aiomsg_core::Identity::new).
+    #[track_caller]
+    pub fn insert(&self, name: impl AsRef<[u8]>, limits: Limits) -> PeerHandle {
+        let handle = PeerHandle::new(identity(name), limits, Some(self.0.clone()));
+        self.0.insert(handle.identity().clone(), handle.peer());
+        handle
+    }
+}
