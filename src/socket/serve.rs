@@ -13,7 +13,7 @@ use super::Socket;
 use crate::builder::SendService;
 use crate::engine::explain;
 
-impl<S: SendService> Socket<S> {
+impl<S: SendService + Send> Socket<S> {
     /// Handles each message that arrives with a [`tower::Service`] of
     /// [`Delivery`], until the socket is closed: the server's side of a socket.
     ///
@@ -115,7 +115,7 @@ impl<S, H> Serve<S, H> {
 
 impl<S, H> IntoFuture for Serve<S, H>
 where
-    S: SendService,
+    S: SendService + Send,
     H: Service<
             Delivery,
             Response: Reply + Send + 'static,
@@ -134,7 +134,7 @@ where
 
 impl<S, H> Serve<S, H>
 where
-    S: SendService,
+    S: SendService + Send,
     H: Service<
             Delivery,
             Response: Reply + Send + 'static,
@@ -264,7 +264,7 @@ impl<S> Socket<S> {
     }
 }
 
-impl<S: SendService> Running<S> {
+impl<S: SendService + Send> Running<S> {
     fn spawn<R, E>(
         &mut self,
         message: Delivery,
@@ -287,7 +287,7 @@ impl<S: SendService> Running<S> {
 }
 
 /// The message was handled, whatever becomes of its reply.
-async fn reply_to<S: SendService>(socket: &Socket<S>, reply: Outbound) {
+async fn reply_to<S: SendService + Send>(socket: &Socket<S>, reply: Outbound) {
     if let Err(mut error) = socket.send_message(reply).await {
         tracing::debug!(%error, "a reply could not be sent");
         if let Some(reply) = error.take_message() {

@@ -20,7 +20,7 @@ use crate::builder::SendService;
 /// and other handles send by the same stack. Each call costs a box; a layer
 /// that is given to [`SocketBuilder::layer`](crate::SocketBuilder::layer) costs
 /// none.
-impl<S: SendService> Service<Outbound> for Socket<S> {
+impl<S: SendService + Send> Service<Outbound> for Socket<S> {
     type Response = ();
     type Error = Error;
     type Future = SendFuture;

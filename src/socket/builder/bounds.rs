@@ -20,18 +20,14 @@ use crate::{PeerConnection, StandardSend};
     note = "a layer of `SocketBuilder::layer` must make a `Service<Outbound>` of a \
             `Service<Outbound>`, whose error is `Into<BoxError>` and whose future is `Send`",
     note = "a layer around received messages goes to `receive_layer`, one around frames to \
-            `connection_layer`, one around connecting to `dial_layer` or `accept_layer`"
+            `connection_layer`, one around connecting to `dial_layer` or `accept_layer`",
+    note = "in a generic function, `L: aiomsg::builder::SendLayer` is all that is to be asked of a \
+            layer"
 )]
-pub trait SendService:
-    Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static
-{
-}
+pub trait SendService: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<S> SendService for S where
-    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static
-{
-}
+impl<S> SendService for S where S: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static {}
 
 /// Layers around the send path. A function that takes any of them:
 ///
@@ -48,9 +44,9 @@ impl<S> SendService for S where
 /// let socket = open(tower::limit::RateLimitLayer::new(10, Duration::from_secs(1)))?;
 /// # Ok(()) }
 /// ```
-pub trait SendLayer: Layer<StandardSend, Service: SendService> {}
+pub trait SendLayer: Layer<StandardSend, Service: SendService + Send> {}
 
-impl<L> SendLayer for L where L: Layer<StandardSend, Service: SendService> {}
+impl<L> SendLayer for L where L: Layer<StandardSend, Service: SendService + Send> {}
 
 // ===== receive =====
 
@@ -61,23 +57,22 @@ impl<L> SendLayer for L where L: Layer<StandardSend, Service: SendService> {}
     note = "a layer of `SocketBuilder::receive_layer` must make a `Service<Delivery>` of a \
             `Service<Delivery>`, whose error is `Into<BoxError>` and whose future is `Send`",
     note = "a layer around messages that are sent goes to `layer`, one around frames to \
-            `connection_layer`, one around connecting to `dial_layer` or `accept_layer`"
+            `connection_layer`, one around connecting to `dial_layer` or `accept_layer`",
+    note = "in a generic function, `L: aiomsg::builder::ReceiveLayer` is all that is to be asked of a \
+            layer"
 )]
-pub trait ReceiveService:
-    Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static
-{
-}
+pub trait ReceiveService: Service<Delivery, Error: Into<BoxError>, Future: Send> + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<S> ReceiveService for S where
-    S: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static
+    S: Service<Delivery, Error: Into<BoxError>, Future: Send> + 'static
 {
 }
 
 /// Layers around the receive path.
-pub trait ReceiveLayer: Layer<Inbox, Service: ReceiveService> + 'static {}
+pub trait ReceiveLayer: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
 
-impl<R> ReceiveLayer for R where R: Layer<Inbox, Service: ReceiveService> + 'static {}
+impl<R> ReceiveLayer for R where R: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
 
 // ===== connections =====
 
@@ -103,22 +98,20 @@ impl<C> ConnectionLayer for C where
             future is `Send + 'static`"
 )]
 pub trait DialService:
-    Service<Endpoint, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + Send + 'static
+    Service<Endpoint, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + 'static
 {
 }
 
 #[diagnostic::do_not_recommend]
 impl<S> DialService for S where
-    S: Service<Endpoint, Response = Io, Error: Into<BoxError>, Future: Send + 'static>
-        + Send
-        + 'static
+    S: Service<Endpoint, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + 'static
 {
 }
 
 /// Layers around connecting.
-pub trait DialLayer: Layer<Connector, Service: DialService> {}
+pub trait DialLayer: Layer<Connector, Service: DialService + Send> {}
 
-impl<D> DialLayer for D where D: Layer<Connector, Service: DialService> {}
+impl<D> DialLayer for D where D: Layer<Connector, Service: DialService + Send> {}
 
 // ===== accept =====
 
@@ -131,19 +124,17 @@ impl<D> DialLayer for D where D: Layer<Connector, Service: DialService> {}
             future is `Send + 'static`"
 )]
 pub trait AcceptService:
-    Service<Incoming, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + Send + 'static
+    Service<Incoming, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + 'static
 {
 }
 
 #[diagnostic::do_not_recommend]
 impl<S> AcceptService for S where
-    S: Service<Incoming, Response = Io, Error: Into<BoxError>, Future: Send + 'static>
-        + Send
-        + 'static
+    S: Service<Incoming, Response = Io, Error: Into<BoxError>, Future: Send + 'static> + 'static
 {
 }
 
 /// Layers around accepting.
-pub trait AcceptLayer: Layer<Acceptor, Service: AcceptService> {}
+pub trait AcceptLayer: Layer<Acceptor, Service: AcceptService + Send> {}
 
-impl<A> AcceptLayer for A where A: Layer<Acceptor, Service: AcceptService> {}
+impl<A> AcceptLayer for A where A: Layer<Acceptor, Service: AcceptService + Send> {}

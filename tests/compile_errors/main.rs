@@ -1,0 +1,12 @@
+//! What the compiler says of the likeliest mistakes with layers: short, and what
+//! to do about it.
+//!
+//! The files beside this one are programs that do not compile, each with what
+//! the compiler says of it, word for word, in the oldest Rust that is supported.
+//! After a change that is meant, `TRYBUILD=overwrite cargo test --test
+//! compile_errors` writes them again; read them.
+
+#[test]
+fn errors_are_short_and_say_what_to_do() {
+    trybuild::TestCases::new().compile_fail("tests/compile_errors/*/*.rs");
+}
