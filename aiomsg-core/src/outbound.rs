@@ -36,6 +36,9 @@ pub enum Target {
     /// One of the copies that a publish made, for the peer in whose queue it
     /// is. It goes to no other peer, since that one has a copy of its own.
     Copy,
+    /// This connection, and nothing beyond it: what a layer of the connection
+    /// says to its counterpart. If it never leaves, nothing is lost.
+    Connection,
 }
 
 impl Outbound {

@@ -7,7 +7,12 @@
 //! | resending what was not acknowledged | [`at_least_once`] | a service of messages |
 //! | buffering while nobody is connected | [`buffer`] | a router |
 //! | publish, round robin, by identity | [`route`] | the changing set of peers |
+//! | publishing by topic, and subscribing | [`topics`] | the set of peers, and a connection |
 //! | connecting again, later and later | [`reconnect`] | a service of endpoints |
+//! | asking and answering | [`request`] | services of messages, on both ways |
+//! | who may connect under an identity | [`admission`] | the set of peers |
+//! | moving messages between queues and the wire | [`session`] | a connection |
+//! | one service for many tasks | [`shared`] | any service |
 //!
 //! The standard stack, from the caller of `send` down to the wire:
 //!
@@ -22,16 +27,24 @@
 #![forbid(unsafe_code)]
 
 pub mod acknowledge;
+pub mod admission;
 pub mod at_least_once;
 pub mod buffer;
 pub mod heartbeat;
 pub mod reconnect;
+pub mod request;
 pub mod route;
+pub mod session;
+pub mod shared;
 mod time;
+pub mod topics;
 
 pub use acknowledge::AcknowledgeLayer;
 pub use at_least_once::AtLeastOnceLayer;
 pub use buffer::Buffer;
 pub use heartbeat::HeartbeatLayer;
 pub use reconnect::ReconnectLayer;
+pub use request::{AnswersLayer, ReplyLayer, RequestLayer, Requests};
 pub use route::Router;
+pub use session::Session;
+pub use topics::{SubscribeLayer, TopicsLayer};

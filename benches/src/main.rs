@@ -14,6 +14,9 @@ mod sockets;
 
 use std::time::Duration;
 
+use aiomsg::Socket;
+use tower::limit::RateLimitLayer;
+
 /// A measurement: messages a second.
 type Rate = f64;
 
@@ -30,30 +33,29 @@ fn main() {
         "payload", "measured", "raw msg/s", "aiomsg msg/s", "ratio"
     );
     for size in [64, 1024, 8 << 10, 64 << 10] {
-        for (name, guarantee) in [
-            (
-                "one to one, at-most-once",
-                aiomsg::DeliveryGuarantee::AtMostOnce,
-            ),
-            (
-                "one to one, at-least-once",
-                aiomsg::DeliveryGuarantee::AtLeastOnce,
-            ),
-        ] {
-            let mut rounds: Vec<(Rate, Rate)> = (0..ROUNDS)
-                .map(|_| {
-                    (
-                        raw::measure(size, time),
-                        sockets::measure(size, time, guarantee),
-                    )
-                })
-                .collect();
-            rounds.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
-            let (raw, ours) = rounds[ROUNDS / 2];
-            let ratio = ours / raw;
-            println!("{size:>8}  {name:>28}  {raw:>14.0}  {ours:>14.0}  {ratio:>6.2}");
-        }
+        compare(size, "at-most-once", time, || {
+            sockets::measure(size, time, || Socket::builder().build())
+        });
+        compare(size, "at-most-once, rate limit", time, || {
+            // A limit that is never reached: what is shown is what it costs.
+            let limit = RateLimitLayer::new(u64::MAX, Duration::from_secs(1));
+            sockets::measure(size, time, || Socket::builder().layer(limit).build())
+        });
+        compare(size, "at-least-once", time, || {
+            sockets::measure(size, time, || Socket::builder().at_least_once().build())
+        });
     }
+}
+
+/// Prints the median round.
+fn compare(size: usize, name: &str, time: Duration, measure: impl Fn() -> Rate) {
+    let mut rounds: Vec<(Rate, Rate)> = (0..ROUNDS)
+        .map(|_| (raw::measure(size, time), measure()))
+        .collect();
+    rounds.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
+    let (raw, ours) = rounds[ROUNDS / 2];
+    let ratio = ours / raw;
+    println!("{size:>8}  {name:>28}  {raw:>14.0}  {ours:>14.0}  {ratio:>6.2}");
 }
 
 /// Runs the two ends, each on a thread and runtime of its own.

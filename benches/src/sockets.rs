@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use aiomsg::{DeliveryGuarantee, Endpoint, Socket};
+use aiomsg::builder::SendService;
+use aiomsg::{Endpoint, Error, Socket};
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::Rate;
 
-pub(crate) fn measure(payload: usize, time: Duration, guarantee: DeliveryGuarantee) -> Rate {
+/// A socket with the standard stack, or with layers around it.
+pub(crate) fn measure<S: SendService + Send>(
+    payload: usize,
+    time: Duration,
+    build: impl FnOnce() -> Result<Socket<S>, Error> + Send,
+) -> Rate {
     let (tell, told) = std::sync::mpsc::sync_channel::<Endpoint>(1);
     let sender = async move {
-        let socket = Socket::builder()
-            .delivery_guarantee(guarantee)
-            .build()
-            .expect("the settings are good");
+        let socket = build().expect("the settings are good");
         let endpoint = told.recv().expect("the receiver binds");
         socket.connect(endpoint).expect("the endpoint is good");
         let message = Bytes::from(vec![0; payload]);
@@ -52,7 +55,7 @@ pub(crate) fn measure(payload: usize, time: Duration, guarantee: DeliveryGuarant
     crate::two_ends(receiver, sender)
 }
 
-async fn alone(socket: &Socket) {
+async fn alone<S>(socket: &Socket<S>) {
     let mut events = socket.events();
     while let Some(event) = events.next().await {
         if matches!(event, aiomsg::Event::PeerDown { .. }) {

@@ -136,9 +136,7 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
 #[tokio::test]
 async fn deferred_acknowledgements_are_for_others_to_send() {
     let (ours, mut peer) = wires();
-    let mut ours = AcknowledgeLayer::new()
-        .deferral(true.into())
-        .layer(ours);
+    let mut ours = AcknowledgeLayer::new().deferral(true.into()).layer(ours);
     peer.send(Frame::request(id(1), "a")).await.unwrap();
     assert!(ours.next().await.unwrap().is_ok());
     ours.flush().await.unwrap();

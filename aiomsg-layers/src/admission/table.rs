@@ -282,7 +282,6 @@ impl<T> Admitted<T> {
     pub async fn evicted(&self) {
         self.member.evict.cancelled().await;
     }
-
 }
 
 impl<T> Deref for Admitted<T> {

@@ -3,7 +3,8 @@
 //! A [`Router`] sends to a changing set of peers, which it learns from a
 //! [`Discover`](tower::discover::Discover) such as [`Changes`]. A message that
 //! is addressed goes to its peer; any other goes where the [`Policy`] says:
-//! [`RoundRobin`] or [`Publish`].
+//! [`RoundRobin`] or [`Publish`], `LeastLoaded` (with the feature `balance`), or
+//! [`ByTopic`](crate::topics::ByTopic).
 //!
 //! ```text
 //!                    ┌─ addressed ──▶ its peer; while that is absent: its mailbox
@@ -18,6 +19,8 @@
 //! a published message: the other peers have theirs).
 
 mod changes;
+#[cfg(feature = "balance")]
+mod least_loaded;
 mod mailbox;
 mod peers;
 mod policy;
@@ -26,6 +29,8 @@ mod round_robin;
 mod router;
 
 pub use changes::{Changes, Registrar, changes};
+#[cfg(feature = "balance")]
+pub use least_loaded::{LeastLoaded, Loaded};
 pub use mailbox::MailboxSettings;
 pub use peers::PeerSet;
 pub use policy::{AnyPolicy, Policy, Refused};

@@ -148,6 +148,7 @@ type Refuse = Arc<dyn Fn(Delivery, BoxError) + Send + Sync>;
 /// use std::time::Duration;
 /// use tower::ServiceBuilder;
 ///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let inbox = Queue::new(Limits { items: 100, bytes: 1 << 20 });
 /// let service = ServiceBuilder::new()
 ///     .rate_limit(100, Duration::from_secs(1))
@@ -156,6 +157,7 @@ type Refuse = Arc<dyn Fn(Delivery, BoxError) + Send + Sync>;
 /// let intake = ServiceIntake::new(Shared::new(service), |message, error| {
 ///     eprintln!("from {}: {error}", message.from());
 /// });
+/// # }
 /// ```
 pub struct ServiceIntake<R> {
     shared: Shared<R>,

@@ -26,4 +26,3 @@ pub use handle::SessionHandle;
 pub use intake::{Inbox, Intake, ServiceIntake};
 pub use meter::Meter;
 pub use pump::Session;
-

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aiomsg_core::queue::{Limits, Queue, Weight};
 use aiomsg_core::{
     Connection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Link, MessageId,
-    Outbound,
+    Outbound, Target,
 };
 use tokio::time::timeout;
 
@@ -39,12 +39,10 @@ const LINGER_BYTES: usize = 32 << 20;
 /// [module](super).
 ///
 /// ```
-/// use aiomsg_core::codec::FrameCodec;
 /// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_core::{Dialect, Identity, Outbound};
+/// use aiomsg_core::{Identity, Outbound};
 /// use aiomsg_layers::session::{Inbox, Session};
 /// use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
-/// # use tokio_util::codec::Framed;
 /// use tower::ServiceBuilder;
 ///
 /// # async fn run(framed: impl aiomsg_core::Connection, link: aiomsg_core::Link, peer: Identity) {
@@ -381,9 +379,14 @@ impl<C, I> fmt::Debug for Session<C, I> {
     }
 }
 
-/// The message of a frame that wanted no acknowledgement.
+/// The message of a frame that wanted no acknowledgement, unless it was about
+/// the connection that has ended.
 fn message(frame: Frame) -> Option<Outbound> {
     match frame {
+        Frame::Data {
+            target: Target::Connection,
+            ..
+        } => None,
         Frame::Data { payload, target } => Some(Outbound::new(payload).with_target(target)),
         _ => None,
     }

@@ -155,7 +155,7 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         A: AcceptLayer,
         M: Deliverable,
     {
-        self.build_with(|layers, standard| layers.layer(standard))
+        self.build_with(L::layer)
     }
 
     /// Builds the socket with the type of its layers erased, for whoever must

@@ -1,0 +1,264 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::{Connection, Error, Frame, Identified, Identity, MessageId};
+use futures_core::Stream;
+use futures_sink::Sink;
+use tower::Layer;
+
+use super::table::Shared;
+use super::wire::Command;
+use super::{ByTopic, TopicLimits};
+
+/// The most acknowledgements that wait to be sent (16 bytes each). A peer that
+/// subscribes by requests and takes no acknowledgements is not read from beyond
+/// this.
+const MOST_OWED: usize = 1 << 16;
+
+/// The most subscriptions that are dealt with in one go. They yield nothing to
+/// the reader, so a peer that sends nothing else would keep others from their
+/// turn.
+const ROUND: usize = 256;
+
+/// Who wants what, at a publisher. A handle, cheap to clone.
+///
+/// See [`TopicsLayer`] for an example.
+#[derive(Clone)]
+pub struct Topics(Arc<Shared>);
+
+impl Topics {
+    /// Nobody wants anything yet.
+    pub fn new() -> Self {
+        Self::with_limits(TopicLimits::default())
+    }
+
+    /// Bounds what each connection may subscribe to.
+    pub fn with_limits(limits: TopicLimits) -> Self {
+        Self(Arc::new(Shared::new(limits)))
+    }
+
+    /// The layer that takes subscriptions out of a connection.
+    pub fn layer(&self) -> TopicsLayer {
+        TopicsLayer(self.clone())
+    }
+
+    /// The policy that sends a message to those who want it.
+    pub fn policy(&self) -> ByTopic {
+        ByTopic::new(Arc::clone(&self.0))
+    }
+
+    /// Whether anybody wants this message, for one that is dear to make. The
+    /// answer may be another a moment later.
+    pub fn is_wanted(&self, message: impl AsRef<[u8]>) -> bool {
+        let mut found = Vec::new();
+        self.0.lock().find(message.as_ref(), &mut found);
+        !found.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Topics")
+    }
+}
+
+/// Puts [`TopicsConnection`] around a connection, which has to know whose it
+/// is.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
+/// use aiomsg_core::queue::{Limits, Queue};
+/// use aiomsg_core::{Discard, Frame, Identity, Outbound};
+/// use aiomsg_layers::Router;
+/// use aiomsg_layers::route::changes;
+/// use aiomsg_layers::topics::Topics;
+/// use futures::{FutureExt, SinkExt, StreamExt};
+/// use tower::{Layer, Service, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower::BoxError> {
+/// let topics = Topics::new();
+/// let (registrar, changes) = changes();
+/// let mut router = Router::new(changes, topics.policy(), Discard::new(|lost| {
+///     println!("{:?}: {}", lost.message.payload(), lost.reason);
+/// }));
+///
+/// // A peer: its connection, here in memory, and its queue.
+/// let (ours, mut theirs) = Wire::pair("reader");
+/// let mut connection = topics.layer().layer(ours);
+/// let queue = Queue::new(Limits { items: 100, bytes: 1 << 20 });
+/// registrar.insert(Identity::new("reader")?, queue.clone());
+///
+/// // It subscribes. That goes no further than the layer.
+/// theirs.send(Frame::data("\x01weather.")).await?;
+/// theirs.send(Frame::data("hello")).await?;
+/// assert_eq!(connection.next().await.unwrap()?, Frame::data("hello"));
+/// assert!(topics.is_wanted("weather.rain"));
+///
+/// router.ready().await?.call(Outbound::new("weather.rain")).await?;
+/// router.ready().await?.call(Outbound::new("sport.chess")).await?;
+/// assert_eq!(queue.items(), 1);
+///
+/// // With the connection its subscriptions are gone.
+/// drop(connection);
+/// assert!(!topics.is_wanted("weather.rain"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct TopicsLayer(Topics);
+
+impl<C: Identified> Layer<C> for TopicsLayer {
+    type Service = TopicsConnection<C>;
+
+    fn layer(&self, inner: C) -> TopicsConnection<C> {
+        let shared = Arc::clone(&self.0.0);
+        let number = shared.open(inner.identity().clone());
+        TopicsConnection {
+            inner,
+            seat: Seat { shared, number },
+            owed: VecDeque::new(),
+        }
+    }
+}
+
+/// A connection whose peer may subscribe to topics. See the [module](super).
+///
+/// A subscription that comes as a request is acknowledged here, ahead of other
+/// frames; all others are left to other layers.
+///
+/// # Errors
+///
+/// The stream fails with [`Error::is_limit`] when the peer subscribes to more
+/// than the [limits](TopicLimits) allow.
+pub struct TopicsConnection<C> {
+    inner: C,
+    seat: Seat,
+    /// Subscriptions that came as requests and were not yet acknowledged.
+    owed: VecDeque<MessageId>,
+}
+
+/// The connection in the table. Dropping it leaves.
+struct Seat {
+    shared: Arc<Shared>,
+    number: usize,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shared.close(self.number);
+    }
+}
+
+impl<C> TopicsConnection<C> {
+    /// The connection inside.
+    pub fn get_ref(&self) -> &C {
+        &self.inner
+    }
+
+    /// Does what a message to the publisher asks for. Says whether it was an
+    /// ordinary message instead.
+    fn obey(&self, payload: &[u8]) -> Result<bool, Error> {
+        let Seat { shared, number } = &self.seat;
+        match Command::parse(payload) {
+            None => return Ok(true),
+            Some(Command::Subscribe(prefix)) => shared.subscribe(*number, prefix)?,
+            Some(Command::Unsubscribe(prefix)) => shared.unsubscribe(*number, prefix),
+        }
+        Ok(false)
+    }
+}
+
+impl<C: Connection> TopicsConnection<C> {
+    /// Gives the connection all acknowledgements that are owed.
+    fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while let Some(&id) = self.owed.front() {
+            ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
+            Pin::new(&mut self.inner).start_send(Frame::ack(id))?;
+            self.owed.pop_front();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<C: Connection> Stream for TopicsConnection<C> {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        for _ in 0..ROUND {
+            if this.owed.len() >= MOST_OWED
+                && let Err(error) = ready!(this.poll_pay(cx))
+            {
+                return Poll::Ready(Some(Err(error)));
+            }
+            let item = ready!(Pin::new(&mut this.inner).poll_next(cx));
+            let Some(Ok(frame)) = item else {
+                return Poll::Ready(item);
+            };
+            match frame.payload().map_or(Ok(true), |it| this.obey(it)) {
+                Ok(true) => return Poll::Ready(Some(Ok(frame))),
+                Ok(false) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+            if let Frame::Request { id, .. } = frame {
+                this.owed.push_back(id);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<C: Connection> Sink<Frame> for TopicsConnection<C> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        ready!(this.poll_pay(cx))?;
+        Pin::new(&mut this.inner).poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
+        Pin::new(&mut self.get_mut().inner).start_send(frame)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        ready!(this.poll_pay(cx))?;
+        Pin::new(&mut this.inner).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
+
+impl<C: Identified> Identified for TopicsConnection<C> {
+    fn identity(&self) -> &Identity {
+        self.inner.identity()
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for TopicsConnection<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TopicsConnection")
+            .field(&self.inner)
+            .finish()
+    }
+}

@@ -1,0 +1,240 @@
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use aiomsg_core::{Connection, Error, Frame, Identified, Identity, Target};
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_sink::Sink;
+use tower::Layer;
+
+use super::subscriptions::{Tasks, Wanted};
+use super::wire::Command;
+
+/// Puts [`SubscribeConnection`] around a connection.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
+/// use aiomsg_core::Frame;
+/// use aiomsg_layers::topics::Subscriptions;
+/// use futures::{FutureExt, SinkExt, StreamExt};
+/// use tower::Layer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), aiomsg_core::Error> {
+/// let subscriptions = Subscriptions::new();
+/// subscriptions.subscribe("weather.")?;
+///
+/// // A connection, here in memory. The list goes ahead of all else.
+/// let (ours, mut publisher) = Wire::pair("publisher");
+/// let mut connection = subscriptions.layer().layer(ours);
+/// connection.send(Frame::data("hello")).await?;
+/// for expected in ["\x01weather.", "hello"] {
+///     let frame = publisher.next().await.unwrap()?;
+///     assert_eq!(frame.payload().unwrap(), expected);
+/// }
+///
+/// // A change wakes whoever reads, and is sent.
+/// let reader = tokio::spawn(async move { connection.next().await });
+/// tokio::task::yield_now().await;
+/// subscriptions.subscribe("sport.")?;
+/// let frame = publisher.next().await.unwrap()?;
+/// assert_eq!(frame.payload().unwrap(), "\x01sport.");
+///
+/// publisher.send(Frame::data("sport.chess")).await?;
+/// let message = reader.await.unwrap().unwrap()?;
+/// assert_eq!(message, Frame::data("sport.chess"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SubscribeLayer(Arc<Wanted>);
+
+impl SubscribeLayer {
+    pub(super) fn new(wanted: Arc<Wanted>) -> Self {
+        Self(wanted)
+    }
+}
+
+impl<C> Layer<C> for SubscribeLayer {
+    type Service = SubscribeConnection<C>;
+
+    fn layer(&self, inner: C) -> SubscribeConnection<C> {
+        let wanted = Arc::clone(&self.0);
+        let number = wanted.open();
+        SubscribeConnection {
+            inner,
+            seat: Seat { wanted, number },
+            tasks: Tasks::default(),
+            version: None,
+            told: BTreeSet::new(),
+            plan: VecDeque::new(),
+            unflushed: false,
+        }
+    }
+}
+
+impl fmt::Debug for SubscribeLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SubscribeLayer")
+    }
+}
+
+/// A connection that tells its peer what is subscribed to, and every change of
+/// it, ahead of other frames. See the [module](super).
+///
+/// A change is sent by whoever polls the connection next, also by reading.
+pub struct SubscribeConnection<C> {
+    inner: C,
+    seat: Seat,
+    /// As they are known to the list.
+    tasks: Tasks,
+    /// The version of the list that the peer knows once the plan is done.
+    version: Option<u64>,
+    /// What the peer was told to be on the list.
+    told: BTreeSet<Bytes>,
+    plan: VecDeque<Command<Bytes>>,
+    unflushed: bool,
+}
+
+/// The connection in the list. Dropping it leaves.
+struct Seat {
+    wanted: Arc<Wanted>,
+    number: usize,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.wanted.close(self.number);
+    }
+}
+
+impl<C> SubscribeConnection<C> {
+    /// The connection inside.
+    pub fn get_ref(&self) -> &C {
+        &self.inner
+    }
+
+    /// Sees to it that a change wakes this task. To be called before the list
+    /// is looked at.
+    fn watch(&mut self, task: fn(&mut Tasks) -> &mut Option<Waker>, cx: &Context<'_>) {
+        let known = task(&mut self.tasks);
+        if !known
+            .as_ref()
+            .is_some_and(|known| known.will_wake(cx.waker()))
+        {
+            *known = Some(cx.waker().clone());
+            self.seat.wanted.watch(self.seat.number, &self.tasks);
+        }
+    }
+
+    /// Whether there is something to be told.
+    fn look(&mut self) -> bool {
+        let wanted = &self.seat.wanted;
+        if self.version != Some(wanted.version()) {
+            let (plan, version) = wanted.difference(&self.told);
+            self.plan = plan;
+            self.version = Some(version);
+        }
+        !self.plan.is_empty()
+    }
+}
+
+impl<C: Connection> SubscribeConnection<C> {
+    /// Gives the connection all that is to be told.
+    fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while self.look() {
+            ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
+            let Some(command) = self.plan.pop_front() else {
+                break;
+            };
+            // It is for this peer alone, and worth nothing later: the next
+            // connection begins with the whole list.
+            Pin::new(&mut self.inner).start_send(Frame::Data {
+                payload: command.payload(),
+                target: Target::Connection,
+            })?;
+            self.unflushed = true;
+            match command {
+                Command::Subscribe(prefix) => self.told.insert(prefix),
+                Command::Unsubscribe(prefix) => self.told.remove(&prefix),
+            };
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush_inner(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_tell(cx))?;
+        ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<C: Connection> Stream for SubscribeConnection<C> {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if let Poll::Ready(item) = Pin::new(&mut this.inner).poll_next(cx) {
+            return Poll::Ready(item);
+        }
+        this.watch(|tasks| &mut tasks.reader, cx);
+        if this.look() || this.unflushed {
+            let flushed = this.poll_flush_inner(cx);
+            // A connection knows one task that wants to write, and that is now
+            // this one.
+            if let Some(writer) = &this.tasks.writer
+                && !writer.will_wake(cx.waker())
+            {
+                writer.wake_by_ref();
+            }
+            if let Poll::Ready(Err(error)) = flushed {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<C: Connection> Sink<Frame> for SubscribeConnection<C> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        this.watch(|tasks| &mut tasks.writer, cx);
+        ready!(this.poll_tell(cx))?;
+        Pin::new(&mut this.inner).poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
+        Pin::new(&mut self.get_mut().inner).start_send(frame)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        this.watch(|tasks| &mut tasks.writer, cx);
+        this.poll_flush_inner(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
+
+impl<C: Identified> Identified for SubscribeConnection<C> {
+    fn identity(&self) -> &Identity {
+        self.inner.identity()
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for SubscribeConnection<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SubscribeConnection")
+            .field(&self.inner)
+            .finish()
+    }
+}

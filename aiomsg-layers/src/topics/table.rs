@@ -1,0 +1,155 @@
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use aiomsg_core::queue::WakerList;
+use aiomsg_core::{Error, Identity};
+
+use super::TopicLimits;
+use super::slots::Slots;
+use super::tree::Tree;
+
+/// Who wants what, shared by the connections and the policy.
+#[derive(Default)]
+pub(super) struct Shared {
+    limits: TopicLimits,
+    /// Another one whenever a connection has its first subscription, or its
+    /// last one no more. Changed under the lock, read without it.
+    version: AtomicU64,
+    table: Mutex<Table>,
+}
+
+/// Subscriptions are by connection, not by peer: so a connection that ends
+/// never takes those of its successor with it, which may be there already.
+#[derive(Default)]
+pub(super) struct Table {
+    tree: Tree,
+    connections: Slots<Connection>,
+    /// Tasks that wait for a peer with subscriptions. It may have none soon.
+    waiting: WakerList,
+}
+
+struct Connection {
+    identity: Identity,
+    prefixes: HashSet<Box<[u8]>>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: TopicLimits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// A connection began. Its number is its own until it is closed.
+    pub(super) fn open(&self, identity: Identity) -> usize {
+        self.lock().connections.insert(Connection {
+            identity,
+            prefixes: HashSet::new(),
+        })
+    }
+
+    /// # Errors
+    ///
+    /// When it is more than the limits allow.
+    pub(super) fn subscribe(&self, number: usize, prefix: &[u8]) -> Result<(), Error> {
+        let mut table = self.lock();
+        let table = &mut *table;
+        let Some(connection) = table.connections.get_mut(number) else {
+            return Ok(());
+        };
+        let prefixes = &mut connection.prefixes;
+        if prefixes.contains(prefix) {
+            return Ok(());
+        }
+        self.limits
+            .admit(prefixes.len(), prefix)
+            .map_err(|error| error.with_peer(connection.identity.clone()))?;
+        // Copied, lest a few bytes keep the buffer that they came in.
+        prefixes.insert(prefix.into());
+        if prefixes.len() == 1 {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+        table.tree.insert(prefix, number);
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe(&self, number: usize, prefix: &[u8]) {
+        let mut table = self.lock();
+        let Some(connection) = table.connections.get_mut(number) else {
+            return;
+        };
+        if !connection.prefixes.remove(prefix) {
+            return;
+        }
+        let last = connection.prefixes.is_empty();
+        table.tree.remove(prefix, number);
+        if last {
+            self.fewer(table);
+        }
+    }
+
+    /// The connection has ended.
+    pub(super) fn close(&self, number: usize) {
+        let mut table = self.lock();
+        let Some(connection) = table.connections.remove(number) else {
+            return;
+        };
+        for prefix in &connection.prefixes {
+            table.tree.remove(prefix, number);
+        }
+        if !connection.prefixes.is_empty() {
+            self.fewer(table);
+        }
+    }
+
+    fn fewer(&self, mut table: MutexGuard<'_, Table>) {
+        self.version.fetch_add(1, Ordering::Release);
+        let woken = table.waiting.take();
+        drop(table);
+        woken.wake();
+    }
+
+    /// Wakes the task when there are fewer peers with subscriptions. `false`:
+    /// things have changed since `version` already.
+    pub(super) fn wait(&self, version: u64, waker: &Waker) -> bool {
+        let mut table = self.lock();
+        let same = version == self.version();
+        if same {
+            table.waiting.register(waker);
+        }
+        same
+    }
+
+    #[cfg(test)]
+    pub(super) fn nodes(&self) -> usize {
+        self.lock().tree.nodes()
+    }
+}
+
+impl Table {
+    /// Appends the numbers of the connections that want the message, some of
+    /// them more than once.
+    pub(super) fn find(&self, message: &[u8], found: &mut Vec<usize>) {
+        self.tree.find(message, found);
+    }
+
+    /// By number, whose connection has subscriptions.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = Option<&Identity>> {
+        self.connections.iter().map(|connection| {
+            connection
+                .filter(|connection| !connection.prefixes.is_empty())
+                .map(|connection| &connection.identity)
+        })
+    }
+}
