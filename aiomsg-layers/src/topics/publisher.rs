@@ -132,6 +132,7 @@ impl<C: Identified> Layer<C> for TopicsLayer {
             inner,
             seat: Seat { shared, number },
             owed: VecDeque::new(),
+            reserved: false,
         }
     }
 }
@@ -150,6 +151,8 @@ pub struct TopicsConnection<C> {
     seat: Seat,
     /// Subscriptions that came as requests and were not yet acknowledged.
     owed: VecDeque<MessageId>,
+    /// The caller was told that it may send, and has not: the place is its own.
+    reserved: bool,
 }
 
 /// The connection in the table. Dropping it leaves.
@@ -184,8 +187,12 @@ impl<C> TopicsConnection<C> {
 }
 
 impl<C: Connection> TopicsConnection<C> {
-    /// Gives the connection all acknowledgements that are owed.
+    /// Gives the connection all acknowledgements that are owed. They wait while
+    /// the next place in it is the caller's.
     fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.reserved {
+            return Poll::Ready(Ok(()));
+        }
         while let Some(&id) = self.owed.front() {
             ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
             Pin::new(&mut self.inner).start_send(Frame::ack(id))?;
@@ -201,10 +208,14 @@ impl<C: Connection> Stream for TopicsConnection<C> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         for _ in 0..ROUND {
-            if this.owed.len() >= MOST_OWED
-                && let Err(error) = ready!(this.poll_pay(cx))
-            {
-                return Poll::Ready(Some(Err(error)));
+            if this.owed.len() >= MOST_OWED {
+                if let Err(error) = ready!(this.poll_pay(cx)) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                if !this.owed.is_empty() {
+                    // The next place is the caller's: it must send first.
+                    return Poll::Pending;
+                }
             }
             let item = ready!(Pin::new(&mut this.inner).poll_next(cx));
             let Some(Ok(frame)) = item else {
@@ -230,11 +241,15 @@ impl<C: Connection> Sink<Frame> for TopicsConnection<C> {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         ready!(this.poll_pay(cx))?;
-        Pin::new(&mut this.inner).poll_ready(cx)
+        ready!(Pin::new(&mut this.inner).poll_ready(cx))?;
+        this.reserved = true;
+        Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        Pin::new(&mut self.get_mut().inner).start_send(frame)
+        let this = self.get_mut();
+        this.reserved = false;
+        Pin::new(&mut this.inner).start_send(frame)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -244,6 +259,7 @@ impl<C: Connection> Sink<Frame> for TopicsConnection<C> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.reserved = false;
         ready!(self.as_mut().poll_flush(cx))?;
         Pin::new(&mut self.inner).poll_close(cx)
     }

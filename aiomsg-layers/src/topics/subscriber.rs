@@ -72,6 +72,7 @@ impl<C> Layer<C> for SubscribeLayer {
             told: BTreeSet::new(),
             plan: VecDeque::new(),
             unflushed: false,
+            reserved: false,
         }
     }
 }
@@ -97,6 +98,8 @@ pub struct SubscribeConnection<C> {
     told: BTreeSet<Bytes>,
     plan: VecDeque<Command<Bytes>>,
     unflushed: bool,
+    /// The caller was told that it may send, and has not: the place is its own.
+    reserved: bool,
 }
 
 /// The connection in the list. Dropping it leaves.
@@ -145,7 +148,7 @@ impl<C> SubscribeConnection<C> {
 impl<C: Connection> SubscribeConnection<C> {
     /// Gives the connection all that is to be told.
     fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while self.look() {
+        while !self.reserved && self.look() {
             ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
             let Some(command) = self.plan.pop_front() else {
                 break;
@@ -206,11 +209,15 @@ impl<C: Connection> Sink<Frame> for SubscribeConnection<C> {
         let this = self.get_mut();
         this.watch(|tasks| &mut tasks.writer, cx);
         ready!(this.poll_tell(cx))?;
-        Pin::new(&mut this.inner).poll_ready(cx)
+        ready!(Pin::new(&mut this.inner).poll_ready(cx))?;
+        this.reserved = true;
+        Poll::Ready(Ok(()))
     }
 
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        Pin::new(&mut self.get_mut().inner).start_send(frame)
+        let this = self.get_mut();
+        this.reserved = false;
+        Pin::new(&mut this.inner).start_send(frame)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -220,6 +227,7 @@ impl<C: Connection> Sink<Frame> for SubscribeConnection<C> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.reserved = false;
         ready!(self.as_mut().poll_flush(cx))?;
         Pin::new(&mut self.inner).poll_close(cx)
     }

@@ -11,3 +11,4 @@ mod buffer;
 mod greeting;
 mod heartbeat;
 mod router;
+mod topics;
