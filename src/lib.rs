@@ -33,12 +33,14 @@
 //! | [`SendMode`], [`DeliveryGuarantee`] | who gets a message, and how surely |
 //! | [`Endpoint`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://` |
 //! | [`Event`], [`Stats`], [`PeerInfo`] | what is going on |
+//! | [`guide`] | layers: which there are, where they go, how to write one |
 //! | [`core`], [`layers`], [`transport`] | the pieces that the socket is made of |
 //!
 //! # Features
 //!
 //! - `tls` (default): `tls://` endpoints, by rustls.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, by serde.
+//! - `balance`: `layers::route::LeastLoaded`, by tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
 
@@ -68,6 +70,9 @@ pub use socket::close::CloseReport;
 pub use socket::serve::Serve;
 pub use socket::service::SendFuture;
 pub use socket::streams::{IdentityMessages, Messages};
+
+#[doc = include_str!("../docs/layers.md")]
+pub mod guide {}
 
 /// What the layers of a socket must be: bounds with names, and the types that a
 /// builder chooses with.

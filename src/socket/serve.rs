@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
 use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
@@ -197,7 +198,7 @@ impl<S> Taken<S> {
     /// Takes a message, and calls the handler with it when that is ready.
     /// `None`: the socket is closed. Dropped before that, the message stays
     /// here.
-    async fn hand_to<H>(&mut self, handler: &mut H) -> Result<Option<(Delivery, H::Future)>, Error>
+    async fn hand_to<H>(&mut self, handler: &mut H) -> Result<Option<Called<H>>, Error>
     where
         H: Service<Delivery, Error: Into<BoxError>>,
     {
@@ -210,11 +211,16 @@ impl<S> Taken<S> {
         let ready = poll_fn(|cx| handler.poll_ready(cx)).await;
         ready.map_err(explain)?;
         Ok(self.message.take().map(|message| {
-            let handling = handler.call(message.clone());
-            (message, handling)
+            // A message on which the handler panics must not take the others
+            // along, wherever it does that: here, or in its future.
+            let called = catch_unwind(AssertUnwindSafe(|| handler.call(message.clone())));
+            (message, called.ok())
         }))
     }
 }
+
+/// A message, and what the handler makes of it; `None` if it panicked.
+type Called<H> = (Delivery, Option<<H as Service<Delivery>>::Future>);
 
 /// What was taken and not handled is not gone in silence.
 impl<S> Drop for Taken<S> {
@@ -245,7 +251,7 @@ impl<S> Running<S> {
     async fn next(&mut self) -> Option<()> {
         let (id, result) = match self.tasks.join_next_with_id().await? {
             Ok(done) => done,
-            Err(error) => (error.id(), Err(panicked(error))),
+            Err(error) => (error.id(), Err(ended(error))),
         };
         let message = self.messages.remove(&id)?;
         match result {
@@ -268,7 +274,7 @@ impl<S: SendService + Send> Running<S> {
     fn spawn<R, E>(
         &mut self,
         message: Delivery,
-        handling: impl Future<Output = Result<R, E>> + Send + 'static,
+        handling: Option<impl Future<Output = Result<R, E>> + Send + 'static>,
     ) where
         R: Reply + Send + 'static,
         E: Into<BoxError>,
@@ -276,6 +282,7 @@ impl<S: SendService + Send> Running<S> {
         let asker = message.from().clone();
         let socket = self.socket.clone();
         let task = self.tasks.spawn(async move {
+            let handling = handling.ok_or_else(panicked)?;
             let reply = handling.await.map_err(Into::into)?;
             if let Some(payload) = reply.into_reply() {
                 reply_to(&socket, Outbound::new(payload).to(asker)).await;
@@ -297,15 +304,16 @@ async fn reply_to<S: SendService + Send>(socket: &Socket<S>, reply: Outbound) {
     }
 }
 
-fn panicked(error: JoinError) -> BoxError {
-    let reason = match error.is_panic() {
-        true => "the handler panicked",
-        false => "the handler was ended",
+fn ended(error: JoinError) -> BoxError {
+    let what = match error.is_panic() {
+        true => panicked(),
+        false => Error::new(ErrorKind::Layer).with_reason("the handler was ended"),
     };
-    Error::new(ErrorKind::Layer)
-        .with_reason(reason)
-        .with_source(error)
-        .into()
+    what.with_source(error).into()
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Layer).with_reason("the handler panicked")
 }
 
 /// What is not done is not gone in silence.
