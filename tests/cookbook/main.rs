@@ -4,15 +4,19 @@
 
 mod program;
 
+mod by_hand;
 mod clock;
 mod echo;
 mod jobs;
 mod jobs_of_two;
+mod layers_of_ones_own;
 mod main_job;
 #[cfg(feature = "tls")]
 mod mutual_tls;
 mod proxy;
 mod publish;
 mod relay_and_reply;
+mod requests;
 mod three_proxies;
+mod topics;
 mod work;

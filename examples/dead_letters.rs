@@ -1,0 +1,74 @@
+//! A layer of one's own around the receive path: what the layers below it
+//! refuse goes into a queue of dead letters, and counts as received.
+//!
+//! ```text
+//! cargo run --example dead_letters [ADDRESS]
+//! ```
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aiomsg::core::BoxError;
+use aiomsg::{Delivery, Socket};
+use tokio::sync::mpsc;
+use tower::{Service, filter::FilterLayer, layer::layer_fn};
+
+/// A message that was refused, and why.
+type DeadLetter = (Delivery, BoxError);
+
+struct DeadLetters<S>(S, mpsc::Sender<DeadLetter>);
+
+impl<S> Service<Delivery> for DeadLetters<S>
+where
+    S: Service<Delivery, Error: Into<BoxError>, Future: Send + 'static>,
+{
+    type Response = ();
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, message: Delivery) -> Self::Future {
+        let (letter, queue) = (message.clone(), self.1.clone());
+        let taking = self.0.call(message);
+        Box::pin(async move {
+            let Err(error) = taking.await else {
+                return Ok(());
+            };
+            // While the queue is full this waits, and the peer is held back.
+            Ok(queue.send((letter, error.into())).await?)
+        })
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:25000");
+
+    let (queue, mut dead_letters) = mpsc::channel(100);
+    let receiver = Socket::builder()
+        .receive_layer(layer_fn(move |inner| DeadLetters(inner, queue.clone())))
+        .receive_layer(FilterLayer::new(|message: Delivery| {
+            match message.payload().starts_with(b"good") {
+                true => Ok(message),
+                false => Err("it does not begin with good"),
+            }
+        }))
+        .build()?;
+    let sender = Socket::builder().at_least_once().build()?;
+    sender.connect(receiver.bind(address).await?)?;
+
+    sender.send("bad news").await?;
+    sender.send("good news").await?;
+    println!("received {}", receiver.recv_text().await?);
+    let (letter, error) = dead_letters.recv().await.ok_or("no dead letter")?;
+    println!("dead letter {:?}: {error}", letter.payload());
+    // Both were acknowledged, so neither will be sent again.
+    let report = sender.close(Duration::from_secs(5)).await;
+    println!("{} to send again", report.unacknowledged.len());
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Answers requests: each is a number, and its answer the square of it.
+//!
+//! ```text
+//! cargo run --example request_server [ADDRESS]
+//! ```
+//!
+//! Run `request_client` in another terminal, as often as you like.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aiomsg::layers::ReplyLayer;
+use aiomsg::{AckMode, Socket};
+use bytes::Bytes;
+use tower::{BoxError, ServiceBuilder, service_fn};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:25000");
+
+    // Requests that want an acknowledgement get it when they are answered.
+    let socket = Socket::builder().ack_mode(AckMode::Handled).build()?;
+    println!("listening at {}", socket.bind(address).await?);
+
+    // The service knows of payloads only: the layer takes the id off a request,
+    // and puts it before the answer. More of tower's layers fit between them.
+    let square = ServiceBuilder::new()
+        .layer(ReplyLayer::new())
+        .timeout(Duration::from_secs(1))
+        .service(service_fn(square));
+
+    // Sixteen requests at a time. When there are more, they wait in the socket,
+    // and then at the clients.
+    let stop = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    let serving = socket.serve(square).concurrency(16);
+    serving.with_graceful_shutdown(stop).await?;
+
+    let report = socket.close(Duration::from_secs(5)).await;
+    println!("closed, {} answers unsent", report.unsent.len());
+    Ok(())
+}
+
+async fn square(request: Bytes) -> Result<String, BoxError> {
+    let text = std::str::from_utf8(&request)?;
+    // Of an error the client would hear nothing, and wait. So it is an answer.
+    let answer = match text.parse::<i64>() {
+        Ok(number) => number.saturating_mul(number).to_string(),
+        Err(error) => format!("not a number: {error}"),
+    };
+    println!("{text}: {answer}");
+    Ok(answer)
+}
