@@ -55,6 +55,7 @@ pub use aiomsg_core::{
     Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Identity, MessageId, Outbound,
     Target, queue::Limits,
 };
+pub use aiomsg_layers::route::Overflow;
 pub use aiomsg_layers::session::Inbox;
 pub use aiomsg_transport::handshake::Dialects;
 #[cfg(feature = "tls")]

@@ -44,6 +44,9 @@ pub enum DropReason {
     /// does not say how much of it has left: it may have arrived or not, and
     /// under at-most-once it is not sent again.
     Unconfirmed,
+    /// There was no room for it, or for a newer one, and the settings say to
+    /// drop it then.
+    Overflow,
     /// No peer that is connected has asked for messages like this one.
     Unwanted,
     /// It was the reply to a message, and the send path refused it.
@@ -59,6 +62,7 @@ impl fmt::Display for DropReason {
             Self::PeerGone => "the connection it waited for is gone",
             Self::PeerAbsent => "the peer it was addressed to did not come back in time",
             Self::Unconfirmed => "the connection died with it half-way out",
+            Self::Overflow => "there was no room for it, or for a newer one",
             Self::Unwanted => "no peer has asked for messages like it",
             Self::ReplyRefused => "it was a reply, and the send path refused it",
             Self::RetriesExhausted => "it was never acknowledged, and no try is left",

@@ -22,6 +22,7 @@ pub struct Outbound {
     payload: Bytes,
     target: Target,
     id: Option<MessageId>,
+    until_acked: bool,
 }
 
 /// For whom a message is.
@@ -48,6 +49,7 @@ impl Outbound {
             payload: payload.into(),
             target: Target::Any,
             id: None,
+            until_acked: false,
         }
     }
 
@@ -79,6 +81,14 @@ impl Outbound {
         self
     }
 
+    /// Has whoever sends it wait until its peer has acknowledged it, and not
+    /// only until it is accepted. For sockets that send at-least-once.
+    #[must_use]
+    pub fn until_acked(mut self) -> Self {
+        self.until_acked = true;
+        self
+    }
+
     /// Replaces the payload.
     #[must_use]
     pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
@@ -107,6 +117,11 @@ impl Outbound {
     /// The id under which the message is to be acknowledged, if it is.
     pub fn id(&self) -> Option<MessageId> {
         self.id
+    }
+
+    /// Whether whoever sends it waits until it is acknowledged.
+    pub fn is_until_acked(&self) -> bool {
+        self.until_acked
     }
 
     /// Takes the payload out.

@@ -68,7 +68,29 @@ pub struct Queue<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
     limits: Limits,
+    /// Hears when the queue becomes full, and when half of it is free again.
+    levels: Option<Box<dyn Fn(Level) + Send + Sync>>,
     state: Mutex<State<T>>,
+}
+
+/// How full a queue has become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It has reached one of its limits.
+    High,
+    /// It was high, and half of it is free again.
+    Low,
+}
+
+/// Which items are taken out of a queue to make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// The oldest, until one more is admitted.
+    Oldest,
+    /// The newest one.
+    Newest,
+    /// All of them.
+    All,
 }
 
 struct State<T> {
@@ -78,6 +100,10 @@ struct State<T> {
     used_items: usize,
     used_bytes: usize,
     closed: bool,
+    /// Closed by somebody for whom its consumer is too slow.
+    cut: bool,
+    /// It has been full, and not half empty since.
+    high: bool,
     producers: WakerList,
     consumers: WakerList,
 }
@@ -85,13 +111,26 @@ struct State<T> {
 impl<T: Weight> Queue<T> {
     /// An empty queue.
     pub fn new(limits: Limits) -> Self {
+        Self::build(limits, None)
+    }
+
+    /// An empty queue that tells when it becomes full, and when half of it is
+    /// free again. `levels` must not block, and is called without a lock held.
+    pub fn with_levels(limits: Limits, levels: impl Fn(Level) + Send + Sync + 'static) -> Self {
+        Self::build(limits, Some(Box::new(levels)))
+    }
+
+    fn build(limits: Limits, levels: Option<Box<dyn Fn(Level) + Send + Sync>>) -> Self {
         Self(Arc::new(Shared {
             limits,
+            levels,
             state: Mutex::new(State {
                 items: VecDeque::new(),
                 used_items: 0,
                 used_bytes: 0,
                 closed: false,
+                cut: false,
+                high: false,
                 producers: WakerList::default(),
                 consumers: WakerList::default(),
             }),
@@ -138,8 +177,12 @@ impl<T: Weight> Queue<T> {
         }
         state.add(item);
         let woken = state.consumers.take();
+        let high = self.has_become_high(&mut state);
         drop(state);
         woken.wake();
+        if high {
+            self.tell(Level::High);
+        }
         Ok(())
     }
 
@@ -158,8 +201,12 @@ impl<T: Weight> Queue<T> {
             state.add(item);
         }
         let woken = state.consumers.take();
+        let high = self.has_become_high(&mut state);
         drop(state);
         woken.wake();
+        if high {
+            self.tell(Level::High);
+        }
         Ok(())
     }
 
@@ -211,8 +258,32 @@ impl<T: Weight> Queue<T> {
         } else {
             Woken::default()
         };
+        let low = self.has_become_low(&mut state);
         drop(state);
         woken.wake();
+        if low {
+            self.tell(Level::Low);
+        }
+    }
+
+    fn has_become_high(&self, state: &mut State<T>) -> bool {
+        let full = !self.0.limits.admit(state.used_items, state.used_bytes);
+        full && !std::mem::replace(&mut state.high, true)
+    }
+
+    fn has_become_low(&self, state: &mut State<T>) -> bool {
+        state.high && self.is_low(state) && std::mem::take(&mut state.high)
+    }
+
+    fn is_low(&self, state: &State<T>) -> bool {
+        let Limits { items, bytes } = self.0.limits;
+        state.used_items <= items / 2 && state.used_bytes <= bytes / 2
+    }
+
+    fn tell(&self, level: Level) {
+        if let Some(levels) = &self.0.levels {
+            levels(level);
+        }
     }
 
     /// Takes one item, and its room. `Ready(None)` says that the queue is
@@ -231,15 +302,17 @@ impl<T: Weight> Queue<T> {
         // Waking producers at the high-water mark would have them push one
         // item, sleep, and wake again for the next: let half of the room
         // become free first.
-        let Limits { items, bytes } = self.0.limits;
-        let low = state.used_items <= items / 2 && state.used_bytes <= bytes / 2;
-        let woken = if low {
+        let woken = if self.is_low(&state) {
             state.producers.take()
         } else {
             Woken::default()
         };
+        let low = self.has_become_low(&mut state);
         drop(state);
         woken.wake();
+        if low {
+            self.tell(Level::Low);
+        }
         Poll::Ready(Some(item))
     }
 
@@ -268,15 +341,67 @@ impl<T: Weight> Queue<T> {
         consumers.wake();
     }
 
+    /// Closes the queue since its consumer is too slow, who finds it
+    /// [cut](Queue::poll_cut).
+    pub fn cut(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.cut = true;
+        let producers = state.producers.take();
+        let consumers = state.consumers.take();
+        drop(state);
+        producers.wake();
+        consumers.wake();
+    }
+
+    /// Ready when the queue was [cut](Queue::cut).
+    pub fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.cut {
+            return Poll::Ready(());
+        }
+        state.consumers.register(cx.waker());
+        Poll::Pending
+    }
+
     /// Takes everything that is there, and its room.
     pub fn drain(&self) -> VecDeque<T> {
+        self.shed(Shed::All)
+    }
+
+    /// Takes some of what is there, and its room. What a consumer has taken
+    /// already is not among it.
+    pub fn shed(&self, which: Shed) -> VecDeque<T> {
         let mut state = self.lock();
-        let items = std::mem::take(&mut state.items);
-        state.used_items -= items.len();
-        state.used_bytes -= items.iter().map(Weight::weight).sum::<usize>();
+        let items = match which {
+            Shed::All => {
+                let items = std::mem::take(&mut state.items);
+                state.used_items -= items.len();
+                state.used_bytes -= items.iter().map(Weight::weight).sum::<usize>();
+                items
+            }
+            Shed::Newest => {
+                let newest = state.items.pop_back();
+                newest.into_iter().inspect(|item| state.sub(item)).collect()
+            }
+            Shed::Oldest => {
+                let mut items = VecDeque::new();
+                while !self.0.limits.admit(state.used_items, state.used_bytes)
+                    && let Some(item) = state.items.pop_front()
+                {
+                    state.sub(&item);
+                    items.push_back(item);
+                }
+                items
+            }
+        };
         let woken = state.producers.take();
+        let low = self.has_become_low(&mut state);
         drop(state);
         woken.wake();
+        if low {
+            self.tell(Level::Low);
+        }
         items
     }
 
@@ -306,6 +431,11 @@ impl<T: Weight> State<T> {
         self.used_items += 1;
         self.used_bytes += item.weight();
         self.items.push_back(item);
+    }
+
+    fn sub(&mut self, item: &T) {
+        self.used_items -= 1;
+        self.used_bytes -= item.weight();
     }
 }
 
@@ -347,6 +477,12 @@ pub trait Peer {
     /// message.
     fn waiting(&self) -> usize;
 
+    /// Takes messages out to make room, and hands them out.
+    fn shed(&mut self, which: Shed) -> VecDeque<Outbound>;
+
+    /// Ends the connection, since its peer takes too little.
+    fn disconnect(&mut self);
+
     /// Takes back what was not sent, the oldest message first. Called once the
     /// connection has ended.
     fn reclaim(&mut self) -> VecDeque<Outbound>;
@@ -364,6 +500,14 @@ impl Peer for Queue<Outbound> {
     fn waiting(&self) -> usize {
         let state = self.lock();
         state.used_bytes + state.used_items
+    }
+
+    fn shed(&mut self, which: Shed) -> VecDeque<Outbound> {
+        Queue::shed(self, which)
+    }
+
+    fn disconnect(&mut self) {
+        self.cut();
     }
 
     fn reclaim(&mut self) -> VecDeque<Outbound> {

@@ -8,7 +8,7 @@ use aiomsg_core::queue::Limits;
 use aiomsg_core::{Error, ErrorKind, Identity};
 use aiomsg_layers::at_least_once::Settings;
 use aiomsg_layers::reconnect::{Delay, exponential};
-use aiomsg_layers::route::{AnyPolicy, MailboxSettings, Publish, RoundRobin};
+use aiomsg_layers::route::{AnyPolicy, MailboxSettings, Overflow, Publish, RoundRobin};
 use aiomsg_layers::{HeartbeatLayer, ReconnectLayer};
 use aiomsg_transport::Connector;
 use aiomsg_transport::ListenOptions;
@@ -30,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) buffer_limits: Limits,
     pub(crate) receive_limits: Limits,
     pub(crate) mailboxes: MailboxSettings,
+    pub(crate) overflow: Overflow,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) heartbeat_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
@@ -64,6 +65,7 @@ impl Default for Config {
                 bytes: 64 << 20,
             },
             mailboxes: MailboxSettings::default(),
+            overflow: Overflow::default(),
             heartbeat_interval: HeartbeatLayer::INTERVAL,
             heartbeat_timeout: HeartbeatLayer::TIMEOUT,
             handshake_timeout: Duration::from_secs(10),

@@ -137,8 +137,12 @@ impl Engine {
             Some(policy) => AnyPolicy::Other(policy),
             None => config.policy(),
         };
-        let router = Router::new(changes, policy, discard.clone()).mailboxes(config.mailboxes);
-        let (buffer, driver) = StandardBuffer::new(router, config.buffer_limits);
+        let router = Router::new(changes, policy, discard.clone())
+            .mailboxes(config.mailboxes)
+            .overflow(config.overflow);
+        let (limits, overflow) = (config.buffer_limits, config.overflow);
+        let (buffer, driver) =
+            StandardBuffer::with_overflow(router, limits, overflow, discard.clone());
 
         let tasks = TaskTracker::new();
         tasks.spawn_on(driver.run(), &runtime);

@@ -62,6 +62,42 @@ where
             .await
     }
 
+    /// Sends a message, and waits until its peer has acknowledged it: with
+    /// [`at_least_once`](crate::SocketBuilder::at_least_once).
+    ///
+    /// When it has to wait for room, for a peer and for resends, all of that
+    /// is in the wait; layers around the stack, such as tower's `Timeout`, see
+    /// it as one call.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let server = Socket::new()?;
+    /// let endpoint = server.bind("127.0.0.1:0").await?;
+    /// let client = Socket::builder().at_least_once().build()?;
+    /// client.connect(endpoint)?;
+    /// client.send_acked("it is there when this returns").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Socket::send); when no try is left
+    /// ([`Error::is_timeout`], and no event tells of it); when the socket is
+    /// closed before the acknowledgement comes, and then the message is in the
+    /// [report](crate::CloseReport); and when the socket sends at-most-once
+    /// ([`Error::is_config`]).
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is ready, the message is not sent
+    /// again. It may have arrived.
+    pub async fn send_acked(&self, payload: impl Into<Bytes>) -> Result<(), Error> {
+        self.send_message(Outbound::new(payload).until_acked())
+            .await
+    }
+
     /// Sends text, as UTF-8.
     ///
     /// # Errors
@@ -118,6 +154,11 @@ impl<S> Inner<S> {
         }
         if self.engine.closing.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed).with_message(message));
+        }
+        if message.is_until_acked() && self.engine.unacked.is_none() {
+            return Err(Error::new(ErrorKind::Config)
+                .with_reason("only a socket that sends at-least-once hears acknowledgements")
+                .with_message(message));
         }
         // Ids are for the at-least-once layer to give: of others nobody would
         // send the message again.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::AtLeastOnceLayer;
-use aiomsg_core::{Discard, Error, Frame, MessageId, Outbound};
+use aiomsg_core::{Discard, Error, ErrorKind, Frame, MessageId, Outbound};
 use futures::channel::mpsc;
 use futures::{FutureExt, SinkExt, StreamExt};
 use std::pin::Pin;
@@ -87,7 +87,10 @@ async fn what_is_acknowledged_is_forgotten_and_unknown_ids_are_harmless() {
     let (tx, mut rx) = mpsc::channel::<Outbound>(10);
     let mut service = layer.layer(tower::service_fn(move |message| {
         let mut tx = tx.clone();
-        async move { tx.send(message).await }
+        async move {
+            let sent = tx.send(message).await;
+            sent.map_err(|_| Error::from(ErrorKind::Closed))
+        }
     }));
     service
         .ready()

@@ -41,10 +41,10 @@ impl<S: Service<Outbound>> Resender<S> {
                 // would wait behind it. It is due again later.
                 let mut sending = pin!(sending);
                 let sent = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
-                match (sent, id) {
-                    (Poll::Ready(Err(_)), Some(id)) => self.unacked.forget(id),
-                    (Poll::Pending, Some(id)) => self.unacked.postpone(id),
-                    _ => {}
+                if !matches!(sent, Poll::Ready(Ok(_)))
+                    && let Some(id) = id
+                {
+                    self.unacked.postpone(id);
                 }
             }
         }

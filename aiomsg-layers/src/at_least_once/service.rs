@@ -2,11 +2,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{MessageId, Outbound};
+use aiomsg_core::{Error, ErrorKind, MessageId, Outbound};
 use pin_project::{pin_project, pinned_drop};
 use tower::Service;
 
 use super::Unacked;
+use super::unacked::Outcome;
 
 /// A service of messages that keeps each one until it is acknowledged. See the
 /// [module](super).
@@ -22,8 +23,11 @@ impl<S> AtLeastOnce<S> {
     }
 }
 
-impl<S: Service<Outbound>> Service<Outbound> for AtLeastOnce<S> {
-    type Response = S::Response;
+impl<S> Service<Outbound> for AtLeastOnce<S>
+where
+    S: Service<Outbound, Response = (), Error: From<Error>>,
+{
+    type Response = ();
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
@@ -33,39 +37,56 @@ impl<S: Service<Outbound>> Service<Outbound> for AtLeastOnce<S> {
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {
-        let (id, message) = self.unacked.insert(message);
+        let (id, message, outcome) = self.unacked.insert(message);
         ResponseFuture {
-            inner: self.inner.call(message),
+            accepting: Some(self.inner.call(message)),
+            outcome,
             pending: Some((id, self.unacked.clone())),
         }
     }
 }
 
-/// The future of [`AtLeastOnce`]: ready when the message is accepted. Dropped
-/// before that, the message is not sent.
+/// The future of [`AtLeastOnce`]: ready when the message is accepted, or, if
+/// that was [asked for](Outbound::until_acked), when it is acknowledged. Dropped
+/// before that, the message is not sent, or not sent again.
 #[derive(Debug)]
 #[pin_project(PinnedDrop)]
 pub struct ResponseFuture<F> {
     #[pin]
-    inner: F,
+    accepting: Option<F>,
+    outcome: Option<Outcome>,
     pending: Option<(MessageId, Unacked)>,
 }
 
-impl<F, T, E> Future for ResponseFuture<F>
+impl<F, E> Future for ResponseFuture<F>
 where
-    F: Future<Output = Result<T, E>>,
+    F: Future<Output = Result<(), E>>,
+    E: From<Error>,
 {
-    type Output = Result<T, E>;
+    type Output = Result<(), E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let result = ready!(this.inner.poll(cx));
-        if let Some((id, unacked)) = this.pending.take()
-            && result.is_err()
-        {
-            unacked.forget(id);
+        let mut this = self.project();
+        if let Some(accepting) = this.accepting.as_mut().as_pin_mut() {
+            // When it fails, what is pending is forgotten as this is dropped.
+            ready!(accepting.poll(cx))?;
+            this.accepting.set(None);
         }
-        Poll::Ready(result)
+        if let Some(outcome) = this.outcome {
+            let outcome = ready!(Pin::new(outcome).poll(cx));
+            *this.pending = None;
+            return Poll::Ready(match outcome {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(message)) => Err(Error::new(ErrorKind::Timeout)
+                    .with_reason("it was never acknowledged, and no try is left")
+                    .with_message(message)
+                    .into()),
+                // It is in the report of what was not acknowledged.
+                Err(_) => Err(Error::new(ErrorKind::Closed).into()),
+            });
+        }
+        *this.pending = None;
+        Poll::Ready(Ok(()))
     }
 }
 

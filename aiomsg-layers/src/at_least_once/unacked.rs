@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, WakerList, Weight};
 use aiomsg_core::{Discard, DropReason, MessageId, MessageIds, Outbound};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{AtLeastOnceLayer, ConnectionAcks};
@@ -71,7 +72,12 @@ struct Entry {
     /// By which connection it left last and when, unless it is on its way to
     /// one.
     left: Option<(u64, Instant)>,
+    /// Who waits for its acknowledgement, if somebody does.
+    waiter: Option<oneshot::Sender<Result<(), Outbound>>>,
 }
+
+/// What becomes of a message: acknowledged, or given up and handed back.
+pub(super) type Outcome = oneshot::Receiver<Result<(), Outbound>>;
 
 impl Unacked {
     pub(super) fn new(settings: Settings, discard: Discard) -> Self {
@@ -163,18 +169,26 @@ impl Unacked {
     }
 
     /// Gives a message its id and keeps a copy.
-    pub(super) fn insert(&self, message: Outbound) -> (MessageId, Outbound) {
+    pub(super) fn insert(&self, message: Outbound) -> (MessageId, Outbound, Option<Outcome>) {
         let mut state = self.lock();
         let id = state.ids.next_id();
         let message = message.with_id(id);
         state.bytes += message.weight();
+        let (waiter, outcome) = match message.is_until_acked() {
+            true => {
+                let (waiter, outcome) = oneshot::channel();
+                (Some(waiter), Some(outcome))
+            }
+            false => (None, None),
+        };
         let entry = Entry {
             message: message.clone(),
             sends: 0,
             left: None,
+            waiter,
         };
         state.messages.insert(id, entry);
-        (id, message)
+        (id, message, outcome)
     }
 
     /// Nobody waits for an acknowledgement of this message any more: the caller
@@ -210,7 +224,10 @@ impl Unacked {
     pub(super) fn acknowledged(&self, ids: &[MessageId]) {
         let mut state = self.lock();
         for &id in ids {
-            state.remove(id);
+            if let Some(waiter) = state.remove(id).and_then(|entry| entry.waiter) {
+                // Whoever waited may be gone.
+                let _ = waiter.send(Ok(()));
+            }
         }
         let woken = state.producers.take();
         drop(state);
@@ -302,10 +319,18 @@ impl Unacked {
         }
         drop(state);
         woken.wake();
-        for message in given_up {
-            self.0
-                .discard
-                .message(message, DropReason::RetriesExhausted);
+        for Entry {
+            message, waiter, ..
+        } in given_up
+        {
+            let unheard = match waiter {
+                Some(waiter) => waiter.send(Err(message)).err().and_then(Result::err),
+                None => Some(message),
+            };
+            if let Some(message) = unheard {
+                let discard = &self.0.discard;
+                discard.message(message, DropReason::RetriesExhausted);
+            }
         }
         Some(if resend.is_empty() {
             Err(next)
@@ -316,10 +341,10 @@ impl Unacked {
 }
 
 impl State {
-    fn remove(&mut self, id: MessageId) -> Option<Outbound> {
+    fn remove(&mut self, id: MessageId) -> Option<Entry> {
         let entry = self.messages.remove(&id)?;
         self.bytes -= entry.message.weight();
-        Some(entry.message)
+        Some(entry)
     }
 }
 

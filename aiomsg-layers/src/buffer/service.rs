@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Error, ErrorKind, Outbound};
+use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Outbound};
 use tower::Service;
 
 use super::Driver;
 use super::wakers::Wakers;
-use crate::route::Route;
+use crate::route::{Overflow, Route, Unrouted, refused};
 
 /// A router that is shared, and buffers while nobody is connected. See the
 /// [module](super).
@@ -19,6 +19,8 @@ pub struct Buffer<R>(Arc<Shared<R>>);
 
 pub(super) struct Shared<R> {
     limits: Limits,
+    overflow: Overflow,
+    discard: Option<Discard>,
     state: Mutex<State<R>>,
     pub(super) wakers: Arc<Wakers>,
     /// `wakers` as a waker.
@@ -45,9 +47,31 @@ impl<R: Route> Buffer<R> {
 
     /// A buffer in front of `router`, and the driver that must be run for it.
     pub fn new(router: R, limits: Limits) -> (Self, Driver<R>) {
+        Self::build(router, limits, Overflow::Wait, None)
+    }
+
+    /// The same, with what is done with a message when the buffer is full.
+    /// What is dropped goes to `discard`.
+    pub fn with_overflow(
+        router: R,
+        limits: Limits,
+        overflow: Overflow,
+        discard: Discard,
+    ) -> (Self, Driver<R>) {
+        Self::build(router, limits, overflow, Some(discard))
+    }
+
+    fn build(
+        router: R,
+        limits: Limits,
+        overflow: Overflow,
+        discard: Option<Discard>,
+    ) -> (Self, Driver<R>) {
         let wakers = Arc::new(Wakers::default());
         let shared = Arc::new(Shared {
             limits,
+            overflow,
+            discard,
             state: Mutex::new(State {
                 router,
                 waiting: VecDeque::new(),
@@ -103,6 +127,38 @@ impl<R> Shared<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps a message, in the place of others if the settings say so.
+    fn make_room(
+        &self,
+        state: &mut State<R>,
+        message: Outbound,
+        dropped: &mut Vec<Outbound>,
+    ) -> Result<(), Outbound> {
+        let room = |state: &State<R>| self.limits.admit(state.waiting.len(), state.bytes);
+        if !room(state) {
+            match self.overflow {
+                // Readiness was given: the bound is exceeded by this one.
+                Overflow::Wait | Overflow::Disconnect => {}
+                Overflow::RefuseNewest => return Err(message),
+                Overflow::DropOldest => {
+                    while !room(state)
+                        && let Some(oldest) = state.waiting.pop_front()
+                    {
+                        state.bytes -= oldest.weight();
+                        dropped.push(oldest);
+                    }
+                }
+                Overflow::KeepNewest => {
+                    state.bytes = 0;
+                    dropped.extend(state.waiting.drain(..));
+                }
+            }
+        }
+        state.bytes += message.weight();
+        state.waiting.push_back(message);
+        Ok(())
+    }
+
     pub(super) fn context(&self) -> Context<'_> {
         Context::from_waker(&self.waker)
     }
@@ -112,21 +168,25 @@ impl<R: Route> State<R> {
     /// Sends what waits, as far as the router takes it.
     pub(super) fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.router.poll_route(cx).is_ready() {
-            let Some(message) = self.waiting.pop_front() else {
+            // What waits here has time: it is to cost no other its place.
+            let message = match self.waiting.is_empty() || !self.router.is_full() {
+                true => self.waiting.pop_front(),
+                false => return Poll::Pending,
+            };
+            let Some(message) = message else {
                 return Poll::Ready(());
             };
             let weight = message.weight();
             match self.router.route(cx, message) {
                 Ok(()) => self.bytes -= weight,
-                Err(message) => self.waiting.push_front(message),
+                Err(Unrouted::Full(message) | Unrouted::Refused(message)) => {
+                    // What waits here was accepted, and goes on waiting.
+                    self.waiting.push_front(message);
+                    return Poll::Pending;
+                }
             }
         }
         Poll::Pending
-    }
-
-    fn keep(&mut self, message: Outbound) {
-        self.bytes += message.weight();
-        self.waiting.push_back(message);
     }
 }
 
@@ -156,6 +216,9 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
             if state.ready || (!state.router.has_peers() && room()) {
                 return Poll::Ready(Ok(()));
             }
+            if self.0.overflow.decides_at_once() {
+                return Poll::Ready(Ok(()));
+            }
             if !registered {
                 // Look once more afterwards, lest a wake in between is lost.
                 self.0.wakers.add_caller(cx.waker());
@@ -180,20 +243,40 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
                     }
                     BufferFuture::done(Ok(()))
                 }
-                Err(message) => BufferFuture(Sending::Waiting {
+                Err(Unrouted::Refused(message)) => {
+                    drop(state);
+                    BufferFuture::done(Err(refused(message)))
+                }
+                Err(Unrouted::Full(message)) => BufferFuture(Sending::Waiting {
                     shared: Arc::clone(&self.0),
                     message: Some(message),
                 }),
             };
         }
         let kept = match std::mem::take(&mut state.ready) && state.waiting.is_empty() {
-            true => state.router.route(&mut cx, message).err(),
+            true => match state.router.route(&mut cx, message) {
+                Ok(()) => None,
+                Err(Unrouted::Full(message)) => Some(message),
+                Err(Unrouted::Refused(message)) => {
+                    drop(state);
+                    return BufferFuture::done(Err(refused(message)));
+                }
+            },
             false => Some(message),
         };
         if let Some(message) = kept {
-            state.keep(message);
+            let mut dropped = Vec::new();
+            if let Err(message) = self.0.make_room(&mut state, message, &mut dropped) {
+                drop(state);
+                return BufferFuture::done(Err(refused(message)));
+            }
             let here = state.router.has_peers();
             drop(state);
+            for message in dropped {
+                if let Some(discard) = &self.0.discard {
+                    discard.message(message, DropReason::Overflow);
+                }
+            }
             // Somebody came since `poll_ready`, or the last one went.
             if here {
                 self.0.wakers.wake_driver();
@@ -256,7 +339,8 @@ impl<R: Route> Future for BufferFuture<R> {
         let _ = state.router.poll_route(&mut router_cx);
         message = match state.router.route(&mut router_cx, message) {
             Ok(()) => return Poll::Ready(Ok(())),
-            Err(message) => message,
+            Err(Unrouted::Refused(message)) => return Poll::Ready(Err(refused(message))),
+            Err(Unrouted::Full(message)) => message,
         };
         *slot = Some(message);
         Poll::Pending

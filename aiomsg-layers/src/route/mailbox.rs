@@ -93,6 +93,17 @@ impl Mailboxes {
         message
     }
 
+    /// Takes out the message that has waited longest.
+    pub(super) fn pop_oldest(&mut self) -> Option<Outbound> {
+        let oldest = self
+            .boxes
+            .iter()
+            .filter_map(|(identity, waiting)| Some((waiting.front()?.0, identity)))
+            .min()?;
+        let identity = oldest.1.clone();
+        self.pop(&identity)
+    }
+
     pub(super) fn addressees(&self) -> impl Iterator<Item = &Identity> {
         self.boxes.keys()
     }

@@ -22,6 +22,7 @@ mod changes;
 #[cfg(feature = "balance")]
 mod least_loaded;
 mod mailbox;
+mod overflow;
 mod peers;
 mod policy;
 mod publish;
@@ -32,11 +33,13 @@ pub use changes::{Changes, Registrar, changes};
 #[cfg(feature = "balance")]
 pub use least_loaded::{LeastLoaded, Loaded};
 pub use mailbox::MailboxSettings;
+pub use overflow::Overflow;
 pub use peers::PeerSet;
 pub use policy::{AnyPolicy, Policy, Refused};
 pub use publish::Publish;
 pub use round_robin::RoundRobin;
-pub use router::{Route, Router};
+pub(crate) use router::refused;
+pub use router::{Route, Router, Unrouted};
 
 #[cfg(test)]
 mod tests;

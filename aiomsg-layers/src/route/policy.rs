@@ -22,6 +22,14 @@ pub trait Policy<P: Peer> {
     /// [`Refused`] hands it back.
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused>;
 
+    /// The positions of the peers without room that would get this message:
+    /// asked when the policy is not ready, and the message is not to wait. When
+    /// there is room at these, it can be placed. `None`: it waits all the same.
+    fn overfull(&mut self, peers: &mut PeerSet<P>, message: &Outbound) -> Option<Vec<usize>> {
+        let _ = (peers, message);
+        None
+    }
+
     /// A peer has come. It is in the set already.
     fn peer_came(&mut self, identity: &Identity, peer: &P) {
         let _ = (identity, peer);
@@ -75,6 +83,14 @@ impl<P: Peer> Policy<P> for AnyPolicy<P> {
             Self::RoundRobin(policy) => policy.place(peers, message),
             Self::Publish(policy) => policy.place(peers, message),
             Self::Other(policy) => policy.place(peers, message),
+        }
+    }
+
+    fn overfull(&mut self, peers: &mut PeerSet<P>, message: &Outbound) -> Option<Vec<usize>> {
+        match self {
+            Self::RoundRobin(policy) => policy.overfull(peers, message),
+            Self::Publish(policy) => policy.overfull(peers, message),
+            Self::Other(policy) => policy.overfull(peers, message),
         }
     }
 

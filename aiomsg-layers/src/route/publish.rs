@@ -1,4 +1,4 @@
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::queue::Peer;
 use aiomsg_core::{Outbound, Target};
@@ -26,6 +26,17 @@ impl<P: Peer> Policy<P> for Publish {
             }
         }
         all
+    }
+
+    fn overfull(&mut self, peers: &mut PeerSet<P>, _: &Outbound) -> Option<Vec<usize>> {
+        let mut noop = Context::from_waker(Waker::noop());
+        let mut full = Vec::new();
+        for (position, (_, peer)) in peers.iter_mut().enumerate() {
+            if peer.poll_room(&mut noop).is_pending() {
+                full.push(position);
+            }
+        }
+        Some(full)
     }
 
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {

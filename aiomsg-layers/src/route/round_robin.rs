@@ -36,6 +36,15 @@ impl<P: Peer> Policy<P> for RoundRobin {
         Poll::Pending
     }
 
+    /// The one whose turn it is.
+    fn overfull(&mut self, peers: &mut PeerSet<P>, _: &Outbound) -> Option<Vec<usize>> {
+        if peers.is_empty() {
+            return None;
+        }
+        self.next %= peers.len();
+        Some(vec![self.next])
+    }
+
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
         let position = self.next % peers.len().max(1);
         let refused = |message| {

@@ -3,14 +3,14 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::{Closed, Peer};
+use aiomsg_core::queue::{Closed, Peer, Shed};
 use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Identity, Outbound, Target};
 use tokio::time::Instant;
 use tower::Service;
 use tower::discover::{Change, Discover};
 
 use super::mailbox::Mailboxes;
-use super::{MailboxSettings, PeerSet, Policy, Refused};
+use super::{MailboxSettings, Overflow, PeerSet, Policy, Refused};
 
 /// Sends to a changing set of peers. See the [module](super).
 ///
@@ -30,6 +30,9 @@ pub struct Router<D: Discover, Q> {
     /// Messages for anyone that came back from connections that ended.
     returned: VecDeque<Outbound>,
     discard: Discard,
+    overflow: Overflow,
+    /// The policy was not ready when it was last asked.
+    full: bool,
     /// The task that hears of changes, if it is not whoever polls.
     watcher: Option<Waker>,
 }
@@ -49,6 +52,8 @@ where
             leaving: Vec::new(),
             returned: VecDeque::new(),
             discard,
+            overflow: Overflow::default(),
+            full: false,
             watcher: None,
         }
     }
@@ -57,6 +62,13 @@ where
     #[must_use]
     pub fn mailboxes(mut self, settings: MailboxSettings) -> Self {
         self.mailboxes = Mailboxes::new(settings);
+        self
+    }
+
+    /// Sets what is done with a message for which there is no room.
+    #[must_use]
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
         self
     }
 
@@ -177,9 +189,9 @@ where
         }
     }
 
-    fn route_addressed(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
+    fn route_addressed(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Unrouted> {
         let Some(identity) = message.peer().cloned() else {
-            return Err(message);
+            return Err(Unrouted::Full(message));
         };
         if self.mailboxes.holds(&identity) {
             // Order: behind what waits for this peer already.
@@ -188,8 +200,22 @@ where
         let Some(peer) = self.peers.get(&identity) else {
             return self.mail(identity, message);
         };
-        match peer.poll_room(cx) {
-            Poll::Pending => Err(message),
+        let mut room = peer.poll_room(cx);
+        if room.is_pending() {
+            match self.overflow {
+                Overflow::Wait => return Err(Unrouted::Full(message)),
+                Overflow::RefuseNewest => return Err(Unrouted::Refused(message)),
+                Overflow::DropOldest => give_up(&self.discard, peer.shed(Shed::Oldest)),
+                Overflow::KeepNewest => give_up(&self.discard, peer.shed(Shed::All)),
+                Overflow::Disconnect => peer.disconnect(),
+            }
+            room = match self.overflow {
+                Overflow::Disconnect => Poll::Ready(Err(Closed(()))),
+                _ => Poll::Ready(Ok(())),
+            };
+        }
+        match room {
+            Poll::Pending => Err(Unrouted::Full(message)),
             Poll::Ready(Ok(())) => match peer.push(message) {
                 Ok(()) => Ok(()),
                 Err(Closed(message)) => self.mail_leaving(identity, message),
@@ -199,19 +225,124 @@ where
     }
 
     /// The peer takes no more, and we are the first to see it.
-    fn mail_leaving(&mut self, identity: Identity, message: Outbound) -> Result<(), Outbound> {
+    fn mail_leaving(&mut self, identity: Identity, message: Outbound) -> Result<(), Unrouted> {
         if let Some(peer) = self.remove(&identity) {
             self.leaving.push((identity.clone(), peer));
         }
         self.mail(identity, message)
     }
 
-    fn mail(&mut self, identity: Identity, message: Outbound) -> Result<(), Outbound> {
+    fn mail(&mut self, identity: Identity, message: Outbound) -> Result<(), Unrouted> {
         if !self.mailboxes.has_room() {
-            return Err(message);
+            match self.overflow {
+                // No peer is there to be disconnected.
+                Overflow::Wait | Overflow::Disconnect => return Err(Unrouted::Full(message)),
+                Overflow::RefuseNewest => return Err(Unrouted::Refused(message)),
+                Overflow::DropOldest => {
+                    while !self.mailboxes.has_room()
+                        && let Some(oldest) = self.mailboxes.pop_oldest()
+                    {
+                        self.discard.message(oldest, DropReason::Overflow);
+                    }
+                }
+                Overflow::KeepNewest => {
+                    while let Some(older) = self.mailboxes.pop(&identity) {
+                        self.discard.message(older, DropReason::Overflow);
+                    }
+                    if !self.mailboxes.has_room() {
+                        // Others fill it, whose newest are not to go for this.
+                        return Err(Unrouted::Refused(message));
+                    }
+                }
+            }
         }
         self.mailboxes.push(identity, message);
         Ok(())
+    }
+
+    /// Places a message for which there is no room at the peers that are to get
+    /// it.
+    fn force(&mut self, message: Outbound, cx: &mut Context<'_>) -> Result<(), Unrouted> {
+        let Some(mut full) = self.policy.overfull(&mut self.peers, &message) else {
+            return Err(Unrouted::Full(message));
+        };
+        match self.overflow {
+            Overflow::Wait => return Err(Unrouted::Full(message)),
+            Overflow::RefuseNewest if !self.policy.copies() => {
+                return Err(Unrouted::Refused(message));
+            }
+            // Below.
+            Overflow::RefuseNewest => {}
+            Overflow::DropOldest | Overflow::KeepNewest => {
+                let which = match self.overflow {
+                    Overflow::DropOldest => Shed::Oldest,
+                    _ => Shed::All,
+                };
+                for position in full.drain(..) {
+                    if let Some(peer) = self.peers.at(position) {
+                        give_up(&self.discard, peer.shed(which));
+                    }
+                }
+            }
+            Overflow::Disconnect => {
+                // From the last, as those behind a peer that is taken out move.
+                full.sort_unstable();
+                for position in full.drain(..).rev() {
+                    if let Some((identity, mut peer)) = self.peers.remove_at(position) {
+                        peer.disconnect();
+                        self.policy.peer_went(&identity);
+                        self.leaving.push((identity, peer));
+                    }
+                }
+                let nobody = self.peers.is_empty();
+                if nobody || self.policy.poll_ready(&mut self.peers, cx).is_pending() {
+                    return Err(Unrouted::Full(message));
+                }
+            }
+        }
+        let peers = self.peers.len();
+        let placed = self.place(message, cx).map_err(Unrouted::Full);
+        // Copies that had no room are taken back. (If peers were taken out,
+        // none had been placed.)
+        if placed.is_ok() && peers == self.peers.len() {
+            for position in full {
+                if let Some(peer) = self.peers.at(position) {
+                    give_up(&self.discard, peer.shed(Shed::Newest));
+                }
+            }
+        }
+        placed
+    }
+}
+
+fn give_up(discard: &Discard, messages: VecDeque<Outbound>) {
+    for message in messages {
+        discard.message(message, DropReason::Overflow);
+    }
+}
+
+/// The error of a message that is not to wait for room.
+pub(crate) fn refused(message: Outbound) -> Error {
+    Error::new(ErrorKind::Limit)
+        .with_reason("there is no room for the message")
+        .with_message(message)
+}
+
+/// A message that was not placed.
+#[derive(Debug)]
+pub enum Unrouted {
+    /// There is no room for it now, and it is to wait. The task is woken when
+    /// there may be.
+    Full(Outbound),
+    /// There is no room for it, and it is not to wait.
+    Refused(Outbound),
+}
+
+impl Unrouted {
+    /// Takes the message out.
+    pub fn into_message(self) -> Outbound {
+        let (Self::Full(message) | Self::Refused(message)) = self;
+        message
     }
 }
 
@@ -227,9 +358,13 @@ pub trait Route {
     ///
     /// # Errors
     ///
-    /// Hands the message back when there is no room for it now. The task is
-    /// woken when there may be.
-    fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound>;
+    /// Hands the message back.
+    fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Unrouted>;
+
+    /// Whether the peers had no room when `poll_route` was called last, and it
+    /// may have been ready all the same: then placing a message may cost
+    /// another one its place.
+    fn is_full(&self) -> bool;
 
     /// Whether a peer is connected.
     fn has_peers(&self) -> bool;
@@ -263,23 +398,37 @@ where
     fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.maintain(cx);
         if self.peers.is_empty() || !self.returned.is_empty() {
+            self.full = true;
             return Poll::Pending;
         }
-        self.policy.poll_ready(&mut self.peers, cx)
+        let ready = self.policy.poll_ready(&mut self.peers, cx);
+        self.full = ready.is_pending();
+        match self.overflow {
+            Overflow::Wait => ready,
+            _ => Poll::Ready(()),
+        }
     }
 
-    fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
+    fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Unrouted> {
         if message.peer().is_some() {
             return self.route_addressed(cx, message);
+        }
+        if self.full {
+            return self.force(message, cx);
         }
         let Err(message) = self.place(message, cx) else {
             return Ok(());
         };
         // The peer was gone. Others may be there.
-        if self.poll_route(cx).is_pending() {
-            return Err(message);
+        match self.poll_route(cx) {
+            Poll::Ready(()) if !self.full => self.place(message, cx).map_err(Unrouted::Full),
+            Poll::Ready(()) => self.force(message, cx),
+            Poll::Pending => Err(Unrouted::Full(message)),
         }
-        self.place(message, cx)
+    }
+
+    fn is_full(&self) -> bool {
+        self.full
     }
 
     fn has_peers(&self) -> bool {
@@ -342,10 +491,9 @@ where
 
     fn call(&mut self, message: Outbound) -> Self::Future {
         let mut cx = Context::from_waker(Waker::noop());
-        ready(self.route(&mut cx, message).map_err(|message| {
-            Error::new(ErrorKind::Limit)
-                .with_reason("there is no room for the message at its peer")
-                .with_message(message)
-        }))
+        ready(
+            self.route(&mut cx, message)
+                .map_err(|unrouted| refused(unrouted.into_message())),
+        )
     }
 }

@@ -232,7 +232,11 @@ fn mail_is_bounded() {
     it.send_to("x", "1");
     it.send_to("y", "2");
     let message = Outbound::new("3").to(name("z"));
-    let back = it.router.route(&mut cx(), message).unwrap_err();
+    let back = it
+        .router
+        .route(&mut cx(), message)
+        .unwrap_err()
+        .into_message();
     assert_eq!(back.payload(), "3");
 }
 
@@ -242,7 +246,11 @@ fn a_peer_that_is_full_refuses_what_is_addressed_to_it() {
     let a = it.join("a", 1);
     it.send_to("a", "1");
     let message = Outbound::new("2").to(name("a"));
-    let back = it.router.route(&mut cx(), message).unwrap_err();
+    let back = it
+        .router
+        .route(&mut cx(), message)
+        .unwrap_err()
+        .into_message();
     a.drain();
     it.router.route(&mut cx(), back).unwrap();
     assert_eq!(taken(&a), ["2"]);
@@ -275,7 +283,8 @@ fn what_is_published_to_connections_that_have_ended_waits_for_others() {
     let back = it
         .router
         .route(&mut cx(), Outbound::new("news"))
-        .unwrap_err();
+        .unwrap_err()
+        .into_message();
     assert_eq!(back, Outbound::new("news"));
 }
 

@@ -281,8 +281,12 @@ impl<C: Connection, I: Intake> Session<C, I> {
         }
         if self.left.batch.is_empty() {
             self.release();
-            if self.left.queue.poll_take(cx, &mut self.left.batch) != Poll::Ready(true) {
-                return Ok(false);
+            match self.left.queue.poll_take(cx, &mut self.left.batch) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) if self.left.queue.poll_cut(cx).is_ready() => {
+                    return Err(too_slow());
+                }
+                _ => return Ok(false),
             }
         }
         let mut any = false;
@@ -300,6 +304,10 @@ impl<C: Connection, I: Intake> Session<C, I> {
             any = true;
         }
         self.release();
+        // The peer takes nothing now: somebody may lose patience with it.
+        if !self.left.batch.is_empty() && self.left.queue.poll_cut(cx).is_ready() {
+            return Err(too_slow());
+        }
         Ok(any)
     }
 
@@ -377,6 +385,12 @@ impl<C, I> fmt::Debug for Session<C, I> {
             .field("peer", &self.peer)
             .finish_non_exhaustive()
     }
+}
+
+fn too_slow() -> Error {
+    Error::new(ErrorKind::Limit).with_reason(
+        "the peer takes messages too slowly: its queue is full, and the settings say to end it then",
+    )
 }
 
 /// The message of a frame that wanted no acknowledgement, unless it was about

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::mem::replace;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::queue::Peer;
 use aiomsg_core::{Identity, Outbound, Target};
@@ -48,6 +48,40 @@ impl ByTopic {
             shared,
             view: View::default(),
             found: Vec::new(),
+        }
+    }
+
+    /// Finds each peer that wants a message, once.
+    fn each<P>(
+        &mut self,
+        peers: &mut PeerSet<P>,
+        message: &Outbound,
+        mut wants: impl FnMut(usize, &mut P),
+    ) {
+        let Self {
+            shared,
+            view,
+            found,
+        } = self;
+        let table = shared.lock();
+        let version = shared.version();
+        if !view.is_of(version, peers) {
+            view.look(&table, version, peers);
+        }
+        table.find(message.payload(), found);
+        drop(table);
+
+        view.message += 1;
+        for number in found.drain(..) {
+            let Some(Some(position)) = view.positions.get(number).copied() else {
+                continue;
+            };
+            if replace(&mut view.given[position], view.message) == view.message {
+                continue;
+            }
+            if let Some(peer) = peers.at(position) {
+                wants(position, peer);
+            }
         }
     }
 }
@@ -104,37 +138,25 @@ impl<P: Peer> Policy<P> for ByTopic {
         }
     }
 
-    fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
-        let Self {
-            shared,
-            view,
-            found,
-        } = self;
-        let table = shared.lock();
-        let version = shared.version();
-        if !view.is_of(version, peers) {
-            view.look(&table, version, peers);
-        }
-        table.find(message.payload(), found);
-        drop(table);
+    fn overfull(&mut self, peers: &mut PeerSet<P>, message: &Outbound) -> Option<Vec<usize>> {
+        let mut noop = Context::from_waker(Waker::noop());
+        let mut full = Vec::new();
+        self.each(peers, message, |position, peer| {
+            if peer.poll_room(&mut noop).is_pending() {
+                full.push(position);
+            }
+        });
+        Some(full)
+    }
 
-        view.message += 1;
+    fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
         let copy = message.clone().with_target(Target::Copy);
         let mut taken = 0;
-        for number in found.drain(..) {
-            let Some(Some(position)) = view.positions.get(number).copied() else {
-                continue;
-            };
-            if replace(&mut view.given[position], view.message) == view.message {
-                continue;
-            }
-            let Some(peer) = peers.at(position) else {
-                continue;
-            };
+        self.each(peers, &message, |_, peer| {
             // A connection that has ended gets none, as if the message had
             // come a moment later.
             taken += usize::from(peer.push(copy.clone()).is_ok());
-        }
+        });
         match taken {
             0 => Err(Refused {
                 message,

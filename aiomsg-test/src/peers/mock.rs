@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use aiomsg_core::Outbound;
-use aiomsg_core::queue::{Closed, Limits, Peer, Queue, WakerList};
+use aiomsg_core::queue::{Closed, Limits, Peer, Queue, Shed, WakerList};
 
 /// A peer, as a router sees it. See the [module](super).
 pub struct MockPeer(Arc<Shared>);
@@ -68,6 +68,14 @@ impl Peer for MockPeer {
         let mut state = self.0.lock();
         state.overruns += usize::from(full || state.full);
         Ok(())
+    }
+
+    fn shed(&mut self, which: Shed) -> VecDeque<Outbound> {
+        self.0.queue.shed(which)
+    }
+
+    fn disconnect(&mut self) {
+        self.0.queue.cut();
     }
 
     fn waiting(&self) -> usize {

@@ -159,7 +159,10 @@ fn a_message_for_a_peer_that_ended_does_not_overfill_another() {
     b.fill();
     assert!(router.poll_route(&mut cx()).is_ready(), "it is a's turn");
     a.close();
-    let back = router.route(&mut cx(), Outbound::new("1")).unwrap_err();
+    let back = router
+        .route(&mut cx(), Outbound::new("1"))
+        .unwrap_err()
+        .into_message();
     assert_eq!(b.overruns(), 0);
     b.free();
     assert!(router.poll_route(&mut cx()).is_ready());
@@ -186,7 +189,10 @@ fn a_policy_that_is_wrong_about_the_peers_gets_the_message_back() {
     let (mut router, peers, _) = router(Wrong);
     let _a = peers.insert("a", LIMITS);
     assert!(router.poll_route(&mut cx()).is_ready());
-    let back = router.route(&mut cx(), Outbound::new("1")).unwrap_err();
+    let back = router
+        .route(&mut cx(), Outbound::new("1"))
+        .unwrap_err()
+        .into_message();
     assert_eq!(back.payload(), "1");
 }
 

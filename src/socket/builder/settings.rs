@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aiomsg_core::Outbound;
 use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_layers::route::Policy;
+use aiomsg_layers::route::{Overflow, Policy};
 use aiomsg_transport::handshake::Dialects;
 
 use super::SocketBuilder;
@@ -74,6 +74,23 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// passes.
     pub fn peer_limits(mut self, limits: Limits) -> Self {
         self.settings.config.peer_limits = limits;
+        self
+    }
+
+    /// What is done with a message for which there is no room: at the peers
+    /// that would get it, or in the buffers for the time without peers and for
+    /// absent ones. Default: `send` waits.
+    ///
+    /// ```
+    /// use aiomsg::{Overflow, Socket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// // A slow subscriber loses old prices, and holds up nobody.
+    /// let prices = Socket::builder().publish().overflow(Overflow::DropOldest).build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.settings.config.overflow = overflow;
         self
     }
 

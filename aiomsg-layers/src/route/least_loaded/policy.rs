@@ -142,6 +142,13 @@ impl<P: Peer + Clone> Policy<P> for LeastLoaded<P> {
         any
     }
 
+    /// The one with the fewest bytes waiting.
+    fn overfull(&mut self, peers: &mut PeerSet<P>, _: &Outbound) -> Option<Vec<usize>> {
+        let all = peers.iter_mut().enumerate();
+        let least = all.min_by_key(|(_, (_, peer))| peer.waiting());
+        least.map(|(position, _)| vec![position])
+    }
+
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
         if !self.ready {
             return self.place_unbalanced(peers, message);

@@ -201,7 +201,11 @@ fn when_all_have_ended_the_message_comes_back_and_waits_for_others() {
     b.close();
     // Ready, so that placing takes them out of the set.
     assert!(it.router.poll_route(&mut cx()).is_ready());
-    let back = it.router.route(&mut cx(), Outbound::new("2")).unwrap_err();
+    let back = it
+        .router
+        .route(&mut cx(), Outbound::new("2"))
+        .unwrap_err()
+        .into_message();
     assert!(!it.router.has_peers());
     assert!(it.router.poll_route(&mut cx()).is_pending());
     let c = it.join("c", 10);
@@ -221,7 +225,11 @@ fn a_message_that_finds_no_place_comes_back() {
     it.send("2");
     assert!(it.router.poll_route(&mut cx()).is_ready());
     free.close();
-    let back = it.router.route(&mut cx(), Outbound::new("3")).unwrap_err();
+    let back = it
+        .router
+        .route(&mut cx(), Outbound::new("3"))
+        .unwrap_err()
+        .into_message();
     let (wakes, waker) = counted();
     let mut cx = Context::from_waker(&waker);
     assert!(it.router.poll_route(&mut cx).is_pending());
@@ -337,7 +345,7 @@ fn whoever_comes_and_goes_every_message_is_accounted_for() {
                             .unwrap_or_else(|| Outbound::new(format!("{seed}/{step}")));
                         sent += usize::from(text(&message) == format!("{seed}/{step}"));
                         if let Err(back) = it.router.route(&mut cx(), message) {
-                            waiting.push(back);
+                            waiting.push(back.into_message());
                         }
                     }
                 }
