@@ -10,5 +10,6 @@ mod acknowledge;
 mod buffer;
 mod greeting;
 mod heartbeat;
+mod overflow;
 mod router;
 mod topics;
