@@ -150,7 +150,9 @@ impl Error {
     pub fn from_boxed(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
-            Err(other) => Self::new(ErrorKind::Layer).with_source(other),
+            Err(other) => Self::new(ErrorKind::Layer)
+                .with_reason(other.to_string())
+                .with_source(other),
         }
     }
 
@@ -278,7 +280,7 @@ impl Error {
     }
 }
 
-/// Where, then what, then why, then the cause: one line.
+/// Where, then what, then why: one line. The cause is the source.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(endpoint) = &self.0.endpoint {

@@ -15,10 +15,33 @@ use crate::Frame;
 #[derive(Debug, Clone, Default)]
 pub struct Link(Arc<Inner>);
 
+/// Counts the bytes of a wire, below whatever holds bytes back, as TLS does.
+#[derive(Debug, Clone, Default)]
+pub struct Wire(Arc<Bytes>);
+
 #[derive(Debug, Default)]
-struct Inner {
+struct Bytes {
     received: AtomicU64,
     sent: AtomicU64,
+}
+
+impl Wire {
+    /// Notes bytes that arrived.
+    pub fn add_received(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Notes bytes that the kernel took.
+    pub fn add_sent(&self, bytes: usize) {
+        self.0.sent.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    bytes: Bytes,
+    /// What counts the bytes instead.
+    wire: Option<Wire>,
     waiting: AtomicUsize,
     unsent: Mutex<Vec<Frame>>,
     unconfirmed: Mutex<Vec<Frame>>,
@@ -30,16 +53,28 @@ impl Link {
         Self::default()
     }
 
+    /// A link whose bytes are counted further down.
+    pub fn over(wire: Wire) -> Self {
+        Self(Arc::new(Inner {
+            wire: Some(wire),
+            ..Inner::default()
+        }))
+    }
+
     /// Bytes that the kernel has handed us, from the first byte of the
     /// connection on.
     pub fn received(&self) -> u64 {
-        self.0.received.load(Relaxed)
+        self.bytes().received.load(Relaxed)
     }
 
     /// Bytes that the kernel has taken from us, from the first byte of the
     /// connection on.
     pub fn sent(&self) -> u64 {
-        self.0.sent.load(Relaxed)
+        self.bytes().sent.load(Relaxed)
+    }
+
+    fn bytes(&self) -> &Bytes {
+        self.0.wire.as_ref().map_or(&self.0.bytes, |wire| &wire.0)
     }
 
     /// Bytes that are encoded and wait for the kernel to take them.
@@ -49,12 +84,12 @@ impl Link {
 
     /// Notes bytes that arrived.
     pub fn add_received(&self, bytes: usize) {
-        self.0.received.fetch_add(bytes as u64, Relaxed);
+        self.0.bytes.received.fetch_add(bytes as u64, Relaxed);
     }
 
     /// Notes bytes that the kernel took, and how many wait behind them.
     pub fn add_sent(&self, bytes: usize, waiting: usize) {
-        self.0.sent.fetch_add(bytes as u64, Relaxed);
+        self.0.bytes.sent.fetch_add(bytes as u64, Relaxed);
         self.0.waiting.store(waiting, Relaxed);
     }
 

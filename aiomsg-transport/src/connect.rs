@@ -117,8 +117,9 @@ impl Connector {
                 let tls = self.tls.ok_or_else(crate::tls::missing)?;
                 let client = tls.client(host)?;
                 let (stream, address) = tcp::connect(&self.resolver, host, *port).await?;
-                let (stream, tls) = client.connect(stream).await?;
-                Ok(Io::new(stream, IoInfo::new(address.into()).with_tls(tls)))
+                let (stream, tls, wire) = client.connect(stream).await?;
+                let info = IoInfo::new(address.into()).with_tls(tls).with_wire(wire);
+                Ok(Io::new(stream, info))
             }
             #[cfg(unix)]
             Endpoint::Unix { path } => {

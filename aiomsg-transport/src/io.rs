@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use aiomsg_core::Error;
+use aiomsg_core::link::Wire;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -41,6 +42,9 @@ pub struct IoInfo {
     pub remote: RemoteAddr,
     /// What TLS found out; `None` on a connection without TLS.
     pub tls: Option<TlsInfo>,
+    /// What counts the bytes on the wire, where these are not those of the
+    /// stream: with TLS, bytes arrive long before they can be read.
+    pub wire: Option<Wire>,
 }
 
 /// Where the other end of a connection is.
@@ -152,7 +156,19 @@ impl AsyncWrite for Io {
 impl IoInfo {
     /// A connection without TLS.
     pub fn new(remote: RemoteAddr) -> Self {
-        Self { remote, tls: None }
+        Self {
+            remote,
+            tls: None,
+            wire: None,
+        }
+    }
+
+    /// Adds what counts the bytes on the wire, where these are not those of the
+    /// stream.
+    #[must_use]
+    pub fn with_wire(mut self, wire: Wire) -> Self {
+        self.wire = Some(wire);
+        self
     }
 
     /// Adds what TLS found out.

@@ -331,7 +331,9 @@ impl Incoming {
                 #[cfg(feature = "tls")]
                 if let Some(tls) = self.tls {
                     return match tls.accept(stream).await {
-                        Ok((stream, tls)) => Ok(Io::new(stream, info.with_tls(tls))),
+                        Ok((stream, tls, wire)) => {
+                            Ok(Io::new(stream, info.with_tls(tls).with_wire(wire)))
+                        }
                         Err(error) => Err(error.at(self.endpoint)),
                     };
                 }

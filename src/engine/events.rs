@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aiomsg_core::queue::Level;
 use aiomsg_core::{Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound};
 use aiomsg_layers::session::Meter;
 use aiomsg_transport::RemoteAddr;
@@ -67,6 +68,17 @@ pub enum Event {
         message: Delivery,
         /// The layer's error, or one with it as the source.
         error: Arc<Error>,
+    },
+    /// The queue of a peer is full: it takes less than is sent to it. Told at
+    /// most once a second for one peer.
+    QueueHigh {
+        /// Whose.
+        peer: Identity,
+    },
+    /// Half of a queue that was full is free again.
+    QueueLow {
+        /// Whose.
+        peer: Identity,
     },
     /// The listener was too slow: this many events in between are lost to it.
     Missed {
@@ -218,6 +230,15 @@ impl Reporter {
         self.tell(Event::Refused {
             message,
             error: Arc::new(error),
+        });
+    }
+
+    pub(crate) fn queue(&self, peer: &Identity, level: Level) {
+        tracing::debug!(peer = %peer.short(), ?level, "queue");
+        let peer = peer.clone();
+        self.tell(match level {
+            Level::High => Event::QueueHigh { peer },
+            Level::Low => Event::QueueLow { peer },
         });
     }
 

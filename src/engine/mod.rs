@@ -15,6 +15,7 @@ pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod gate;
+pub(crate) mod levels;
 pub(crate) mod peer;
 pub(crate) mod session;
 pub(crate) mod stack;
@@ -123,14 +124,12 @@ impl Engine {
                 .limits(settings.limits)
         });
         let unacked = at_least_once.as_ref().map(AtLeastOnceLayer::unacked);
-        let discard = {
-            let (reporter, unacked) = (reporter.clone(), unacked.clone());
-            Discard::new(move |lost| {
-                if let (Some(unacked), Some(id)) = (&unacked, lost.message.id()) {
-                    unacked.forget(id);
-                }
-                reporter.dropped(lost);
-            })
+        let discard = match &at_least_once {
+            Some(layer) => layer.discard(),
+            None => {
+                let reporter = reporter.clone();
+                Discard::new(move |lost| reporter.dropped(lost))
+            }
         };
         let (registrar, changes) = changes();
         let policy = match paths.policy {

@@ -14,6 +14,7 @@ use aiomsg_transport::handshake::Established;
 use tower::ServiceBuilder;
 
 use super::Engine;
+use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
 
 /// Makes the intake of one session.
@@ -51,10 +52,16 @@ pub(crate) async fn admit(
         dialled,
     };
     let codec = FrameCodec::new(dialect).max_message(engine.config.max_message);
-    let tls = io.info().tls.is_some();
-    let framed = Framed::with_received(io, codec, received).buffered_below(tls);
-    let queue = Queue::new(engine.config.peer_limits);
-    let member = Member::new(peer, dialled, queue, framed.link(), info);
+    let (tls, wire) = (io.info().tls.is_some(), io.info().wire.clone());
+    let mut framed = Framed::with_received(io, codec, received).buffered_below(tls);
+    if let Some(wire) = wire {
+        framed = framed.over(wire);
+    }
+    let levels = Levels::new(engine.reporter.clone(), peer.clone());
+    let queue = Queue::with_levels(engine.config.peer_limits, move |level| levels.note(level));
+    let certificate = info.tls.as_ref();
+    let certificate = certificate.and_then(|tls| tls.peer_certificate.clone());
+    let member = Member::new(peer, dialled, queue, framed.link(), info).proof(certificate);
     let admitted = engine.peers.admit(member).await;
     Ok(Session {
         admitted: admitted.map_err(|error| error.at(endpoint))?,
@@ -137,11 +144,7 @@ async fn pump<C: Connection, I: Intake>(
     admitted: &Admitted<PeerInfo>,
     finish: impl Future<Output = ()>,
 ) -> (Error, I) {
-    let identity = admitted.identity().clone();
-    let queue = admitted.queue().clone();
-    let mut session = session::Session::new(identity, connection, queue, intake)
-        .link(admitted.link().clone())
-        .handle(admitted.handle().clone())
+    let mut session = session::Session::of(admitted, connection, intake)
         .meter(engine.reporter.meter().clone())
         .discard(engine.discard.clone());
     let reason = tokio::select! {

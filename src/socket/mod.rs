@@ -256,7 +256,8 @@ impl<S> Socket<S> {
         members.iter().map(|member| member.info().clone()).collect()
     }
 
-    /// Waits until at least `count` peers are connected.
+    /// Waits until at least `count` peers are connected. One that came and went
+    /// in between may not be seen; [`events`](Socket::events) tell of each.
     ///
     /// # Errors
     ///

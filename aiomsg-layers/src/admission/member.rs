@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aiomsg_core::queue::Queue;
 use aiomsg_core::{Identity, Link, Outbound};
+use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,8 @@ pub struct Member<T> {
     pub(super) identity: Identity,
     pub(super) dialled: bool,
     pub(super) info: T,
+    /// What proves who the peer is, beyond its word.
+    pub(super) proof: Option<Bytes>,
     pub(super) link: Link,
     pub(super) queue: Queue<Outbound>,
     pub(super) handle: SessionHandle,
@@ -39,6 +42,7 @@ impl<T> Member<T> {
             identity,
             dialled,
             info,
+            proof: None,
             link,
             queue,
             handle: SessionHandle::new(),
@@ -47,6 +51,14 @@ impl<T> Member<T> {
             ended: CancellationToken::new(),
             contested: Mutex::new(false),
         }
+    }
+
+    /// Adds what proves who the peer is, such as its certificate: a peer that
+    /// shows the same as the one that is connected takes its place at once.
+    #[must_use]
+    pub fn proof(mut self, proof: Option<Bytes>) -> Self {
+        self.proof = proof;
+        self
     }
 
     /// Who it is.

@@ -8,6 +8,9 @@
 //! own within its interval (5 s in both dialects). If it proves dead, the new
 //! one takes its place; otherwise the new one is refused.
 //!
+//! A newcomer that [proves](Member::proof) to be the same peer, by showing the
+//! same certificate, need not wait for that.
+//!
 //! ```text
 //!  newcomer ─▶ identity free? ── yes ──────────────────────────▶ Admitted
 //!                  └─ no ─▶ probe the other ── silent, or ended ──▲

@@ -101,7 +101,8 @@ impl<T> Admission<T> {
         self.len() == 0
     }
 
-    /// The number of peers, to wait for a change of it.
+    /// The number of peers, to wait for a change of it. A peer that came and
+    /// went in between is not seen.
     pub fn count(&self) -> watch::Receiver<usize> {
         self.0.count.subscribe()
     }
@@ -159,6 +160,7 @@ impl<T> Admission<T> {
             let contest = present.contest();
             let gives_way = match chosen(own, &present, &newcomer) {
                 Some(chosen) => Arc::ptr_eq(chosen, &newcomer),
+                None if same_peer(&present, &newcomer) => true,
                 None => proves_dead(&present, *patience).await,
             };
             if contest.is_none() || !gives_way {
@@ -235,6 +237,12 @@ fn chosen<'a, T>(
         true => newcomer,
         false => present,
     })
+}
+
+/// Whether both have shown the same proof of who they are. Then the newer one is
+/// right: its peer has given the other one up.
+fn same_peer<T>(present: &Member<T>, newcomer: &Member<T>) -> bool {
+    present.proof.is_some() && present.proof == newcomer.proof
 }
 
 /// Whether a connection that is asked for a sign of life gives none.

@@ -47,6 +47,34 @@ async fn a_silent_connection_gives_way() {
     assert_eq!(admission.len(), 1);
 }
 
+/// The peer has shown that it is the same, so the other connection need not
+/// prove dead.
+#[tokio::test(start_paused = true)]
+async fn the_same_certificate_takes_its_place_back_at_once() {
+    let admission = admission();
+    let start = Instant::now();
+    let certificate = Some(bytes::Bytes::from_static(b"certificate"));
+    let old = member(1, false, 1).0.proof(certificate.clone());
+    let old = admission.admit(old).await.unwrap();
+    tokio::spawn(async move {
+        old.evicted().await;
+        drop(old);
+    });
+    let new = member(1, false, 2).0.proof(certificate);
+    let new = admission.admit(new).await.unwrap();
+    assert_eq!((*new.info(), start.elapsed()), (2, Duration::ZERO));
+    // Another one has to wait, and is refused if this one lives.
+    let other = member(1, false, 3).0.proof(Some("another".into()));
+    new.link().add_received(1);
+    let waiting = tokio::spawn({
+        let admission = admission.clone();
+        async move { admission.admit(other).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    new.link().add_received(1);
+    assert!(waiting.await.unwrap().unwrap_err().is_identity_in_use());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_living_connection_stays() {
     let admission = admission();

@@ -79,6 +79,19 @@ impl AtLeastOnceLayer {
         self.unacked.clone()
     }
 
+    /// Where the layers further in are to hand messages that they give up: here
+    /// they are forgotten first, and not sent again, and then go where this
+    /// layer hands its own.
+    pub fn discard(&self) -> Discard {
+        let (unacked, discard) = (self.unacked.clone(), self.unacked.discard());
+        Discard::new(move |given_up| {
+            if let Some(id) = given_up.message.id() {
+                unacked.forget(id);
+            }
+            discard.message(given_up.message, given_up.reason);
+        })
+    }
+
     /// The future that sends again what is due, through a service of its own;
     /// somebody must run it. It ends when [`Unacked::close`] is called.
     pub fn resender<S>(&self, service: S) -> Resender<S> {

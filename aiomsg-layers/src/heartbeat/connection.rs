@@ -26,6 +26,10 @@ pub struct Heartbeat<C> {
     heard_at: Instant,
     /// What the link had received by then.
     heard: u64,
+    /// When the peer had last done what makes for more than a drip: a frame, or
+    /// enough bytes of one. What the link had received by then.
+    moved_at: Instant,
+    moved: u64,
     /// Whether the stream is being waited for. While it is not, silence is
     /// our own.
     listening: bool,
@@ -51,6 +55,8 @@ impl<C> Heartbeat<C> {
             sending: false,
             heard_at: now,
             heard: 0,
+            moved_at: now,
+            moved: 0,
             listening: false,
             polled: false,
             stuck: None,
@@ -75,6 +81,10 @@ impl<C> Heartbeat<C> {
     fn note_silence(&mut self, now: Instant) {
         let received = self.received();
         if !self.listening || received != self.heard {
+            if !self.listening || received - self.moved >= self.settings.least {
+                self.moved_at = now;
+                self.moved = received;
+            }
             self.listening = true;
             self.heard_at = now;
             self.heard = received;
@@ -102,6 +112,9 @@ impl<C> Heartbeat<C> {
         if self.listening && now >= self.heard_at + timeout {
             return dead("nothing was received from the peer");
         }
+        if self.listening && now >= self.moved_at + timeout && self.heard > self.moved {
+            return dead("the peer sent less than a slow link brings, and no whole frame,");
+        }
         if self.stuck.is_some_and(|(since, _)| now >= since + timeout) {
             return dead("the peer took none of the bytes that wait for it");
         }
@@ -111,7 +124,12 @@ impl<C> Heartbeat<C> {
     fn next_deadline(&self) -> Instant {
         let timeout = self.settings.timeout;
         let send = self.sent_at + self.settings.interval;
-        let silence = self.listening.then(|| self.heard_at + timeout);
+        // A drip counts from earlier on than silence does.
+        let since = match self.heard > self.moved {
+            true => self.moved_at.min(self.heard_at),
+            false => self.heard_at,
+        };
+        let silence = self.listening.then(|| since + timeout);
         let stuck = self.stuck.map(|(since, _)| since + timeout);
         let send = self.may_send().then_some(send);
         [send, silence, stuck]

@@ -22,6 +22,7 @@ use crate::time::bounded;
 pub struct HeartbeatLayer {
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
+    pub(super) least: u64,
     pub(super) link: Option<Link>,
 }
 
@@ -32,11 +33,16 @@ impl HeartbeatLayer {
     /// After how long without a byte a peer is dead: 15 s.
     pub const TIMEOUT: Duration = Duration::from_secs(15);
 
+    /// How many bytes of an unfinished frame must come within the timeout:
+    /// 1 KiB, which is less than the slowest of modems brings.
+    pub const LEAST: u64 = 1024;
+
     /// Heartbeats at the intervals that both dialects ask for.
     pub fn new() -> Self {
         Self {
             interval: Self::INTERVAL,
             timeout: Self::TIMEOUT,
+            least: Self::LEAST,
             link: None,
         }
     }
@@ -52,6 +58,15 @@ impl HeartbeatLayer {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = bounded(timeout);
+        self
+    }
+
+    /// Sets how many bytes must come within the timeout, as long as no frame is
+    /// finished. A peer that drips less could keep a connection, and what it
+    /// holds, for ever.
+    #[must_use]
+    pub fn least(mut self, bytes: u64) -> Self {
+        self.least = bytes;
         self
     }
 

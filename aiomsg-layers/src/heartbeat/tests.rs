@@ -143,9 +143,10 @@ async fn any_byte_is_life() {
     let (mock, link, mut connection) = connection();
     let feed = link.clone();
     tokio::spawn(async move {
-        for _ in 0..10 {
-            sleep(SECOND * 10).await;
-            feed.add_received(1);
+        // A hundred bytes a second.
+        for _ in 0..50 {
+            sleep(SECOND * 2).await;
+            feed.add_received(200);
             // A byte wakes the task that reads, though no frame is whole.
             let waker = mock.0.lock().unwrap().waker.take();
             if let Some(_waker) = waker {

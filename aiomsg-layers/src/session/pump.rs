@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::{Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
+use crate::admission::Member;
 
 /// How often a session goes round before it lets other tasks run.
 const ROUNDS: usize = 16;
@@ -109,6 +110,17 @@ impl<C: Connection, I: Intake> Session<C, I> {
             arrived: VecDeque::new(),
             meter: Meter::new(),
         }
+    }
+
+    /// The session of a peer that was [admitted](crate::admission::Admission),
+    /// with its queue, its link and its handle. It is to be dropped before the
+    /// place of the peer is given up: the router then finds in the queue what
+    /// was not sent.
+    pub fn of<T>(member: &Member<T>, connection: C, intake: I) -> Self {
+        let queue = member.queue().clone();
+        Self::new(member.identity().clone(), connection, queue, intake)
+            .link(member.link().clone())
+            .handle(member.handle().clone())
     }
 
     /// Says where the connection leaves the frames that never left. Without

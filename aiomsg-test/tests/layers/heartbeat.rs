@@ -36,9 +36,10 @@ async fn any_byte_is_life_and_silence_is_not() {
     let (mut connection, peer) = heartbeat();
     let start = Instant::now();
     tokio::spawn(async move {
-        for _ in 0..10 {
-            sleep(SECOND * 10).await;
-            peer.receive_bytes(1);
+        // A large message on a slow link: a hundred bytes a second.
+        for _ in 0..50 {
+            sleep(SECOND * 2).await;
+            peer.receive_bytes(200);
         }
     });
     let error = connection.next().await.unwrap().unwrap_err();
@@ -146,4 +147,21 @@ async fn nothing_is_sent_after_the_close_and_reading_goes_on() {
         Frame::data("late")
     );
     assert_eq!(peer.take_sent(), []);
+}
+
+/// A byte now and then kept a connection for ever, and what it held with it.
+#[tokio::test(start_paused = true)]
+async fn a_drip_is_not_life() {
+    let (mut connection, peer) = heartbeat();
+    let start = Instant::now();
+    tokio::spawn(async move {
+        loop {
+            sleep(SECOND).await;
+            peer.receive_bytes(1);
+        }
+    });
+    let error = connection.next().await.unwrap().unwrap_err();
+    assert!(error.is_timeout());
+    assert!(error.to_string().contains("no whole frame"), "{error}");
+    assert!(start.elapsed() <= SECOND * 17, "{:?}", start.elapsed());
 }

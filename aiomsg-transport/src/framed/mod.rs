@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::codec::FrameCodec;
+use aiomsg_core::link::Wire;
 use aiomsg_core::{Error, Frame, Link};
 use bytes::BytesMut;
 use futures_core::Stream;
@@ -85,6 +86,13 @@ impl<T> Framed<T> {
     #[must_use]
     pub fn buffered_below(mut self, buffered: bool) -> Self {
         self.write.buffered_below = buffered;
+        self
+    }
+
+    /// Counts the bytes on the wire by this, and not those of the stream.
+    #[must_use]
+    pub fn over(mut self, wire: Wire) -> Self {
+        self.link = Link::over(wire);
         self
     }
 

@@ -42,6 +42,7 @@
 //! ```
 
 mod config;
+mod counted;
 mod error;
 mod pem;
 mod pinned;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::Error;
+use aiomsg_core::link::Wire;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,6 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
+use super::counted::Counted;
 use super::error::{handshake_failed, refuses_certificate, speaks_plain};
 use crate::io::TlsInfo;
 
@@ -47,14 +49,17 @@ impl Client {
     pub(crate) async fn connect(
         self,
         stream: TcpStream,
-    ) -> Result<(client::TlsStream<TcpStream>, TlsInfo), Error> {
+    ) -> Result<(client::TlsStream<Counted<TcpStream>>, TlsInfo, Wire), Error> {
+        let stream = Counted::new(stream);
         let connect = self.connector.connect(self.name, stream).into_fallible();
         match connect.await {
             Ok(stream) => {
-                let info = info(stream.get_ref().1.peer_certificates());
-                Ok((stream, info))
+                let (counted, session) = stream.get_ref();
+                let info = info(session.peer_certificates());
+                let wire = counted.wire();
+                Ok((stream, info, wire))
             }
-            Err((error, stream)) => Err(refuse(error, stream).await),
+            Err((error, stream)) => Err(refuse(error, stream.into_inner()).await),
         }
     }
 }
@@ -69,7 +74,7 @@ impl Server {
     pub(crate) async fn accept(
         self,
         stream: TcpStream,
-    ) -> Result<(server::TlsStream<TcpStream>, TlsInfo), Error> {
+    ) -> Result<(server::TlsStream<Counted<TcpStream>>, TlsInfo, Wire), Error> {
         // A peer without TLS may send less than a TLS record's header and then
         // wait for us, while rustls waits for more. The first byte tells.
         let mut first = [0];
@@ -77,12 +82,15 @@ impl Server {
         if peeked > 0 && first[0] != HANDSHAKE_RECORD {
             return Err(speaks_plain());
         }
+        let stream = Counted::new(stream);
         match self.acceptor.accept(stream).into_fallible().await {
             Ok(stream) => {
-                let info = info(stream.get_ref().1.peer_certificates());
-                Ok((stream, info))
+                let (counted, session) = stream.get_ref();
+                let info = info(session.peer_certificates());
+                let wire = counted.wire();
+                Ok((stream, info, wire))
             }
-            Err((error, stream)) => Err(refuse(error, stream).await),
+            Err((error, stream)) => Err(refuse(error, stream.into_inner()).await),
         }
     }
 }

@@ -1,0 +1,58 @@
+//! Telling of queues that become full.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aiomsg_core::Identity;
+use aiomsg_core::queue::Level;
+use tokio::time::Instant;
+
+use super::events::Reporter;
+
+/// A queue that is used to the full is high and low many times a second, and
+/// telling each time would push all other events out.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What is told of the queue of one peer.
+pub(crate) struct Levels {
+    reporter: Reporter,
+    peer: Identity,
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    high: bool,
+    at: Option<Instant>,
+}
+
+impl Levels {
+    pub(crate) fn new(reporter: Reporter, peer: Identity) -> Self {
+        Self {
+            reporter,
+            peer,
+            told: Mutex::default(),
+        }
+    }
+
+    /// Tells of each high at most once a second, and of the low that follows
+    /// one that was told.
+    pub(crate) fn note(&self, level: Level) {
+        {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            match level {
+                Level::Low if !told.high => return,
+                Level::Low => {}
+                Level::High => {
+                    let now = Instant::now();
+                    if told.high || told.at.is_some_and(|at| now < at + QUIET) {
+                        return;
+                    }
+                    told.at = Some(now);
+                }
+            }
+            told.high = level == Level::High;
+        }
+        self.reporter.queue(&self.peer, level);
+    }
+}
