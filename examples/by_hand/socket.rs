@@ -116,13 +116,10 @@ impl Socket {
         let unacked = at_least_once.as_ref().map(AtLeastOnceLayer::unacked);
 
         // What the router gives up is not to be sent again, either.
-        let forget = unacked.clone();
-        let discard = Discard::new(move |given_up| {
-            if let (Some(unacked), Some(id)) = (&forget, given_up.message.id()) {
-                unacked.forget(id);
-            }
-            lost.message(given_up.message, given_up.reason);
-        });
+        let discard = match &at_least_once {
+            Some(layer) => layer.discard(),
+            None => lost,
+        };
 
         // Admission tells the router who comes and goes.
         let (registrar, changes) = changes();
@@ -324,17 +321,8 @@ impl Parts {
             .layer(HeartbeatLayer::new().link(admitted.link().clone()))
             .layer(acknowledge)
             .service(framed);
-        // The link brings back what never left, and admission looks at it for
-        // signs of life. By the handle admission asks for one.
-        let mut session = Session::new(
-            admitted.identity().clone(),
-            connection,
-            admitted.queue().clone(),
-            Inbox::new(self.inbox.clone()),
-        )
-        .link(admitted.link().clone())
-        .handle(admitted.handle().clone())
-        .discard(self.discard.clone());
+        let inbox = Inbox::new(self.inbox.clone());
+        let mut session = Session::of(&admitted, connection, inbox).discard(self.discard.clone());
         tokio::select! {
             biased;
             // Another connection of the peer takes its place.

@@ -12,6 +12,8 @@ mod buffering;
 mod close;
 mod endpoints;
 mod events;
+mod outcomes;
+mod overflow;
 mod routing;
 mod streams;
 mod takeover;

@@ -22,7 +22,9 @@
 //! [`policy`](Topics::policy) gives a copy of each message to those who want
 //! it, and a message that nobody wants is
 //! [given up](aiomsg_core::DropReason::Unwanted). A subscription lasts as long
-//! as the connection by which it came.
+//! as the connection by which it came. What was published while nobody was
+//! connected goes out when the first peer comes, which may be before its
+//! subscriptions are here.
 //!
 //! **Subscriber.** [`Subscriptions`] is the list of prefixes. Its
 //! [`layer`](Subscriptions::layer) tells it to the peer on each connection
