@@ -36,10 +36,10 @@ async fn any_byte_is_life_and_silence_is_not() {
     let (mut connection, peer) = heartbeat();
     let start = Instant::now();
     tokio::spawn(async move {
-        // A large message on a slow link: a hundred bytes a second.
-        for _ in 0..50 {
-            sleep(SECOND * 2).await;
-            peer.receive_bytes(200);
+        // A large message on a very slow link.
+        for _ in 0..10 {
+            sleep(SECOND * 10).await;
+            peer.receive_bytes(1024);
         }
     });
     let error = connection.next().await.unwrap().unwrap_err();
