@@ -30,6 +30,14 @@ impl Delivery {
         self
     }
 
+    /// Replaces the payload, and keeps whom it is from and its id: for layers
+    /// that change what they pass on.
+    #[must_use]
+    pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
     /// What was sent.
     pub fn payload(&self) -> &Bytes {
         &self.payload

@@ -5,6 +5,7 @@
 //! | heartbeats, and noticing a dead peer | [`heartbeat`] | a connection |
 //! | acknowledging what arrived, and hearing acknowledgements | [`acknowledge`] | a connection |
 //! | resending what was not acknowledged | [`at_least_once`] | a service of messages |
+//! | handling once what comes twice | [`dedup`] | a service of received messages |
 //! | buffering while nobody is connected | [`buffer`] | a router |
 //! | publish, round robin, by identity | [`route`] | the changing set of peers |
 //! | publishing by topic, and subscribing | [`topics`] | the set of peers, and a connection |
@@ -30,6 +31,7 @@ pub mod acknowledge;
 pub mod admission;
 pub mod at_least_once;
 pub mod buffer;
+pub mod dedup;
 pub mod heartbeat;
 pub mod reconnect;
 pub mod request;
@@ -42,6 +44,7 @@ pub mod topics;
 pub use acknowledge::AcknowledgeLayer;
 pub use at_least_once::AtLeastOnceLayer;
 pub use buffer::Buffer;
+pub use dedup::DedupLayer;
 pub use heartbeat::HeartbeatLayer;
 pub use reconnect::ReconnectLayer;
 pub use request::{AnswersLayer, ReplyLayer, RequestLayer, Requests};

@@ -61,8 +61,9 @@ pub enum Event {
         /// Why.
         reason: DropReason,
     },
-    /// A layer of the receive path refused a message, or failed on it. It was
-    /// not acknowledged.
+    /// A layer of the receive path, or the handler of
+    /// [`Socket::serve`](crate::Socket::serve), refused a message, or failed on
+    /// it. It was not acknowledged.
     Refused {
         /// The message.
         message: Delivery,

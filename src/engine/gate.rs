@@ -1,11 +1,12 @@
 //! How byte streams come: through the layers of the dial and accept paths.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aiomsg_core::BoxError;
+use aiomsg_core::{BoxError, Error, ErrorKind};
 use aiomsg_layers::shared::Shared;
 use aiomsg_transport::Io;
 use tower::Service;
@@ -49,7 +50,29 @@ where
 }
 
 /// Waits until the gate is ready, and calls it.
-pub(crate) async fn open<R>(gate: &Gate<R>, request: R) -> Result<Opening, BoxError> {
+///
+/// A layer that panics fails: the task that dials would end, and nobody would
+/// ever connect again.
+pub(crate) async fn open<R>(
+    gate: &Gate<R>,
+    request: R,
+) -> Result<impl Future<Output = Result<Io, BoxError>> + use<R>, BoxError> {
     let mut request = Some(request);
-    poll_fn(|cx| gate.poll_open(cx, &mut request)).await
+    let opening = caught(poll_fn(|cx| gate.poll_open(cx, &mut request))).await?;
+    Ok(caught(opening))
+}
+
+/// A future that fails where it would panic.
+pub(super) async fn caught<T>(
+    future: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            let error = Error::new(ErrorKind::Layer).with_reason("a layer panicked");
+            Poll::Ready(Err(error.into()))
+        })
+    })
+    .await
 }

@@ -13,9 +13,9 @@ use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Established;
 use tower::ServiceBuilder;
 
-use super::Engine;
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
+use super::{Engine, gate};
 
 /// Makes the intake of one session.
 pub(crate) type MakeIntake = Arc<dyn Fn() -> Box<dyn Intake> + Send + Sync>;
@@ -98,13 +98,19 @@ impl Session {
             .timeout(engine.config.heartbeat_timeout)
             .link(admitted.link().clone());
         let layers = ServiceBuilder::new().layer(heartbeat).layer(acknowledge);
-        let (reason, rest) = match &engine.wrap {
-            None => run(layers.service(framed), engine, admitted, finish).await,
-            Some(wrap) => {
-                let connection = wrap(PeerConnection::new(framed, info.clone()));
-                run(layers.service(connection), engine, admitted, finish).await
-            }
+        let run = async {
+            Ok(match &engine.wrap {
+                None => run(layers.service(framed), engine, admitted, finish).await,
+                Some(wrap) => {
+                    let connection = wrap(PeerConnection::new(framed, info.clone()));
+                    run(layers.service(connection), engine, admitted, finish).await
+                }
+            })
         };
+        // A layer that panics ends the connection, and not the task that
+        // connects again.
+        let run = gate::caught(run).await;
+        let (reason, rest) = run.unwrap_or_else(|error| (super::explain(error), None));
         peer.reason = Some(reason);
         drop(peer);
         // What was read is dealt with after the connection has ended, too.

@@ -70,12 +70,14 @@ mod messages;
 mod our_process;
 mod payloads;
 mod proxy;
+mod requests;
 mod restart;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod topics;
 
 use std::future::Future;
 use std::time::Duration;

@@ -125,3 +125,30 @@ async fn a_layer_that_only_looks_is_asked_as_well() {
     within("a message", b.recv()).await.unwrap();
     assert_eq!(seen.load(Relaxed), 1);
 }
+
+/// A panic in a layer at the end that dials also ended the task that would
+/// connect again.
+#[tokio::test]
+async fn a_layer_that_panics_ends_its_connection_and_no_more() {
+    fn panics_once<C: Connection>(before: &AtomicU64, connection: C) -> C {
+        assert!(before.fetch_add(1, Relaxed) > 0, "as we want");
+        connection
+    }
+    let before = AtomicU64::new(0);
+    let a = Socket::builder()
+        .reconnect_delay(|_| Duration::from_millis(20))
+        .connection_layer(layer_fn(move |connection| panics_once(&before, connection)))
+        .build()
+        .unwrap();
+    let mut events = a.events();
+    let b = Socket::new().unwrap();
+    a.connect(b.bind("127.0.0.1:0").await.unwrap()).unwrap();
+    let reason = event(&mut events, "its end", |event| match event {
+        Event::PeerDown { reason, .. } => Some(reason),
+        _ => None,
+    })
+    .await;
+    assert!(reason.to_string().contains("a layer panicked"), "{reason}");
+    a.send("hello").await.unwrap();
+    assert_eq!(within("a message", b.recv()).await.unwrap(), "hello");
+}

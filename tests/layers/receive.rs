@@ -264,7 +264,7 @@ async fn map_request_and_map_err_and_spawn_ready_and_a_timeout_at_once() {
         .receive_layer(TimeoutLayer::new(SECOND * 20))
         .receive_layer(MapRequestLayer::new(|message: Delivery| {
             let shout = message.payload().to_ascii_uppercase();
-            Delivery::new(message.from().clone(), shout)
+            message.with_payload(shout)
         }))
         .receive_layer(SpawnReadyLayer::new())
         .build()
@@ -378,4 +378,46 @@ async fn what_layers_have_not_dealt_with_at_the_close_is_reported() {
         received += 1;
     }
     assert_eq!(received + receiver.stats().refused_messages, 5);
+}
+
+/// A panic in a layer ended the connection, and at the end that dials also the
+/// task that would connect again.
+#[tokio::test]
+async fn a_message_on_which_a_layer_panics_is_refused() {
+    let receiver = Socket::builder()
+        .receive_layer(MapRequestLayer::new(|message: Delivery| {
+            assert!(!message.payload().starts_with(b"call"), "as we want");
+            message
+        }))
+        .receive_layer(layer_fn(|inbox: Inbox| {
+            tower::service_fn(move |message: Delivery| {
+                let inbox = inbox.clone();
+                async move {
+                    assert!(!message.payload().starts_with(b"future"), "as we want");
+                    inbox.oneshot(message).await
+                }
+            })
+        }))
+        .build()
+        .unwrap();
+    let mut events = receiver.events();
+    let sender = Socket::new().unwrap();
+    receiver
+        .connect(sender.bind("127.0.0.1:0").await.unwrap())
+        .unwrap();
+    for payload in ["one", "call", "two", "future", "three"] {
+        sender.send(payload).await.unwrap();
+    }
+    for expected in ["one", "two", "three"] {
+        assert_eq!(
+            within("a message", receiver.recv()).await.unwrap(),
+            expected
+        );
+    }
+    for expected in ["call", "future"] {
+        let (message, error) = refused(&mut events).await;
+        assert_eq!(message.payload(), expected);
+        assert!(error.to_string().contains("a layer panicked"), "{error}");
+    }
+    assert_eq!(receiver.stats().connections, 1);
 }

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -206,7 +207,14 @@ where
     ) -> Poll<Result<(), Error>> {
         loop {
             if let (Some(message), Some(working)) = (&self.current, &mut self.working) {
-                let result = ready!(working.poll(cx));
+                let polled = catch_unwind(AssertUnwindSafe(|| working.poll(cx)));
+                let result = match polled {
+                    Ok(polled) => ready!(polled),
+                    Err(_) => {
+                        self.working = None;
+                        Err(panicked())
+                    }
+                };
                 match result {
                     Ok(()) if !self.deferral.is_deferred() => acks.extend(message.id()),
                     Ok(()) => {}
@@ -219,7 +227,11 @@ where
             };
             let current = message.clone();
             let mut request = Some(message);
-            let called = self.shared.poll_call(cx, &mut request);
+            let call = AssertUnwindSafe(|| self.shared.poll_call(cx, &mut request));
+            let Ok(called) = catch_unwind(call) else {
+                (self.refuse)(current, panicked());
+                continue;
+            };
             if let Some(message) = request {
                 self.waiting.push_front(message);
             }
@@ -269,6 +281,12 @@ where
         // Nobody is there any more to take an acknowledgement.
         self.poll_all(cx, &mut VecDeque::new())
     }
+}
+
+/// A message on which a layer panics is refused, and the others go on.
+fn panicked() -> BoxError {
+    let error = Error::new(ErrorKind::Layer).with_reason("a layer panicked");
+    error.into()
 }
 
 /// What the service has not dealt with is not gone in silence.

@@ -1,0 +1,499 @@
+//! Requests and replies over connections, and tower's layers around them.
+
+use std::sync::Mutex;
+
+use super::*;
+use aiomsg::layers::request::{ReplyLayer, Request, Requests};
+use aiomsg::{AckMode, Delivery, Error, SendMode, SocketBuilder};
+use bytes::Bytes;
+use futures::future::{BoxFuture, join_all};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tokio::time::{Instant, sleep};
+use tower::balance::p2c::Balance;
+use tower::discover::ServiceList;
+use tower::load::{CompleteOnResponse, PendingRequests};
+use tower::retry::{Policy, RetryLayer};
+use tower::timeout::TimeoutLayer;
+use tower::util::BoxCloneService;
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A socket that asks, and what goes around it for that.
+fn asking(builder: SocketBuilder, requests: &Requests) -> (Socket, Request<Socket>) {
+    let socket = builder.receive_layer(requests.answers()).build().unwrap();
+    let ask = requests.layer().layer(socket.clone());
+    (socket, ask)
+}
+
+/// The same, connected to these.
+async fn asker(requests: &Requests, endpoints: &[Endpoint]) -> (Socket, Request<Socket>) {
+    let (socket, ask) = asking(Socket::builder(), requests);
+    for endpoint in endpoints {
+        socket.connect(endpoint.clone()).unwrap();
+    }
+    within("the servers", socket.wait_for_peers(endpoints.len()))
+        .await
+        .unwrap();
+    (socket, ask)
+}
+
+/// A socket that answers, with this service of payloads.
+async fn answering<H>(handler: H) -> (Socket, Endpoint)
+where
+    H: Service<Bytes, Response: Into<Bytes>, Error: Into<BoxError>, Future: Send + 'static>
+        + Send
+        + 'static,
+{
+    let (socket, endpoint) = receiver().await;
+    serve(&socket, handler);
+    (socket, endpoint)
+}
+
+fn serve<H>(socket: &Socket, handler: H)
+where
+    H: Service<Bytes, Response: Into<Bytes>, Error: Into<BoxError>, Future: Send + 'static>
+        + Send
+        + 'static,
+{
+    let handler = ReplyLayer::new().layer(handler);
+    tokio::spawn(socket.serve(handler).concurrency(1_000).into_future());
+}
+
+/// Says who it is, and what it was asked; at once, or after so long.
+fn echo(
+    name: &'static str,
+    after: Duration,
+) -> impl Service<Bytes, Response = String, Error = Error, Future: Send> + Clone + Send {
+    service_fn(move |payload: Bytes| async move {
+        if !after.is_zero() {
+            sleep(after).await;
+        }
+        Ok(format!("{name}: {}", String::from_utf8_lossy(&payload)))
+    })
+}
+
+async fn ask<S>(service: &S, payload: impl Into<Bytes>) -> Result<String, S::Error>
+where
+    S: Service<Bytes, Response = Bytes> + Clone,
+{
+    let answer = within("an answer", service.clone().oneshot(payload.into())).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+// ===== asking and answering =====
+
+#[tokio::test]
+async fn many_requests_at_once_each_get_their_answer() {
+    let (server, endpoint) = answering(echo("server", Duration::ZERO)).await;
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        let requests = Requests::new();
+        let (socket, service) = asker(&requests, std::slice::from_ref(&endpoint)).await;
+        asked.push((requests, socket, service));
+    }
+    let mut pending = Vec::new();
+    for n in 0..1_000 {
+        for (c, (_, _, service)) in asked.iter().enumerate() {
+            let service = service.clone();
+            pending.push(async move {
+                let answer = ask(&service, format!("{n} of {c}")).await.unwrap();
+                assert_eq!(answer, format!("server: {n} of {c}"));
+            });
+        }
+    }
+    join_all(pending).await;
+    for (requests, socket, _) in &asked {
+        assert!(requests.is_empty());
+        assert_eq!((requests.late(), requests.unknown()), (0, 0));
+        assert_eq!(socket.stats().unreceived_messages, 0);
+    }
+    assert_eq!(server.stats().received_messages, 3_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_come_in_any_order() {
+    let last_first = service_fn(|payload: Bytes| async move {
+        let n: u32 = String::from_utf8_lossy(&payload).parse().unwrap();
+        sleep(SECOND / 100 * (100 - n)).await;
+        Ok::<_, Error>(payload)
+    });
+    let (_server, endpoint) = answering(last_first).await;
+    let requests = Requests::new();
+    let (_socket, service) = asker(&requests, &[endpoint]).await;
+    let pending: FuturesUnordered<_> = (0..100_u32)
+        .map(|n| {
+            let service = &service;
+            async move {
+                assert_eq!(ask(service, n.to_string()).await.unwrap(), n.to_string());
+                n
+            }
+        })
+        .collect();
+    let order: Vec<_> = pending.collect().await;
+    assert_eq!(order, (0..100).rev().collect::<Vec<_>>());
+}
+
+/// What is no answer is received as ever.
+#[tokio::test]
+async fn other_messages_pass_the_answers() {
+    let (server, endpoint) = answering(echo("server", Duration::ZERO)).await;
+    let requests = Requests::new();
+    let (socket, service) = asker(&requests, &[endpoint]).await;
+    for n in 0..10 {
+        let news = format!("news {n}");
+        let who = socket.identity().clone();
+        server.send_to(who, news.clone()).await.unwrap();
+        assert_eq!(ask(&service, "x").await.unwrap(), "server: x");
+        assert_eq!(within("news", socket.recv()).await.unwrap(), news);
+    }
+    assert_eq!(socket.stats().unreceived_messages, 0);
+}
+
+#[tokio::test]
+async fn one_of_several_peers_is_asked() {
+    let names = ["one", "two", "three"];
+    let (mut servers, mut endpoints) = (Vec::new(), Vec::new());
+    for name in names {
+        let (server, endpoint) = answering(echo(name, Duration::ZERO)).await;
+        servers.push(server);
+        endpoints.push(endpoint);
+    }
+    let requests = Requests::new();
+    let (_socket, service) = asker(&requests, &endpoints).await;
+    for _ in 0..10 {
+        for (server, name) in servers.iter().zip(names) {
+            let one = service.clone().to(server.identity().clone());
+            assert_eq!(ask(&one, "?").await.unwrap(), format!("{name}: ?"));
+        }
+    }
+    // And by whose turn it is, if none is named.
+    let mut turns = Vec::new();
+    for _ in 0..6 {
+        turns.push(ask(&service, "?").await.unwrap());
+    }
+    turns.sort();
+    assert_eq!(
+        turns,
+        [
+            "one: ?", "one: ?", "three: ?", "three: ?", "two: ?", "two: ?"
+        ]
+    );
+}
+
+/// All are asked, and the first who answers is heard.
+#[tokio::test]
+async fn the_first_answer_of_all_peers_counts() {
+    let (mut servers, mut endpoints) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let (server, endpoint) = answering(echo("one of three", Duration::ZERO)).await;
+        servers.push(server);
+        endpoints.push(endpoint);
+    }
+    let requests = Requests::new();
+    let builder = Socket::builder().send_mode(SendMode::Publish);
+    let (socket, service) = asking(builder, &requests);
+    for endpoint in endpoints {
+        socket.connect(endpoint).unwrap();
+    }
+    within("the servers", socket.wait_for_peers(3))
+        .await
+        .unwrap();
+    assert_eq!(ask(&service, "?").await.unwrap(), "one of three: ?");
+    until("the others", || requests.late() == 2).await;
+    assert_eq!(requests.unknown(), 0);
+    assert_eq!(socket.stats().unreceived_messages, 0);
+}
+
+/// What cannot be sent comes back as it was, at once.
+#[tokio::test]
+async fn a_request_on_a_closed_socket_comes_back() {
+    let requests = Requests::new();
+    let (socket, service) = asking(Socket::builder(), &requests);
+    socket.close(Duration::ZERO).await;
+    let mut error = ask(&service, "x").await.unwrap_err();
+    assert!(error.is_closed(), "{error}");
+    assert_eq!(error.take_message().unwrap().payload(), "x");
+    assert!(requests.is_empty());
+}
+
+/// The server of a request that is none says so, and goes on.
+#[tokio::test]
+async fn a_message_that_is_no_request_is_refused() {
+    let (server, endpoint) = answering(echo("server", Duration::ZERO)).await;
+    let mut events = server.events();
+    let requests = Requests::new();
+    let (socket, service) = asker(&requests, &[endpoint]).await;
+    socket.send("just saying").await.unwrap();
+    let (message, error) = event(&mut events, "the refusal", |event| match event {
+        Event::Refused { message, error } => Some((message, error)),
+        _ => None,
+    })
+    .await;
+    assert_eq!(message.payload(), "just saying");
+    assert!(error.is_payload(), "{error}");
+    assert_eq!(error.peer(), Some(socket.identity()));
+    assert_eq!(ask(&service, "x").await.unwrap(), "server: x");
+}
+
+/// At-least-once, and a server that acknowledges what it has answered: a
+/// request on which the handler fails is answered at the second try.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_refused_is_sent_again() {
+    let server = Socket::builder()
+        .ack_mode(AckMode::Handled)
+        .build()
+        .unwrap();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    serve(
+        &server,
+        service_fn(move |payload: Bytes| {
+            let fails = counted.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                match fails {
+                    true => Err("not now"),
+                    false => Ok(payload),
+                }
+            }
+        }),
+    );
+    let requests = Requests::new();
+    let socket = Socket::builder()
+        .at_least_once()
+        .ack_timeout(SECOND)
+        .receive_layer(requests.answers())
+        .build()
+        .unwrap();
+    let service = requests.layer().layer(socket.clone());
+    socket
+        .connect(server.bind("127.0.0.1:0").await.unwrap())
+        .unwrap();
+    assert_eq!(ask(&service, "x").await.unwrap(), "x");
+    assert_eq!(tries.load(Ordering::Relaxed), 2);
+    until("the acknowledgement", || {
+        socket.stats().unacknowledged_messages == 0
+    })
+    .await;
+    assert_eq!((requests.late(), requests.unknown()), (0, 0));
+}
+
+// ===== tower's =====
+
+#[tokio::test]
+async fn timeout_and_the_answer_that_comes_late() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let slow = service_fn(move |payload: Bytes| {
+        let gate = held.clone();
+        async move {
+            if payload == "slow" {
+                gate.pass().await;
+            }
+            Ok::<_, Error>(payload)
+        }
+    });
+    let (_server, endpoint) = answering(slow).await;
+    let requests = Requests::new();
+    let (socket, service) = asker(&requests, &[endpoint]).await;
+    let service = TimeoutLayer::new(SECOND / 10).layer(service);
+    let error = ask(&service, "slow").await.unwrap_err();
+    assert!(error.is::<tower::timeout::error::Elapsed>());
+    assert!(requests.is_empty(), "its place is free");
+    assert_eq!(requests.late(), 0);
+
+    gate.come(1).await;
+    gate.let_go(1);
+    until("the late answer", || requests.late() == 1).await;
+    assert_eq!(requests.unknown(), 0);
+    assert_eq!(socket.stats().unreceived_messages, 0, "nobody gets it");
+    let patient = requests.layer().layer(socket);
+    assert_eq!(ask(&patient, "quick").await.unwrap(), "quick");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_has_a_time_of_its_own() {
+    let never = service_fn(|_: Bytes| std::future::pending::<Result<Bytes, Error>>());
+    let (_server, endpoint) = answering(never).await;
+    let requests = Requests::new().timeout(SECOND * 3);
+    let (_socket, service) = asker(&requests, &[endpoint]).await;
+    let start = Instant::now();
+    let error = ask(&service, "x").await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(start.elapsed(), SECOND * 3);
+    assert!(requests.is_empty());
+}
+
+/// Asks again when the time was up.
+#[derive(Clone)]
+struct Again;
+
+impl Policy<Bytes, Bytes, Error> for Again {
+    type Future = std::future::Ready<()>;
+
+    fn retry(&mut self, _: &mut Bytes, result: &mut Result<Bytes, Error>) -> Option<Self::Future> {
+        let timed_out = result.as_ref().is_err_and(Error::is_timeout);
+        timed_out.then(|| std::future::ready(()))
+    }
+
+    fn clone_request(&mut self, payload: &Bytes) -> Option<Bytes> {
+        Some(payload.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_asks_again_under_another_id() {
+    let tries: Arc<Mutex<Vec<Bytes>>> = Arc::default();
+    let noted = Arc::clone(&tries);
+    let (server, endpoint) = receiver().await;
+    // It hears the first two, and does not answer.
+    let third = service_fn(move |message: Delivery| {
+        let mut tries = noted.lock().unwrap();
+        tries.push(message.payload().clone());
+        let answers = tries.len() > 2;
+        async move { Ok::<_, Error>(answers.then(|| message.into_payload())) }
+    });
+    tokio::spawn(server.serve(third).into_future());
+    let requests = Requests::new().timeout(SECOND);
+    let (_socket, service) = asker(&requests, &[endpoint]).await;
+    let service = RetryLayer::new(Again).layer(service);
+    let start = Instant::now();
+    assert_eq!(ask(&service, "x").await.unwrap(), "x");
+    assert!(start.elapsed() >= SECOND * 2, "{:?}", start.elapsed());
+    let tries = tries.lock().unwrap();
+    assert_eq!(tries.len(), 3);
+    for (n, request) in tries.iter().enumerate() {
+        assert!(request.ends_with(b"\0x"));
+        assert!(!tries[..n].contains(request));
+    }
+}
+
+/// The server dies with a request that it was working on, and another one is
+/// started in its place.
+#[tokio::test]
+async fn retry_over_a_restart_of_the_server() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let dies = service_fn(move |payload: Bytes| {
+        let gate = held.clone();
+        async move {
+            gate.pass().await;
+            Ok::<_, Error>(payload)
+        }
+    });
+    let (first, endpoint) = answering(dies).await;
+    let requests = Requests::new().timeout(SECOND / 2);
+    let (_socket, service) = asker(&requests, std::slice::from_ref(&endpoint)).await;
+    let service = RetryLayer::new(Again).layer(service);
+    let asked = tokio::spawn({
+        let service = service.clone();
+        async move { ask(&service, "x").await }
+    });
+    gate.come(1).await;
+    first.unbind(endpoint.clone()).await.unwrap();
+    first.close(Duration::ZERO).await;
+
+    let second = Socket::new().unwrap();
+    second.bind(endpoint).await.unwrap();
+    serve(&second, echo("the second", Duration::ZERO));
+    let answer = within("the answer", asked).await.unwrap().unwrap();
+    assert_eq!(answer, "the second: x");
+    assert_eq!(ask(&service, "y").await.unwrap(), "the second: y");
+}
+
+type Asked = BoxCloneService<Bytes, Bytes, Error>;
+
+#[tokio::test(start_paused = true)]
+async fn balance_asks_the_server_that_is_quicker() {
+    let (slow, slow_at) = answering(echo("slow", SECOND * 10)).await;
+    let (fast, fast_at) = answering(echo("fast", SECOND / 1000)).await;
+    let mut sockets = Vec::new();
+    let mut services = Vec::new();
+    for endpoint in [slow_at, fast_at] {
+        let requests = Requests::new();
+        let (socket, service) = asker(&requests, &[endpoint]).await;
+        sockets.push((socket, requests));
+        let service: Asked = service.boxed_clone();
+        services.push(PendingRequests::new(service, CompleteOnResponse::default()));
+    }
+    let mut balance = Balance::new(ServiceList::new::<Bytes>(services));
+    let mut pending = Vec::new();
+    for n in 0..100 {
+        let ready = within("a server", balance.ready()).await.unwrap();
+        pending.push(tokio::spawn(ready.call(n.to_string().into())));
+        sleep(SECOND / 100).await;
+    }
+    let mut answers = Vec::new();
+    for answer in pending {
+        answers.push(within("an answer", answer).await.unwrap().unwrap());
+    }
+    let by_slow = answers.iter().filter(|it| it.starts_with(b"slow")).count();
+    assert!(by_slow <= 10, "{by_slow}");
+    assert_eq!(slow.stats().received_messages, by_slow as u64);
+    assert_eq!(fast.stats().received_messages, 100 - by_slow as u64);
+    assert!(sockets.iter().all(|(_, requests)| requests.is_empty()));
+}
+
+/// The same over one socket, between its peers; and a peer that never answers
+/// is asked little.
+#[tokio::test(start_paused = true)]
+async fn balance_between_the_peers_of_a_socket() {
+    let never = service_fn(|_: Bytes| std::future::pending::<Result<Bytes, Error>>());
+    let (stuck, stuck_at) = answering(never).await;
+    let (well, well_at) = answering(echo("well", SECOND / 1000)).await;
+    let requests = Requests::new();
+    let (_socket, service) = asker(&requests, &[stuck_at, well_at]).await;
+    let services = [&stuck, &well].map(|server| {
+        let service = service.clone().to(server.identity().clone());
+        PendingRequests::new(service, CompleteOnResponse::default())
+    });
+    let mut balance = Balance::new(ServiceList::new::<Bytes>(services));
+    let mut answered = 0;
+    for n in 0..50 {
+        let ready = within("a server", balance.ready()).await.unwrap();
+        let mut asked = Box::pin(ready.call(n.to_string().into()));
+        let answer = tokio::time::timeout(SECOND, &mut asked).await;
+        match answer {
+            Ok(answer) => {
+                assert_eq!(answer.unwrap(), format!("well: {n}"));
+                answered += 1;
+            }
+            // It stays pending, and counts as load.
+            Err(_) => drop(tokio::spawn(asked)),
+        }
+    }
+    assert!(answered >= 48, "{answered}");
+}
+
+/// All of them, as a program has them.
+#[tokio::test]
+async fn a_client_of_many_layers() {
+    let (_server, endpoint) = answering(echo("server", Duration::ZERO)).await;
+    let requests = Requests::new().limit(8);
+    let (_socket, service) = asker(&requests, &[endpoint]).await;
+    let most = Arc::new(AtomicUsize::new(0));
+    let (seen, table) = (Arc::clone(&most), requests.clone());
+    let client = ServiceBuilder::new()
+        .buffer(16)
+        .timeout(SECOND * 20)
+        .concurrency_limit(4)
+        .layer(RetryLayer::new(Again))
+        .map_response(move |answer: Bytes| {
+            seen.fetch_max(table.len(), Ordering::Relaxed);
+            answer
+        })
+        .service(service);
+    let all = (0..200).map(|n| {
+        let client = client.clone();
+        let asked: BoxFuture<'static, ()> = async move {
+            let answer = client.oneshot(Bytes::from(n.to_string())).await.unwrap();
+            assert_eq!(answer, format!("server: {n}"));
+        }
+        .boxed();
+        asked
+    });
+    within("all answers", join_all(all)).await;
+    assert!(most.load(Ordering::Relaxed) <= 4);
+    assert!(requests.is_empty());
+}
