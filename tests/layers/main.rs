@@ -8,6 +8,7 @@
 
 mod by_hand;
 mod connection;
+mod contract;
 mod dedup;
 mod dial_accept;
 mod foreign;

@@ -114,6 +114,30 @@ async fn a_message_that_is_never_acknowledged_is_handed_back() {
     assert_eq!(socket.stats().dropped_messages, 1);
 }
 
+/// Pitfall 23: "no resend" was read as "at once", or as "for ever".
+#[tokio::test(start_paused = true)]
+async fn without_resends_a_message_is_sent_once_and_given_up_in_time() {
+    let socket = reliable().max_resends(0).build().unwrap();
+    let mut events = socket.events();
+    let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+    let mut mute = Raw::connect(&endpoint).await;
+    mute.write(hello_v1(&[1; 16])).await;
+    within("the peer", socket.wait_for_peers(1)).await.unwrap();
+    let start = tokio::time::Instant::now();
+    socket.send("x").await.unwrap();
+    let reason = event(&mut events, "the end of it", |event| match event {
+        Event::Dropped { reason, .. } => Some(reason),
+        _ => None,
+    })
+    .await;
+    assert_eq!(reason, DropReason::RetriesExhausted);
+    assert_eq!(start.elapsed().as_secs(), 5);
+    // Our HELLO, the message, and at most a few heartbeats.
+    drop(socket);
+    let bytes = mute.closed().await;
+    assert!((22 + 22..22 + 2 * 22).contains(&bytes), "{bytes}");
+}
+
 /// What is given up by one layer is not kept by another.
 #[tokio::test(start_paused = true)]
 async fn a_message_for_somebody_who_stays_away_is_given_up_altogether() {

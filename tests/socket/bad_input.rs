@@ -140,6 +140,27 @@ async fn a_server_that_says_nothing_is_left_in_time() {
     assert!(error.is_timeout(), "{error}");
 }
 
+/// Pitfall 13: a byte now and then kept a handshake going for ever.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_drips_is_ended_in_time() {
+    let server = Socket::new().unwrap();
+    let mut events = server.events();
+    let endpoint = server.bind("127.0.0.1:0").await.unwrap();
+    let mut peer = Raw::connect(&endpoint).await;
+    let start = tokio::time::Instant::now();
+    let drip = async {
+        for byte in hello_2019(&[7; 255]) {
+            peer.write([byte]).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        error = refused(&mut events) => assert!(error.is_timeout(), "{error}"),
+        () = drip => panic!("it was let to drip"),
+    }
+    assert!(start.elapsed() < Duration::from_secs(12));
+}
+
 /// Pitfall 14: unbounded pending handshakes. The oldest silent one makes room.
 #[tokio::test]
 async fn silent_peers_do_not_keep_good_ones_out() {

@@ -105,6 +105,59 @@ async fn a_cancelled_receive_loses_nothing() {
     drop(sender.await.unwrap());
 }
 
+/// Pitfall 28, at its worst moment: the message comes for a receive that is
+/// given up before it has looked.
+#[tokio::test]
+async fn a_message_that_came_for_a_receive_that_was_given_up_goes_to_the_next() {
+    let (server, endpoint) = bound().await;
+    let client = Socket::new().unwrap();
+    client.connect(endpoint).unwrap();
+    within("the client", server.wait_for_peers(1))
+        .await
+        .unwrap();
+    for n in 0..100_u64 {
+        let mut given_up = Box::pin(client.recv_text());
+        assert!((&mut given_up).now_or_never().is_none());
+        server.send(n.to_string()).await.unwrap();
+        within("it to come", async {
+            while client.stats().received_messages <= n {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        drop(given_up);
+        let next = within("the same message", client.recv_text()).await;
+        assert_eq!(next.unwrap(), n.to_string());
+    }
+}
+
+/// Pitfall 28: of two who wait, the one that was to be woken had left, and the
+/// other slept on beside its message.
+#[tokio::test]
+async fn a_receive_that_was_given_up_is_not_woken_in_place_of_another() {
+    let (server, endpoint) = bound().await;
+    let client = Socket::new().unwrap();
+    client.connect(endpoint).unwrap();
+    within("the client", server.wait_for_peers(1))
+        .await
+        .unwrap();
+    for first_is_dropped in [true, false] {
+        let mut first = Box::pin(client.recv_text());
+        assert!((&mut first).now_or_never().is_none());
+        let second = tokio::spawn({
+            let client = client.clone();
+            async move { client.recv_text().await }
+        });
+        // There is one thread: the second waits, too.
+        tokio::task::yield_now().await;
+        let first = (!first_is_dropped).then_some(first);
+        server.send("for whoever waits").await.unwrap();
+        let got = within("the second", second).await.unwrap().unwrap();
+        assert_eq!(got, "for whoever waits");
+        drop(first);
+    }
+}
+
 #[tokio::test]
 async fn a_cancelled_send_sends_nothing() {
     let server = Socket::builder()
@@ -193,4 +246,33 @@ async fn what_waited_for_a_connection_that_ended_is_not_lost() {
     let first = numbers[0];
     assert!(first < 1999);
     assert_eq!(numbers, (first..2000).collect::<Vec<_>>());
+}
+
+/// Pitfall 20: what was on its way from the queue to a connection that ended,
+/// and of which no byte had left.
+#[tokio::test]
+async fn what_no_byte_had_left_of_goes_to_the_next() {
+    let (server, deaf) = liveness::joined("no-byte", Socket::builder()).await;
+    for n in 0..100 {
+        let payload = [format!("{n:02}").as_bytes(), &[0; 10_000]].concat();
+        server.send(payload).await.unwrap();
+    }
+    within("the connection to be full", async {
+        while server.stats().sent_messages < 7 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    drop(deaf);
+    let client = Socket::new().unwrap();
+    client.connect("mem://no-byte").unwrap();
+    let mut numbers: Vec<u32> = Vec::new();
+    while numbers.last() != Some(&99) {
+        let message = within("a message", client.recv()).await.unwrap();
+        numbers.push(std::str::from_utf8(&message[..2]).unwrap().parse().unwrap());
+    }
+    // 64 KiB were under way, of seven messages.
+    let first = numbers[0];
+    assert!(first <= 7, "{first}");
+    assert_eq!(numbers, (first..100).collect::<Vec<_>>());
 }

@@ -96,6 +96,22 @@ async fn a_peer_that_never_says_who_it_is_costs_nothing() {
     silent.closed().await;
 }
 
+/// Pitfall 30, at the end that connects.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_says_who_it_is_costs_nothing() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Socket::new().unwrap();
+    client.connect(listener.local_addr().unwrap()).unwrap();
+    let (mut silent, _) = within("the client", listener.accept()).await.unwrap();
+    // It has begun its handshake, and waits for ours.
+    within("its first bytes", silent.read_exact(&mut [0; 3]))
+        .await
+        .unwrap();
+    let start = tokio::time::Instant::now();
+    client.close(Duration::from_secs(10)).await;
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
 #[tokio::test]
 async fn what_was_not_acknowledged_is_handed_back() {
     let socket = Socket::builder()

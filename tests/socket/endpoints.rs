@@ -118,3 +118,41 @@ async fn dropping_the_last_handle_ends_everything() {
     })
     .await;
 }
+
+/// Pitfall 31: ... or the process waited ten seconds for what the socket had
+/// been waiting for.
+#[tokio::test(start_paused = true)]
+async fn nothing_that_a_socket_waits_for_keeps_it() {
+    let socket = Socket::builder().at_least_once().build().unwrap();
+    let _events = socket.events();
+    let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+    // A handshake, a message that nobody acknowledges, one that nobody takes,
+    // one for somebody who is not there, and a server that is not there.
+    let mut mute = Raw::connect(&endpoint).await;
+    mute.write(hello_v1(&[1; 16])).await;
+    within("the peer", socket.wait_for_peers(1)).await.unwrap();
+    socket.send("unheard").await.unwrap();
+    mute.expect(b"\0\0\0\x12\x01\x01").await;
+    let absent = aiomsg::Identity::random();
+    socket.send_to(absent, "for the absent").await.unwrap();
+    let _silent = Raw::connect(&endpoint).await;
+    let mut events = socket.events();
+    socket.connect("mem://is-not-there").unwrap();
+    for _ in 0..8 {
+        event(&mut events, "a failed try", |event| {
+            matches!(event, Event::DialFailed { .. }).then_some(())
+        })
+        .await;
+    }
+
+    let start = tokio::time::Instant::now();
+    drop(socket);
+    let runtime = tokio::runtime::Handle::current();
+    within("all tasks to end", async {
+        while runtime.metrics().num_alive_tasks() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    assert!(start.elapsed() < Duration::from_secs(1));
+}

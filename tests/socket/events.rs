@@ -113,3 +113,73 @@ async fn counters_count() {
     );
     assert_eq!((sent.connections, received.connections), (1, 1));
 }
+
+/// Counts what is logged, and notes how many drops the lines tell of.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Lines>>);
+
+#[derive(Default)]
+struct Lines {
+    all: usize,
+    drops: Vec<u64>,
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target().starts_with("aiomsg")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut lines = self.0.lock().unwrap();
+        lines.all += 1;
+        event.record(&mut More(&mut lines.drops));
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+struct More<'a>(&'a mut Vec<u64>);
+
+impl tracing::field::Visit for More<'_> {
+    fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
+
+    fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
+        if field.name() == "more" {
+            self.0.push(value);
+        }
+    }
+}
+
+/// Pitfall 33: a line for each message that was dropped flooded the log, just
+/// when it was needed.
+#[tokio::test(start_paused = true)]
+async fn many_drops_are_few_lines_in_the_log() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let socket = Socket::builder()
+        .overflow(aiomsg::Overflow::DropOldest)
+        .buffer_limits(aiomsg::Limits {
+            items: 1,
+            bytes: 1 << 20,
+        })
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        for _ in 0..1000 {
+            socket.send("for nobody").await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(socket.stats().dropped_messages, 2999);
+    // One a second, which tells of those before it.
+    let lines = log.0.lock().unwrap();
+    assert_eq!(lines.drops, [0, 998, 999]);
+    assert!(lines.all < 10, "{} lines at all levels", lines.all);
+}

@@ -10,10 +10,15 @@ mod at_least_once;
 mod bad_input;
 mod buffering;
 mod close;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod endpoints;
 mod events;
+mod liveness;
 mod outcomes;
 mod overflow;
+mod pitfalls_table;
+mod reconnect;
 mod routing;
 mod streams;
 mod takeover;

@@ -77,3 +77,23 @@ async fn tls_on_a_plain_port_and_the_reverse() {
             .is_some()
     );
 }
+
+/// Pitfall 13: a peer that said nothing, not even of TLS, was waited for without
+/// end, at either end.
+#[tokio::test(start_paused = true)]
+async fn silence_where_tls_is_expected_ends_in_time() {
+    let (_directory, tls) = certificate();
+    let socket = Socket::builder().tls(tls).build().unwrap();
+    let mut events = socket.events();
+    let endpoint = socket.bind("tls://127.0.0.1:0").await.unwrap();
+    let _silent = Raw::connect(&endpoint).await;
+    let error = refused(&mut events).await;
+    assert!(error.is_timeout(), "{error}");
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    socket.connect(Endpoint::tls("127.0.0.1", port)).unwrap();
+    let _silent = within("the socket", listener.accept()).await.unwrap();
+    let error = dial_failed(&mut events).await;
+    assert!(error.is_timeout(), "{error}");
+}

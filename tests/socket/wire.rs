@@ -174,3 +174,46 @@ async fn identities_of_other_lengths_with_each_other() {
         "hello yourself"
     );
 }
+
+/// Pitfall 1, as others write it: a frame without a byte is a message without
+/// one, and the connection goes on.
+#[tokio::test]
+async fn an_empty_frame_is_an_empty_message_and_not_the_end() {
+    for (hello, frames) in [
+        (hello_v1(&THEIRS), &b"\0\0\0\x01\x03\0\0\0\x02\x03x"[..]),
+        (hello_2019(&THEIRS), b"\0\0\0\0\0\0\0\x01x"),
+    ] {
+        let (socket, endpoint) = bound_as(Socket::builder()).await;
+        let mut peer = Raw::connect(&endpoint).await;
+        peer.write(hello).await;
+        peer.write(frames).await;
+        for payload in ["", "x"] {
+            assert_eq!(within("a message", socket.recv()).await.unwrap(), payload);
+        }
+        assert_eq!(socket.stats().peers, 1);
+    }
+}
+
+/// Pitfall 3: HELLO and DATA in one write. What was behind the handshake was
+/// lost, or stuck until more came.
+#[tokio::test]
+async fn a_message_right_behind_the_handshake_arrives() {
+    for (hello, data) in [
+        (hello_v1(&THEIRS), &b"\0\0\0\x02\x03x"[..]),
+        (hello_2019(&THEIRS), b"\0\0\0\x01x"),
+    ] {
+        let said = [&hello, data].concat();
+        let (socket, endpoint) = bound_as(Socket::builder()).await;
+        let mut connects = Raw::connect(&endpoint).await;
+        connects.write(&said).await;
+        assert_eq!(within("a message", socket.recv()).await.unwrap(), "x");
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = Socket::new().unwrap();
+        socket.connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = within("the socket", listener.accept()).await.unwrap();
+        let mut accepts = Raw(stream);
+        accepts.write(&said).await;
+        assert_eq!(within("a message", socket.recv()).await.unwrap(), "x");
+    }
+}

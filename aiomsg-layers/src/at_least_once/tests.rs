@@ -176,3 +176,21 @@ async fn closing_hands_back_what_was_not_acknowledged_in_order() {
     assert_eq!(left, ["a", "c"]);
     resender.await.unwrap().unwrap();
 }
+
+/// Pitfall 34: a readiness of which no use was made kept its place for good.
+#[tokio::test]
+async fn readiness_that_is_not_used_takes_no_place() {
+    let wire = Wire::default();
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {})).limits(Limits {
+        items: 2,
+        bytes: 1000,
+    });
+    let mut service = layer.layer(wire.service());
+    for payload in ["a", "b"] {
+        for _ in 0..100 {
+            assert!(service.clone().ready().now_or_never().is_some());
+        }
+        send(&mut service, payload).await;
+    }
+    assert!(service.ready().now_or_never().is_none(), "now it is full");
+}

@@ -178,3 +178,34 @@ async fn closing_hands_back_what_waits_and_refuses_the_rest() {
     let mut error = buffer.call(Outbound::new("3")).await.unwrap_err();
     assert_eq!(error.take_message().unwrap().payload(), "3");
 }
+
+/// Pitfall 34: a readiness of which no use was made kept its place for good.
+#[tokio::test]
+async fn readiness_that_is_not_used_takes_no_place() {
+    let (_registrar, mut buffer, _) = buffer(SMALL);
+    for payload in ["1", "2", "3"] {
+        for _ in 0..100 {
+            assert!(buffer.clone().ready().now_or_never().is_some());
+        }
+        let ready = buffer.ready().now_or_never().expect("room").unwrap();
+        ready.call(Outbound::new(payload)).await.unwrap();
+    }
+    assert!(buffer.ready().now_or_never().is_none(), "now it is full");
+}
+
+/// Pitfall 19: a message whose peer turned out to be gone went to the end of the
+/// line.
+#[tokio::test(start_paused = true)]
+async fn what_finds_its_peer_gone_stays_first_in_line() {
+    let (registrar, mut buffer, _) = buffer(SMALL);
+    for payload in ["1", "2", "3"] {
+        send(&mut buffer, payload).await;
+    }
+    let gone = join(&registrar, "gone", 100);
+    gone.close();
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(buffer.len(), 3);
+    let peer = join(&registrar, "a", 100);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(taken(&peer), ["1", "2", "3"]);
+}

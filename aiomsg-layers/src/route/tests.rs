@@ -302,3 +302,56 @@ fn what_is_left_twice_keeps_its_order() {
     let c = it.join("c", 10);
     assert_eq!(taken(&c), ["1", "2", "3", "4", "5"]);
 }
+
+/// Pitfall 38: of two stacks with the same two peers, each had reserved the last
+/// place at one of them and waited for the other.
+#[test]
+fn two_stacks_of_the_same_peers_do_not_hold_each_others_places() {
+    let mut stacks = [(); 2].map(|()| fixture(AnyPolicy::Publish(Publish::new())));
+    let peers = ["a", "b"].map(|peer| {
+        let queue = stacks[0].join(peer, 1);
+        (name(peer), queue)
+    });
+    // The other knows them the other way round.
+    for (identity, queue) in peers.iter().rev() {
+        stacks[1].registrar.insert(identity.clone(), queue.clone());
+    }
+    let ready = |it: &mut Fixture| it.router.poll_route(&mut cx()).is_ready();
+    // The first finds one of them full, and so does the second, the other one.
+    peers[0].1.push(Outbound::new("in the way")).unwrap();
+    assert!(!ready(&mut stacks[0]));
+    peers[0].1.drain();
+    peers[1].1.push(Outbound::new("in the way")).unwrap();
+    assert!(!ready(&mut stacks[1]));
+    peers[1].1.drain();
+    // Both have room now, and whichever asks first may go first.
+    for stack in [1, 0] {
+        assert!(ready(&mut stacks[stack]), "{stack}");
+        stacks[stack].send("news");
+        for (_, queue) in &peers {
+            assert_eq!(taken(queue), ["news"]);
+        }
+    }
+}
+
+/// Pitfall 19: a message whose peer turned out to be gone went to the end of the
+/// line.
+#[test]
+fn what_finds_its_peer_gone_stays_first_in_line() {
+    let mut it = round_robin();
+    let a = it.join("a", 10);
+    for payload in ["1", "2", "3"] {
+        it.send(payload);
+    }
+    let full = it.join("full", 1);
+    it.send_to("full", "in the way");
+    let gone = it.join("gone", 10);
+    gone.close();
+    // What it had is offered to one that is full, and to one that has ended.
+    it.leave("a", &a);
+    assert_eq!(taken(&full), ["in the way"]);
+    for payload in ["1", "2", "3"] {
+        let _ = it.router.poll_route(&mut cx());
+        assert_eq!(taken(&full), [payload]);
+    }
+}

@@ -43,6 +43,31 @@ async fn our_two_ends_meet_at_once_in_the_preferred_dialect() {
     }
 }
 
+/// Pitfall 5, for whatever may be set: no end waits for the other to begin.
+#[tokio::test(start_paused = true)]
+async fn no_two_settings_wait_for_each_other() {
+    use Dialects::{Only, Prefer};
+    let [v1, v2019] = [Dialect::V1, Dialect::V2019];
+    let settings = [Prefer(v1), Prefer(v2019), Only(v1), Only(v2019)];
+    for accepts in settings {
+        for connects in settings {
+            let (mut a, mut b) = duplex(64);
+            let started = tokio::time::Instant::now();
+            let accepting = ours().dialects(accepts);
+            let connecting = Handshake::new(Identity::from([7; 16])).dialects(connects);
+            let ends = tokio::join!(accepting.accept(&mut a), connecting.connect(&mut b));
+            let which = format!("{accepts:?}, {connects:?}");
+            assert_eq!(started.elapsed(), Duration::ZERO, "{which}");
+            match (accepts, connects) {
+                (Only(one), Only(other)) if one != other => {
+                    assert!(ends.0.is_err() && ends.1.is_err(), "{which}");
+                }
+                _ => assert_eq!(ends.0.unwrap().dialect, ends.1.unwrap().dialect, "{which}"),
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_acceptor_answers_in_the_dialect_that_it_read() {
     let theirs = [9; 16];
