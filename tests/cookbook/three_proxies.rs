@@ -11,7 +11,9 @@ async fn creators_and_workers_use_all_proxies() {
         for_creators.push(proxy.address("creators: listening at ").await);
         for_workers.push(proxy.address("workers: listening at ").await);
     }
-    let mut creators = [(); 2].map(|()| named("dynamiccreator", &for_creators));
+    // Two creators in step, each turn about with two workers, would each have
+    // a worker of its own for good. Three of them change over at every turn.
+    let mut creators = [(); 3].map(|()| named("dynamiccreator", &for_creators));
     let mut workers = [(); 2].map(|()| named("worker", &for_workers));
     all_for_all(&creators, &workers).await;
 
