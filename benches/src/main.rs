@@ -1,76 +1,86 @@
-//! Messages a second from one socket to another over loopback TCP, through the
-//! whole standard stack, beside a raw loop that moves the same frames.
+//! Measures aiomsg: how fast it is beside a raw loop over TCP, and what load it
+//! bears.
 //!
 //! ```text
-//! cargo run --release -p aiomsg-bench [seconds per measurement]
+//! cargo run --release -p aiomsg-bench             # messages a second
+//! cargo run --release -p aiomsg-bench -- help     # the other measurements
 //! ```
-//!
-//! Both ends run in this process, each on a runtime of its own with one
-//! thread. Machines are noisy: the raw limit and the library are measured by
-//! turns, several rounds, and the ratio is between the two of one round.
 
-mod raw;
-mod sockets;
+mod load;
+mod process;
+mod rates;
 
 use std::time::Duration;
 
-use aiomsg::Socket;
-use tower::limit::RateLimitLayer;
+use clap::{Parser, Subcommand};
 
-/// A measurement: messages a second.
-type Rate = f64;
+/// Measures aiomsg over loopback TCP.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+}
 
-const ROUNDS: usize = 3;
+#[derive(Subcommand)]
+enum What {
+    /// Messages a second from one socket to another, beside a raw TCP loop.
+    Rates {
+        /// How long each measurement takes, in seconds.
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
+    },
+    /// Many connections on one socket: the time to connect them, memory for
+    /// each, processor time while they are idle, a publish to all of them.
+    Connections {
+        #[arg(long, default_value_t = 10_000)]
+        count: usize,
+        /// How long they are idle, in seconds.
+        #[arg(long, default_value_t = 30)]
+        idle: u64,
+    },
+    /// Much data through a proxy whose consumer is slow, and the memory of the
+    /// proxy meanwhile.
+    SlowConsumer {
+        /// How much, in MiB.
+        #[arg(long, default_value_t = 1024)]
+        mebibytes: u64,
+        /// How much the consumer takes a second, in MiB.
+        #[arg(long, default_value_t = 50)]
+        rate: u64,
+    },
+    /// Half of the possible load through a proxy, at-least-once, for a long
+    /// time, and the memory of all three processes meanwhile.
+    Soak {
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
+    /// Roles that the measurements above start as processes.
+    #[command(hide = true, subcommand)]
+    Role(load::Role),
+}
 
 fn main() {
-    let seconds = std::env::args().nth(1).map_or(2.0, |text| {
-        text.parse()
-            .expect("the seconds of a measurement are a number")
-    });
-    let time = Duration::from_secs_f64(seconds);
-    println!(
-        "{:>8}  {:>28}  {:>14}  {:>14}  {:>6}",
-        "payload", "measured", "raw msg/s", "aiomsg msg/s", "ratio"
-    );
-    for size in [64, 1024, 8 << 10, 64 << 10] {
-        compare(size, "at-most-once", time, || {
-            sockets::measure(size, time, || Socket::builder().build())
-        });
-        compare(size, "at-most-once, rate limit", time, || {
-            // A limit that is never reached: what is shown is what it costs.
-            let limit = RateLimitLayer::new(u64::MAX, Duration::from_secs(1));
-            sockets::measure(size, time, || Socket::builder().layer(limit).build())
-        });
-        compare(size, "at-least-once", time, || {
-            sockets::measure(size, time, || Socket::builder().at_least_once().build())
-        });
+    match Args::parse().what {
+        None => rates::run(Duration::from_secs(2)),
+        Some(What::Rates { seconds }) => rates::run(Duration::from_secs_f64(seconds)),
+        Some(What::Connections { count, idle }) => {
+            block_on(load::connections::run(count, Duration::from_secs(idle)));
+        }
+        Some(What::SlowConsumer { mebibytes, rate }) => {
+            block_on(load::slow_consumer::run(mebibytes << 20, rate << 20));
+        }
+        Some(What::Soak { minutes }) => {
+            block_on(load::soak::run(Duration::from_secs(minutes * 60)));
+        }
+        Some(What::Role(role)) => block_on(role.run()),
     }
 }
 
-/// Prints the median round.
-fn compare(size: usize, name: &str, time: Duration, measure: impl Fn() -> Rate) {
-    let mut rounds: Vec<(Rate, Rate)> = (0..ROUNDS)
-        .map(|_| (raw::measure(size, time), measure()))
-        .collect();
-    rounds.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
-    let (raw, ours) = rounds[ROUNDS / 2];
-    let ratio = ours / raw;
-    println!("{size:>8}  {name:>28}  {raw:>14.0}  {ours:>14.0}  {ratio:>6.2}");
-}
-
-/// Runs the two ends, each on a thread and runtime of its own.
-fn two_ends<T: Send>(
-    receiver: impl Future<Output = T> + Send,
-    sender: impl Future<Output = ()> + Send,
-) -> T {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime can be built")
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(move || runtime().block_on(sender));
-        runtime().block_on(receiver)
-    })
+/// Runs a future on a runtime of its own, with one thread.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+        .block_on(future)
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::Rate;
+use super::Rate;
 
 const BLOCK: usize = 64 << 10;
 
@@ -68,5 +68,5 @@ pub(crate) fn measure(payload: usize, time: Duration) -> Rate {
         }
         frames as f64 / started.elapsed().as_secs_f64()
     };
-    crate::two_ends(receiver, sender)
+    super::two_ends(receiver, sender)
 }

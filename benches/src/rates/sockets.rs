@@ -7,7 +7,7 @@ use aiomsg::{Endpoint, Error, Socket};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::Rate;
+use super::Rate;
 
 /// A socket with the standard stack, or with layers around it.
 pub(crate) fn measure<S: SendService + Send>(
@@ -52,7 +52,7 @@ pub(crate) fn measure<S: SendService + Send>(
         socket.close(Duration::ZERO).await;
         rate
     };
-    crate::two_ends(receiver, sender)
+    super::two_ends(receiver, sender)
 }
 
 async fn alone<S>(socket: &Socket<S>) {
