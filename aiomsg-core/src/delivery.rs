@@ -25,6 +25,7 @@ impl Delivery {
 
     /// Notes the id under which the sender wants it acknowledged.
     #[must_use]
+    #[inline]
     pub fn with_id(mut self, id: MessageId) -> Self {
         self.id = Some(id);
         self
@@ -54,11 +55,13 @@ impl Delivery {
     }
 
     /// Takes the payload out.
+    #[inline]
     pub fn into_payload(self) -> Bytes {
         self.payload
     }
 
     /// Takes the message apart.
+    #[inline]
     pub fn into_parts(self) -> (Identity, Bytes, Option<MessageId>) {
         (self.from, self.payload, self.id)
     }
@@ -66,6 +69,7 @@ impl Delivery {
 
 /// The payload's length: what the bounds of queues count.
 impl Weight for Delivery {
+    #[inline]
     fn weight(&self) -> usize {
         self.payload.len()
     }

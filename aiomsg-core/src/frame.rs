@@ -60,6 +60,7 @@ impl Frame {
 
     /// The message in the frame, `None` for a heartbeat or an
     /// acknowledgement.
+    #[inline]
     pub fn payload(&self) -> Option<&Bytes> {
         match self {
             Self::Data { payload, .. } | Self::Request { payload, .. } => Some(payload),
@@ -70,6 +71,7 @@ impl Frame {
 
 /// A message with an id travels as a request, one without as plain data.
 impl From<Outbound> for Frame {
+    #[inline]
     fn from(message: Outbound) -> Self {
         let (payload, target, id) = message.into_parts();
         match id {

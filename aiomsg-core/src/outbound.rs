@@ -130,6 +130,7 @@ impl Outbound {
     }
 
     /// Takes the message apart.
+    #[inline]
     pub fn into_parts(self) -> (Bytes, Target, Option<MessageId>) {
         (self.payload, self.target, self.id)
     }
@@ -143,6 +144,7 @@ impl<T: Into<Bytes>> From<T> for Outbound {
 
 /// The payload's length: what the bounds of queues count.
 impl Weight for Outbound {
+    #[inline]
     fn weight(&self) -> usize {
         self.payload.len()
     }

@@ -176,18 +176,45 @@ impl<T: Weight> Queue<T> {
             return Err(Closed(item));
         }
         state.add(item);
-        let woken = state.consumers.take();
+        self.pushed(state);
+        Ok(())
+    }
+
+    /// Tells whoever waits for items, and whoever hears of levels.
+    #[inline]
+    fn pushed(&self, mut state: MutexGuard<'_, State<T>>) {
         let high = self.has_become_high(&mut state);
+        if state.consumers.is_empty() && !high {
+            return;
+        }
+        let woken = state.consumers.take();
         drop(state);
         woken.wake();
         if high {
             self.tell(Level::High);
         }
+    }
+
+    /// Appends an item if there is room: what [`Queue::poll_ready`] and
+    /// [`Queue::push`] do one after the other, under one lock. Nobody is woken
+    /// when there is room later.
+    ///
+    /// # Errors
+    ///
+    /// Hands the item back when the queue is full or closed.
+    #[inline]
+    pub fn try_push(&self, item: T) -> Result<(), T> {
+        let mut state = self.lock();
+        if state.closed || !self.0.limits.admit(state.used_items, state.used_bytes) {
+            return Err(item);
+        }
+        state.add(item);
+        self.pushed(state);
         Ok(())
     }
 
     /// Appends a batch under one lock and with one wake. The batch is left
-    /// empty, its capacity with the caller.
+    /// empty.
     ///
     /// # Errors
     ///
@@ -197,16 +224,13 @@ impl<T: Weight> Queue<T> {
         if state.closed {
             return Err(Closed(()));
         }
-        while let Some(item) = batch.pop_front() {
-            state.add(item);
+        state.used_items += batch.len();
+        state.used_bytes += batch.iter().map(Weight::weight).sum::<usize>();
+        match state.items.is_empty() {
+            true => std::mem::swap(&mut state.items, batch),
+            false => state.items.append(batch),
         }
-        let woken = state.consumers.take();
-        let high = self.has_become_high(&mut state);
-        drop(state);
-        woken.wake();
-        if high {
-            self.tell(Level::High);
-        }
+        self.pushed(state);
         Ok(())
     }
 
@@ -288,6 +312,7 @@ impl<T: Weight> Queue<T> {
 
     /// Takes one item, and its room. `Ready(None)` says that the queue is
     /// closed and empty.
+    #[inline]
     pub fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.lock();
         let Some(item) = state.items.pop_front() else {
@@ -297,21 +322,18 @@ impl<T: Weight> Queue<T> {
             state.consumers.register(cx.waker());
             return Poll::Pending;
         };
-        state.used_items -= 1;
-        state.used_bytes -= item.weight();
+        state.sub(&item);
         // Waking producers at the high-water mark would have them push one
         // item, sleep, and wake again for the next: let half of the room
         // become free first.
-        let woken = if self.is_low(&state) {
-            state.producers.take()
-        } else {
-            Woken::default()
-        };
-        let low = self.has_become_low(&mut state);
-        drop(state);
-        woken.wake();
-        if low {
-            self.tell(Level::Low);
+        if (state.high || !state.producers.is_empty()) && self.is_low(&state) {
+            let woken = state.producers.take();
+            let low = self.has_become_low(&mut state);
+            drop(state);
+            woken.wake();
+            if low {
+                self.tell(Level::Low);
+            }
         }
         Poll::Ready(Some(item))
     }
@@ -427,12 +449,14 @@ impl<T: Weight> Queue<T> {
 }
 
 impl<T: Weight> State<T> {
+    #[inline]
     fn add(&mut self, item: T) {
         self.used_items += 1;
         self.used_bytes += item.weight();
         self.items.push_back(item);
     }
 
+    #[inline]
     fn sub(&mut self, item: &T) {
         self.used_items -= 1;
         self.used_bytes -= item.weight();
@@ -473,6 +497,21 @@ pub trait Peer {
     /// Hands the message back when the connection is gone.
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>>;
 
+    /// Gives the peer a message if it has room. Nobody is woken when it has
+    /// room later.
+    ///
+    /// # Errors
+    ///
+    /// Hands the message back when there is no room, and when the connection is
+    /// gone.
+    fn try_push(&mut self, message: Outbound) -> Result<(), Outbound> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.poll_room(&mut cx) {
+            Poll::Ready(Ok(())) => self.push(message).map_err(|Closed(message)| message),
+            _ => Err(message),
+        }
+    }
+
     /// How much waits for the peer: the bytes of payload, and one for each
     /// message.
     fn waiting(&self) -> usize;
@@ -495,6 +534,10 @@ impl Peer for Queue<Outbound> {
 
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>> {
         Queue::push(self, message)
+    }
+
+    fn try_push(&mut self, message: Outbound) -> Result<(), Outbound> {
+        Queue::try_push(self, message)
     }
 
     fn waiting(&self) -> usize {

@@ -51,6 +51,18 @@ impl StandardSend {
     }
 }
 
+impl StandardSend {
+    /// Sends a message if that can be done at once and nothing waits before it,
+    /// in one step. That is so for most messages, and costs a lock here and one
+    /// at the queue of the peer.
+    pub(crate) fn try_send(&self, message: Outbound) -> Result<(), Outbound> {
+        match &self.0 {
+            Stack::AtMostOnce(buffer) => buffer.try_send(message),
+            Stack::AtLeastOnce(service) => service.try_send(message, Buffer::try_send),
+        }
+    }
+}
+
 impl Service<Outbound> for StandardSend {
     type Response = ();
     type Error = Error;

@@ -13,6 +13,7 @@ mod turns;
 #[cfg(feature = "json")]
 mod json;
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -75,6 +76,9 @@ pub struct Socket<S = StandardSend> {
 struct Inner<S> {
     engine: Arc<Engine>,
     stack: Mutex<S>,
+    /// The standard stack, if there are no layers around it: most messages need
+    /// not wait for anything, and then it need not be asked first.
+    direct: Option<StandardSend>,
     /// Who waits for the stack to be ready.
     callers: Callers,
     /// Who waits for that, in turn.
@@ -111,7 +115,10 @@ impl<S> Socket<S> {
         layers: impl FnOnce(StandardSend) -> S,
         paths: Paths,
         intake: impl FnOnce(&Queue<Delivery>, &Reporter, &Deferral) -> Option<MakeIntake>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Error>
+    where
+        S: 'static,
+    {
         config.check()?;
         if config.at_least_once.is_some() && paths.policy.as_ref().is_some_and(|it| it.copies()) {
             return Err(Error::new(ErrorKind::Config).with_reason(
@@ -119,9 +126,12 @@ impl<S> Socket<S> {
             ));
         }
         let (engine, stack) = Engine::start(config, paths, intake)?;
+        let layered = TypeId::of::<S>() != TypeId::of::<StandardSend>();
+        let direct = (!layered).then(|| stack.clone());
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
+                direct,
                 stack: Mutex::new(layers(stack)),
                 callers: Callers::default(),
                 queue: Turns::default(),

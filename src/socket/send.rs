@@ -1,6 +1,5 @@
 //! Sending.
 
-use std::any::TypeId;
 use std::future::poll_fn;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -12,7 +11,6 @@ use tower::Service;
 
 use super::{Inner, Socket};
 use crate::engine::explain;
-use crate::engine::stack::StandardSend;
 
 impl<S> Socket<S>
 where
@@ -122,11 +120,18 @@ where
     ///
     /// As for [`send`](Socket::send).
     pub async fn send_message(&self, message: impl Into<Outbound>) -> Result<(), Error> {
-        let message = self.inner.check(message.into())?;
+        let mut message = Some(self.inner.check(message.into())?);
+        if self.inner.try_send(&mut message) {
+            return Ok(());
+        }
         // Our own stack hands a refused message back. Layers of others need
         // not, and what they were given is theirs: so a copy is kept.
-        let copy = Inner::<S>::is_layered().then(|| message.clone());
-        let mut message = Some(message);
+        let copy = self
+            .inner
+            .direct
+            .is_none()
+            .then(|| message.clone())
+            .flatten();
         let result = match self.inner.start(&mut message).await {
             Ok(accepting) => accepting.await.map(drop).map_err(explain),
             Err(error) => Err(error),
@@ -170,9 +175,17 @@ impl<S> Inner<S>
 where
     S: Service<Outbound, Error: Into<BoxError>> + 'static,
 {
-    /// Whether the stack is another than the standard one.
-    pub(super) fn is_layered() -> bool {
-        TypeId::of::<S>() != TypeId::of::<StandardSend>()
+    /// Sends the message if there are no layers, nobody waits, and it can be
+    /// done at once. Otherwise it stays where it is.
+    pub(super) fn try_send(&self, message: &mut Option<Outbound>) -> bool {
+        if let Some(direct) = &self.direct
+            && self.queue.waiting.load(Ordering::Relaxed) == 0
+            && let Some(sent) = message.take()
+        {
+            *message = direct.try_send(sent).err();
+            return message.is_none();
+        }
+        false
     }
 
     /// Hands the message to the stack when that is ready.

@@ -9,8 +9,8 @@ use futures_sink::Sink;
 use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
+use super::Socket;
 use super::send::with_message;
-use super::{Inner, Socket};
 use crate::engine::explain;
 
 /// What a handle is about to send: at most one message.
@@ -64,7 +64,10 @@ where
         if self.outgoing.message.is_none() {
             return Poll::Ready(Ok(()));
         }
-        if Inner::<S>::is_layered() && self.outgoing.copy.is_none() {
+        if self.inner.try_send(&mut self.outgoing.message) {
+            return Poll::Ready(Ok(()));
+        }
+        if self.inner.direct.is_none() && self.outgoing.copy.is_none() {
             self.outgoing.copy.clone_from(&self.outgoing.message);
         }
         let started = self.inner.poll_start(cx, &mut self.outgoing.message);

@@ -92,6 +92,7 @@ impl FrameCodec {
     /// # Errors
     ///
     /// When the payload is larger than the limit. Nothing is written then.
+    #[inline]
     pub fn encode_head(&mut self, frame: &Frame, dst: &mut BytesMut) -> Result<(), Error> {
         let len = frame.payload().map_or(0, Bytes::len);
         // The second condition matters where the limit is set to about 4 GiB.
@@ -111,6 +112,7 @@ impl FrameCodec {
     /// # Errors
     ///
     /// When the length is over the limit.
+    #[inline]
     pub fn frame_len(&self, src: &[u8]) -> Result<Option<usize>, Error> {
         let Some(prefix) = src.first_chunk::<PREFIX>() else {
             return Ok(None);
@@ -123,6 +125,7 @@ impl FrameCodec {
     }
 }
 
+#[cold]
 fn too_large(len: usize, limit: usize) -> Error {
     Error::new(ErrorKind::TooLarge).with_reason(format!(
         "a frame of {len} bytes, where a message has at most {limit}"
@@ -136,6 +139,7 @@ impl Decoder for FrameCodec {
     /// Takes one frame off the front of `src`. Payloads are split off, not
     /// copied. No room is made for what is still to come: a length is only
     /// what the peer says, and whoever reads decides how far to trust it.
+    #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
         while let Some(len) = self.frame_len(src)? {
             if src.len() < len {

@@ -10,10 +10,11 @@ const DATA: u8 = 3;
 const DATA_REQ: u8 = 4;
 const ACK: u8 = 5;
 
+#[inline]
 pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) {
     let mut prefix = |body: usize, kind: u8| {
-        dst.put_u32(body as u32);
-        dst.put_u8(kind);
+        let [a, b, c, d] = (body as u32).to_be_bytes();
+        dst.put_slice(&[a, b, c, d, kind]);
     };
     match frame {
         Frame::Heartbeat => prefix(1, HEARTBEAT),
@@ -31,11 +32,13 @@ pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) {
 
 /// `None` is a frame to skip: of an unknown type, or a second HELLO, which
 /// says nothing new.
+#[inline]
 pub(super) fn decode(mut body: Bytes) -> Result<Option<Frame>, Error> {
-    if body.is_empty() {
+    let Some(&kind) = body.first() else {
         return Err(protocol("a frame without a type byte"));
-    }
-    let frame = match body.get_u8() {
+    };
+    body.advance(1);
+    let frame = match kind {
         HEARTBEAT => Frame::Heartbeat,
         DATA => Frame::Data {
             payload: body,
@@ -60,6 +63,7 @@ fn take_id(body: &mut Bytes) -> Option<MessageId> {
     id
 }
 
+#[cold]
 fn protocol(reason: &str) -> Error {
     Error::new(ErrorKind::Protocol).with_reason(reason)
 }

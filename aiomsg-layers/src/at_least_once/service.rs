@@ -21,6 +21,30 @@ impl<S> AtLeastOnce<S> {
     pub(super) fn new(inner: S, unacked: Unacked) -> Self {
         Self { inner, unacked }
     }
+
+    /// Gives a message its id and keeps a copy, and has `send` send it, if all
+    /// that can be done at once: what [`Service::poll_ready`] and
+    /// [`Service::call`] do, in one step. A message whose caller waits until it
+    /// is acknowledged is not for this.
+    ///
+    /// # Errors
+    ///
+    /// Hands the message back when there is no room for it, and when `send`
+    /// does.
+    pub fn try_send(
+        &self,
+        message: Outbound,
+        send: impl FnOnce(&S, Outbound) -> Result<(), Outbound>,
+    ) -> Result<(), Outbound> {
+        if message.is_until_acked() {
+            return Err(message);
+        }
+        let (id, message) = self.unacked.try_insert(message)?;
+        send(&self.inner, message).map_err(|message| {
+            self.unacked.forget(id);
+            message.without_id()
+        })
+    }
 }
 
 impl<S> Service<Outbound> for AtLeastOnce<S>

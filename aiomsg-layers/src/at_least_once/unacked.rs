@@ -168,12 +168,9 @@ impl Unacked {
         Poll::Pending
     }
 
-    /// Gives a message its id and keeps a copy.
+    /// Gives a message its id and keeps a copy, and says how its sender hears
+    /// of its acknowledgement if it wants to.
     pub(super) fn insert(&self, message: Outbound) -> (MessageId, Outbound, Option<Outcome>) {
-        let mut state = self.lock();
-        let id = state.ids.next_id();
-        let message = message.with_id(id);
-        state.bytes += message.weight();
         let (waiter, outcome) = match message.is_until_acked() {
             true => {
                 let (waiter, outcome) = oneshot::channel();
@@ -181,14 +178,18 @@ impl Unacked {
             }
             false => (None, None),
         };
-        let entry = Entry {
-            message: message.clone(),
-            sends: 0,
-            left: None,
-            waiter,
-        };
-        state.messages.insert(id, entry);
+        let (id, message) = self.lock().insert(message, waiter);
         (id, message, outcome)
+    }
+
+    /// The same if there is room, for a message whose sender does not wait.
+    pub(super) fn try_insert(&self, message: Outbound) -> Result<(MessageId, Outbound), Outbound> {
+        let limits = &self.0.settings.limits;
+        let mut state = self.lock();
+        if state.closed || !limits.admit(state.messages.len(), state.bytes) {
+            return Err(message);
+        }
+        Ok(state.insert(message, None))
     }
 
     /// Nobody waits for an acknowledgement of this message any more: the caller
@@ -341,6 +342,24 @@ impl Unacked {
 }
 
 impl State {
+    fn insert(
+        &mut self,
+        message: Outbound,
+        waiter: Option<oneshot::Sender<Result<(), Outbound>>>,
+    ) -> (MessageId, Outbound) {
+        let id = self.ids.next_id();
+        let message = message.with_id(id);
+        self.bytes += message.weight();
+        let entry = Entry {
+            message: message.clone(),
+            sends: 0,
+            left: None,
+            waiter,
+        };
+        self.messages.insert(id, entry);
+        (id, message)
+    }
+
     fn remove(&mut self, id: MessageId) -> Option<Entry> {
         let entry = self.messages.remove(&id)?;
         self.bytes -= entry.message.weight();

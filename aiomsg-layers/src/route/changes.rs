@@ -23,7 +23,11 @@ pub fn changes<P>() -> (Registrar<P>, Changes<P>) {
             waker: None,
         }),
     });
-    (Registrar(Arc::clone(&shared)), Changes(shared))
+    let changes = Changes {
+        shared: Arc::clone(&shared),
+        registered: None,
+    };
+    (Registrar(shared), changes)
 }
 
 struct Shared<P> {
@@ -82,36 +86,40 @@ impl<P> fmt::Debug for Registrar<P> {
 }
 
 /// Hears of peers that come and go.
-pub struct Changes<P>(Arc<Shared<P>>);
+pub struct Changes<P> {
+    shared: Arc<Shared<P>>,
+    /// The waker that is registered, unless it was taken since: then there are
+    /// changes. Most looks find nothing new, and take no lock.
+    registered: Option<Waker>,
+}
 
 impl<P> Stream for Changes<P> {
     type Item = Result<Change<Identity, P>, Infallible>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let shared = &self.0;
-        if !shared.any.load(Ordering::Acquire) {
-            // Nothing came since the last look. Only its waker may be another.
-            let mut state = shared.lock();
-            if state.changes.is_empty() {
-                if !state
-                    .waker
-                    .as_ref()
-                    .is_some_and(|waker| waker.will_wake(cx.waker()))
-                {
-                    state.waker = Some(cx.waker().clone());
-                }
-                return Poll::Pending;
-            }
+        let this = self.get_mut();
+        let waker = cx.waker();
+        if !this.shared.any.load(Ordering::Acquire)
+            && let Some(registered) = &this.registered
+            && registered.will_wake(waker)
+        {
+            return Poll::Pending;
         }
-        let mut state = shared.lock();
+        let mut state = this.shared.lock();
         let change = state.changes.pop_front();
-        shared
-            .any
-            .store(!state.changes.is_empty(), Ordering::Release);
+        let any = !state.changes.is_empty();
+        this.shared.any.store(any, Ordering::Release);
+        if change.is_none() {
+            state.waker = Some(waker.clone());
+        }
+        drop(state);
         match change {
-            Some(change) => Poll::Ready(Some(Ok(change))),
+            Some(change) => {
+                this.registered = None;
+                Poll::Ready(Some(Ok(change)))
+            }
             None => {
-                state.waker = Some(cx.waker().clone());
+                this.registered = Some(waker.clone());
                 Poll::Pending
             }
         }

@@ -104,10 +104,6 @@ impl Mailboxes {
         self.pop(&identity)
     }
 
-    pub(super) fn addressees(&self) -> impl Iterator<Item = &Identity> {
-        self.boxes.keys()
-    }
-
     /// When the oldest message is given up.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         let oldest = self.boxes.values().filter_map(|waiting| waiting.front());

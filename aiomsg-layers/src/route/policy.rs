@@ -22,6 +22,17 @@ pub trait Policy<P: Peer> {
     /// [`Refused`] hands it back.
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused>;
 
+    /// Places a message if that can be done at once: what `poll_ready` and
+    /// `place` do, in one step. Nobody is woken when it can be done later.
+    ///
+    /// # Errors
+    ///
+    /// Hands the message back, and nothing has changed.
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Outbound> {
+        let _ = peers;
+        Err(message)
+    }
+
     /// The positions of the peers without room that would get this message:
     /// asked when the policy is not ready, and the message is not to wait. When
     /// there is room at these, it can be placed. `None`: it waits all the same.
@@ -83,6 +94,14 @@ impl<P: Peer> Policy<P> for AnyPolicy<P> {
             Self::RoundRobin(policy) => policy.place(peers, message),
             Self::Publish(policy) => policy.place(peers, message),
             Self::Other(policy) => policy.place(peers, message),
+        }
+    }
+
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Outbound> {
+        match self {
+            Self::RoundRobin(policy) => policy.try_place(peers, message),
+            Self::Publish(policy) => policy.try_place(peers, message),
+            Self::Other(policy) => policy.try_place(peers, message),
         }
     }
 

@@ -36,6 +36,21 @@ impl<P: Peer> Policy<P> for RoundRobin {
         Poll::Pending
     }
 
+    /// Only to the one whose turn it is: whether another one is to have it
+    /// takes a closer look.
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Outbound> {
+        let position = match self.next < peers.len() {
+            true => self.next,
+            false => 0,
+        };
+        let Some(peer) = peers.at(position) else {
+            return Err(message);
+        };
+        peer.try_push(message)?;
+        self.next = position + 1;
+        Ok(())
+    }
+
     /// The one whose turn it is.
     fn overfull(&mut self, peers: &mut PeerSet<P>, _: &Outbound) -> Option<Vec<usize>> {
         if peers.is_empty() {

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::queue::{Closed, Peer, Shed};
 use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Identity, Outbound, Target};
+use indexmap::IndexSet;
 use tokio::time::Instant;
 use tower::Service;
 use tower::discover::{Change, Discover};
@@ -24,6 +25,9 @@ pub struct Router<D: Discover, Q> {
     peers: PeerSet<D::Service>,
     policy: Q,
     mailboxes: Mailboxes,
+    /// The peers that are connected and have mail. One that has gone, or whose
+    /// mail was given up, is taken out at the next look.
+    with_mail: IndexSet<Identity>,
     /// Peers that take no more messages and whose connections have not ended
     /// yet: they may still send what they have.
     leaving: Vec<(Identity, D::Service)>,
@@ -49,6 +53,7 @@ where
             peers: PeerSet::new(),
             policy,
             mailboxes: Mailboxes::new(MailboxSettings::default()),
+            with_mail: IndexSet::new(),
             leaving: Vec::new(),
             returned: VecDeque::new(),
             discard,
@@ -72,36 +77,47 @@ where
         self
     }
 
+    /// The next change to the set of peers.
+    fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<Change<Identity, D::Service>> {
+        let mut watch = Context::from_waker(self.watcher.as_ref().unwrap_or(cx.waker()));
+        match Pin::new(&mut self.discover).poll_discover(&mut watch) {
+            Poll::Ready(Some(Ok(change))) => Poll::Ready(change),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn apply(&mut self, change: Change<Identity, D::Service>) {
+        match change {
+            Change::Insert(identity, peer) => {
+                if let Some(old) = self.peers.insert(identity.clone(), peer) {
+                    self.policy.peer_went(&identity);
+                    self.take_back(&identity, old);
+                }
+                if let Some(peer) = self.peers.get(&identity) {
+                    self.policy.peer_came(&identity, peer);
+                }
+                if self.mailboxes.holds(&identity) {
+                    self.with_mail.insert(identity);
+                }
+            }
+            Change::Remove(identity) => {
+                let left = self.leaving.iter().position(|(name, _)| *name == identity);
+                let old = match left {
+                    Some(position) => Some(self.leaving.swap_remove(position).1),
+                    None => self.remove(&identity),
+                };
+                if let Some(old) = old {
+                    self.take_back(&identity, old);
+                }
+            }
+        }
+    }
+
     /// Applies changes to the set of peers, and places what was waiting for
     /// them.
     fn maintain(&mut self, cx: &mut Context<'_>) {
-        loop {
-            let mut watch = Context::from_waker(self.watcher.as_ref().unwrap_or(cx.waker()));
-            let discover = Pin::new(&mut self.discover);
-            let Poll::Ready(Some(Ok(change))) = discover.poll_discover(&mut watch) else {
-                break;
-            };
-            match change {
-                Change::Insert(identity, peer) => {
-                    if let Some(old) = self.peers.insert(identity.clone(), peer) {
-                        self.policy.peer_went(&identity);
-                        self.take_back(&identity, old);
-                    }
-                    if let Some(peer) = self.peers.get(&identity) {
-                        self.policy.peer_came(&identity, peer);
-                    }
-                }
-                Change::Remove(identity) => {
-                    let left = self.leaving.iter().position(|(name, _)| *name == identity);
-                    let old = match left {
-                        Some(position) => Some(self.leaving.swap_remove(position).1),
-                        None => self.remove(&identity),
-                    };
-                    if let Some(old) = old {
-                        self.take_back(&identity, old);
-                    }
-                }
-            }
+        while let Poll::Ready(change) = self.poll_change(cx) {
+            self.apply(change);
         }
         while !self.returned.is_empty()
             && !self.peers.is_empty()
@@ -165,17 +181,10 @@ where
     }
 
     fn deliver_mail(&mut self, cx: &mut Context<'_>) {
-        if self.mailboxes.is_empty() {
-            return;
-        }
-        let here: Vec<_> = self
-            .mailboxes
-            .addressees()
-            .filter(|identity| self.peers.contains(identity))
-            .cloned()
-            .collect();
-        for identity in here {
+        let mut position = 0;
+        while let Some(identity) = self.with_mail.get_index(position).cloned() {
             let Some(peer) = self.peers.get(&identity) else {
+                self.with_mail.swap_remove_index(position);
                 continue;
             };
             while peer.poll_room(cx) == Poll::Ready(Ok(()))
@@ -185,6 +194,10 @@ where
                     self.mailboxes.put_back(identity.clone(), message);
                     break;
                 }
+            }
+            match self.mailboxes.holds(&identity) {
+                true => position += 1,
+                false => drop(self.with_mail.swap_remove_index(position)),
             }
         }
     }
@@ -255,6 +268,9 @@ where
                     }
                 }
             }
+        }
+        if self.peers.contains(&identity) {
+            self.with_mail.insert(identity.clone());
         }
         self.mailboxes.push(identity, message);
         Ok(())
@@ -361,6 +377,18 @@ pub trait Route {
     /// Hands the message back.
     fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Unrouted>;
 
+    /// Places a message if that can be done at once and nothing waits before
+    /// it: what `poll_route` and `route` do, in one step, and what most messages
+    /// need. Nobody is woken when it can be done later.
+    ///
+    /// # Errors
+    ///
+    /// Hands the message back.
+    fn try_route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
+        let _ = cx;
+        Err(message)
+    }
+
     /// Whether the peers had no room when `poll_route` was called last, and it
     /// may have been ready all the same: then placing a message may cost
     /// another one its place.
@@ -427,6 +455,22 @@ where
         }
     }
 
+    fn try_route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
+        if let Poll::Ready(change) = self.poll_change(cx) {
+            self.apply(change);
+            return Err(message);
+        }
+        match message.peer() {
+            None if self.returned.is_empty() => self.policy.try_place(&mut self.peers, message),
+            Some(identity) if !self.mailboxes.holds(identity) => match self.peers.get(identity) {
+                Some(peer) => peer.try_push(message),
+                None => Err(message),
+            },
+            // Something waits before it.
+            _ => Err(message),
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.full
     }
@@ -439,12 +483,8 @@ where
         if self.peers.is_empty() {
             return false;
         }
-        let mail_is_here = || {
-            self.mailboxes
-                .addressees()
-                .any(|id| self.peers.contains(id))
-        };
-        !self.returned.is_empty() || (!self.mailboxes.is_empty() && mail_is_here())
+        let is_held_up = |id| self.peers.contains(id) && self.mailboxes.holds(id);
+        !self.returned.is_empty() || self.with_mail.iter().any(is_held_up)
     }
 
     fn has_mail(&self) -> bool {

@@ -418,6 +418,7 @@ fn message(frame: Frame) -> Option<Outbound> {
     }
 }
 
+#[inline]
 fn delivery(peer: &Identity, frame: Frame) -> Option<Delivery> {
     match frame {
         Frame::Data { payload, .. } => Some(Delivery::new(peer.clone(), payload)),

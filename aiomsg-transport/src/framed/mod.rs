@@ -4,12 +4,14 @@
 //!  start_send ─▶ head and small payload are copied ─▶ write buffer ┐
 //!             └▶ a large payload is chained, not copied ───────────┴▶ one (vectored) write
 //!
-//!  read ─▶ scratch buffer of the thread ─▶ a buffer of just the bytes read ─▶ frames split off
-//!      └▶ the rest of a large frame goes straight into its own buffer ──────┘
+//!  read ─▶ a block of the thread's ┬▶ much: frames split off the block ─────────────┐
+//!      │                           └▶ little: copied into a buffer of just that size ┴▶ frames
+//!      └▶ the rest of a large frame goes straight into its own buffer ───────────────┘
 //! ```
 //!
 //! An idle connection holds no buffer at all, in either direction.
 
+mod blocks;
 mod read;
 mod write;
 

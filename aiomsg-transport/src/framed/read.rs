@@ -1,40 +1,49 @@
 //! Bytes on their way in.
 
-use std::cell::Cell;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use aiomsg_core::Error;
 use aiomsg_core::codec::FrameCodec;
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
+use super::blocks::{self, BLOCK};
 use crate::io::explain;
 
-/// How much is read at once. Half of it also decides which frames are large.
-const SCRATCH: usize = 128 << 10;
+/// What is read at once and is less than this is copied out of its block: the
+/// frames in it would hold a whole block for little.
+const FILLED: usize = BLOCK / 2;
 
-/// How far ahead room is made for a frame of which only the length is known.
-/// A peer that announces a large frame and sends little of it costs this much.
+/// A block with less room than this is read into no more.
+const LEAST_ROOM: usize = BLOCK / 8;
+
+/// A frame above this is read into a buffer of its own.
+const LARGE: usize = BLOCK / 2;
+
+/// How far ahead room is made for a frame of which only the length is known. A
+/// peer that announces a large frame and sends little of it costs this much.
 const RESERVE: usize = 256 << 10;
-
-thread_local! {
-    /// Reading into a buffer that all connections of a thread share keeps
-    /// silent peers from holding one each, and frames from pinning more memory
-    /// than was read.
-    static SCRATCH_BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
-}
 
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
     /// What was read and not yet decoded.
     pub(super) bytes: BytesMut,
+    /// Whether that is in a block, with room behind it.
+    in_block: bool,
+    /// The length of the last frame, if it was large: large frames come in rows,
+    /// as a rule, and of one length.
+    expected: usize,
 }
 
 impl ReadBuffer {
     pub(super) fn new(bytes: BytesMut) -> Self {
-        Self { bytes }
+        Self {
+            bytes,
+            in_block: false,
+            expected: 0,
+        }
     }
 
     /// Reads once. `Ok(0)` is the end of the stream.
@@ -44,49 +53,79 @@ impl ReadBuffer {
         cx: &mut Context<'_>,
         codec: &FrameCodec,
     ) -> Poll<Result<usize, Error>> {
-        if self.bytes.is_empty() {
-            // What was split off last may be all that holds a large buffer.
-            self.bytes = BytesMut::new();
+        let read = match codec.frame_len(&self.bytes)? {
+            Some(len) if len > LARGE => self.poll_fill_large(io, cx, len),
+            None if self.expected > 0 => self.poll_fill_large(io, cx, self.expected),
+            _ => self.poll_fill_block(io, cx),
+        };
+        if read.is_pending() {
+            self.let_go();
+        } else if self.expected > 0 {
+            let large = codec.frame_len(&self.bytes)?.filter(|len| *len > LARGE);
+            self.expected = large.unwrap_or_default();
         }
-        let missing = codec
-            .frame_len(&self.bytes)?
-            .map_or(0, |len| len - self.bytes.len());
-        if missing > SCRATCH / 2 {
-            self.bytes.reserve(missing.min(RESERVE));
-            poll_read_buf(Pin::new(io), cx, &mut self.bytes).map_err(explain)
-        } else {
-            self.poll_fill_from_scratch(io, cx)
-        }
+        read
     }
 
-    fn poll_fill_from_scratch<T: AsyncRead + Unpin>(
+    /// A large frame, or the rest of it, goes straight into a buffer of its own.
+    fn poll_fill_large<T: AsyncRead + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        len: usize,
+    ) -> Poll<Result<usize, Error>> {
+        self.expected = len;
+        let missing = len - self.bytes.len();
+        // What has come shows how far the length is to be trusted.
+        let more = missing.min(RESERVE.max(self.bytes.len()));
+        if self.in_block || self.bytes.is_empty() {
+            let mut own = BytesMut::with_capacity(self.bytes.len() + more);
+            own.extend_from_slice(&self.bytes);
+            self.replace(own, false);
+        } else {
+            self.bytes.reserve(more);
+        }
+        poll_read_buf(Pin::new(io), cx, &mut self.bytes).map_err(explain)
+    }
+
+    fn poll_fill_block<T: AsyncRead + Unpin>(
         &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
     ) -> Poll<Result<usize, Error>> {
-        let mut scratch = SCRATCH_BUFFER
-            .take()
-            .unwrap_or_else(|| vec![0; SCRATCH].into_boxed_slice());
-        let mut target = ReadBuf::new(&mut scratch);
-        let result = Pin::new(io).poll_read(cx, &mut target);
-        let filled = target.filled();
-        if !filled.is_empty() {
-            self.append(filled);
+        if self.in_block && self.bytes.capacity() - self.bytes.len() >= LEAST_ROOM {
+            return poll_read_buf(Pin::new(io), cx, &mut self.bytes).map_err(explain);
         }
-        let read = filled.len();
-        SCRATCH_BUFFER.set(Some(scratch));
-        ready!(result).map_err(explain)?;
-        Poll::Ready(Ok(read))
+        // Less than a large frame.
+        let mut block = blocks::take();
+        block.extend_from_slice(&self.bytes);
+        let read = poll_read_buf(Pin::new(io), cx, &mut block).map_err(explain);
+        match read {
+            Poll::Ready(Ok(_)) if block.len() >= FILLED => self.replace(block, true),
+            Poll::Ready(Ok(_)) => {
+                self.replace(BytesMut::from(&block[..]), false);
+                blocks::give_back(block);
+            }
+            _ => blocks::give_back(block),
+        }
+        read
     }
 
-    /// Appends to a buffer that is exactly as large as it must be, unless
-    /// there is room behind the bytes that are there.
-    fn append(&mut self, new: &[u8]) {
-        if self.bytes.capacity() - self.bytes.len() < new.len() {
-            let mut joined = BytesMut::with_capacity(self.bytes.len() + new.len());
-            joined.extend_from_slice(&self.bytes);
-            self.bytes = joined;
+    /// Nothing comes now: what is left of a frame is kept in a buffer that is
+    /// no larger than it, and nothing else is kept.
+    fn let_go(&mut self) {
+        if self.bytes.is_empty() {
+            // What was split off last may be all that holds a large buffer.
+            self.replace(BytesMut::new(), false);
+        } else if self.in_block {
+            self.replace(BytesMut::from(&self.bytes[..]), false);
         }
-        self.bytes.extend_from_slice(new);
+    }
+
+    fn replace(&mut self, bytes: BytesMut, in_block: bool) {
+        let old = std::mem::replace(&mut self.bytes, bytes);
+        if std::mem::replace(&mut self.in_block, in_block) {
+            blocks::give_back(old);
+        }
     }
 }

@@ -184,6 +184,7 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         stack: impl FnOnce(&L, crate::StandardSend) -> S,
     ) -> Result<Socket<S>, Error>
     where
+        S: 'static,
         R: ReceiveLayer,
         C: ConnectionLayer,
         D: DialLayer,
