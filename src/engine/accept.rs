@@ -11,7 +11,8 @@ use aiomsg_transport::{Incoming, Io, Listener};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, dial, explain, gate, session};
+use super::session::{self, Session};
+use super::{Engine, dial, explain, gate};
 
 /// How long to wait when the system cannot accept: out of file descriptors,
 /// as a rule, and trying at once would keep a core busy to no avail.
@@ -33,7 +34,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: Can
             Ok(incoming) => {
                 let turn = pending.admit();
                 let engine_of_task = Arc::clone(&engine);
-                engine.spawn(async move { handle(&engine_of_task, incoming, turn).await });
+                engine.spawn(handle(engine_of_task, incoming, turn));
             }
             Err(error) => {
                 let go_on = is_transient(&error);
@@ -46,37 +47,44 @@ pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: Can
     }
 }
 
-async fn handle(engine: &Engine, incoming: Incoming, turn: Turn) {
+/// Not an `async fn`, and what comes before the connection runs is boxed: it is
+/// large, and over soon, and the task is to be no larger than it must be.
+fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Output = ()> + Send {
+    let (endpoint, remote) = (incoming.endpoint().clone(), incoming.remote().clone());
+    let establishing = establish(Arc::clone(&engine), incoming, turn);
+    let mut establishing = Box::pin(establishing);
+    async move {
+        let connection = match (&mut establishing).await {
+            Ok(session) => session.run(&engine, &engine.finish),
+            Err(error) => {
+                let error = error.at(endpoint.clone());
+                engine
+                    .reporter
+                    .accept_failed(&endpoint, Some(remote), error);
+                return;
+            }
+        };
+        drop(establishing);
+        connection.await;
+    }
+}
+
+async fn establish(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> Result<Session, Error> {
     let endpoint = incoming.endpoint().clone();
-    let remote = incoming.remote().clone();
     // The deadline is over TLS and the handshake together.
-    let shaken = tokio::select! {
+    let (io, established) = tokio::select! {
         biased;
         () = turn.ended.cancelled() => Err(Error::new(ErrorKind::Limit)
             .with_reason("too many handshakes are under way, and this one is the oldest")),
         () = engine.stop_intake.cancelled() => Err(ErrorKind::Closed.into()),
-        shaken = timeout(engine.config.handshake_timeout, shake(engine, incoming)) => {
-            shaken.unwrap_or_else(|_| Err(dial::timed_out(engine)))
+        shaken = timeout(engine.config.handshake_timeout, shake(&engine, incoming)) => {
+            shaken.unwrap_or_else(|_| Err(dial::timed_out(&engine)))
         }
-    };
+    }?;
     // Waiting for an identity is no longer a handshake that is under way: it
     // is bounded by one for each identity.
     drop(turn);
-    let admitted = match shaken {
-        Ok((io, established)) => {
-            session::admit(engine, io, established, endpoint.clone(), false).await
-        }
-        Err(error) => Err(error),
-    };
-    match admitted {
-        Ok(session) => session.run(engine, engine.finish.cancelled()).await,
-        Err(error) => {
-            let error = error.at(endpoint.clone());
-            engine
-                .reporter
-                .accept_failed(&endpoint, Some(remote), error);
-        }
-    }
+    session::admit(&engine, io, established, endpoint, false).await
 }
 
 async fn shake(engine: &Engine, incoming: Incoming) -> Result<(Io, Established), Error> {

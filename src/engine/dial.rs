@@ -13,7 +13,7 @@ use super::session::{self, Session};
 use super::{Engine, gate};
 
 /// Connects to an endpoint, runs the connection, and connects again, until
-/// `disconnect` or the end of all dialling.
+/// `disconnect`, which is a child of `finish`, or the end of all dialling.
 pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: CancellationToken) {
     let report = {
         let engine = Arc::clone(&engine);
@@ -40,13 +40,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
             connected = dial.call(endpoint.clone()) => connected,
         };
         let Ok(session) = connected;
-        let finish = async {
-            tokio::select! {
-                () = disconnect.cancelled() => {}
-                () = engine.finish.cancelled() => {}
-            }
-        };
-        session.run(&engine, finish).await;
+        session.run(&engine, &disconnect).await;
     }
 }
 

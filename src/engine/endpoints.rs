@@ -7,7 +7,7 @@ use aiomsg_core::Endpoint;
 use tokio_util::sync::CancellationToken;
 
 /// What ends the task of an endpoint, and what tells that it has ended.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Task {
     pub(crate) stop: CancellationToken,
     pub(crate) stopped: CancellationToken,
@@ -23,7 +23,7 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// Notes a bound endpoint. `None`: it is there already.
     pub(crate) fn bind(&self, endpoint: &Endpoint) -> Option<Task> {
-        add(lock(&self.bound), endpoint)
+        add(lock(&self.bound), endpoint, CancellationToken::new())
     }
 
     /// Ends listening at an endpoint. `None`: it is not bound.
@@ -31,9 +31,10 @@ impl Endpoints {
         end(lock(&self.bound), endpoint)
     }
 
-    /// Notes an endpoint to connect to. `None`: it is there already.
-    pub(crate) fn connect(&self, endpoint: &Endpoint) -> Option<Task> {
-        add(lock(&self.connected), endpoint)
+    /// Notes an endpoint to connect to, whose task ends with `finish` at the
+    /// latest. `None`: it is there already.
+    pub(crate) fn connect(&self, endpoint: &Endpoint, finish: &CancellationToken) -> Option<Task> {
+        add(lock(&self.connected), endpoint, finish.child_token())
     }
 
     /// Ends connecting to an endpoint. `None`: it is not connected to.
@@ -48,11 +49,14 @@ fn lock(map: &Mutex<Map>) -> MutexGuard<'_, Map> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn add(mut map: MutexGuard<'_, Map>, endpoint: &Endpoint) -> Option<Task> {
+fn add(mut map: MutexGuard<'_, Map>, endpoint: &Endpoint, stop: CancellationToken) -> Option<Task> {
     if map.contains_key(endpoint) {
         return None;
     }
-    let task = Task::default();
+    let task = Task {
+        stop,
+        stopped: CancellationToken::new(),
+    };
     map.insert(endpoint.clone(), task.clone());
     Some(task)
 }

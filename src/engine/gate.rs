@@ -2,13 +2,14 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use aiomsg_core::{BoxError, Error, ErrorKind};
 use aiomsg_layers::shared::Shared;
 use aiomsg_transport::Io;
+use pin_project::pin_project;
 use tower::Service;
 
 /// A service that makes byte streams, for all tasks of a socket. Boxed: there
@@ -63,16 +64,34 @@ pub(crate) async fn open<R>(
 }
 
 /// A future that fails where it would panic.
-pub(super) async fn caught<T>(
-    future: impl Future<Output = Result<T, BoxError>>,
-) -> Result<T, BoxError> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        polled.unwrap_or_else(|_| {
-            let error = Error::new(ErrorKind::Layer).with_reason("a layer panicked");
-            Poll::Ready(Err(error.into()))
-        })
-    })
-    .await
+pub(super) fn caught<F, T>(future: F) -> Caught<F>
+where
+    F: Future<Output = Result<T, BoxError>>,
+{
+    Caught(future)
+}
+
+/// What [`caught`] returns: no larger than the future in it.
+#[pin_project]
+pub(super) struct Caught<F>(#[pin] F);
+
+impl<F, T> Future for Caught<F>
+where
+    F: Future<Output = Result<T, BoxError>>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().0;
+        match catch(|| future.poll(cx)) {
+            Ok(polled) => polled,
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+}
+
+/// Fails where `call` panics.
+pub(super) fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(call))
+        .map_err(|_| Error::new(ErrorKind::Layer).with_reason("a layer panicked"))
 }

@@ -34,6 +34,7 @@ use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::route::{AnyPolicy, Policy, Router, changes};
 use aiomsg_transport::Incoming;
 use tokio::runtime::Handle;
+use tokio_util::future::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer;
@@ -192,13 +193,9 @@ impl Engine {
 
     /// Runs a task until it ends or the socket does.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn_on(
-            async move {
-                stop.run_until_cancelled(task).await;
-            },
-            &self.runtime,
-        );
+        // Not in an `async` block: that would hold the task once more.
+        let task = task.with_cancellation_token_owned(self.stop.clone());
+        self.tasks.spawn_on(task, &self.runtime);
     }
 
     /// Ends everything at once. What waits is lost, unless it is taken first.

@@ -1,16 +1,18 @@
 //! One connection, from its admission to its end.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{Connection, Endpoint, Error, ErrorKind};
+use aiomsg_core::{BoxError, Connection, Endpoint, Error, ErrorKind};
 use aiomsg_layers::admission::{Admitted, Member};
 use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Established;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
 use super::levels::Levels;
@@ -69,98 +71,130 @@ pub(crate) async fn admit(
     })
 }
 
+/// A connection while it runs. It says why it ended, and what the layers of the
+/// receive path have yet to deal with then.
+///
+/// Boxed, once per connection: it is much larger than what else its task does
+/// before and after, and a task takes as much room as the largest of these.
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Ended, BoxError>> + Send + 'a>>;
+
+type Ended = (Error, Option<Box<dyn Intake>>);
+
 impl Session {
     /// Runs the connection until it ends. `finish` asks it to send what is
     /// queued and end.
-    pub(crate) async fn run(self, engine: &Engine, finish: impl Future<Output = ()>) {
+    pub(crate) fn run<'a>(
+        self,
+        engine: &'a Engine,
+        finish: &'a CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'a {
         let Self { admitted, framed } = self;
+        engine.reporter.peer_up(admitted.info());
+        // A layer that panics ends the connection, and not the task that
+        // connects again.
+        let running = gate::catch(|| start(framed, engine, &admitted, finish));
         let mut peer = Peer {
             engine,
             admitted: Some(admitted),
             reason: None,
         };
-        let Some(admitted) = &peer.admitted else {
-            return;
-        };
-        let info = admitted.info();
-        engine.reporter.peer_up(info);
-
-        let mut acknowledge = AcknowledgeLayer::new().deferral(engine.deferral.clone());
-        if let Some(unacked) = &engine.unacked {
-            acknowledge = acknowledge.unacked(unacked.clone());
-        }
-        if engine.intake.is_some() {
-            // What was read is not yet accepted: the layers decide.
-            acknowledge = acknowledge.deferral(true.into());
-        }
-        let heartbeat = HeartbeatLayer::new()
-            .interval(engine.config.heartbeat_interval)
-            .timeout(engine.config.heartbeat_timeout)
-            .link(admitted.link().clone());
-        let layers = ServiceBuilder::new().layer(heartbeat).layer(acknowledge);
-        let run = async {
-            Ok(match &engine.wrap {
-                None => run(layers.service(framed), engine, admitted, finish).await,
-                Some(wrap) => {
-                    let connection = wrap(PeerConnection::new(framed, info.clone()));
-                    run(layers.service(connection), engine, admitted, finish).await
-                }
-            })
-        };
-        // A layer that panics ends the connection, and not the task that
-        // connects again.
-        let run = gate::caught(run).await;
-        let (reason, rest) = run.unwrap_or_else(|error| (super::explain(error), None));
-        peer.reason = Some(reason);
-        drop(peer);
-        // What was read is dealt with after the connection has ended, too.
-        if let Some(mut rest) = rest {
-            engine.spawn(async move {
-                let _ = std::future::poll_fn(|cx| rest.poll_rest(cx)).await;
-            });
+        async move {
+            let ended = match running {
+                Ok(running) => gate::caught(running).await,
+                Err(error) => Err(error.into()),
+            };
+            let (reason, rest) = ended.unwrap_or_else(|error| (super::explain(error), None));
+            peer.reason = Some(reason);
+            drop(peer);
+            // What was read is dealt with after the connection has ended, too.
+            if let Some(mut rest) = rest {
+                engine.spawn(async move {
+                    let _ = std::future::poll_fn(|cx| rest.poll_rest(cx)).await;
+                });
+            }
         }
     }
 }
 
-/// Runs a connection with all its layers, and says why it ended. What the
-/// layers of the receive path have yet to deal with is handed out.
-async fn run<C: Connection>(
-    connection: C,
-    engine: &Engine,
+/// Puts the layers around a connection.
+fn start<'a>(
+    framed: Framed<Io>,
+    engine: &'a Engine,
     admitted: &Admitted<PeerInfo>,
-    finish: impl Future<Output = ()>,
-) -> (Error, Option<Box<dyn Intake>>) {
+    finish: &'a CancellationToken,
+) -> Running<'a> {
+    let mut acknowledge = AcknowledgeLayer::new().deferral(engine.deferral.clone());
+    if let Some(unacked) = &engine.unacked {
+        acknowledge = acknowledge.unacked(unacked.clone());
+    }
+    if engine.intake.is_some() {
+        // What was read is not yet accepted: the layers decide.
+        acknowledge = acknowledge.deferral(true.into());
+    }
+    let heartbeat = HeartbeatLayer::new()
+        .interval(engine.config.heartbeat_interval)
+        .timeout(engine.config.heartbeat_timeout)
+        .link(admitted.link().clone());
+    let layers = ServiceBuilder::new().layer(heartbeat).layer(acknowledge);
+    match &engine.wrap {
+        None => fill(layers.service(framed), engine, admitted, finish),
+        Some(wrap) => {
+            let connection = wrap(PeerConnection::new(framed, admitted.info().clone()));
+            fill(layers.service(connection), engine, admitted, finish)
+        }
+    }
+}
+
+/// Puts a connection that has its layers before what takes its messages.
+fn fill<'a, C: Connection + 'a>(
+    connection: C,
+    engine: &'a Engine,
+    admitted: &Admitted<PeerInfo>,
+    finish: &'a CancellationToken,
+) -> Running<'a> {
     match &engine.intake {
         None => {
             let inbox = Inbox::new(engine.inbox.clone());
-            let (reason, _) = pump(connection, inbox, engine, admitted, finish).await;
-            (reason, None)
+            let session = session(connection, inbox, engine, admitted);
+            Box::pin(pump(session, engine, admitted.evicted(), finish, |_| None))
         }
         Some(make) => {
-            let (reason, rest) = pump(connection, make(), engine, admitted, finish).await;
-            (reason, Some(rest))
+            let session = session(connection, make(), engine, admitted);
+            Box::pin(pump(session, engine, admitted.evicted(), finish, Some))
         }
     }
 }
 
-async fn pump<C: Connection, I: Intake>(
+fn session<C: Connection, I: Intake>(
     connection: C,
     intake: I,
     engine: &Engine,
     admitted: &Admitted<PeerInfo>,
-    finish: impl Future<Output = ()>,
-) -> (Error, I) {
-    let mut session = session::Session::of(admitted, connection, intake)
+) -> session::Session<C, I> {
+    session::Session::of(admitted, connection, intake)
         .meter(engine.reporter.meter().clone())
-        .discard(engine.discard.clone());
-    let reason = tokio::select! {
-        biased;
-        () = admitted.evicted() => Error::new(ErrorKind::Disconnected)
-            .with_reason("another connection of the same peer took its place"),
-        reason = session.run(finish) => reason,
-        () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
-    };
-    (reason, session.into_intake())
+        .discard(engine.discard.clone())
+}
+
+/// Not an `async fn`: that would hold the session twice, as an argument and as
+/// a variable.
+fn pump<'a, C: Connection + 'a, I: Intake + 'a>(
+    mut session: session::Session<C, I>,
+    engine: &'a Engine,
+    evicted: impl Future<Output = ()> + Send + 'a,
+    finish: &'a CancellationToken,
+    rest: fn(I) -> Option<Box<dyn Intake>>,
+) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a {
+    async move {
+        let reason = tokio::select! {
+            biased;
+            () = evicted => Error::new(ErrorKind::Disconnected)
+                .with_reason("another connection of the same peer took its place"),
+            reason = session.run(finish.cancelled()) => reason,
+            () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
+        };
+        Ok((reason, rest(session.into_intake())))
+    }
 }
 
 /// What must happen when a session has ended, in whatever way: also when its

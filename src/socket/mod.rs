@@ -230,7 +230,7 @@ impl<S> Socket<S> {
         self.check_open()?;
         let engine = &self.inner.engine;
         check_dialable(&engine.config, &endpoint)?;
-        let Some(task) = engine.endpoints.connect(&endpoint) else {
+        let Some(task) = engine.endpoints.connect(&endpoint, &engine.finish) else {
             return Err(Error::new(ErrorKind::Address)
                 .with_reason("the socket is connected to it already")
                 .at(endpoint));

@@ -287,8 +287,8 @@ pub struct Admitted<T> {
 impl<T> Admitted<T> {
     /// Ready when another connection of the same peer is to take this place:
     /// the session must end.
-    pub async fn evicted(&self) {
-        self.member.evict.cancelled().await;
+    pub fn evicted(&self) -> impl Future<Output = ()> + Send + Sync + use<T> {
+        self.member.evict.clone().cancelled_owned()
     }
 }
 
