@@ -66,6 +66,7 @@ pub mod message_id;
 pub mod outbound;
 pub mod queue;
 pub mod reply;
+mod sync;
 
 pub use connection::{Connection, Identified};
 pub use delivery::Delivery;

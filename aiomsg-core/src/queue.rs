@@ -23,10 +23,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::Outbound;
+use crate::sync::{Mutex, MutexGuard};
 
 /// What an item counts against a queue's bound in bytes.
 pub trait Weight {
@@ -650,6 +651,9 @@ impl Woken {
         self.one.into_iter().chain(self.more).for_each(Waker::wake);
     }
 }
+
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;
 
 #[cfg(test)]
 mod tests {

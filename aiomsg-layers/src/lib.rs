@@ -38,6 +38,7 @@ pub mod request;
 pub mod route;
 pub mod session;
 pub mod shared;
+mod sync;
 mod time;
 pub mod topics;
 

@@ -28,5 +28,8 @@ pub use resend::Resender;
 pub use service::{AtLeastOnce, ResponseFuture};
 pub use unacked::{Settings, Unacked};
 
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;
+
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +10,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{AtLeastOnceLayer, ConnectionAcks};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The times and limits of at-least-once.
 #[derive(Debug, Clone, Copy)]

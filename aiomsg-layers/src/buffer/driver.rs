@@ -44,7 +44,7 @@ impl<R: Route> Driver<R> {
     }
 
     /// `None` when closed, else when messages are to be given up next.
-    fn poll_once(&self, cx: &mut Context<'_>) -> Option<Option<Instant>> {
+    pub(super) fn poll_once(&self, cx: &mut Context<'_>) -> Option<Option<Instant>> {
         // Registered before looking, so that no wake in between is lost.
         self.0.wakers.set_driver(cx.waker(), true);
         let mut router_cx = self.0.context();

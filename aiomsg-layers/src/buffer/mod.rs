@@ -21,5 +21,8 @@ mod wakers;
 pub use driver::Driver;
 pub use service::{Buffer, BufferFuture};
 
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;
+
 #[cfg(test)]
 mod tests;

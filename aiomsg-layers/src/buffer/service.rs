@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::queue::{Limits, Weight};
@@ -12,10 +12,11 @@ use tower::Service;
 use super::Driver;
 use super::wakers::Wakers;
 use crate::route::{Overflow, Route, Unrouted, refused};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A router that is shared, and buffers while nobody is connected. See the
 /// [module](super).
-pub struct Buffer<R>(Arc<Shared<R>>);
+pub struct Buffer<R>(pub(super) Arc<Shared<R>>);
 
 pub(super) struct Shared<R> {
     limits: Limits,

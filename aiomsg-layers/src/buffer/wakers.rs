@@ -1,7 +1,9 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
 use aiomsg_core::queue::WakerList;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The one waker that the router sees.
 ///
@@ -20,7 +22,7 @@ struct Waiting {
 }
 
 impl Wakers {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

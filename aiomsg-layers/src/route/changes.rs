@@ -2,13 +2,15 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::Identity;
 use futures_core::Stream;
 use tower::discover::Change;
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A changing set of peers: the end that tells of changes, and the end that
 /// hears of them, which is a [`Discover`](tower::discover::Discover).

@@ -41,5 +41,8 @@ pub use round_robin::RoundRobin;
 pub(crate) use router::refused;
 pub use router::{Route, Router, Unrouted};
 
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;
+
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Waker};
 
 use aiomsg_core::MessageId;
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What others may ask of a [`Session`](super::Session), from any task.
 #[derive(Debug, Clone, Default)]

@@ -26,3 +26,6 @@ pub use handle::SessionHandle;
 pub use intake::{Inbox, Intake, ServiceIntake};
 pub use meter::Meter;
 pub use pump::Session;
+
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;

@@ -1,8 +1,10 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use aiomsg_core::queue::WakerList;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The tasks that wait for one service.
 ///
@@ -30,7 +32,7 @@ impl Wake for Waiting {
 }
 
 impl Waiting {
-    fn lock(&self) -> std::sync::MutexGuard<'_, WakerList> {
+    fn lock(&self) -> MutexGuard<'_, WakerList> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

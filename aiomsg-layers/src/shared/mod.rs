@@ -12,5 +12,8 @@ mod service;
 pub use callers::Callers;
 pub use service::{Shared, SharedFuture};
 
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;
+
 #[cfg(test)]
 mod tests;

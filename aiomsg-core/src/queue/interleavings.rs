@@ -1,0 +1,204 @@
+//! Every interleaving of tasks that share a queue: nobody sleeps for good.
+
+use std::future::poll_fn;
+
+use loom::future::block_on;
+use loom::thread;
+
+use super::*;
+
+impl Weight for u8 {
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+fn every(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(model);
+}
+
+fn queue(items: usize) -> Queue<u8> {
+    Queue::new(Limits { items, bytes: 100 })
+}
+
+fn push(queue: &Queue<u8>, item: u8) -> Result<(), Closed> {
+    block_on(poll_fn(|cx| queue.poll_ready(cx)))?;
+    queue.push(item).map_err(|Closed(_)| Closed(()))
+}
+
+fn take(queue: &Queue<u8>) -> VecDeque<u8> {
+    let mut batch = VecDeque::new();
+    block_on(poll_fn(|cx| queue.poll_take(cx, &mut batch)));
+    queue.release(batch.len(), batch.len());
+    batch
+}
+
+fn pop(queue: &Queue<u8>) -> Option<u8> {
+    block_on(poll_fn(|cx| queue.poll_pop(cx)))
+}
+
+/// A task that gives up when it must wait: its waker stays behind.
+fn give_up<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let mut poll = poll;
+    block_on(poll_fn(|cx| {
+        Poll::Ready(match poll(cx) {
+            Poll::Ready(ready) => Some(ready),
+            Poll::Pending => None,
+        })
+    }))
+}
+
+#[test]
+fn a_producer_hears_of_room_and_a_consumer_of_items() {
+    every(|| {
+        let queue = queue(1);
+        let producer = queue.clone();
+        let producer = thread::spawn(move || {
+            for item in 0..2 {
+                push(&producer, item).unwrap();
+            }
+        });
+        let mut taken = Vec::new();
+        while taken.len() < 2 {
+            taken.extend(take(&queue));
+        }
+        assert_eq!(taken, [0, 1]);
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn the_same_item_by_item() {
+    every(|| {
+        let queue = queue(1);
+        let producer = queue.clone();
+        let producer = thread::spawn(move || {
+            for item in 0..2 {
+                push(&producer, item).unwrap();
+            }
+        });
+        assert_eq!([pop(&queue), pop(&queue)], [Some(0), Some(1)]);
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn two_producers_hear_of_the_room_of_one() {
+    every(|| {
+        let queue = queue(1);
+        queue.push(0).unwrap();
+        let producers = [1, 2].map(|item| {
+            let queue = queue.clone();
+            thread::spawn(move || push(&queue, item).unwrap())
+        });
+        let mut taken = Vec::new();
+        while taken.len() < 3 {
+            taken.extend(take(&queue));
+        }
+        for producer in producers {
+            producer.join().unwrap();
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, [0, 1, 2]);
+    });
+}
+
+#[test]
+fn closing_wakes_whoever_waits_for_room_and_for_items() {
+    every(|| {
+        let (full, empty) = (queue(1), queue(1));
+        full.push(0).unwrap();
+        let (producer, consumer) = (full.clone(), empty.clone());
+        let producer = thread::spawn(move || push(&producer, 1).unwrap_err());
+        let consumer = thread::spawn(move || take(&consumer));
+        full.close();
+        empty.close();
+        producer.join().unwrap();
+        assert!(consumer.join().unwrap().is_empty());
+        assert_eq!(full.drain(), [0]);
+    });
+}
+
+#[test]
+fn cutting_wakes_whoever_waits() {
+    every(|| {
+        let queue = queue(1);
+        let consumer = queue.clone();
+        let consumer = thread::spawn(move || block_on(poll_fn(|cx| consumer.poll_cut(cx))));
+        queue.cut();
+        consumer.join().unwrap();
+    });
+}
+
+/// What was accepted is there for whoever finds the queue closed, behind what
+/// was put back.
+#[test]
+fn an_item_is_refused_or_left() {
+    every(|| {
+        let queue = queue(10);
+        let (producer, closer) = (queue.clone(), queue.clone());
+        let producer = thread::spawn(move || producer.push(2).is_ok());
+        let closer = thread::spawn(move || closer.close_with([0, 1].into_iter()));
+        let before = queue.is_closed().then(|| queue.drain());
+        closer.join().unwrap();
+        let left = before.unwrap_or_else(|| queue.drain());
+        let accepted = producer.join().unwrap();
+        let expected: &[u8] = if accepted { &[0, 1, 2] } else { &[0, 1] };
+        assert_eq!(left, expected);
+    });
+}
+
+/// Pitfall 28, in the queue: whoever gave up was woken in place of another.
+#[test]
+fn a_consumer_that_gave_up_takes_nobodys_wake() {
+    every(|| {
+        let queue = queue(10);
+        let (waits, gives_up) = (queue.clone(), queue.clone());
+        let waits = thread::spawn(move || pop(&waits));
+        let gives_up = thread::spawn(move || {
+            if let Some(Some(item)) = give_up(|cx| gives_up.poll_pop(cx)) {
+                gives_up.push(item).unwrap();
+            }
+        });
+        queue.push(7).unwrap();
+        assert_eq!(waits.join().unwrap(), Some(7));
+        gives_up.join().unwrap();
+    });
+}
+
+#[test]
+fn a_producer_that_gave_up_takes_nobodys_wake() {
+    every(|| {
+        let queue = queue(1);
+        queue.push(0).unwrap();
+        let (waits, gives_up) = (queue.clone(), queue.clone());
+        let waits = thread::spawn(move || push(&waits, 1).unwrap());
+        let gives_up = thread::spawn(move || {
+            let _ = give_up(|cx| gives_up.poll_ready(cx));
+        });
+        assert_eq!(pop(&queue), Some(0));
+        waits.join().unwrap();
+        gives_up.join().unwrap();
+        assert_eq!(pop(&queue), Some(1));
+    });
+}
+
+/// A list that is full wakes all that are on it, and those that live register
+/// again.
+#[test]
+fn no_waker_is_lost_from_a_list_that_is_full() {
+    every(|| {
+        let queue = queue(10);
+        queue.lock().consumers.limit = 1;
+        let consumers =
+            [queue.clone(), queue.clone()].map(|queue| thread::spawn(move || pop(&queue)));
+        for item in 0..2 {
+            queue.push(item).unwrap();
+        }
+        for consumer in consumers {
+            assert!(consumer.join().unwrap().is_some());
+        }
+    });
+}
