@@ -273,6 +273,25 @@ mod splits {
         proptest::collection::vec(frame, 0..20)
     }
 
+    /// The frames of a stream, how many were skipped, and what was wrong at its
+    /// end.
+    fn decode_all(dialect: Dialect, parts: &[&[u8]]) -> (Vec<Frame>, u64, Option<String>) {
+        let mut codec = FrameCodec::new(dialect);
+        let mut src = BytesMut::new();
+        let mut frames = Vec::new();
+        let mut all = || -> Result<(), Error> {
+            for part in parts {
+                src.extend_from_slice(part);
+                while let Some(frame) = codec.decode(&mut src)? {
+                    frames.push(frame);
+                }
+            }
+            codec.decode_eof(&mut src).map(drop)
+        };
+        let error = all().err().map(|error| error.to_string());
+        (frames, codec.skipped(), error)
+    }
+
     /// What the receiver sees: an ambiguous payload comes as a request.
     fn message(frame: &Frame) -> Option<Vec<u8>> {
         frame.payload().map(|payload| payload.to_vec())
@@ -309,6 +328,35 @@ mod splits {
                     prop_assert_eq!(got, sent);
                 }
             }
+        }
+
+        /// Bytes that are no frames, or broken ones, among them.
+        #[test]
+        fn any_split_of_any_bytes_decodes_the_same(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..30),
+                    (0u8..30, proptest::collection::vec(any::<u8>(), 0..30))
+                        .prop_map(|(len, body)| [&[0, 0, 0, len], &body[..]].concat()),
+                ],
+                0..8,
+            ),
+            cuts in proptest::collection::vec(1usize..40, 1..50),
+            v1 in any::<bool>(),
+        ) {
+            let dialect = if v1 { Dialect::V1 } else { Dialect::V2019 };
+            let wire = pieces.concat();
+            let mut at = 0;
+            let mut parts = Vec::new();
+            for cut in cuts.iter().cycle() {
+                let end = (at + cut).min(wire.len());
+                parts.push(&wire[at..end]);
+                at = end;
+                if at == wire.len() {
+                    break;
+                }
+            }
+            prop_assert_eq!(decode_all(dialect, &parts), decode_all(dialect, &[&wire]));
         }
 
         #[test]

@@ -202,3 +202,118 @@ async fn frames_that_were_taken_and_not_flushed_are_unconfirmed() {
     );
     assert!(!unconfirmed.is_empty());
 }
+
+mod splits {
+    use super::*;
+    use proptest::prelude::*;
+    use tokio_util::codec::Encoder;
+
+    /// Sizes on both sides of what is copied, and of what is read at once.
+    fn frames() -> impl Strategy<Value = Vec<Frame>> {
+        let id = any::<[u8; 16]>().prop_map(MessageId::from_bytes);
+        let size = prop_oneof![
+            0..100usize,
+            COPY_EDGE - 2..COPY_EDGE + 3,
+            (64 << 10) - 10..(64 << 10) + 10usize,
+            100_000..200_000usize,
+        ];
+        let payload = (any::<u8>(), size).prop_map(|(byte, size)| vec![byte; size]);
+        let frame = prop_oneof![
+            Just(Frame::Heartbeat),
+            payload.clone().prop_map(Frame::data),
+            (id.clone(), payload).prop_map(|(id, payload)| Frame::request(id, payload)),
+            id.prop_map(Frame::ack),
+        ];
+        proptest::collection::vec(frame, 0..8)
+    }
+
+    fn cuts() -> impl Strategy<Value = Vec<usize>> {
+        let size = prop_oneof![1..10usize, 1_000..200_000usize];
+        proptest::collection::vec(size, 1..20)
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.build().unwrap().block_on(future)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// What is written is what the codec writes, and read again in whatever
+        /// pieces it comes.
+        #[test]
+        fn any_split_is_written_and_read_the_same(
+            frames in frames(),
+            cuts in cuts(),
+            under_way in prop_oneof![1..10usize, 100..100_000usize],
+            v1 in any::<bool>(),
+        ) {
+            let dialect = if v1 { Dialect::V1 } else { Dialect::V2019 };
+            let ids = aiomsg_core::MessageIds::with_salt(*b"saltsalt");
+            let codec = FrameCodec::new(dialect).ids(ids);
+            let mut wire = BytesMut::new();
+            let mut encoder = codec.clone();
+            for frame in &frames {
+                encoder.encode(frame.clone(), &mut wire).unwrap();
+            }
+            // So few at a time are for short streams.
+            let under_way = under_way.max(wire.len() / 1_000);
+
+            let written = run(async {
+                let (ours, mut raw) = tokio::io::duplex(under_way);
+                let mut ours = Framed::new(ours, codec.clone());
+                let write = async {
+                    for frame in &frames {
+                        ours.feed(frame.clone()).await.unwrap();
+                    }
+                    ours.close().await.unwrap();
+                    ours.link()
+                };
+                let mut written = Vec::new();
+                let (link, read) = tokio::join!(write, raw.read_to_end(&mut written));
+                read.unwrap();
+                assert!(link.take_unsent().is_empty());
+                assert_eq!(link.sent(), written.len() as u64);
+                written
+            });
+            prop_assert!(written == wire, "{} bytes", written.len());
+
+            let read = run(async {
+                let (mut raw, theirs) = tokio::io::duplex(under_way);
+                let write = async move {
+                    let mut rest = &written[..];
+                    for cut in cuts.iter().map(|cut| *cut.max(&(wire.len() / 1_000))).cycle() {
+                        let (piece, more) = rest.split_at(cut.min(rest.len()));
+                        raw.write_all(piece).await.unwrap();
+                        tokio::task::yield_now().await;
+                        rest = more;
+                        if rest.is_empty() {
+                            break;
+                        }
+                    }
+                };
+                let mut theirs = Framed::new(theirs, codec);
+                let read = async {
+                    let mut read = Vec::new();
+                    while let Some(frame) = theirs.next().await {
+                        read.push(frame.unwrap());
+                    }
+                    read
+                };
+                tokio::join!(write, read).1
+            });
+            prop_assert_eq!(read.len(), frames.len());
+            for (read, sent) in read.iter().zip(&frames) {
+                match sent.payload() {
+                    Some(payload) if !v1 && aiomsg_core::codec::is_ambiguous(payload) => {
+                        let is_request = matches!(read, Frame::Request { .. });
+                        prop_assert!(is_request);
+                        prop_assert_eq!(read.payload(), sent.payload());
+                    }
+                    _ => prop_assert!(read == sent),
+                }
+            }
+        }
+    }
+}

@@ -210,3 +210,81 @@ async fn a_peer_that_leaves_is_named() {
     let error = ours().accept(&mut a).await.unwrap_err();
     assert!(error.is_disconnected());
 }
+
+mod splits {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// Whatever pieces it comes in and whatever pauses are between them, a
+        /// handshake is the same, and nothing behind it is lost. Only the first
+        /// length must be whole for an accepting end, lest its first three
+        /// bytes are taken for a peer that waits.
+        #[test]
+        fn any_split_is_understood(
+            identity in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 16),
+                proptest::collection::vec(2u8.., 1..256),
+            ],
+            v1_hello in any::<bool>(),
+            behind in proptest::collection::vec(any::<u8>(), 0..100),
+            cuts in proptest::collection::vec((1usize..40, 0u64..900), 1..20),
+            connecting in any::<bool>(),
+            prefers_v1 in any::<bool>(),
+        ) {
+            let v1_hello = v1_hello && identity.len() == 16;
+            let (said, dialect) = match v1_hello {
+                true => (v1(&identity[..].try_into().unwrap()), Dialect::V1),
+                false => (v2019(&identity), Dialect::V2019),
+            };
+            let said = [said, behind.clone()].concat();
+            let prefers = if prefers_v1 { Dialect::V1 } else { Dialect::V2019 };
+            let handshake = ours().dialects(Dialects::Prefer(prefers));
+            let first = if connecting { cuts[0].0 } else { cuts[0].0.max(4) };
+
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+            let (established, rest, heard) = runtime.block_on(async {
+                let (mut a, mut peer) = duplex(64);
+                let shake = async {
+                    let established = handshake.run(&mut a, connecting).await.unwrap();
+                    let mut rest = established.received.to_vec();
+                    while rest.len() < behind.len() {
+                        a.read_buf(&mut rest).await.unwrap();
+                    }
+                    (established, rest)
+                };
+                let play = async {
+                    let mut left = &said[..];
+                    let mut cuts = cuts.iter().cycle();
+                    let mut size = first;
+                    // Short of its patience before the first length is whole.
+                    let mut patience = 900;
+                    while !left.is_empty() {
+                        let (piece, more) = left.split_at(size.min(left.len()));
+                        peer.write_all(piece).await.unwrap();
+                        left = more;
+                        let (next, pause) = cuts.next().unwrap();
+                        let pause = (*pause).min(patience);
+                        if said.len() - left.len() < 4 {
+                            patience -= pause;
+                        }
+                        tokio::time::sleep(Duration::from_millis(pause)).await;
+                        size = *next;
+                    }
+                    let mut heard = vec![0; if v1_hello { 22 } else { 20 }];
+                    peer.read_exact(&mut heard).await.unwrap();
+                    heard
+                };
+                let ((established, rest), heard) = tokio::join!(shake, play);
+                (established, rest, heard)
+            });
+            prop_assert_eq!(established.dialect, dialect);
+            prop_assert_eq!(established.peer.as_bytes(), &identity[..]);
+            prop_assert_eq!(rest, behind);
+            prop_assert_eq!(heard, if v1_hello { v1(&OURS) } else { v2019(&OURS) });
+        }
+    }
+}
