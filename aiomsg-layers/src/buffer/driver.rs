@@ -56,7 +56,8 @@ impl<R: Route> Driver<R> {
         state.router.expire(Instant::now());
         let routed = state.drain(&mut router_cx);
         let needed = !state.waiting.is_empty() || state.router.has_backlog();
-        let wake = routed.is_ready() || !state.router.has_peers();
+        let addressed = std::mem::take(&mut state.addressed);
+        let wake = addressed || routed.is_ready() || !state.router.has_peers();
         let expiry = state.router.next_expiry();
         state.alarmed = expiry.is_some();
         drop(state);

@@ -36,6 +36,9 @@ pub(super) struct State<R> {
     ready: bool,
     /// The driver knows of messages that will be given up, and when.
     pub(super) alarmed: bool,
+    /// A message that is addressed waits, maybe for room in the mailboxes, of
+    /// which the router tells nobody.
+    pub(super) addressed: bool,
     pub(super) closed: bool,
 }
 
@@ -79,6 +82,7 @@ impl<R: Route> Buffer<R> {
                 bytes: 0,
                 ready: false,
                 alarmed: false,
+                addressed: false,
                 closed: false,
             }),
             waker: Waker::from(Arc::clone(&wakers)),
@@ -360,6 +364,7 @@ impl<R: Route> Future for BufferFuture<R> {
             Err(Unrouted::Refused(message)) => return Poll::Ready(Err(refused(message))),
             Err(Unrouted::Full(message)) => message,
         };
+        state.addressed = true;
         *slot = Some(message);
         Poll::Pending
     }

@@ -209,3 +209,38 @@ async fn what_finds_its_peer_gone_stays_first_in_line() {
     sleep(Duration::from_millis(1)).await;
     assert_eq!(taken(&peer), ["1", "2", "3"]);
 }
+
+/// Whoever waited for room in the mailboxes was not told when there was some,
+/// for as long as the peers that were connected had none.
+#[tokio::test(start_paused = true)]
+async fn room_for_an_absent_peer_is_told_while_those_who_are_here_are_full() {
+    let (registrar, changes) = changes();
+    let policy = AnyPolicy::RoundRobin(RoundRobin::new());
+    let mut settings = MailboxSettings::default();
+    settings.limits.items = 1;
+    let router = Router::new(changes, policy, Discard::new(|_| {})).mailboxes(settings);
+    let (mut buffer, driver) = Buffer::new(router, SMALL);
+    tokio::spawn(driver.run());
+    let full = join(&registrar, "full", 1);
+    send(&mut buffer, "1").await;
+    assert_eq!(full.items(), 1);
+
+    let absent = Identity::new("absent").unwrap();
+    let addressed = |payload: &'static str| Outbound::new(payload).to(absent.clone());
+    buffer.call(addressed("2")).await.unwrap();
+    let waiting = tokio::spawn(buffer.call(addressed("3")));
+    sleep(settings.keep / 2).await;
+    assert!(!waiting.is_finished(), "there is room for one");
+    // The first one is given up.
+    sleep(settings.keep).await;
+    assert!(waiting.is_finished());
+
+    // Or it is delivered, as its peer has come.
+    let waiting = tokio::spawn(buffer.call(Outbound::new("4").to(Identity::new("other").unwrap())));
+    sleep(settings.keep / 4).await;
+    assert!(!waiting.is_finished());
+    let came = join(&registrar, "absent", 1);
+    sleep(settings.keep / 4).await;
+    assert_eq!(taken(&came), ["3"]);
+    assert!(waiting.is_finished());
+}
