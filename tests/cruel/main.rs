@@ -11,7 +11,7 @@
 //!
 //! A seed gives the same lives and pauses; what a process was doing when it was
 //! killed is different each time.
-#![cfg(unix)] // Kills are signals there.
+#![cfg(all(unix, feature = "tls"))] // Kills are signals there.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that panics fails, which is what is wanted"
@@ -25,6 +25,7 @@ mod server;
 mod servers_die;
 #[path = "../support/mod.rs"]
 mod support;
+mod they_ask;
 
 use std::future::Future;
 use std::time::Duration;

@@ -108,7 +108,6 @@ async fn every_message_comes_back(kind: Kind, tls: bool) {
     let report = within("close", client.close(PATIENCE)).await;
     assert!(report.is_clean(), "{report:?}");
     drop(server);
-    assert!(schedule.kills() > 0);
     let memory = match schedule.is_long() {
         true => memory.end(),
         false => String::new(),
