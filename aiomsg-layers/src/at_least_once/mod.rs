@@ -4,7 +4,9 @@
 //! - The time for an acknowledgement, [`timeout`](AtLeastOnceLayer::timeout),
 //!   begins when the message has left by a connection; while it waits in a
 //!   buffer or a queue there is nothing to resend.
-//! - When that connection ends, the message is sent again at once.
+//! - When that connection ends, the message is sent again at once; when the
+//!   next one ends, too, 5 s after that at the earliest, or the timeout if that
+//!   is shorter. So no peer that comes and goes uses up the resends in a moment.
 //! - After [`max_resends`](AtLeastOnceLayer::max_resends) resends the message
 //!   is given up, and handed to [`Discard`](aiomsg_core::Discard).
 //! - The number and size of messages that wait for acknowledgements is

@@ -123,6 +123,55 @@ async fn an_ended_connection_resends_at_once() {
     assert_eq!(wire.ids().len(), 5, "what is acknowledged is at rest");
 }
 
+/// A peer that connected and hung up at once, six times, cost a message all its
+/// resends within the second.
+#[tokio::test(start_paused = true)]
+async fn connections_that_end_one_after_the_other_do_not_use_up_the_resends_at_once() {
+    let (wire, lost) = (Wire::default(), Lost::default());
+    let layer = AtLeastOnceLayer::new(lost.discard());
+    tokio::spawn(layer.resender(wire.service()).run());
+    let mut service = layer.layer(wire.service());
+    send(&mut service, "x").await;
+    // Each connection takes what comes, and ends 100 ms later.
+    let mut written = 0;
+    let start = Instant::now();
+    let given_up = loop {
+        sleep(Duration::from_millis(100)).await;
+        let ids = wire.ids();
+        if ids.len() > written {
+            layer.unacked().connection().sent(&ids[written..]);
+            written = ids.len();
+        }
+        if layer.unacked().is_empty() {
+            break start.elapsed().as_secs();
+        }
+    };
+    assert_eq!(wire.times(), [0, 0, 5, 10, 15, 20], "the first at once");
+    assert_eq!(given_up, 25);
+    assert_eq!(lost.0.lock().unwrap()[0].1, DropReason::RetriesExhausted);
+}
+
+/// The pace is that of the timeout, where that is shorter; and a connection
+/// that ends later than that is the first again.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_lasted_resends_at_once_again() {
+    let wire = Wire::default();
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {})).timeout(SECOND * 120);
+    tokio::spawn(layer.resender(wire.service()).run());
+    let mut service = layer.layer(wire.service());
+    send(&mut service, "a long job").await;
+    for lasts in [60, 10, 1] {
+        let connection = layer.unacked().connection();
+        connection.sent(&wire.ids()[..1]);
+        sleep(SECOND * lasts).await;
+        drop(connection);
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(wire.times(), [0, 60, 70]);
+    sleep(SECOND * 10).await;
+    assert_eq!(wire.times(), [0, 60, 70, 75]);
+}
+
 #[tokio::test]
 async fn what_waits_for_acknowledgements_is_bounded() {
     let wire = Wire::default();

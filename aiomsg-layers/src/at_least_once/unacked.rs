@@ -54,8 +54,6 @@ struct State {
     messages: HashMap<MessageId, Entry>,
     bytes: usize,
     closed: bool,
-    /// Messages whose connection ended: to be sent again now.
-    lost: Vec<MessageId>,
     producers: WakerList,
     resender: WakerList,
     /// The resender knows of no deadline. While it knows of one, what leaves
@@ -66,13 +64,21 @@ struct State {
 /// The number that no connection has.
 const NO_CONNECTION: u64 = u64::MAX;
 
+/// How far apart the resends of one message are that ended connections cause,
+/// unless the timeout is shorter. A peer that connects and hangs up, again and
+/// again, would use up all of them in a moment otherwise.
+const PACE: Duration = AtLeastOnceLayer::TIMEOUT;
+
 struct Entry {
     message: Outbound,
     /// How often it has left.
     sends: u32,
-    /// By which connection it left last and when, unless it is on its way to
-    /// one.
+    /// By which connection it left last, and when it is to be sent again,
+    /// unless it is on its way to one.
     left: Option<(u64, Instant)>,
+    /// When the end of a connection may have it sent again next; at once, if no
+    /// connection has ended under it so far.
+    paced: Option<Instant>,
     /// Who waits for its acknowledgement, if somebody does.
     waiter: Option<oneshot::Sender<Result<(), Outbound>>>,
 }
@@ -91,7 +97,6 @@ impl Unacked {
                 messages: HashMap::new(),
                 bytes: 0,
                 closed: false,
-                lost: Vec::new(),
                 producers: WakerList::default(),
                 resender: WakerList::default(),
                 idle: false,
@@ -206,12 +211,12 @@ impl Unacked {
     // ===== connections =====
 
     pub(super) fn left(&self, ids: &[MessageId], connection: u64) {
-        let now = Instant::now();
+        let due = Instant::now() + self.0.settings.timeout;
         let mut state = self.lock();
         for id in ids {
             if let Some(entry) = state.messages.get_mut(id) {
                 entry.sends += 1;
-                entry.left = Some((connection, now));
+                entry.left = Some((connection, due));
             }
         }
         let woken = if std::mem::take(&mut state.idle) {
@@ -236,21 +241,27 @@ impl Unacked {
         woken.wake();
     }
 
-    /// A connection ended: what left by it is sent again at once.
+    /// A connection ended: what left by it is sent again at once, but for what
+    /// that has happened to just now.
     pub(super) fn connection_ended(&self, connection: u64) {
+        let now = Instant::now();
+        let pace = PACE.min(self.0.settings.timeout);
         let mut state = self.lock();
-        let by_it = |entry: &Entry| entry.left.is_some_and(|(by, _)| by == connection);
-        let mut lost: Vec<_> = state
-            .messages
-            .iter()
-            .filter(|(_, entry)| by_it(entry))
-            .map(|(id, _)| *id)
-            .collect();
-        if lost.is_empty() {
+        let mut any = false;
+        for entry in state.messages.values_mut() {
+            let Some((by, due)) = entry.left else {
+                continue;
+            };
+            if by == connection {
+                let at = entry.paced.map_or(now, |paced| paced.max(now));
+                entry.paced = Some(at + pace);
+                entry.left = Some((NO_CONNECTION, at.min(due)));
+                any = true;
+            }
+        }
+        if !any {
             return;
         }
-        lost.sort_unstable();
-        state.lost.append(&mut lost);
         let woken = state.resender.take();
         drop(state);
         woken.wake();
@@ -263,7 +274,7 @@ impl Unacked {
     pub(super) fn postpone(&self, id: MessageId) {
         let mut state = self.lock();
         if let Some(entry) = state.messages.get_mut(&id) {
-            entry.left = Some((NO_CONNECTION, Instant::now()));
+            entry.left = Some((NO_CONNECTION, Instant::now() + self.0.settings.timeout));
         }
     }
 
@@ -274,22 +285,17 @@ impl Unacked {
         cx: &mut Context<'_>,
     ) -> Option<Result<Vec<Outbound>, Option<Instant>>> {
         let now = Instant::now();
-        let Settings {
-            timeout,
-            max_resends,
-            ..
-        } = self.0.settings;
+        let max_resends = self.0.settings.max_resends;
         let mut state = self.lock();
         if state.closed {
             return None;
         }
         let mut next: Option<Instant> = None;
-        let mut due = std::mem::take(&mut state.lost);
+        let mut due = Vec::new();
         for (id, entry) in &state.messages {
-            let Some((_, left)) = entry.left else {
+            let Some((_, deadline)) = entry.left else {
                 continue;
             };
-            let deadline = left + timeout;
             if deadline <= now {
                 due.push(*id);
             } else {
@@ -297,7 +303,6 @@ impl Unacked {
             }
         }
         due.sort_unstable();
-        due.dedup();
         let mut resend = Vec::new();
         let mut given_up = Vec::new();
         for id in due {
@@ -355,6 +360,7 @@ impl State {
             message: message.clone(),
             sends: 0,
             left: None,
+            paced: None,
             waiter,
         };
         self.messages.insert(id, entry);
