@@ -240,7 +240,9 @@ impl<S> Socket<S> {
     }
 
     /// Stops connecting to an endpoint, and ends its connection, if there is
-    /// one, after sending what is queued for it.
+    /// one, in the background: after sending what is queued for it, and reading
+    /// what the peer had sent. A peer that goes on sending all the same is left
+    /// after 5 s.
     ///
     /// # Errors
     ///

@@ -33,6 +33,10 @@ const READ_BATCH_BYTES: usize = 256 << 10;
 /// the peer what it has not read yet.
 const LINGER: Duration = Duration::from_millis(200);
 
+/// How long it goes on while more comes: a peer may take no notice of what was
+/// said.
+const LONGEST_LINGER: Duration = Duration::from_secs(5);
+
 /// As much is read then, at most. The system holds less for one connection.
 const LINGER_BYTES: usize = 32 << 20;
 
@@ -348,12 +352,15 @@ impl<C: Connection, I: Intake> Session<C, I> {
         poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
         // A peer with 2019's manners does not close its end: then the silence
         // is waited for, and no longer.
-        let mut bytes = 0;
-        while bytes < LINGER_BYTES
-            && let Ok(Ok(more)) = timeout(LINGER, poll_fn(|cx| self.poll_rest(cx))).await
-        {
-            bytes += more;
-        }
+        let rest = async {
+            let mut bytes = 0;
+            while bytes < LINGER_BYTES
+                && let Ok(Ok(more)) = timeout(LINGER, poll_fn(|cx| self.poll_rest(cx))).await
+            {
+                bytes += more;
+            }
+        };
+        let _ = timeout(LONGEST_LINGER, rest).await;
         Ok(())
     }
 

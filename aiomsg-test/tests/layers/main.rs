@@ -12,4 +12,5 @@ mod greeting;
 mod heartbeat;
 mod overflow;
 mod router;
+mod session;
 mod topics;

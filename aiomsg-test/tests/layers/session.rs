@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use aiomsg_core::queue::{Limits, Queue};
+use aiomsg_core::{Frame, Identity};
+use aiomsg_layers::session::{Inbox, Session};
+use aiomsg_test::connection;
+use futures::FutureExt;
+use tokio::time::{Instant, sleep};
+
+const LIMITS: Limits = Limits {
+    items: 1000,
+    bytes: 1 << 20,
+};
+
+/// A peer that took no notice of our goodbye and went on sending, a little now
+/// and then, kept a connection that we had ended for as long as it liked.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_goes_on_sending_is_left_in_time() {
+    let (connection, peer) = connection::pair();
+    let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
+    let intake = Inbox::new(inbox.clone());
+    let mut session = Session::new(Identity::random(), connection, queue, intake);
+    let start = Instant::now();
+    let sending = async {
+        loop {
+            peer.receive(Frame::data("and another thing"));
+            sleep(Duration::from_millis(100)).await;
+            let lasted = start.elapsed();
+            assert!(lasted < Duration::from_secs(6), "it is still there");
+        }
+    };
+    tokio::select! {
+        _ = session.run(std::future::ready(())) => {}
+        () = sending => unreachable!("it sends for ever"),
+    }
+    assert!(peer.is_closed());
+    // As long as it may, and what has come by then is not lost.
+    assert!(start.elapsed() >= Duration::from_secs(5));
+    assert_eq!(inbox.items(), 50);
+}
+
+/// Without that, the end of the connection is an end, and so is silence.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_is_silent_or_ends_is_not_waited_for() {
+    for (ends, millis) in [(true, 0), (false, 200)] {
+        let (connection, peer) = connection::pair();
+        let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
+        let intake = Inbox::new(inbox.clone());
+        let mut session = Session::new(Identity::random(), connection, queue, intake);
+        let start = Instant::now();
+        let mut run = std::pin::pin!(session.run(std::future::ready(())));
+        assert!(run.as_mut().now_or_never().is_none());
+        peer.receive(Frame::data("the last word"));
+        if ends {
+            peer.end();
+        }
+        run.await;
+        let millis = Duration::from_millis(millis);
+        assert!(start.elapsed().abs_diff(millis) < Duration::from_millis(5));
+        assert_eq!(inbox.items(), 1);
+    }
+}
