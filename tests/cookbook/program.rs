@@ -173,6 +173,14 @@ impl Program {
         written.unwrap_or_else(|error| self.fail(&format!("takes no input: {error}")));
     }
 
+    /// `SIGKILL`: no code of the program runs any more. Returns when it is
+    /// dead.
+    #[allow(dead_code, reason = "the tests of `cruel` use it")]
+    pub(crate) async fn kill(mut self) {
+        let killed = self.child.kill().await;
+        killed.unwrap_or_else(|error| self.fail(&format!("cannot be killed: {error}")));
+    }
+
     /// Presses Ctrl-C. A program that has just started may not be ready for
     /// it: wait for something that it does first.
     pub(crate) async fn ctrl_c(&self) {
