@@ -20,6 +20,10 @@
 mod ledger;
 mod memory;
 mod our_server;
+#[allow(dead_code, reason = "the tests of the cookbook use more of it")]
+#[path = "../cookbook/program.rs"]
+mod program;
+mod proxies_die;
 mod schedule;
 mod server;
 mod servers_die;

@@ -84,7 +84,7 @@ impl Schedule {
     }
 
     /// Notes a kill.
-    pub(crate) fn killed(&self, what: String) {
+    pub(crate) fn killed(&self, what: &str) {
         let at = self.start.elapsed().as_secs_f64();
         let mut kills = self.kills.borrow_mut();
         kills.push(format!("{at:8.3} s  {what}"));

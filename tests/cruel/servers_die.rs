@@ -30,7 +30,10 @@ use crate::server::{Certificates, Kind, Server, name};
 use crate::support::python::Version;
 use crate::{PATIENCE, until, within};
 
-/// Between two messages.
+/// Messages at a time.
+const BURST: usize = 8;
+
+/// Between two bursts.
 const PAUSE: Duration = Duration::from_millis(2);
 
 async fn every_message_comes_back(kind: Kind, tls: bool) {
@@ -51,8 +54,10 @@ async fn every_message_comes_back(kind: Kind, tls: bool) {
     let over = Cell::new(false);
     let asking = async {
         while !over.get() {
-            let message = ledger.send(kills.get());
-            within("room", client.send(message)).await.unwrap();
+            for _ in 0..BURST {
+                let message = ledger.send(kills.get());
+                within("room", client.send(message)).await.unwrap();
+            }
             sleep(PAUSE).await;
         }
     };
@@ -87,7 +92,7 @@ async fn every_message_comes_back(kind: Kind, tls: bool) {
             server.read_along().await;
             server.kill().await;
             kills.set(kills.get() + 1);
-            schedule.killed(format!("server {who}, {life:?}"));
+            schedule.killed(&format!("server {who}, {life:?}"));
             sleep(life.pause).await;
             who += usize::from(life.stranger);
             if kills.get() == 50 {

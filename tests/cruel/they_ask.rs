@@ -70,7 +70,7 @@ async fn every_message_comes_back(version: Version, tls: bool) {
             }
             sleep(life.length).await;
             server.kill().await;
-            schedule.killed(format!("server {who}, {life:?}"));
+            schedule.killed(&format!("server {who}, {life:?}"));
             sleep(life.pause).await;
             who += usize::from(life.stranger);
         }
