@@ -323,11 +323,18 @@ impl Parts {
             .service(framed);
         let inbox = Inbox::new(self.inbox.clone());
         let mut session = Session::of(&admitted, connection, inbox).discard(self.discard.clone());
+        let finish = async {
+            tokio::select! {
+                () = self.finish.cancelled() => {}
+                // So does one that our peer and we have agreed on.
+                () = admitted.superseded() => {}
+            }
+        };
         tokio::select! {
             biased;
             // Another connection of the peer takes its place.
             () = admitted.evicted() => {}
-            _reason = session.run(self.finish.cancelled()) => {}
+            _reason = session.run(finish) => {}
         }
         // In this order, which is also that in which they go if the task ends
         // in the middle: the session puts back into the queue what it has not

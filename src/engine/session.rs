@@ -1,7 +1,9 @@
 //! One connection, from its admission to its end.
 
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::queue::Queue;
@@ -12,12 +14,16 @@ use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Established;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
 use super::{Engine, gate};
+
+/// How long a peer has to find out that we did not let its connection in.
+const HALF_OPEN: Duration = Duration::from_secs(2);
 
 /// Makes the intake of one session.
 pub(crate) type MakeIntake = Arc<dyn Fn() -> Box<dyn Intake> + Send + Sync>;
@@ -33,7 +39,7 @@ pub(crate) struct Session {
 
 /// Admits a connection after its handshake.
 pub(crate) async fn admit(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     io: Io,
     established: Established,
     endpoint: Endpoint,
@@ -64,11 +70,35 @@ pub(crate) async fn admit(
     let certificate = info.tls.as_ref();
     let certificate = certificate.and_then(|tls| tls.peer_certificate.clone());
     let member = Member::new(peer, dialled, queue, framed.link(), info).proof(certificate);
-    let admitted = engine.peers.admit(member).await;
-    Ok(Session {
-        admitted: admitted.map_err(|error| error.at(endpoint))?,
-        framed,
-    })
+    match engine.peers.admit_or_refuse(member).await {
+        Ok(admitted) => Ok(Session { admitted, framed }),
+        Err(mut refused) => {
+            if let Some(member) = refused.half_open() {
+                let task_engine = Arc::clone(engine);
+                engine.spawn(async move { read_to_end(&task_engine, &member, framed).await });
+            }
+            Err(refused.into_error().at(endpoint))
+        }
+    }
+}
+
+/// Reads a connection that we did not let in and its peer may have. The peer will
+/// find that out and end it; if it does not, we do.
+async fn read_to_end(engine: &Engine, member: &Member<PeerInfo>, framed: Framed<Io>) {
+    let ends = Ends {
+        evicted: pending(),
+        finish: async {
+            tokio::select! {
+                () = sleep(HALF_OPEN) => {}
+                () = engine.finish.cancelled() => {}
+            }
+        },
+    };
+    if let Ok(running) = gate::catch(|| start(framed, engine, member, ends))
+        && let Ok((_, Some(rest))) = gate::caught(running).await
+    {
+        work_on(engine, rest);
+    }
 }
 
 /// A connection while it runs. It says why it ended, and what the layers of the
@@ -80,6 +110,14 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<Ended, BoxError>> + Send +
 
 type Ended = (Error, Option<Box<dyn Intake>>);
 
+/// What ends a connection from this side.
+struct Ends<E, F> {
+    /// At once, as another one is to take its place.
+    evicted: E,
+    /// In good order.
+    finish: F,
+}
+
 impl Session {
     /// Runs the connection until it ends. `finish` asks it to send what is
     /// queued and end.
@@ -90,9 +128,19 @@ impl Session {
     ) -> impl Future<Output = ()> + Send + 'a {
         let Self { admitted, framed } = self;
         engine.reporter.peer_up(admitted.info());
+        let superseded = admitted.superseded();
+        let ends = Ends {
+            evicted: admitted.evicted(),
+            finish: async move {
+                tokio::select! {
+                    () = superseded => {}
+                    () = finish.cancelled() => {}
+                }
+            },
+        };
         // A layer that panics ends the connection, and not the task that
         // connects again.
-        let running = gate::catch(|| start(framed, engine, &admitted, finish));
+        let running = gate::catch(|| start(framed, engine, &admitted, ends));
         let mut peer = Peer {
             engine,
             admitted: Some(admitted),
@@ -103,26 +151,40 @@ impl Session {
                 Ok(running) => gate::caught(running).await,
                 Err(error) => Err(error.into()),
             };
-            let (reason, rest) = ended.unwrap_or_else(|error| (super::explain(error), None));
+            let superseded = peer.admitted.as_ref().is_some_and(Admitted::is_superseded);
+            let (reason, rest) = match ended {
+                // It has ended in good order, and not for its own sake.
+                Ok((_, rest)) if superseded => (replaced(), rest),
+                Ok(ended) => ended,
+                Err(error) => (super::explain(error), None),
+            };
             peer.reason = Some(reason);
             drop(peer);
             // What was read is dealt with after the connection has ended, too.
-            if let Some(mut rest) = rest {
-                engine.spawn(async move {
-                    let _ = std::future::poll_fn(|cx| rest.poll_rest(cx)).await;
-                });
+            if let Some(rest) = rest {
+                work_on(engine, rest);
             }
         }
     }
 }
 
+fn work_on(engine: &Engine, mut rest: Box<dyn Intake>) {
+    engine.spawn(async move {
+        let _ = std::future::poll_fn(|cx| rest.poll_rest(cx)).await;
+    });
+}
+
 /// Puts the layers around a connection.
-fn start<'a>(
+fn start<'a, E, F>(
     framed: Framed<Io>,
     engine: &'a Engine,
-    admitted: &Admitted<PeerInfo>,
-    finish: &'a CancellationToken,
-) -> Running<'a> {
+    member: &Member<PeerInfo>,
+    ends: Ends<E, F>,
+) -> Running<'a>
+where
+    E: Future<Output = ()> + Send + 'a,
+    F: Future<Output = ()> + Send + 'a,
+{
     let mut acknowledge = AcknowledgeLayer::new().deferral(engine.deferral.clone());
     if let Some(unacked) = &engine.unacked {
         acknowledge = acknowledge.unacked(unacked.clone());
@@ -134,33 +196,38 @@ fn start<'a>(
     let heartbeat = HeartbeatLayer::new()
         .interval(engine.config.heartbeat_interval)
         .timeout(engine.config.heartbeat_timeout)
-        .link(admitted.link().clone());
+        .link(member.link().clone());
     let layers = ServiceBuilder::new().layer(heartbeat).layer(acknowledge);
     match &engine.wrap {
-        None => fill(layers.service(framed), engine, admitted, finish),
+        None => fill(layers.service(framed), engine, member, ends),
         Some(wrap) => {
-            let connection = wrap(PeerConnection::new(framed, admitted.info().clone()));
-            fill(layers.service(connection), engine, admitted, finish)
+            let connection = wrap(PeerConnection::new(framed, member.info().clone()));
+            fill(layers.service(connection), engine, member, ends)
         }
     }
 }
 
 /// Puts a connection that has its layers before what takes its messages.
-fn fill<'a, C: Connection + 'a>(
+fn fill<'a, C, E, F>(
     connection: C,
     engine: &'a Engine,
-    admitted: &Admitted<PeerInfo>,
-    finish: &'a CancellationToken,
-) -> Running<'a> {
+    member: &Member<PeerInfo>,
+    ends: Ends<E, F>,
+) -> Running<'a>
+where
+    C: Connection + 'a,
+    E: Future<Output = ()> + Send + 'a,
+    F: Future<Output = ()> + Send + 'a,
+{
     match &engine.intake {
         None => {
             let inbox = Inbox::new(engine.inbox.clone());
-            let session = session(connection, inbox, engine, admitted);
-            Box::pin(pump(session, engine, admitted.evicted(), finish, |_| None))
+            let session = session(connection, inbox, engine, member);
+            Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(make) => {
-            let session = session(connection, make(), engine, admitted);
-            Box::pin(pump(session, engine, admitted.evicted(), finish, Some))
+            let session = session(connection, make(), engine, member);
+            Box::pin(pump(session, engine, ends, Some))
         }
     }
 }
@@ -169,32 +236,41 @@ fn session<C: Connection, I: Intake>(
     connection: C,
     intake: I,
     engine: &Engine,
-    admitted: &Admitted<PeerInfo>,
+    member: &Member<PeerInfo>,
 ) -> session::Session<C, I> {
-    session::Session::of(admitted, connection, intake)
+    session::Session::of(member, connection, intake)
         .meter(engine.reporter.meter().clone())
         .discard(engine.discard.clone())
 }
 
 /// Not an `async fn`: that would hold the session twice, as an argument and as
 /// a variable.
-fn pump<'a, C: Connection + 'a, I: Intake + 'a>(
+fn pump<'a, C, I, E, F>(
     mut session: session::Session<C, I>,
     engine: &'a Engine,
-    evicted: impl Future<Output = ()> + Send + 'a,
-    finish: &'a CancellationToken,
+    ends: Ends<E, F>,
     rest: fn(I) -> Option<Box<dyn Intake>>,
-) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a {
+) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a
+where
+    C: Connection + 'a,
+    I: Intake + 'a,
+    E: Future<Output = ()> + Send + 'a,
+    F: Future<Output = ()> + Send + 'a,
+{
     async move {
         let reason = tokio::select! {
             biased;
-            () = evicted => Error::new(ErrorKind::Disconnected)
-                .with_reason("another connection of the same peer took its place"),
-            reason = session.run(finish.cancelled()) => reason,
+            () = ends.evicted => replaced(),
+            reason = session.run(ends.finish) => reason,
             () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
         };
         Ok((reason, rest(session.into_intake())))
     }
+}
+
+fn replaced() -> Error {
+    Error::new(ErrorKind::Disconnected)
+        .with_reason("another connection of the same peer took its place")
 }
 
 /// What must happen when a session has ended, in whatever way: also when its

@@ -109,6 +109,40 @@ async fn two_sockets_that_connect_to_each_other() {
     }
 }
 
+/// Of two connections that were made at the same time, the one that is given up
+/// may have carried messages in its first moments. Both processes live, and yet
+/// these were lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sockets_that_connect_to_each_other_lose_nothing() {
+    const COUNT: usize = 100;
+    for _ in 0..20 {
+        let ((a, at_a), (b, at_b)) = (bound().await, bound().await);
+        a.connect(at_b).unwrap();
+        b.connect(at_a).unwrap();
+        let send = |from: Socket| async move {
+            for n in 0..COUNT {
+                from.send(n.to_string()).await.unwrap();
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+        };
+        let receive = |to: Socket| async move {
+            for n in 0..COUNT {
+                let message = within("a message", to.recv_text()).await.unwrap();
+                assert_eq!(message, n.to_string(), "in order");
+            }
+        };
+        let tasks = [
+            tokio::spawn(send(a.clone())),
+            tokio::spawn(send(b.clone())),
+            tokio::spawn(receive(a.clone())),
+            tokio::spawn(receive(b.clone())),
+        ];
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_socket_does_not_connect_to_itself() {
     let (socket, endpoint) = bound().await;

@@ -20,7 +20,9 @@ pub struct Member<T> {
     pub(super) queue: Queue<Outbound>,
     pub(super) handle: SessionHandle,
     pub(super) since: Instant,
-    /// Asks for room for another connection of this peer.
+    /// Asks for room for another connection of this peer, in good order.
+    pub(super) supersede: CancellationToken,
+    /// Asks for it at once.
     pub(super) evict: CancellationToken,
     /// The session has ended, and the identity is free.
     pub(super) ended: CancellationToken,
@@ -47,6 +49,7 @@ impl<T> Member<T> {
             queue,
             handle: SessionHandle::new(),
             since: Instant::now(),
+            supersede: CancellationToken::new(),
             evict: CancellationToken::new(),
             ended: CancellationToken::new(),
             contested: Mutex::new(false),

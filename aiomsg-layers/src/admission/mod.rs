@@ -19,7 +19,10 @@
 //!
 //! Two sockets that connect to each other at the same time would each let in
 //! another one of the two connections, and nobody would answer on either. So
-//! both choose the one that was dialled by the smaller identity, at once.
+//! both choose the one that was dialled by the smaller identity, at once. What
+//! the other one has carried by then is not lost: whoever has let it in [ends it
+//! in good order](Admitted::superseded) before the one that is chosen comes in,
+//! and whoever has not [reads it to its end](Refused::half_open).
 //!
 //! While it is admitted, a peer is in the set that the router sees.
 
@@ -27,7 +30,7 @@ mod member;
 mod table;
 
 pub use member::Member;
-pub use table::{Admission, Admitted};
+pub use table::{Admission, Admitted, HalfOpen, Refused};
 
 #[cfg(test)]
 mod tests;

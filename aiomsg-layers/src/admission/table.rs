@@ -8,14 +8,19 @@ use std::time::Duration;
 use aiomsg_core::queue::Queue;
 use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Member;
+use super::member::Contest;
 use crate::route::Registrar;
 use crate::time::bounded;
 
 /// How far apart two connections may be that were made at the same time.
 const SAME_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection that is given up for another one, and whose peer is
+/// alive, has to end in good order.
+const HANDOVER: Duration = Duration::from_secs(2);
 
 /// The peers that are connected. See the [module](super).
 ///
@@ -142,13 +147,30 @@ impl<T> Admission<T> {
     ///
     /// When the future is dropped, the connection is not admitted.
     pub async fn admit(&self, newcomer: Member<T>) -> Result<Admitted<T>, Error> {
+        self.admit_or_refuse(newcomer)
+            .await
+            .map_err(Refused::into_error)
+    }
+
+    /// The same, for who wants to lose nothing where two sockets connect to each
+    /// other: what is refused may have to be [read to its end](Refused::half_open).
+    ///
+    /// # Errors
+    ///
+    /// As for [`admit`](Admission::admit).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`admit`](Admission::admit).
+    pub async fn admit_or_refuse(&self, newcomer: Member<T>) -> Result<Admitted<T>, Refused<T>> {
         let newcomer = Arc::new(newcomer);
         let Inner { own, patience, .. } = &*self.0;
         let identity = &newcomer.identity;
         if identity == own {
             return Err(Error::new(ErrorKind::IdentityInUse)
                 .with_reason("it is our own: the socket has connected to itself")
-                .with_peer(identity.clone()));
+                .with_peer(identity.clone())
+                .into());
         }
         loop {
             let Some(present) = self.0.insert(&newcomer)? else {
@@ -157,16 +179,30 @@ impl<T> Admission<T> {
                     admission: Arc::clone(&self.0),
                 });
             };
-            let contest = present.contest();
-            let gives_way = match chosen(own, &present, &newcomer) {
-                Some(chosen) => Arc::ptr_eq(chosen, &newcomer),
-                None if same_peer(&present, &newcomer) => true,
-                None => proves_dead(&present, *patience).await,
-            };
-            if contest.is_none() || !gives_way {
-                return Err(Error::new(ErrorKind::IdentityInUse)
+            let in_use = || {
+                Error::new(ErrorKind::IdentityInUse)
                     .with_reason("the other connection is alive")
-                    .with_peer(identity.clone()));
+                    .with_peer(identity.clone())
+            };
+            let contest = present.contest();
+            let chosen = chosen(own, &present, &newcomer);
+            if chosen.is_some_and(|chosen| Arc::ptr_eq(chosen, &present)) {
+                return Err(Refused {
+                    error: in_use(),
+                    half_open: contest.map(|contest| HalfOpen {
+                        member: newcomer,
+                        _contest: contest,
+                    }),
+                });
+            }
+            if contest.is_none() {
+                return Err(in_use().into());
+            }
+            if chosen.is_some() {
+                present.supersede.cancel();
+                let _ = timeout(HANDOVER, present.ended.cancelled()).await;
+            } else if !same_peer(&present, &newcomer) && !proves_dead(&present, *patience).await {
+                return Err(in_use().into());
             }
             present.evict.cancel();
             present.ended.cancelled().await;
@@ -284,9 +320,79 @@ pub struct Admitted<T> {
     admission: Arc<Inner<T>>,
 }
 
+/// A connection that was not let in, and why.
+#[derive(Debug)]
+pub struct Refused<T> {
+    error: Error,
+    half_open: Option<HalfOpen<T>>,
+}
+
+impl<T> Refused<T> {
+    /// Why.
+    pub fn into_error(self) -> Error {
+        self.error
+    }
+
+    /// Takes the connection, if its peer may have let it in: the one that it was
+    /// given up for was dialled from the other end at the same time, and the peer
+    /// may not know of that one yet. When it does, it will end this one in good
+    /// order. What it sends until then is lost, unless this one is read to its
+    /// end.
+    ///
+    /// There is one at a time for each identity.
+    pub fn half_open(&mut self) -> Option<HalfOpen<T>> {
+        self.half_open.take()
+    }
+}
+
+/// A connection that was not let in at this end and may have been at the other.
+/// See [`Refused::half_open`].
+pub struct HalfOpen<T> {
+    member: Arc<Member<T>>,
+    _contest: Contest<T>,
+}
+
+impl<T> Deref for HalfOpen<T> {
+    type Target = Member<T>;
+
+    fn deref(&self) -> &Member<T> {
+        &self.member
+    }
+}
+
+impl<T> fmt::Debug for HalfOpen<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HalfOpen")
+            .field("identity", &self.member.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> From<Error> for Refused<T> {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            half_open: None,
+        }
+    }
+}
+
 impl<T> Admitted<T> {
+    /// Ready when another connection of the same peer, who is alive, is to take
+    /// this place: the session is to end in good order, so that nothing that it
+    /// carries is lost. If it takes more than 2 s, it is
+    /// [evicted](Admitted::evicted).
+    pub fn superseded(&self) -> impl Future<Output = ()> + Send + Sync + use<T> {
+        self.member.supersede.clone().cancelled_owned()
+    }
+
+    /// Whether that is so.
+    pub fn is_superseded(&self) -> bool {
+        self.member.supersede.is_cancelled()
+    }
+
     /// Ready when another connection of the same peer is to take this place:
-    /// the session must end.
+    /// the session must end at once.
     pub fn evicted(&self) -> impl Future<Output = ()> + Send + Sync + use<T> {
         self.member.evict.clone().cancelled_owned()
     }

@@ -112,12 +112,41 @@ async fn mutual_connections_are_told_apart_at_once() {
     // The peer is greater: that which we dialled does.
     let old = admission.admit(member(9, false, 3).0).await.unwrap();
     tokio::spawn(async move {
-        old.evicted().await;
+        old.superseded().await;
         drop(old);
     });
     let ours = admission.admit(member(9, true, 4).0).await.unwrap();
     assert_eq!(*ours.info(), 4);
     assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+/// What the peer has sent into the one that is given up must not be lost, on
+/// either side of it.
+#[tokio::test(start_paused = true)]
+async fn of_mutual_connections_the_other_one_ends_in_good_order() {
+    let admission = admission();
+    let _theirs = admission.admit(member(1, false, 1).0).await.unwrap();
+    let refused = admission.admit_or_refuse(member(1, true, 2).0).await;
+    let mut refused = refused.unwrap_err();
+    let half_open = refused.half_open().expect("the peer may have let it in");
+    assert_eq!(*half_open.info(), 2);
+    assert!(refused.into_error().is_identity_in_use());
+    // One at a time, or there could be very many.
+    let refused = admission.admit_or_refuse(member(1, true, 2).0).await;
+    assert!(refused.unwrap_err().half_open().is_none());
+
+    // The one that was let in has its time, and no more.
+    let start = Instant::now();
+    let old = admission.admit(member(9, false, 3).0).await.unwrap();
+    tokio::spawn(async move {
+        old.superseded().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        old.evicted().await;
+        drop(old);
+    });
+    let ours = admission.admit(member(9, true, 4).0).await.unwrap();
+    assert_eq!(*ours.info(), 4);
+    assert_eq!(start.elapsed().as_secs(), 2);
 }
 
 #[tokio::test]
