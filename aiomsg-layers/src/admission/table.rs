@@ -275,10 +275,12 @@ fn chosen<'a, T>(
     })
 }
 
-/// Whether both have shown the same proof of who they are. Then the newer one is
-/// right: its peer has given the other one up.
+/// Whether both have shown the same proof of who they are, and were made from the
+/// same end. Then the newer one is right: that end has given the other one up. Of
+/// two that connect to each other, neither has.
 fn same_peer<T>(present: &Member<T>, newcomer: &Member<T>) -> bool {
-    present.proof.is_some() && present.proof == newcomer.proof
+    let proven = present.proof.is_some() && present.proof == newcomer.proof;
+    proven && present.dialled == newcomer.dialled
 }
 
 /// Whether a connection that is asked for a sign of life gives none.

@@ -149,6 +149,30 @@ async fn of_mutual_connections_the_other_one_ends_in_good_order() {
     assert_eq!(start.elapsed().as_secs(), 2);
 }
 
+/// Two sockets with certificates that connect to each other: the one of which
+/// the connection was given up tries again and again, and each time, with the
+/// same certificate, took the place of the one that they had agreed on.
+#[tokio::test(start_paused = true)]
+async fn the_same_certificate_from_the_other_end_takes_no_place() {
+    let admission = admission();
+    let certificate = Some(bytes::Bytes::from_static(b"certificate"));
+    let theirs = member(1, false, 1).0.proof(certificate.clone());
+    let theirs = admission.admit(theirs).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    let link = theirs.link().clone();
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(1)).await;
+        link.add_received(1);
+    });
+    tokio::spawn(async move {
+        theirs.evicted().await;
+        drop(theirs);
+    });
+    let ours = member(1, true, 2).0.proof(certificate);
+    let error = admission.admit(ours).await.unwrap_err();
+    assert!(error.is_identity_in_use());
+}
+
 #[tokio::test]
 async fn our_own_identity_too_many_peers_and_the_end_are_refused() {
     let (registrar, _changes) = changes();
