@@ -19,6 +19,7 @@
 //! ```
 
 mod connection;
+mod entries;
 mod layer;
 mod resend;
 mod service;

@@ -1,14 +1,14 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, WakerList, Weight};
-use aiomsg_core::{Discard, DropReason, MessageId, MessageIds, Outbound};
+use aiomsg_core::queue::{Limits, WakerList};
+use aiomsg_core::{Discard, DropReason, MessageId, Outbound};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::entries::{Entries, Entry, NO_CONNECTION};
 use super::{AtLeastOnceLayer, ConnectionAcks};
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard};
@@ -50,9 +50,7 @@ struct Shared {
 }
 
 struct State {
-    ids: MessageIds,
-    messages: HashMap<MessageId, Entry>,
-    bytes: usize,
+    entries: Entries,
     closed: bool,
     producers: WakerList,
     resender: WakerList,
@@ -61,27 +59,10 @@ struct State {
     idle: bool,
 }
 
-/// The number that no connection has.
-const NO_CONNECTION: u64 = u64::MAX;
-
 /// How far apart the resends of one message are that ended connections cause,
 /// unless the timeout is shorter. A peer that connects and hangs up, again and
 /// again, would use up all of them in a moment otherwise.
 const PACE: Duration = AtLeastOnceLayer::TIMEOUT;
-
-struct Entry {
-    message: Outbound,
-    /// How often it has left.
-    sends: u32,
-    /// By which connection it left last, and when it is to be sent again,
-    /// unless it is on its way to one.
-    left: Option<(u64, Instant)>,
-    /// When the end of a connection may have it sent again next; at once, if no
-    /// connection has ended under it so far.
-    paced: Option<Instant>,
-    /// Who waits for its acknowledgement, if somebody does.
-    waiter: Option<oneshot::Sender<Result<(), Outbound>>>,
-}
 
 /// What becomes of a message: acknowledged, or given up and handed back.
 pub(super) type Outcome = oneshot::Receiver<Result<(), Outbound>>;
@@ -93,9 +74,7 @@ impl Unacked {
             discard,
             connections: AtomicU64::new(0),
             state: Mutex::new(State {
-                ids: MessageIds::new(),
-                messages: HashMap::new(),
-                bytes: 0,
+                entries: Entries::new(),
                 closed: false,
                 producers: WakerList::default(),
                 resender: WakerList::default(),
@@ -118,7 +97,7 @@ impl Unacked {
 
     /// How many messages wait for acknowledgements.
     pub fn len(&self) -> usize {
-        self.lock().messages.len()
+        self.lock().entries.len()
     }
 
     /// Whether no message waits for an acknowledgement.
@@ -129,7 +108,7 @@ impl Unacked {
     /// Whether a message has left and is not yet acknowledged or given up.
     pub fn is_awaiting(&self) -> bool {
         let state = self.lock();
-        state.messages.values().any(|entry| entry.left.is_some())
+        state.entries.iter().any(|entry| entry.left.is_some())
     }
 
     /// Ends the resender, and takes the messages that were not acknowledged,
@@ -137,18 +116,13 @@ impl Unacked {
     pub fn close(&self) -> Vec<Outbound> {
         let mut state = self.lock();
         state.closed = true;
-        state.bytes = 0;
-        let mut messages: Vec<_> = std::mem::take(&mut state.messages).into_iter().collect();
+        let messages = state.entries.take();
         let producers = state.producers.take();
         let resender = state.resender.take();
         drop(state);
         producers.wake();
         resender.wake();
-        messages.sort_unstable_by_key(|(id, _)| *id);
         messages
-            .into_iter()
-            .map(|(_, entry)| entry.message)
-            .collect()
     }
 
     /// The view of one more connection.
@@ -161,13 +135,7 @@ impl Unacked {
 
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.closed
-            || self
-                .0
-                .settings
-                .limits
-                .admit(state.messages.len(), state.bytes)
-        {
+        if state.closed || state.has_room(&self.0.settings.limits) {
             return Poll::Ready(());
         }
         state.producers.register(cx.waker());
@@ -184,25 +152,24 @@ impl Unacked {
             }
             false => (None, None),
         };
-        let (id, message) = self.lock().insert(message, waiter);
+        let (id, message) = self.lock().entries.insert(message, waiter);
         (id, message, outcome)
     }
 
     /// The same if there is room, for a message whose sender does not wait.
     pub(super) fn try_insert(&self, message: Outbound) -> Result<(MessageId, Outbound), Outbound> {
-        let limits = &self.0.settings.limits;
         let mut state = self.lock();
-        if state.closed || !limits.admit(state.messages.len(), state.bytes) {
+        if state.closed || !state.has_room(&self.0.settings.limits) {
             return Err(message);
         }
-        Ok(state.insert(message, None))
+        Ok(state.entries.insert(message, None))
     }
 
     /// Nobody waits for an acknowledgement of this message any more: the caller
     /// has it back, or another layer has given it up.
     pub fn forget(&self, id: MessageId) {
         let mut state = self.lock();
-        state.remove(id);
+        state.entries.remove(id);
         let woken = state.producers.take();
         drop(state);
         woken.wake();
@@ -213,8 +180,8 @@ impl Unacked {
     pub(super) fn left(&self, ids: &[MessageId], connection: u64) {
         let due = Instant::now() + self.0.settings.timeout;
         let mut state = self.lock();
-        for id in ids {
-            if let Some(entry) = state.messages.get_mut(id) {
+        for &id in ids {
+            if let Some(entry) = state.entries.get_mut(id) {
                 entry.sends += 1;
                 entry.left = Some((connection, due));
             }
@@ -231,7 +198,7 @@ impl Unacked {
     pub(super) fn acknowledged(&self, ids: &[MessageId]) {
         let mut state = self.lock();
         for &id in ids {
-            if let Some(waiter) = state.remove(id).and_then(|entry| entry.waiter) {
+            if let Some(waiter) = state.entries.remove(id).and_then(|entry| entry.waiter) {
                 // Whoever waited may be gone.
                 let _ = waiter.send(Ok(()));
             }
@@ -248,16 +215,8 @@ impl Unacked {
         let pace = PACE.min(self.0.settings.timeout);
         let mut state = self.lock();
         let mut any = false;
-        for entry in state.messages.values_mut() {
-            let Some((by, due)) = entry.left else {
-                continue;
-            };
-            if by == connection {
-                let at = entry.paced.map_or(now, |paced| paced.max(now));
-                entry.paced = Some(at + pace);
-                entry.left = Some((NO_CONNECTION, at.min(due)));
-                any = true;
-            }
+        for entry in state.entries.iter_mut() {
+            any |= entry.lose(connection, now, pace);
         }
         if !any {
             return;
@@ -273,7 +232,7 @@ impl Unacked {
     /// left.
     pub(super) fn postpone(&self, id: MessageId) {
         let mut state = self.lock();
-        if let Some(entry) = state.messages.get_mut(&id) {
+        if let Some(entry) = state.entries.get_mut(id) {
             entry.left = Some((NO_CONNECTION, Instant::now() + self.0.settings.timeout));
         }
     }
@@ -292,12 +251,12 @@ impl Unacked {
         }
         let mut next: Option<Instant> = None;
         let mut due = Vec::new();
-        for (id, entry) in &state.messages {
+        for entry in state.entries.iter() {
             let Some((_, deadline)) = entry.left else {
                 continue;
             };
             if deadline <= now {
-                due.push(*id);
+                due.extend(entry.message.id());
             } else {
                 next = Some(next.map_or(deadline, |next| next.min(deadline)));
             }
@@ -306,11 +265,11 @@ impl Unacked {
         let mut resend = Vec::new();
         let mut given_up = Vec::new();
         for id in due {
-            let Some(entry) = state.messages.get_mut(&id) else {
+            let Some(entry) = state.entries.get_mut(id) else {
                 continue;
             };
             if entry.sends > max_resends {
-                given_up.extend(state.remove(id));
+                given_up.extend(state.entries.remove(id));
             } else if entry.left.take().is_some() {
                 resend.push(entry.message.clone());
             }
@@ -323,6 +282,7 @@ impl Unacked {
         if resend.is_empty() {
             state.resender.register(cx.waker());
             state.idle = next.is_none();
+            state.entries.shrink();
         }
         drop(state);
         woken.wake();
@@ -348,29 +308,8 @@ impl Unacked {
 }
 
 impl State {
-    fn insert(
-        &mut self,
-        message: Outbound,
-        waiter: Option<oneshot::Sender<Result<(), Outbound>>>,
-    ) -> (MessageId, Outbound) {
-        let id = self.ids.next_id();
-        let message = message.with_id(id);
-        self.bytes += message.weight();
-        let entry = Entry {
-            message: message.clone(),
-            sends: 0,
-            left: None,
-            paced: None,
-            waiter,
-        };
-        self.messages.insert(id, entry);
-        (id, message)
-    }
-
-    fn remove(&mut self, id: MessageId) -> Option<Entry> {
-        let entry = self.messages.remove(&id)?;
-        self.bytes -= entry.message.weight();
-        Some(entry)
+    fn has_room(&self, limits: &Limits) -> bool {
+        limits.admit(self.entries.len(), self.entries.bytes())
     }
 }
 
