@@ -205,11 +205,11 @@ fn what_waits_is_not_left_to_a_caller_that_gave_up() {
     every_interleaving(|| {
         let peer = Peer::default();
         let (buffer, driver) = buffer(&peer);
-        buffer.0.wakers.add_caller(Waker::noop());
         let driver = run(driver);
         let comes = peer.clone();
         let comes = thread::spawn(move || comes.comes());
         send(buffer.clone());
+        buffer.0.wakers.add_caller(Waker::noop());
         peer.gets(1);
         buffer.close();
         driver.join().unwrap();

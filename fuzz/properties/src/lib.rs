@@ -45,8 +45,11 @@ pub use request::request;
 pub use session::session;
 pub use topics::topics;
 
+/// What must hold for any bytes: panics if it does not.
+pub type Property = fn(&[u8]);
+
 /// All of them, by the names of their fuzz targets.
-pub const PROPERTIES: &[(&str, fn(&[u8]))] = &[
+pub const PROPERTIES: &[(&str, Property)] = &[
     ("decode_v1", decode_v1),
     ("decode_2019", decode_2019),
     ("detect", detect),

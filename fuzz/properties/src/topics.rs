@@ -37,7 +37,7 @@ pub fn topics(input: &[u8]) {
                 0 => Frame::data(payload.to_vec()),
                 _ => Frame::request(id, payload.to_vec()),
             };
-            if !peer.hears(frame, payload) {
+            if !peer.hears(&frame, payload) {
                 *peer = Peer::new(&topics);
             }
         }
@@ -67,7 +67,7 @@ impl Peer {
     }
 
     /// `false`: the connection is to be closed.
-    fn hears(&mut self, frame: Frame, payload: &[u8]) -> bool {
+    fn hears(&mut self, frame: &Frame, payload: &[u8]) -> bool {
         self.handle.receive(frame.clone());
         let passed = self.connection.next().now_or_never().flatten();
         match payload.split_first() {
@@ -85,12 +85,12 @@ impl Peer {
                 };
                 self.connection.flush().now_or_never().unwrap().unwrap();
                 let acks: Vec<_> = match frame {
-                    Frame::Request { id, .. } => vec![Frame::ack(id)],
+                    Frame::Request { id, .. } => vec![Frame::ack(*id)],
                     _ => Vec::new(),
                 };
                 assert_eq!(self.handle.take_sent(), acks);
             }
-            _ => assert_eq!(passed.unwrap().unwrap(), frame),
+            _ => assert_eq!(&passed.unwrap().unwrap(), frame),
         }
         true
     }

@@ -1,6 +1,11 @@
 //! Replays what the fuzzer has found interesting, and the inputs that were
 //! written by hand.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is what is wanted"
+)]
+
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
