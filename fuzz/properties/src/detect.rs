@@ -26,6 +26,9 @@ pub fn detect(input: &[u8]) {
     for dialect in [Dialect::V1, Dialect::V2019] {
         let whole = take(dialect, &[wire]);
         assert_eq!(take(dialect, &cuts.of(wire)), whole, "{dialect}, in pieces");
+        if hello::detect(wire).is_ok_and(|opening| opening == Opening::Speaks(dialect)) {
+            assert!(whole.is_ok(), "what is detected is understood");
+        }
         if let Ok((Some(identity), rest)) = whole {
             let mut again = BytesMut::new();
             hello::encode(dialect, &identity, &mut again).unwrap();
