@@ -74,6 +74,33 @@ async fn what_a_dead_peer_did_not_acknowledge_goes_to_another_at_once() {
     acknowledged(&socket).await;
 }
 
+/// A peer that connected and hung up at once, six times, cost a message all its
+/// resends within the second.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_comes_and_goes_does_not_use_up_the_resends() {
+    let socket = reliable().build().unwrap();
+    let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+    socket.send("x").await.unwrap();
+    for n in 1..=6 {
+        let mut peer = Raw::connect(&endpoint).await;
+        peer.write(hello_v1(&[n; 16])).await;
+        within("the peer", socket.wait_for_peers(1)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(peer);
+        within("its end", async {
+            while socket.stats().peers > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+    let good = Socket::new().unwrap();
+    good.connect(endpoint).unwrap();
+    assert_eq!(within("the message", good.recv()).await.unwrap(), "x");
+    acknowledged(&socket).await;
+    assert_eq!(socket.stats().dropped_messages, 0);
+}
+
 /// Pitfalls 23 and 24, on the wire: a resend after 5 s, with the same id, and
 /// after the last one an event that hands the message back.
 #[tokio::test(start_paused = true)]
