@@ -16,6 +16,9 @@ const DEFAULT_SECONDS: u64 = 4;
 
 const LEAST_KILLS: usize = 3;
 
+/// How many kills are shown when a test fails: the same seed gives the others.
+const SHOWN: usize = 40;
+
 /// The kills of one test. When the test fails, it prints them.
 pub(crate) struct Schedule {
     test: String,
@@ -106,8 +109,12 @@ impl Drop for Schedule {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let Self { test, seed, .. } = self;
-            let kills = self.kills.borrow().join("\n");
-            eprintln!("{test} failed with {SEED}={seed}, the kills were\n{kills}");
+            let kills = self.kills.borrow();
+            let last = &kills[kills.len().saturating_sub(SHOWN)..];
+            let (count, last) = (kills.len(), last.join("\n"));
+            eprintln!(
+                "{test} failed with {SEED}={seed} and {count} kills, the last of them\n{last}"
+            );
         }
     }
 }

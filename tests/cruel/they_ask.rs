@@ -11,13 +11,13 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use crate::PATIENCE;
 use crate::ledger::Ledger;
 use crate::schedule::{Schedule, address};
 use crate::server::{Certificates, Kind, Server, name};
 use crate::support::python::{Guarantee, Peer, Version};
-use crate::{PATIENCE, until};
 
 /// As many may be on their way: see `servers_die`.
 const WINDOW: usize = 500;
@@ -65,14 +65,11 @@ async fn every_message_comes_back(version: Version, tls: bool) {
                 // One more, whatever is on its way.
                 let fresh = ledger.sent();
                 client.send(ledger.send(0).as_bytes()).await;
-                until("something new from the new server", || {
-                    ledger.has_come_to(fresh)
-                })
-                .await;
+                hears(&client, || ledger.has_come_to(fresh)).await;
             }
             if schedule.is_over() && !life.short {
                 over.set(true);
-                until("all that is missing", || ledger.missing() == 0).await;
+                hears(&client, || ledger.missing() == 0).await;
                 return server;
             }
             sleep(life.length).await;
@@ -88,6 +85,21 @@ async fn every_message_comes_back(version: Version, tls: bool) {
     };
     drop(server);
     schedule.report(&ledger.summary());
+}
+
+/// Waits until the client has heard what it should, or tells what it says.
+async fn hears(client: &Peer, mut enough: impl FnMut() -> bool) {
+    let heard = async {
+        while !enough() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if timeout(PATIENCE, heard).await.is_err() {
+        panic!(
+            "not within {PATIENCE:?}; the client says\n{}",
+            client.stderr()
+        );
+    }
 }
 
 macro_rules! cases {
