@@ -1,0 +1,277 @@
+//! What must hold at the end of every run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aiomsg::SendMode;
+
+use crate::ledger::{Fate, Ledger, Outcome, short};
+use crate::network::{Network, Party, lock};
+use crate::payload::position;
+use crate::plan::{HostPlan, Receives};
+use crate::wire;
+use crate::world::World;
+
+/// A message that a connection took whole.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    to: Party,
+    /// The other end has read every byte of it.
+    read: bool,
+    /// All that went this way was read to an orderly end, by a host that lived
+    /// to deal with it.
+    lossless: bool,
+}
+
+type Wires = BTreeMap<(usize, Vec<u8>), Vec<Taken>>;
+
+/// Reports everything that should not be.
+pub(crate) fn all(ledger: &Ledger, network: &Network) {
+    let wires = wires(ledger, network);
+    for ((host, payload), fate) in &ledger.fates() {
+        let taken = wires.get(&(*host, payload.clone())).map_or(&[][..], Vec::as_slice);
+        let judge = Judge {
+            ledger,
+            sender: &ledger.plan().hosts[*host],
+            fate,
+            taken,
+        };
+        for fault in judge.judge() {
+            ledger.fault(format_args!(
+                "{} of {host}: {fault}; {fate:?}; {taken:?}",
+                short(payload)
+            ));
+        }
+    }
+    order(ledger);
+}
+
+/// What has neither arrived nor come back yet, of hosts that live.
+pub(crate) fn unsettled(world: &World) -> Vec<String> {
+    let ledger = &world.ledger;
+    let wires = wires(ledger, &world.network);
+    let mut left = Vec::new();
+    for ((host, payload), fate) in &ledger.fates() {
+        let taken = wires.get(&(*host, payload.clone())).map_or(&[][..], Vec::as_slice);
+        let judge = Judge {
+            ledger,
+            sender: &ledger.plan().hosts[*host],
+            fate,
+            taken,
+        };
+        if !judge.is_mortal() && judge.ended() < fate.sent.len() {
+            left.push(short(payload));
+        }
+    }
+    left
+}
+
+fn wires(ledger: &Ledger, network: &Network) -> Wires {
+    let mut wires = Wires::new();
+    for link in network.links() {
+        let link = lock(&link);
+        for (side, pipe) in link.pipes.iter().enumerate() {
+            let (from, to) = (link.parties[side], link.parties[1 - side]);
+            let whole = pipe.read == pipe.taken.len() && pipe.saw_end && link.broken.is_none();
+            let lossless = whole && !ledger.is_killed(to);
+            for message in wire::messages(&pipe.taken) {
+                let key = (from.host, message.payload.to_vec());
+                wires.entry(key).or_default().push(Taken {
+                    to,
+                    read: message.end <= pipe.read,
+                    lossless,
+                });
+            }
+        }
+    }
+    wires
+}
+
+/// Judges what became of one message, or of several with the same payload.
+struct Judge<'a> {
+    ledger: &'a Ledger,
+    sender: &'a HostPlan,
+    fate: &'a Fate,
+    taken: &'a [Taken],
+}
+
+impl Judge<'_> {
+    fn judge(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let publishes = self.sender.mode == SendMode::Publish;
+        if self.sender.at_least_once {
+            self.at_least_once(&mut faults);
+        } else if publishes && self.fate.sent.iter().any(|sent| sent.to.is_none()) {
+            self.published(&mut faults);
+        } else {
+            self.at_most_once(&mut faults);
+        }
+        if !self.is_mortal() && self.fate.sent.iter().any(|sent| sent.outcome.is_none()) {
+            faults.push("nobody was told what became of a send".to_owned());
+        }
+        self.arrived_at_its_address(&mut faults);
+        faults
+    }
+
+    fn count(&self, outcome: Outcome) -> usize {
+        let all = self.fate.sent.iter();
+        all.filter(|sent| sent.outcome == Some(outcome)).count()
+    }
+
+    /// A sender was killed, and took along what it had.
+    fn is_mortal(&self) -> bool {
+        let mut all = self.fate.sent.iter();
+        all.any(|sent| self.ledger.is_killed(sent.by))
+    }
+
+    /// How many have come to their end, as far as their sender is concerned.
+    fn ended(&self) -> usize {
+        let fate = self.fate;
+        let back = fate.unsent + fate.unacknowledged + fate.dropped.len();
+        let back = back + self.count(Outcome::Refused) + self.count(Outcome::GivenUp);
+        match self.sender.at_least_once {
+            true => back + self.delivered_at_least_once(),
+            false => back + self.taken.len(),
+        }
+    }
+
+    fn delivered_at_least_once(&self) -> usize {
+        // With an inbox that was lost, nobody can tell.
+        let lost_inbox = self.taken.iter().filter(|taken| self.died_with_it(taken));
+        self.fate.received.len() + lost_inbox.count()
+    }
+
+    /// It was in the inbox of a host that acknowledges what is there, and that
+    /// was killed.
+    fn died_with_it(&self, taken: &Taken) -> bool {
+        let plainly = matches!(
+            self.ledger.plan().hosts[taken.to.host].receives,
+            Receives::Plainly | Receives::Once
+        );
+        plainly && taken.read && self.ledger.is_killed(taken.to)
+    }
+
+    fn at_most_once(&self, faults: &mut Vec<String>) {
+        let (sent, received) = (self.fate.sent.len(), self.fate.received.len());
+        if received > sent {
+            faults.push(format!("received {received} times"));
+        }
+        if self.taken.len() > sent {
+            faults.push(format!("left {} times", self.taken.len()));
+        }
+        let ended = self.ended();
+        if ended > sent {
+            faults.push("sent, and came back, too".to_owned());
+        }
+        if ended < sent && !self.is_mortal() {
+            faults.push("vanished".to_owned());
+        }
+        self.lost_by_the_network(received, self.taken, faults);
+    }
+
+    /// What was taken and not received was under way when a connection broke,
+    /// or when its receiver died.
+    fn lost_by_the_network(&self, received: usize, taken: &[Taken], faults: &mut Vec<String>) {
+        if received > taken.len() {
+            faults.push(format!("received {received} times, left {}", taken.len()));
+            return;
+        }
+        let lossy = taken.iter().filter(|taken| !taken.lossless).count();
+        if taken.len() - received > lossy {
+            faults.push("arrived, and was not received".to_owned());
+        }
+    }
+
+    fn published(&self, faults: &mut Vec<String>) {
+        let fate = self.fate;
+        let sent = fate.sent.len();
+        let refused = self.count(Outcome::Refused) + self.count(Outcome::GivenUp);
+        for &host in &self.sender.neighbours {
+            let taken: Vec<_> = self.taken.iter().copied().filter(|it| it.to.host == host).collect();
+            let received = fate.received.iter().filter(|it| it.host == host).count();
+            if received > sent || taken.len() > sent {
+                faults.push(format!("more than one copy for {host}"));
+            }
+            if taken.len() > sent - refused {
+                faults.push(format!("refused, and {host} had a copy"));
+            }
+            self.lost_by_the_network(received, &taken, faults);
+        }
+        if !self.is_mortal() && self.ended() < sent {
+            faults.push("vanished".to_owned());
+        }
+    }
+
+    fn at_least_once(&self, faults: &mut Vec<String>) {
+        let fate = self.fate;
+        let sent = fate.sent.len();
+        if !self.is_mortal() && self.ended() < sent {
+            faults.push("vanished".to_owned());
+        }
+        if fate.unsent + fate.unacknowledged > sent {
+            faults.push("came back twice".to_owned());
+        }
+        let acknowledged = self.count(Outcome::Acknowledged);
+        if acknowledged > 0 && self.delivered_at_least_once() == 0 {
+            faults.push("acknowledged, and never received".to_owned());
+        }
+        let not_sent = |outcome| !matches!(outcome, Some(Outcome::GivenUp | Outcome::Refused));
+        let may_leave = fate.sent.iter().any(|sent| sent.acked || not_sent(sent.outcome));
+        if !may_leave && !self.taken.is_empty() {
+            faults.push("not sent, and it left".to_owned());
+        }
+        let by: BTreeSet<_> = fate.received.iter().copied().collect();
+        for party in by {
+            let times = |all: &[Party]| all.iter().filter(|by| **by == party).count();
+            let handled = match self.ledger.plan().hosts[party.host].receives {
+                Receives::Serving { once: true, .. } => times(&fate.handled),
+                Receives::Once => times(&fate.received),
+                _ => 0,
+            };
+            if handled > sent {
+                faults.push(format!("{party} handled it {handled} times"));
+            }
+        }
+    }
+
+    fn arrived_at_its_address(&self, faults: &mut Vec<String>) {
+        let (to, any) = match self.fate.sent.first() {
+            Some(first) => (first.to, self.fate.sent.iter().any(|it| it.to != first.to)),
+            None => return,
+        };
+        if let (Some(to), false) = (to, any)
+            && self.fate.received.iter().any(|by| by.host != to)
+        {
+            faults.push("received by another".to_owned());
+        }
+    }
+}
+
+/// Messages of one stream that is sent at-most-once to one receiver come in
+/// order.
+fn order(ledger: &Ledger) {
+    let mut last: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();
+    for arrival in ledger.arrivals() {
+        let Some((stream, number)) = position(&arrival.payload) else {
+            continue;
+        };
+        let sender = &ledger.plan().hosts[arrival.from];
+        let Some(plan) = sender.streams.get(stream) else {
+            continue;
+        };
+        let one_receiver = plan.to.is_some()
+            || sender.mode == SendMode::Publish
+            || sender.neighbours.len() == 1;
+        if sender.at_least_once || !one_receiver {
+            continue;
+        }
+        let by = arrival.by;
+        let before = last.insert((by.host, arrival.from, stream), number);
+        if before.is_some_and(|before| before >= number) {
+            let payload = short(&arrival.payload);
+            ledger.fault(format_args!(
+                "{payload} of {} came to {by} after number {before:?}",
+                arrival.from
+            ));
+        }
+    }
+}

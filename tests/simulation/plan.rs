@@ -1,0 +1,414 @@
+//! What a run is like, drawn from its seed.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use aiomsg::transport::handshake::Dialects;
+use aiomsg::{Dialect, Limits, Overflow, SendMode};
+
+use crate::network::{Apart, Break, Climate};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) hosts: Vec<HostPlan>,
+    pub(crate) climate: Climate,
+    /// What goes wrong, and when.
+    pub(crate) faults: Vec<(Duration, Fault)>,
+    /// How long faults go on.
+    pub(crate) trouble: Duration,
+    pub(crate) ending: Ending,
+    /// The order in which the hosts are closed, and within which time.
+    pub(crate) closing: Vec<(usize, Duration)>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct HostPlan {
+    pub(crate) identity: Vec<u8>,
+    pub(crate) binds: bool,
+    pub(crate) dials: Vec<usize>,
+    pub(crate) neighbours: Vec<usize>,
+    pub(crate) mode: SendMode,
+    /// Whether messages are sent until they are acknowledged.
+    pub(crate) at_least_once: bool,
+    pub(crate) max_resends: u32,
+    pub(crate) dialects: Dialects,
+    pub(crate) overflow: Overflow,
+    pub(crate) peer_limits: Limits,
+    pub(crate) buffer_limits: Limits,
+    pub(crate) absent_limits: Limits,
+    pub(crate) unacknowledged_limits: Limits,
+    pub(crate) receive_limits: Limits,
+    pub(crate) receives: Receives,
+    /// How long the application takes for each message.
+    pub(crate) handling: Duration,
+    pub(crate) streams: Vec<StreamPlan>,
+}
+
+/// How messages are received, and who acknowledges them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receives {
+    /// By `recv_message`, acknowledged when they are in the inbox.
+    Plainly,
+    /// The same, and none that comes twice.
+    Once,
+    /// By `recv_message` and `acknowledge`.
+    Acknowledging,
+    /// By `serve`, so many at once, and with a window around the handler or not.
+    Serving { concurrency: usize, once: bool },
+}
+
+/// A task that sends one message after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamPlan {
+    pub(crate) to: Option<usize>,
+    pub(crate) count: usize,
+    /// Waits for each acknowledgement.
+    pub(crate) acked: bool,
+    /// Gives a send up after so long.
+    pub(crate) patience: Option<Duration>,
+    pub(crate) sizes: Sizes,
+    /// The longest pause between messages, which are sent in bursts.
+    pub(crate) pause: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sizes {
+    /// Empty, or like something else in the protocol.
+    Ambiguous,
+    UpTo(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// Breaks after so many more bytes.
+    Cut(usize, usize, usize, Break),
+    Break(usize, usize, Break),
+    /// Nothing arrives in this direction.
+    Stall(usize, usize),
+    Resume(usize, usize),
+    Part(usize, usize, Apart),
+    Rejoin(usize, usize),
+    Pace(usize, usize, Duration),
+    /// The host stops reading, or goes on.
+    StopReading(usize),
+    GoOnReading(usize),
+    /// The host ends without a word, and comes back after a while.
+    Kill(usize, Duration),
+    /// The host is closed within a time, and comes back after a while.
+    Close(usize, Duration, Duration),
+    /// The clock jumps.
+    Jump(Duration),
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The network heals, everything arrives, and the hosts are closed.
+    Healed,
+    /// The hosts are closed in the middle of it all.
+    Amidst,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Draw(fastrand::Rng);
+
+impl Draw {
+    fn of<T: Clone + Debug>(&mut self, choices: &[T]) -> T {
+        choices[self.0.usize(0..choices.len())].clone()
+    }
+
+    fn one_in(&mut self, count: u32) -> bool {
+        self.0.u32(0..count) == 0
+    }
+
+    fn time(&mut self, from_ms: u64, to_ms: u64) -> Duration {
+        Duration::from_millis(self.0.u64(from_ms..to_ms))
+    }
+
+    fn limits(&mut self) -> Limits {
+        match self.one_in(3) {
+            true => Limits {
+                items: self.0.usize(1..6),
+                bytes: 1 << 20,
+            },
+            false => Limits {
+                items: self.of(&[16, 1000]),
+                bytes: self.of(&[1, 200, 4 << 10, 1 << 20]),
+            },
+        }
+    }
+
+    fn pair(&mut self, hosts: &[HostPlan]) -> (usize, usize) {
+        loop {
+            let a = self.0.usize(0..hosts.len());
+            if !hosts[a].neighbours.is_empty() {
+                return (a, self.of(&hosts[a].neighbours));
+            }
+        }
+    }
+
+    fn how_it_breaks(&mut self) -> Break {
+        Break {
+            looks_orderly: self.0.bool(),
+            keeps: self.0.bool(),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let mut draw = Draw(fastrand::Rng::with_seed(seed));
+        let mut hosts = topology(&mut draw);
+        for number in 0..hosts.len() {
+            behaviour(&mut draw, &mut hosts, number);
+        }
+        let climate = Climate {
+            longest_latency: draw.of(&[
+                Duration::ZERO,
+                Duration::from_millis(5),
+                Duration::from_millis(300),
+            ]),
+            slow_one_in: draw.of(&[0, 3, 10]),
+            narrow_one_in: draw.of(&[0, 2, 5]),
+            frail_one_in: draw.of(&[0, 0, 2, 5]),
+        };
+        let trouble = draw.time(2_000, 40_000);
+        let faults = faults(&mut draw, &hosts, trouble);
+        let ending = match draw.one_in(3) {
+            true => Ending::Amidst,
+            false => Ending::Healed,
+        };
+        let mut closing: Vec<_> = (0..hosts.len())
+            .map(|host| {
+                let deadline = match ending {
+                    Ending::Healed => 10 * SECOND,
+                    Ending::Amidst => draw.time(0, 8_000),
+                };
+                (host, deadline)
+            })
+            .collect();
+        draw.0.shuffle(&mut closing);
+        Self {
+            seed,
+            hosts,
+            climate,
+            faults,
+            trouble,
+            ending,
+            closing,
+        }
+    }
+
+    /// What a run was like, line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("seed {}: {:?}", self.seed, self.climate)];
+        for (number, host) in self.hosts.iter().enumerate() {
+            lines.push(format!("host {number}: {host:?}"));
+        }
+        lines.push(format!(
+            "trouble for {:?}, then {:?}, closing {:?}",
+            self.trouble, self.ending, self.closing
+        ));
+        lines
+    }
+}
+
+/// Who binds, and who dials whom.
+fn topology(draw: &mut Draw) -> Vec<HostPlan> {
+    let count = draw.of(&[2, 2, 3, 3, 4, 5]);
+    let mut edges = Vec::new();
+    match draw.0.u32(0..4) {
+        // One binds and all dial it, or the other way round.
+        0 | 1 => edges.extend((1..count).map(|other| (other, 0))),
+        2 => edges.extend((1..count).map(|other| (0, other))),
+        // Some dial each other.
+        _ => {
+            for a in 0..count {
+                for b in a + 1..count {
+                    match draw.0.u32(0..4) {
+                        0 => edges.extend([(a, b), (b, a)]),
+                        1 => edges.push((a, b)),
+                        _ => edges.push((b, a)),
+                    }
+                }
+            }
+        }
+    }
+    let host = |number: usize| {
+        let dials = edges.iter().filter(|edge| edge.0 == number);
+        let bound = edges.iter().filter(|edge| edge.1 == number);
+        let dials: Vec<_> = dials.map(|edge| edge.1).collect();
+        let dialled: Vec<_> = bound.map(|edge| edge.0).collect();
+        let mut neighbours = [dials.clone(), dialled.clone()].concat();
+        neighbours.sort_unstable();
+        neighbours.dedup();
+        HostPlan {
+            identity: format!("host-{number:02}-of-these").into_bytes(),
+            binds: !dialled.is_empty(),
+            dials,
+            neighbours,
+            mode: SendMode::RoundRobin,
+            at_least_once: false,
+            max_resends: 5,
+            dialects: Dialects::default(),
+            overflow: Overflow::Wait,
+            peer_limits: WIDE,
+            buffer_limits: WIDE,
+            absent_limits: WIDE,
+            unacknowledged_limits: WIDE,
+            receive_limits: WIDE,
+            receives: Receives::Plainly,
+            handling: Duration::ZERO,
+            streams: Vec::new(),
+        }
+    };
+    (0..count).map(host).collect()
+}
+
+const WIDE: Limits = Limits {
+    items: 10_000,
+    bytes: 16 << 20,
+};
+
+fn behaviour(draw: &mut Draw, hosts: &mut [HostPlan], number: usize) {
+    // What any two hosts speak must have something in common.
+    let dialects = match draw.0.u32(0..6) {
+        0 => Dialects::Prefer(Dialect::V2019),
+        1 if number == 0 => Dialects::Only(Dialect::V2019),
+        2 if number == 0 => Dialects::Only(Dialect::V1),
+        _ => Dialects::Prefer(Dialect::V1),
+    };
+    let neighbours = hosts[number].neighbours.clone();
+    let host = &mut hosts[number];
+    host.dialects = dialects;
+    host.at_least_once = draw.0.bool();
+    if !host.at_least_once && draw.one_in(3) {
+        host.mode = SendMode::Publish;
+    }
+    host.max_resends = draw.of(&[1, 5, 5, 20]);
+    if draw.one_in(2) {
+        host.overflow = draw.of(&[
+            Overflow::RefuseNewest,
+            Overflow::DropOldest,
+            Overflow::KeepNewest,
+            Overflow::Disconnect,
+        ]);
+    }
+    if draw.0.bool() {
+        host.peer_limits = draw.limits();
+    }
+    if draw.0.bool() {
+        host.buffer_limits = draw.limits();
+    }
+    if draw.0.bool() {
+        host.absent_limits = draw.limits();
+    }
+    if draw.0.bool() {
+        host.unacknowledged_limits = draw.limits();
+    }
+    if draw.0.bool() {
+        host.receive_limits = draw.limits();
+    }
+    host.receives = match draw.0.u32(0..5) {
+        0 => Receives::Once,
+        1 => Receives::Acknowledging,
+        2 | 3 => Receives::Serving {
+            concurrency: draw.of(&[1, 2, 8]),
+            once: draw.0.bool(),
+        },
+        _ => Receives::Plainly,
+    };
+    if draw.one_in(3) {
+        host.handling = draw.time(1, 60);
+    }
+    let streams = match number {
+        0 => draw.0.usize(1..3),
+        _ => draw.0.usize(0..3),
+    };
+    for _ in 0..streams {
+        let stream = stream(draw, host, &neighbours);
+        host.streams.push(stream);
+    }
+}
+
+fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize]) -> StreamPlan {
+    let to = match draw.0.bool() {
+        true => Some(draw.of(neighbours)),
+        false => None,
+    };
+    let sizes = match draw.0.u32(0..8) {
+        0 => Sizes::Ambiguous,
+        1 => Sizes::UpTo(40_000),
+        2 => Sizes::UpTo(3_000),
+        _ => Sizes::UpTo(40),
+    };
+    let count = match sizes {
+        Sizes::UpTo(40_000) => draw.0.usize(1..30),
+        _ => draw.0.usize(1..120),
+    };
+    let acked = host.at_least_once && draw.one_in(3);
+    StreamPlan {
+        to,
+        count,
+        acked,
+        patience: draw.one_in(4).then(|| draw.time(1, 2_000)),
+        sizes,
+        pause: draw.time(1, 1_000),
+    }
+}
+
+fn faults(draw: &mut Draw, hosts: &[HostPlan], trouble: Duration) -> Vec<(Duration, Fault)> {
+    let mut faults = Vec::new();
+    let last = trouble.as_millis() as u64;
+    for _ in 0..draw.0.usize(0..12) {
+        let at = draw.time(0, last);
+        let until = at + draw.time(10, 25_000);
+        let (a, b) = draw.pair(hosts);
+        match draw.0.u32(0..12) {
+            0..=2 => {
+                let after = match draw.0.bool() {
+                    true => draw.0.usize(0..60),
+                    false => draw.0.usize(0..20_000),
+                };
+                faults.push((at, Fault::Cut(a, b, after, draw.how_it_breaks())));
+            }
+            3 => faults.push((at, Fault::Break(a, b, draw.how_it_breaks()))),
+            4 => {
+                faults.push((at, Fault::Stall(a, b)));
+                faults.push((until, Fault::Resume(a, b)));
+            }
+            5 => {
+                // Half-open: it is broken, and one end does not hear of it.
+                faults.push((at, Fault::Stall(a, b)));
+                let broken = at + draw.time(0, 5_000);
+                faults.push((broken, Fault::Break(a, b, draw.how_it_breaks())));
+                faults.push((until.max(broken), Fault::Resume(a, b)));
+            }
+            6 => {
+                let how = draw.of(&[Apart::Refused, Apart::Silent]);
+                faults.push((at, Fault::Part(a, b, how)));
+                faults.push((until, Fault::Rejoin(a, b)));
+            }
+            7 => {
+                let slow = Duration::from_millis(draw.0.u64(10..3_000));
+                faults.push((at, Fault::Pace(a, b, slow)));
+                faults.push((until, Fault::Pace(a, b, Duration::ZERO)));
+            }
+            8 => {
+                faults.push((at, Fault::StopReading(a)));
+                faults.push((until, Fault::GoOnReading(a)));
+            }
+            9 => faults.push((at, Fault::Kill(a, draw.time(0, 20_000)))),
+            10 => {
+                let (deadline, away) = (draw.time(0, 6_000), draw.time(0, 5_000));
+                faults.push((at, Fault::Close(a, deadline, away)));
+            }
+            _ => faults.push((at, Fault::Jump(draw.time(500, 90_000)))),
+        }
+    }
+    faults.retain(|(at, _)| *at < trouble);
+    faults.sort_by_key(|(at, _)| *at);
+    faults
+}

@@ -1,0 +1,144 @@
+//! Faults that a checker must find: put in the way on purpose, to see that it
+//! does.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use aiomsg::core::{Connection, Frame};
+use aiomsg::{Error, PeerConnection};
+use futures::{Sink, Stream};
+use tower::Layer;
+
+#[derive(Clone)]
+pub(crate) enum Sabotage {
+    /// Something is wrong with frames.
+    Frames(Meddler),
+    /// The network repeats bytes.
+    Repeats,
+}
+
+/// What is done to messages on their way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meddling {
+    Drop,
+    Repeat,
+    Swap,
+    Change,
+    /// Acknowledgements are sent for what is then not handed on.
+    Swallow,
+}
+
+/// A layer that does something wrong to one message in seven.
+#[derive(Clone)]
+pub(crate) struct Meddler {
+    how: Meddling,
+    count: Arc<AtomicUsize>,
+}
+
+impl Meddler {
+    pub(crate) fn new(how: Meddling) -> Self {
+        Self {
+            how,
+            count: Arc::default(),
+        }
+    }
+}
+
+impl Layer<PeerConnection> for Meddler {
+    type Service = Meddled;
+
+    fn layer(&self, inner: PeerConnection) -> Meddled {
+        Meddled {
+            inner,
+            meddler: self.clone(),
+            kept: None,
+        }
+    }
+}
+
+pub(crate) struct Meddled {
+    inner: PeerConnection,
+    meddler: Meddler,
+    /// A message that has to let another one go first.
+    kept: Option<Frame>,
+}
+
+impl Meddler {
+    fn now(&self, frame: &Frame) -> bool {
+        frame.payload().is_some() && self.count.fetch_add(1, Ordering::Relaxed) % 7 == 6
+    }
+}
+
+impl Meddled {
+    fn send(&mut self, frame: Frame) -> Result<(), Error> {
+        Pin::new(&mut self.inner).start_send(frame)
+    }
+}
+
+impl Stream for Meddled {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let next = ready!(Pin::new(&mut self.inner).poll_next(cx));
+            if let Some(Ok(Frame::Request { id, .. })) = &next
+                && self.meddler.how == Meddling::Swallow
+                && let Some(Ok(frame)) = &next
+                && self.meddler.now(frame)
+            {
+                self.send(Frame::ack(*id))?;
+                continue;
+            }
+            return Poll::Ready(next);
+        }
+    }
+}
+
+impl Sink<Frame> for Meddled {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.inner).poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
+        let this = &mut *self;
+        if let Some(kept) = this.kept.take() {
+            this.send(frame)?;
+            return this.send(kept);
+        }
+        if this.meddler.how == Meddling::Swallow || !this.meddler.now(&frame) {
+            return this.send(frame);
+        }
+        match this.meddler.how {
+            Meddling::Drop | Meddling::Swallow => Ok(()),
+            Meddling::Repeat => {
+                this.send(frame.clone())?;
+                this.send(frame)
+            }
+            Meddling::Swap => {
+                this.kept = Some(frame);
+                Ok(())
+            }
+            Meddling::Change => this.send(match frame {
+                Frame::Data { .. } => Frame::data("something else"),
+                other => other,
+            }),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
+
+const _: fn() = || {
+    fn is_connection<C: Connection>() {}
+    is_connection::<Meddled>();
+};
