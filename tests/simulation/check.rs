@@ -28,7 +28,9 @@ type Wires = BTreeMap<(usize, Vec<u8>), Vec<Taken>>;
 pub(crate) fn all(ledger: &Ledger, network: &Network) {
     let wires = wires(ledger, network);
     for ((host, payload), fate) in &ledger.fates() {
-        let taken = wires.get(&(*host, payload.clone())).map_or(&[][..], Vec::as_slice);
+        let taken = wires
+            .get(&(*host, payload.clone()))
+            .map_or(&[][..], Vec::as_slice);
         let judge = Judge {
             ledger,
             sender: &ledger.plan().hosts[*host],
@@ -51,7 +53,9 @@ pub(crate) fn unsettled(world: &World) -> Vec<String> {
     let wires = wires(ledger, &world.network);
     let mut left = Vec::new();
     for ((host, payload), fate) in &ledger.fates() {
-        let taken = wires.get(&(*host, payload.clone())).map_or(&[][..], Vec::as_slice);
+        let taken = wires
+            .get(&(*host, payload.clone()))
+            .map_or(&[][..], Vec::as_slice);
         let judge = Judge {
             ledger,
             sender: &ledger.plan().hosts[*host],
@@ -186,7 +190,12 @@ impl Judge<'_> {
         let sent = fate.sent.len();
         let refused = self.count(Outcome::Refused) + self.count(Outcome::GivenUp);
         for &host in &self.sender.neighbours {
-            let taken: Vec<_> = self.taken.iter().copied().filter(|it| it.to.host == host).collect();
+            let taken: Vec<_> = self
+                .taken
+                .iter()
+                .copied()
+                .filter(|it| it.to.host == host)
+                .collect();
             let received = fate.received.iter().filter(|it| it.host == host).count();
             if received > sent || taken.len() > sent {
                 faults.push(format!("more than one copy for {host}"));
@@ -215,7 +224,10 @@ impl Judge<'_> {
             faults.push("acknowledged, and never received".to_owned());
         }
         let not_sent = |outcome| !matches!(outcome, Some(Outcome::GivenUp | Outcome::Refused));
-        let may_leave = fate.sent.iter().any(|sent| sent.acked || not_sent(sent.outcome));
+        let may_leave = fate
+            .sent
+            .iter()
+            .any(|sent| sent.acked || not_sent(sent.outcome));
         if !may_leave && !self.taken.is_empty() {
             faults.push("not sent, and it left".to_owned());
         }
@@ -258,9 +270,8 @@ fn order(ledger: &Ledger) {
         let Some(plan) = sender.streams.get(stream) else {
             continue;
         };
-        let one_receiver = plan.to.is_some()
-            || sender.mode == SendMode::Publish
-            || sender.neighbours.len() == 1;
+        let one_receiver =
+            plan.to.is_some() || sender.mode == SendMode::Publish || sender.neighbours.len() == 1;
         if sender.at_least_once || !one_receiver {
             continue;
         }

@@ -11,7 +11,11 @@ fn the_same_seed_is_the_same_run() {
         let differs = one.lines.iter().zip(&two.lines).position(|(a, b)| a != b);
         if let Some(at) = differs {
             let line = |lines: &[String]| lines[at].clone();
-            panic!("seed {seed}, line {at}:\n{}\n{}", line(&one.lines), line(&two.lines));
+            panic!(
+                "seed {seed}, line {at}:\n{}\n{}",
+                line(&one.lines),
+                line(&two.lines)
+            );
         }
         assert_eq!(one.hash, two.hash, "seed {seed}");
     }

@@ -3,8 +3,8 @@
 
 use std::convert::Infallible;
 use std::future::IntoFuture;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aiomsg::layers::DedupLayer;
@@ -48,7 +48,9 @@ impl Host {
             bind(world, &socket, party).await;
         }
         for &other in &plan.dials {
-            socket.connect(world.endpoint(other)).expect("a good endpoint");
+            socket
+                .connect(world.endpoint(other))
+                .expect("a good endpoint");
         }
         let mut streams = JoinSet::new();
         for (number, stream) in plan.streams.iter().enumerate() {
@@ -206,13 +208,7 @@ async fn bind(world: &World, socket: &Socket, party: Party) {
 
 // ===== sending =====
 
-async fn send(
-    world: &World,
-    socket: &Socket,
-    party: Party,
-    number: usize,
-    stream: &StreamPlan,
-) {
+async fn send(world: &World, socket: &Socket, party: Party, number: usize, stream: &StreamPlan) {
     loop {
         let next = world.progress[party.host][number].fetch_add(1, Ordering::Relaxed);
         if next >= stream.count {
@@ -298,7 +294,9 @@ async fn receive(world: Arc<World>, socket: Socket, party: Party) {
     });
     let served = match once {
         true => {
-            let handler = ServiceBuilder::new().layer(DedupLayer::new()).service(handler);
+            let handler = ServiceBuilder::new()
+                .layer(DedupLayer::new())
+                .service(handler);
             let serve = socket.serve(handler).concurrency(concurrency);
             drop(socket);
             serve.into_future().await
@@ -362,7 +360,10 @@ fn note(world: &World, party: Party, event: Event) {
             error.kind()
         )),
         Event::AcceptFailed { error, .. } => {
-            world.note(format_args!("{party}: accepting failed: {:?}", error.kind()));
+            world.note(format_args!(
+                "{party}: accepting failed: {:?}",
+                error.kind()
+            ));
         }
         Event::Dropped { message, reason } => world.ledger.dropped(party, &message, reason),
         Event::QueueHigh { peer } => world.note(format_args!("{party}: {} is slow", name(&peer))),

@@ -1,8 +1,8 @@
 //! Who sent what, and what became of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aiomsg::{DropReason, Outbound};
 use bytes::Bytes;
@@ -187,12 +187,16 @@ impl Ledger {
     pub(crate) fn dropped(&self, by: Party, message: &Outbound, reason: DropReason) {
         let payload = message.payload();
         self.note(format_args!("{by} dropped {}: {reason}", short(payload)));
-        self.with(by.host, payload, "dropped", |fate| fate.dropped.push(reason));
+        self.with(by.host, payload, "dropped", |fate| {
+            fate.dropped.push(reason)
+        });
     }
 
     pub(crate) fn unsent(&self, by: Party, message: &Outbound) {
         self.note(format_args!("{by} unsent {}", short(message.payload())));
-        self.with(by.host, message.payload(), "unsent", |fate| fate.unsent += 1);
+        self.with(by.host, message.payload(), "unsent", |fate| {
+            fate.unsent += 1
+        });
     }
 
     pub(crate) fn unacknowledged(&self, by: Party, message: &Outbound) {

@@ -110,6 +110,9 @@ pub(crate) enum Ending {
     Amidst,
 }
 
+/// Less than what tasks of a closed host have to end.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Draw(fastrand::Rng);
@@ -160,9 +163,10 @@ impl Draw {
 impl Plan {
     pub(crate) fn draw(seed: u64) -> Self {
         let mut draw = Draw(fastrand::Rng::with_seed(seed));
+        let trouble = draw.time(2_000, 40_000);
         let mut hosts = topology(&mut draw);
         for number in 0..hosts.len() {
-            behaviour(&mut draw, &mut hosts, number);
+            behaviour(&mut draw, &mut hosts, number, trouble);
         }
         let climate = Climate {
             longest_latency: draw.of(&[
@@ -174,7 +178,6 @@ impl Plan {
             narrow_one_in: draw.of(&[0, 2, 5]),
             frail_one_in: draw.of(&[0, 0, 2, 5]),
         };
-        let trouble = draw.time(2_000, 40_000);
         let faults = faults(&mut draw, &hosts, trouble);
         let ending = match draw.one_in(3) {
             true => Ending::Amidst,
@@ -272,7 +275,7 @@ const WIDE: Limits = Limits {
     bytes: 16 << 20,
 };
 
-fn behaviour(draw: &mut Draw, hosts: &mut [HostPlan], number: usize) {
+fn behaviour(draw: &mut Draw, hosts: &mut [HostPlan], number: usize, trouble: Duration) {
     // What any two hosts speak must have something in common.
     let dialects = match draw.0.u32(0..6) {
         0 => Dialects::Prefer(Dialect::V2019),
@@ -328,12 +331,12 @@ fn behaviour(draw: &mut Draw, hosts: &mut [HostPlan], number: usize) {
         _ => draw.0.usize(0..3),
     };
     for _ in 0..streams {
-        let stream = stream(draw, host, &neighbours);
+        let stream = stream(draw, host, &neighbours, trouble);
         host.streams.push(stream);
     }
 }
 
-fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize]) -> StreamPlan {
+fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize], trouble: Duration) -> StreamPlan {
     let to = match draw.0.bool() {
         true => Some(draw.of(neighbours)),
         false => None,
@@ -355,7 +358,11 @@ fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize]) -> StreamPlan 
         acked,
         patience: draw.one_in(4).then(|| draw.time(1, 2_000)),
         sizes,
-        pause: draw.time(1, 1_000),
+        // One message in eight has a pause before it, of half this on average:
+        // a stream goes on for as long as the trouble does, more or less.
+        pause: trouble
+            .mul_f64(16.0 * (0.1 + 1.2 * draw.0.f64()) / (count as f64))
+            .min(LONGEST_PAUSE),
     }
 }
 

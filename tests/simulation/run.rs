@@ -208,7 +208,8 @@ impl<'a> Hosts<'a> {
                 let hosts = self.hosts.iter_mut().flatten();
                 let busy = hosts.filter_map(|host| (!host.is_quiet()).then(|| host.party()));
                 let busy: Vec<_> = busy.map(|party| party.host).collect();
-                if busy.is_empty() && world.network.is_idle() && check::unsettled(world).is_empty() {
+                if busy.is_empty() && world.network.is_idle() && check::unsettled(world).is_empty()
+                {
                     return;
                 }
                 sleep(Duration::from_millis(500)).await;

@@ -14,7 +14,11 @@ const STUCK: Duration = Duration::from_secs(120);
 
 fn from_environment(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name} is not a number: {value}")))
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: {value}")),
+    )
 }
 
 /// What must hold, holds: for `AIOMSG_SIM_SEEDS` seeds, from `AIOMSG_SIM_FROM`

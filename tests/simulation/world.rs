@@ -112,7 +112,11 @@ impl World {
                 self.fault(format_args!("host {host}: {what}: {held}, bound {bound}"));
             }
         }
-        let largest = plan.streams.iter().map(|stream| largest(stream.sizes)).max();
+        let largest = plan
+            .streams
+            .iter()
+            .map(|stream| largest(stream.sizes))
+            .max();
         let largest = largest.unwrap_or(0);
         let bound = plan.buffer_limits.bytes
             + plan.absent_limits.bytes
@@ -121,7 +125,9 @@ impl World {
             + (senders + 3 * peers + 3) * largest;
         let held = self.ledger.live_bytes(host);
         if held > bound {
-            self.fault(format_args!("host {host} holds {held} bytes, bound {bound}"));
+            self.fault(format_args!(
+                "host {host} holds {held} bytes, bound {bound}"
+            ));
         }
     }
 }

@@ -78,8 +78,11 @@ impl AsyncWrite for End {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        lock(&self.link).write(self.side, &bytes, cx)
+        let mut link = lock(&self.link);
+        let most = link.pipes[self.side].weather.largest_write;
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+        let bytes: Vec<u8> = bytes.take(most).collect();
+        link.write(self.side, &bytes, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

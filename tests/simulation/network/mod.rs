@@ -120,7 +120,9 @@ impl Network {
             let side = usize::from(link.parties[1].host == from);
             let at = link.pipes[side].taken.len() + after;
             link.pipes[side].cut.get_or_insert((at, how));
-            self.note(format!("link {number} breaks at byte {at} of {from}: {how:?}"));
+            self.note(format!(
+                "link {number} breaks at byte {at} of {from}: {how:?}"
+            ));
         }
     }
 
@@ -230,7 +232,10 @@ impl Network {
     // ===== links =====
 
     fn apart(&self, a: usize, b: usize) -> Option<Apart> {
-        lock(&self.0.state).apart.get(&(a.min(b), a.max(b))).copied()
+        lock(&self.0.state)
+            .apart
+            .get(&(a.min(b), a.max(b)))
+            .copied()
     }
 
     /// A new link: the end of whoever dialled, and the number under which the
@@ -250,7 +255,9 @@ impl Network {
         let vectored = state.rng.bool();
         self.note(format!(
             "link {number}: {} dials {}, {weather:?}, {:?}",
-            from.host, to.host, link.pipes.each_ref().map(|pipe| pipe.cut)
+            from.host,
+            to.host,
+            link.pipes.each_ref().map(|pipe| pipe.cut)
         ));
         let link = Arc::new(Mutex::new(link));
         let ends = [0, 1].map(|side| End::new(Arc::clone(&link), side, vectored));
@@ -292,7 +299,7 @@ impl State {
         let narrow = self.one_in(narrow_one_in);
         let small = |rng: &mut fastrand::Rng| match narrow {
             true => rng.usize(1..200),
-            false => usize::MAX,
+            false => 128 << 10,
         };
         Weather {
             latency: longest_latency.mul_f64(self.rng.f64()),
