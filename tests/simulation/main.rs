@@ -19,6 +19,7 @@ mod payload;
 mod plan;
 mod run;
 mod sabotage;
+mod tally;
 mod trace;
 mod wire;
 mod world;

@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::network::{Network, Party};
 use crate::plan::{Ending, Fault, Plan};
 use crate::sabotage::Sabotage;
+use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::world::World;
 
@@ -22,6 +23,7 @@ pub(crate) struct Outcome {
     pub(crate) faults: Vec<String>,
     pub(crate) hash: u64,
     pub(crate) lines: Vec<String>,
+    pub(crate) tally: Tally,
 }
 
 /// Everything arrives within this after the network has healed.
@@ -55,10 +57,12 @@ fn run_with(plan: &Plan, sabotage: Option<Sabotage>, shown: bool) -> Outcome {
         let world = Arc::new(World::new(network.clone(), ledger.clone(), sabotage));
         live(&world).await;
         check::all(&ledger, &network);
+        let lines = trace.lines();
         Outcome {
             faults: ledger.faults(),
             hash: trace.hash(),
-            lines: trace.lines(),
+            tally: Tally::of(&ledger, &network, &lines),
+            lines,
         }
     })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::plan::Plan;
 use crate::run::{run, show};
+use crate::tally::Tally;
 
 /// As many seeds are run, unless the environment says otherwise.
 const SEEDS: u64 = 300;
@@ -30,17 +31,17 @@ fn what_must_hold_holds() {
     let (report, reports) = sync_channel(16);
     std::thread::spawn(move || {
         for seed in first..first + count {
-            let faults = run(&Plan::draw(seed), None).faults;
-            if report.send((seed, faults)).is_err() {
+            let outcome = run(&Plan::draw(seed), None);
+            if report.send((seed, outcome.faults, outcome.tally)).is_err() {
                 return;
             }
         }
     });
-    let mut failed = Vec::new();
+    let (mut failed, mut tally) = (Vec::new(), Tally::default());
     for seed in first..first + count {
         match reports.recv_timeout(STUCK) {
-            Ok((_, faults)) if faults.is_empty() => {}
-            Ok((seed, faults)) => {
+            Ok((_, faults, happened)) if faults.is_empty() => tally.join(happened),
+            Ok((seed, faults, _)) => {
                 println!("seed {seed}:");
                 for fault in faults.iter().take(5) {
                     println!("  {fault}");
@@ -57,6 +58,11 @@ fn what_must_hold_holds() {
         failed.len(),
         shown.unwrap_or_default()
     );
+    println!("{count} seeds from {first} on:\n{tally}");
+    if count >= SEEDS {
+        let missing = tally.missing();
+        assert!(missing.is_empty(), "none of {missing:?} in {count} runs");
+    }
 }
 
 fn replay(seed: u64) -> String {
