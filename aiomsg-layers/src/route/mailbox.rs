@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Weight};
@@ -36,7 +36,8 @@ impl Default for MailboxSettings {
 #[derive(Debug)]
 pub(super) struct Mailboxes {
     settings: MailboxSettings,
-    boxes: HashMap<Identity, VecDeque<(Instant, Outbound)>>,
+    /// In order, so that what happens next does not hang on chance.
+    boxes: BTreeMap<Identity, VecDeque<(Instant, Outbound)>>,
     items: usize,
     bytes: usize,
 }
@@ -46,7 +47,7 @@ impl Mailboxes {
         settings.keep = bounded(settings.keep);
         Self {
             settings,
-            boxes: HashMap::new(),
+            boxes: BTreeMap::new(),
             items: 0,
             bytes: 0,
         }

@@ -355,3 +355,19 @@ fn what_finds_its_peer_gone_stays_first_in_line() {
         assert_eq!(taken(&full), [payload]);
     }
 }
+
+/// What waited for absent peers came back in an order that hung on the keys of a
+/// hash map: each run of a program another one.
+#[test]
+fn what_waits_for_absent_peers_comes_back_by_peer_each_time() {
+    let mut it = round_robin();
+    for n in [5, 3, 8, 1, 7, 2, 6, 4] {
+        for what in ["first", "second"] {
+            let message = Outbound::new(format!("{n} {what}")).to(name(&n.to_string()));
+            it.router.route(&mut cx(), message).unwrap();
+        }
+    }
+    let left: Vec<_> = it.router.drain().iter().map(text).collect();
+    let expected = (1..9).flat_map(|n| [format!("{n} first"), format!("{n} second")]);
+    assert_eq!(left, expected.collect::<Vec<_>>());
+}
