@@ -103,6 +103,8 @@ struct State<T> {
     closed: bool,
     /// Closed by somebody for whom its consumer is too slow.
     cut: bool,
+    /// Its consumer has more than it can pass on.
+    stuck: bool,
     /// It has been full, and not half empty since.
     high: bool,
     producers: WakerList,
@@ -131,6 +133,7 @@ impl<T: Weight> Queue<T> {
                 used_bytes: 0,
                 closed: false,
                 cut: false,
+                stuck: false,
                 high: false,
                 producers: WakerList::default(),
                 consumers: WakerList::default(),
@@ -276,6 +279,7 @@ impl<T: Weight> Queue<T> {
     /// Gives back the room of items that were taken.
     pub fn release(&self, items: usize, bytes: usize) {
         let mut state = self.lock();
+        state.stuck = false;
         state.used_items = state.used_items.saturating_sub(items);
         state.used_bytes = state.used_bytes.saturating_sub(bytes);
         let woken = if self.0.limits.admit(state.used_items, state.used_bytes) {
@@ -377,14 +381,30 @@ impl<T: Weight> Queue<T> {
         consumers.wake();
     }
 
-    /// Ready when the queue was [cut](Queue::cut).
+    /// Ready when the queue was [cut](Queue::cut). Asked by a consumer that has
+    /// taken what it cannot pass on now: until it [releases](Queue::release)
+    /// some of that, the queue [is stuck](Queue::is_stuck).
     pub fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.cut {
             return Poll::Ready(());
         }
         state.consumers.register(cx.waker());
+        // Whoever waits for room may lose patience now.
+        let woken = match std::mem::replace(&mut state.stuck, true) {
+            true => Woken::default(),
+            false => state.producers.take(),
+        };
+        drop(state);
+        woken.wake();
         Poll::Pending
+    }
+
+    /// Whether its consumer has taken what it cannot pass on now. A queue may be
+    /// full and not stuck: when more was pushed at once than it holds, and its
+    /// consumer has not had its turn since.
+    pub fn is_stuck(&self) -> bool {
+        self.lock().stuck
     }
 
     /// Takes everything that is there, and its room.
@@ -520,6 +540,12 @@ pub trait Peer {
     /// Takes messages out to make room, and hands them out.
     fn shed(&mut self, which: Shed) -> VecDeque<Outbound>;
 
+    /// Whether it is for the peer to take something, where there is no room: and
+    /// not for its connection, which may not have had its turn.
+    fn is_stuck(&self) -> bool {
+        true
+    }
+
     /// Ends the connection, since its peer takes too little.
     fn disconnect(&mut self);
 
@@ -548,6 +574,10 @@ impl Peer for Queue<Outbound> {
 
     fn shed(&mut self, which: Shed) -> VecDeque<Outbound> {
         Queue::shed(self, which)
+    }
+
+    fn is_stuck(&self) -> bool {
+        Queue::is_stuck(self)
     }
 
     fn disconnect(&mut self) {

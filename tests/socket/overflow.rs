@@ -1,7 +1,7 @@
 //! No room: what becomes of messages, and who hears of it.
 
 use super::*;
-use aiomsg::{DropReason, Limits, Overflow};
+use aiomsg::{DropReason, Limits, Overflow, SendMode};
 
 const FEW: Limits = Limits {
     items: 4,
@@ -122,4 +122,38 @@ async fn a_queue_that_was_full_tells_when_there_is_room_again() {
     .await;
     within("all to be sent", sending).await.unwrap();
     reading.abort();
+}
+
+/// A caller that sends more at once than a queue holds had good peers
+/// disconnected, before their connections had even had their turn; and when what
+/// they had not acknowledged was sent again on the next connection, that one
+/// was ended as well, and so on for ever.
+#[tokio::test]
+async fn a_burst_that_the_queue_does_not_hold_is_no_fault_of_the_peers() {
+    for mode in [SendMode::RoundRobin, SendMode::Publish] {
+        let sender = Socket::builder()
+            .send_mode(mode)
+            .overflow(Overflow::Disconnect)
+            .peer_limits(FEW)
+            .build()
+            .unwrap();
+        let endpoint = sender.bind("127.0.0.1:0").await.unwrap();
+        let quick = Socket::new().unwrap();
+        quick.connect(endpoint).unwrap();
+        within("the peer", sender.wait_for_peers(1)).await.unwrap();
+        for n in 0..100_u8 {
+            let to_it = aiomsg::Outbound::new(vec![n]).to(quick.identity().clone());
+            let message = match n % 2 {
+                0 => to_it,
+                _ => aiomsg::Outbound::new(vec![n]),
+            };
+            within("the send", sender.send_message(message))
+                .await
+                .unwrap();
+        }
+        for n in 0..100_u8 {
+            assert_eq!(within("a message", quick.recv()).await.unwrap(), [n][..]);
+        }
+        assert_eq!(sender.stats().connections, 1, "{mode:?}");
+    }
 }

@@ -220,6 +220,8 @@ where
                 Overflow::RefuseNewest => return Err(Unrouted::Refused(message)),
                 Overflow::DropOldest => give_up(&self.discard, peer.shed(Shed::Oldest)),
                 Overflow::KeepNewest => give_up(&self.discard, peer.shed(Shed::All)),
+                // More came at once than the queue holds: no fault of the peer's.
+                Overflow::Disconnect if !peer.is_stuck() => return Err(Unrouted::Full(message)),
                 Overflow::Disconnect => peer.disconnect(),
             }
             room = match self.overflow {
@@ -274,6 +276,12 @@ where
         }
         self.mailboxes.push(identity, message);
         Ok(())
+    }
+
+    /// Whether a peer that has no room may have some without doing anything.
+    fn may_free_itself(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut peers = self.peers.iter_mut();
+        peers.any(|(_, peer)| peer.poll_room(cx).is_pending() && !peer.is_stuck())
     }
 
     /// Places a message for which there is no room at the peers that are to get
@@ -431,10 +439,12 @@ where
         }
         let ready = self.policy.poll_ready(&mut self.peers, cx);
         self.full = ready.is_pending();
-        match self.overflow {
-            Overflow::Wait => ready,
-            _ => Poll::Ready(()),
-        }
+        let waits = match self.overflow {
+            Overflow::Wait => true,
+            Overflow::Disconnect => self.full && self.may_free_itself(cx),
+            _ => false,
+        };
+        if waits { ready } else { Poll::Ready(()) }
     }
 
     fn route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Unrouted> {
