@@ -17,6 +17,7 @@ pub(crate) mod events;
 pub(crate) mod gate;
 pub(crate) mod levels;
 pub(crate) mod peer;
+pub(crate) mod rest;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stats;
@@ -45,6 +46,7 @@ use endpoints::Endpoints;
 use events::Reporter;
 use gate::Gate;
 use peer::PeerInfo;
+use rest::Rests;
 use session::{MakeIntake, Wrap};
 use stack::{StandardBuffer, StandardSend};
 
@@ -79,6 +81,8 @@ pub(crate) struct Engine {
     /// How sessions fill the inbox: through the layers of the receive path, if
     /// there are any.
     pub(crate) intake: Option<MakeIntake>,
+    /// What is left of connections that have ended.
+    pub(crate) rests: Rests,
     /// Who acknowledges what arrives.
     pub(crate) deferral: Deferral,
     /// The layers of a user's own around each connection, if there are any.
@@ -164,6 +168,7 @@ impl Engine {
         let deferral = Deferral::from(config.ack_mode == AckMode::Handled);
         let engine = Self {
             intake: intake(&inbox, &reporter, &deferral),
+            rests: Rests::default(),
             deferral,
             wrap: paths.wrap,
             dial: paths.dial,

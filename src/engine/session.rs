@@ -20,6 +20,7 @@ use tower::ServiceBuilder;
 
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
+use super::rest::Rest;
 use super::{Engine, gate};
 
 /// How long a peer has to find out that we did not let its connection in.
@@ -84,7 +85,7 @@ pub(crate) async fn admit(
 
 /// Reads a connection that we did not let in and its peer may have. The peer will
 /// find that out and end it; if it does not, we do.
-async fn read_to_end(engine: &Engine, member: &Member<PeerInfo>, framed: Framed<Io>) {
+async fn read_to_end(engine: &Arc<Engine>, member: &Member<PeerInfo>, framed: Framed<Io>) {
     let ends = Ends {
         evicted: pending(),
         finish: async {
@@ -96,8 +97,9 @@ async fn read_to_end(engine: &Engine, member: &Member<PeerInfo>, framed: Framed<
     };
     if let Ok(running) = gate::catch(|| start(framed, engine, member, ends))
         && let Ok((_, Some(rest))) = gate::caught(running).await
+        && let Some(rest) = Rest::of(engine, member.identity().clone(), rest)
     {
-        work_on(engine, rest);
+        engine.spawn(rest.run());
     }
 }
 
@@ -123,11 +125,12 @@ impl Session {
     /// queued and end.
     pub(crate) fn run<'a>(
         self,
-        engine: &'a Engine,
+        engine: &'a Arc<Engine>,
         finish: &'a CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'a {
         let Self { admitted, framed } = self;
         engine.reporter.peer_up(admitted.info());
+        let identity = admitted.identity().clone();
         let superseded = admitted.superseded();
         let ends = Ends {
             evicted: admitted.evicted(),
@@ -159,19 +162,15 @@ impl Session {
                 Err(error) => (super::explain(error), None),
             };
             peer.reason = Some(reason);
+            // What was read is dealt with after the connection has ended, too,
+            // and before what comes by the next one.
+            let rest = rest.and_then(|rest| Rest::of(engine, identity, rest));
             drop(peer);
-            // What was read is dealt with after the connection has ended, too.
             if let Some(rest) = rest {
-                work_on(engine, rest);
+                engine.spawn(rest.run());
             }
         }
     }
-}
-
-fn work_on(engine: &Engine, mut rest: Box<dyn Intake>) {
-    engine.spawn(async move {
-        let _ = std::future::poll_fn(|cx| rest.poll_rest(cx)).await;
-    });
 }
 
 /// Puts the layers around a connection.
@@ -226,8 +225,9 @@ where
             Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(make) => {
-            let session = session(connection, make(), engine, member);
-            Box::pin(pump(session, engine, ends, Some))
+            let intake = engine.rests.in_order(member.identity(), make());
+            let session = session(connection, intake, engine, member);
+            Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }
     }
 }

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
+use aiomsg::transport::Connector;
 use aiomsg::{
     Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Events, Inbox, Limits, SocketBuilder,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 use tower::buffer::BufferLayer;
 use tower::filter::FilterLayer;
@@ -420,4 +422,43 @@ async fn a_message_on_which_a_layer_panics_is_refused() {
         assert!(error.to_string().contains("a layer panicked"), "{error}");
     }
     assert_eq!(receiver.stats().connections, 1);
+}
+
+// ===== one connection after another =====
+
+/// A peer that says all it has to say at once, and is gone.
+async fn hasty(endpoint: &Endpoint, numbers: std::ops::Range<u8>) {
+    let mut bytes = b"\0\0\0\x12\x01\x010123456789abcdef".to_vec();
+    for number in numbers {
+        bytes.extend([0, 0, 0, 2, 3, number]);
+    }
+    let mut stream = Connector::new().oneshot(endpoint.clone()).await.unwrap();
+    stream.write_all(&bytes).await.unwrap();
+    stream.shutdown().await.unwrap();
+    // Until it is read to its end.
+    let _ = within("the end", stream.read_to_end(&mut Vec::new())).await;
+}
+
+/// What was left of a connection that had ended was still on its way through
+/// the layers when the next one came, and was overtaken by it.
+#[tokio::test]
+async fn the_rest_of_a_connection_goes_before_what_comes_by_the_next() {
+    let receiver = only_one()
+        .receive_layer(MapRequestLayer::new(|message: Delivery| message))
+        .build()
+        .unwrap();
+    let endpoint = receiver.bind("mem://one-after-another").await.unwrap();
+    hasty(&endpoint, 0..5).await;
+    let next = tokio::spawn(async move { hasty(&endpoint, 5..10).await });
+    until("the second connection", || {
+        receiver.stats().connections == 2
+    })
+    .await;
+    for number in 0..10 {
+        let got = within("a message", receiver.recv()).await.unwrap();
+        assert_eq!(got, [number][..]);
+        // All that waits for room has a try.
+        sleep(Duration::from_millis(1)).await;
+    }
+    next.await.unwrap();
 }
