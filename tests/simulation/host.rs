@@ -113,6 +113,8 @@ impl Host {
             listener,
         } = self;
         world.note(format_args!("host {party} closes within {deadline:?}"));
+        // A socket that is being closed takes what comes, room or not.
+        lock(&world.sockets)[party.host] = None;
         let began = Instant::now();
         let Ok(report) = timeout(deadline + SOON, socket.close(deadline)).await else {
             world.fault(format_args!("{party}: closing has no end"));
@@ -138,7 +140,6 @@ impl Host {
         }
         let clean = report.is_clean();
         drop(report);
-        lock(&world.sockets)[party.host] = None;
         world.network.host_went(party.host);
         let sends = async { while streams.join_next().await.is_some() {} };
         if timeout(SOON, sends).await.is_err() {

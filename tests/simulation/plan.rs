@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     /// How long faults go on.
     pub(crate) trouble: Duration,
     pub(crate) ending: Ending,
+    /// No connection has a reason to end.
+    pub(crate) calm: bool,
     /// The order in which the hosts are closed, and within which time.
     pub(crate) closing: Vec<(usize, Duration)>,
 }
@@ -200,8 +202,35 @@ impl Plan {
             faults,
             trouble,
             ending,
+            calm: false,
             closing,
         }
+    }
+
+    /// The same, with nothing that goes wrong: no connection ends before its
+    /// hosts do.
+    pub(crate) fn calm(seed: u64) -> Self {
+        let mut plan = Self::draw(seed);
+        plan.faults.clear();
+        for host in 0..plan.hosts.len() {
+            // One of two connections between the same hosts gives way, with
+            // what is under way on it.
+            let dials = plan.hosts[host].dials.clone();
+            for other in dials.into_iter().filter(|other| *other > host) {
+                plan.hosts[other].dials.retain(|dialled| *dialled != host);
+            }
+            let plan = &mut plan.hosts[host];
+            if plan.overflow == Overflow::Disconnect {
+                plan.overflow = Overflow::Wait;
+            }
+        }
+        plan.climate.frail_one_in = 0;
+        plan.ending = Ending::Healed;
+        plan.calm = true;
+        for (_, deadline) in &mut plan.closing {
+            *deadline = 10 * SECOND;
+        }
+        plan
     }
 
     /// What a run was like, line by line.

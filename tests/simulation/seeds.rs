@@ -65,6 +65,19 @@ fn what_must_hold_holds() {
     }
 }
 
+/// Where nothing goes wrong, no connection ends and every message arrives.
+#[test]
+fn nothing_is_lost_where_nothing_goes_wrong() {
+    for seed in 0..60 {
+        let outcome = run(&Plan::calm(seed), None);
+        assert!(
+            outcome.faults.is_empty(),
+            "seed {seed}: {:#?}",
+            outcome.faults
+        );
+    }
+}
+
 fn replay(seed: u64) -> String {
     format!("AIOMSG_SIM_SEED={seed} cargo test --test simulation -- replay --nocapture")
 }
@@ -74,7 +87,10 @@ fn replay(seed: u64) -> String {
 #[test]
 fn replay_one() {
     let seed = from_environment("AIOMSG_SIM_SEED").unwrap_or(0);
-    let plan = Plan::draw(seed);
+    let plan = match from_environment("AIOMSG_SIM_CALM") {
+        Some(1) => Plan::calm(seed),
+        _ => Plan::draw(seed),
+    };
     for line in plan.lines() {
         println!("{line}");
     }

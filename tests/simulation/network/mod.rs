@@ -202,6 +202,7 @@ impl Network {
             state.apart.clear();
             state.climate.slow_one_in = 0;
             state.climate.frail_one_in = 0;
+            state.climate.narrow_one_in = 0;
         }
         self.note("the network is well again".to_owned());
         for link in self.links() {
@@ -209,7 +210,7 @@ impl Network {
             for pipe in &mut link.pipes {
                 pipe.stalled = false;
                 pipe.cut = None;
-                pipe.weather.per_kib = pipe.weather.per_kib.min(Duration::from_millis(1));
+                pipe.hurry();
             }
             link.wake_all();
         }
