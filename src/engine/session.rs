@@ -243,8 +243,10 @@ fn session<C: Connection, I: Intake>(
         .discard(engine.discard.clone())
 }
 
-/// Not an `async fn`: that would hold the session twice, as an argument and as
-/// a variable.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` would hold the session twice, as an argument and as a variable"
+)]
 fn pump<'a, C, I, E, F>(
     mut session: session::Session<C, I>,
     engine: &'a Engine,

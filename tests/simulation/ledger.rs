@@ -188,14 +188,14 @@ impl Ledger {
         let payload = message.payload();
         self.note(format_args!("{by} dropped {}: {reason}", short(payload)));
         self.with(by.host, payload, "dropped", |fate| {
-            fate.dropped.push(reason)
+            fate.dropped.push(reason);
         });
     }
 
     pub(crate) fn unsent(&self, by: Party, message: &Outbound) {
         self.note(format_args!("{by} unsent {}", short(message.payload())));
         self.with(by.host, message.payload(), "unsent", |fate| {
-            fate.unsent += 1
+            fate.unsent += 1;
         });
     }
 
