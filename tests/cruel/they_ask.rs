@@ -20,7 +20,7 @@ use crate::server::{Certificates, Kind, Server, name};
 use crate::support::python::{Guarantee, Peer, Version};
 
 /// As many may be on their way: see `servers_die`.
-const WINDOW: usize = 500;
+const WINDOW: usize = 100;
 
 /// Between two messages.
 const PAUSE: Duration = Duration::from_millis(5);
