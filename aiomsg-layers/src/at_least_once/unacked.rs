@@ -243,12 +243,13 @@ impl Unacked {
         &self,
         cx: &mut Context<'_>,
     ) -> Option<Result<Vec<Outbound>, Option<Instant>>> {
-        let now = Instant::now();
         let max_resends = self.0.settings.max_resends;
         let mut state = self.lock();
         if state.closed {
             return None;
         }
+        // Read under the lock, so that what was lost before that is due.
+        let now = Instant::now();
         let mut next: Option<Instant> = None;
         let mut due = Vec::new();
         for entry in state.entries.iter() {
