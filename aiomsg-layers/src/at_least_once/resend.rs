@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -34,21 +35,30 @@ impl<S: Service<Outbound>> Resender<S> {
     /// Dropping the future ends resending; no message is lost by it.
     pub async fn run(mut self) -> Result<(), S::Error> {
         while let Some(messages) = self.due().await {
+            let mut full = HashSet::new();
             for message in messages {
-                let id = message.id();
-                let sending = self.service.ready().await?.call(message);
+                let (id, peer) = (message.id(), message.peer().cloned());
                 // A message whose peer has no room is not waited for: others
-                // would wait behind it. It is due again later.
-                let mut sending = pin!(sending);
-                let sent = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
-                if !matches!(sent, Poll::Ready(Ok(_)))
-                    && let Some(id) = id
-                {
-                    self.unacked.postpone(id);
+                // would wait behind it. Nor is it overtaken by what is for the
+                // same peer. All that is due again in a moment.
+                let is_full = peer.as_ref().is_some_and(|peer| full.contains(peer));
+                if is_full || !self.sends(message).await? {
+                    full.extend(peer);
+                    if let Some(id) = id {
+                        self.unacked.postpone(id);
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether a message can be sent at once.
+    async fn sends(&mut self, message: Outbound) -> Result<bool, S::Error> {
+        let sending = self.service.ready().await?.call(message);
+        let mut sending = pin!(sending);
+        let sent = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
+        Ok(matches!(sent, Poll::Ready(Ok(_))))
     }
 
     async fn due(&self) -> Option<Vec<Outbound>> {

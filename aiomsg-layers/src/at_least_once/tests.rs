@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use aiomsg_core::queue::Limits;
-use aiomsg_core::{Discard, DropReason, ErrorKind, MessageId, Outbound};
+use aiomsg_core::{Discard, DropReason, ErrorKind, Identity, MessageId, Outbound};
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, ServiceExt};
@@ -242,4 +242,57 @@ async fn readiness_that_is_not_used_takes_no_place() {
         send(&mut service, payload).await;
     }
     assert!(service.ready().now_or_never().is_none(), "now it is full");
+}
+
+/// What found no room when it was to be sent again waited for five seconds each
+/// time, however soon there was room; and what came behind it could overtake it.
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_is_sent_again_soon_and_in_order() {
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    let wire = Wire::default();
+    let mut service = layer.layer(wire.service());
+    let [slow, quick] = ["slow", "quick"].map(|name| Identity::new(name).unwrap());
+    for n in 0..10_u8 {
+        let message = Outbound::new(vec![n]).to(slow.clone());
+        service.ready().await.unwrap().call(message).await.unwrap();
+    }
+    let message = Outbound::new("at once").to(quick);
+    service.ready().await.unwrap().call(message).await.unwrap();
+    let connection = layer.unacked().connection();
+    connection.sent(&wire.ids());
+
+    // There is room for one message to the slow one, and later for one more.
+    let (again, room) = (Wire::default(), Arc::new(Mutex::new(1)));
+    let (sent, places) = (again.clone(), Arc::clone(&room));
+    let narrow = tower::service_fn(move |message: Outbound| {
+        let mut places = places.lock().unwrap();
+        let is_full = *places == 0 && message.peer() == Some(&slow);
+        if !is_full {
+            *places -= usize::from(message.peer() == Some(&slow));
+            sent.0.lock().unwrap().push((0, message));
+        }
+        async move {
+            match is_full {
+                true => std::future::pending().await,
+                false => Ok::<_, aiomsg_core::Error>(()),
+            }
+        }
+    });
+    tokio::spawn(layer.resender(narrow).run());
+    drop(connection);
+    sleep(Duration::from_millis(1)).await;
+    let payloads = || {
+        let sent = again.0.lock().unwrap();
+        let payloads = sent.iter().map(|(_, message)| message.payload().clone());
+        payloads.collect::<Vec<_>>()
+    };
+    assert_eq!(payloads(), [&[0][..], b"at once"]);
+    for _ in 1..10 {
+        *room.lock().unwrap() += 1;
+        sleep(Duration::from_millis(100)).await;
+    }
+    let (first, others) = (payloads().remove(0), payloads().split_off(2));
+    let in_order: Vec<_> = (0..10).map(|n| vec![n]).collect();
+    assert_eq!(first, in_order[0]);
+    assert_eq!(others, in_order[1..]);
 }

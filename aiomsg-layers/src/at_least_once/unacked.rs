@@ -64,6 +64,9 @@ struct State {
 /// again, would use up all of them in a moment otherwise.
 const PACE: Duration = AtLeastOnceLayer::TIMEOUT;
 
+/// How long a message waits that is to be sent again and finds no room.
+const SOON: Duration = Duration::from_millis(50);
+
 /// What becomes of a message: acknowledged, or given up and handed back.
 pub(super) type Outcome = oneshot::Receiver<Result<(), Outbound>>;
 
@@ -228,12 +231,12 @@ impl Unacked {
 
     // ===== the resender =====
 
-    /// A message that could not be sent again now is due as if it had just
-    /// left.
+    /// A message that could not be sent again now is due again soon.
     pub(super) fn postpone(&self, id: MessageId) {
+        let soon = Instant::now() + SOON.min(self.0.settings.timeout);
         let mut state = self.lock();
         if let Some(entry) = state.entries.get_mut(id) {
-            entry.left = Some((NO_CONNECTION, Instant::now() + self.0.settings.timeout));
+            entry.left = Some((NO_CONNECTION, soon));
         }
     }
 

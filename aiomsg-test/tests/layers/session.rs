@@ -24,7 +24,8 @@ async fn a_peer_that_goes_on_sending_is_left_in_time() {
     let sending = async {
         loop {
             peer.receive(Frame::data("and another thing"));
-            sleep(Duration::from_millis(100)).await;
+            // None of them comes at the moment of the end.
+            sleep(Duration::from_millis(90)).await;
             let lasted = start.elapsed();
             assert!(lasted < Duration::from_secs(6), "it is still there");
         }
@@ -36,7 +37,7 @@ async fn a_peer_that_goes_on_sending_is_left_in_time() {
     assert!(peer.is_closed());
     // As long as it may, and what has come by then is not lost.
     assert!(start.elapsed() >= Duration::from_secs(5));
-    assert_eq!(inbox.items(), 50);
+    assert_eq!(inbox.items(), 56);
 }
 
 /// Without that, the end of the connection is an end, and so is silence.
