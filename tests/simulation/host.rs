@@ -349,11 +349,16 @@ fn note(world: &World, party: Party, event: Event) {
             name(&peer.identity),
             peer.dialect
         )),
-        Event::PeerDown { peer, reason } => world.note(format_args!(
-            "{party}: {} is down: {:?}",
-            name(&peer.identity),
-            reason.kind()
-        )),
+        Event::PeerDown { peer, reason } => {
+            if reason.to_string().contains("took its place") {
+                world.gave_way(party.host);
+            }
+            world.note(format_args!(
+                "{party}: {} is down: {:?}",
+                name(&peer.identity),
+                reason.kind()
+            ));
+        }
         Event::DialFailed {
             error, retry_in, ..
         } => world.note(format_args!(
