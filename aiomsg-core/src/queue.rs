@@ -68,7 +68,6 @@ pub struct Closed<T = ()>(pub T);
 pub struct Queue<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
-    limits: Limits,
     /// Hears when the queue becomes full, and when half of it is free again.
     levels: Option<Box<dyn Fn(Level) + Send + Sync>>,
     state: Mutex<State<T>>,
@@ -107,6 +106,7 @@ struct State<T> {
     stuck: bool,
     /// It has been full, and not half empty since.
     high: bool,
+    limits: Limits,
     producers: WakerList,
     consumers: WakerList,
 }
@@ -125,7 +125,6 @@ impl<T: Weight> Queue<T> {
 
     fn build(limits: Limits, levels: Option<Box<dyn Fn(Level) + Send + Sync>>) -> Self {
         Self(Arc::new(Shared {
-            limits,
             levels,
             state: Mutex::new(State {
                 items: VecDeque::new(),
@@ -135,6 +134,7 @@ impl<T: Weight> Queue<T> {
                 cut: false,
                 stuck: false,
                 high: false,
+                limits,
                 producers: WakerList::default(),
                 consumers: WakerList::default(),
             }),
@@ -161,7 +161,7 @@ impl<T: Weight> Queue<T> {
         if state.closed {
             return Poll::Ready(Err(Closed(())));
         }
-        if self.0.limits.admit(state.used_items, state.used_bytes) {
+        if state.admits() {
             return Poll::Ready(Ok(()));
         }
         state.producers.register(cx.waker());
@@ -209,7 +209,7 @@ impl<T: Weight> Queue<T> {
     #[inline]
     pub fn try_push(&self, item: T) -> Result<(), T> {
         let mut state = self.lock();
-        if state.closed || !self.0.limits.admit(state.used_items, state.used_bytes) {
+        if state.closed || !state.admits() {
             return Err(item);
         }
         state.add(item);
@@ -269,7 +269,7 @@ impl<T: Weight> Queue<T> {
     /// How much may be pushed before the limits are reached.
     pub fn room(&self) -> Limits {
         let state = self.lock();
-        let Limits { items, bytes } = self.0.limits;
+        let Limits { items, bytes } = state.limits;
         Limits {
             items: items.saturating_sub(state.used_items),
             bytes: bytes.saturating_sub(state.used_bytes),
@@ -282,7 +282,7 @@ impl<T: Weight> Queue<T> {
         state.stuck = false;
         state.used_items = state.used_items.saturating_sub(items);
         state.used_bytes = state.used_bytes.saturating_sub(bytes);
-        let woken = if self.0.limits.admit(state.used_items, state.used_bytes) {
+        let woken = if state.admits() {
             state.producers.take()
         } else {
             Woken::default()
@@ -296,7 +296,7 @@ impl<T: Weight> Queue<T> {
     }
 
     fn has_become_high(&self, state: &mut State<T>) -> bool {
-        let full = !self.0.limits.admit(state.used_items, state.used_bytes);
+        let full = !state.admits();
         full && !std::mem::replace(&mut state.high, true)
     }
 
@@ -305,7 +305,7 @@ impl<T: Weight> Queue<T> {
     }
 
     fn is_low(&self, state: &State<T>) -> bool {
-        let Limits { items, bytes } = self.0.limits;
+        let Limits { items, bytes } = state.limits;
         state.used_items <= items / 2 && state.used_bytes <= bytes / 2
     }
 
@@ -366,6 +366,16 @@ impl<T: Weight> Queue<T> {
         drop(state);
         producers.wake();
         consumers.wake();
+    }
+
+    /// Makes room for so much more, for good.
+    pub fn raise_limits(&self, by: Limits) {
+        let mut state = self.lock();
+        state.limits.items = state.limits.items.saturating_add(by.items);
+        state.limits.bytes = state.limits.bytes.saturating_add(by.bytes);
+        let woken = state.producers.take();
+        drop(state);
+        woken.wake();
     }
 
     /// Closes the queue since its consumer is too slow, who finds it
@@ -429,7 +439,7 @@ impl<T: Weight> Queue<T> {
             }
             Shed::Oldest => {
                 let mut items = VecDeque::new();
-                while !self.0.limits.admit(state.used_items, state.used_bytes)
+                while !state.admits()
                     && let Some(item) = state.items.pop_front()
                 {
                     state.sub(&item);
@@ -470,6 +480,10 @@ impl<T: Weight> Queue<T> {
 }
 
 impl<T: Weight> State<T> {
+    fn admits(&self) -> bool {
+        self.limits.admit(self.used_items, self.used_bytes)
+    }
+
     #[inline]
     fn add(&mut self, item: T) {
         self.used_items += 1;
@@ -492,9 +506,7 @@ impl<T> Clone for Queue<T> {
 
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue")
-            .field("limits", &self.0.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Queue").finish_non_exhaustive()
     }
 }
 
@@ -740,6 +752,34 @@ mod tests {
             .collect();
         assert_eq!(order, ["1", "2", "3"]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_is_tried_keeps_the_bound_and_comes_back() {
+        let queue = queue(2, 100);
+        for payload in ["1", "2"] {
+            queue.try_push(Outbound::new(payload)).unwrap();
+        }
+        let back = queue.try_push(Outbound::new("3")).unwrap_err();
+        assert_eq!((back.payload(), queue.items()), (&"3".into(), 2));
+        queue.raise_limits(Limits { items: 1, bytes: 0 });
+        queue.try_push(back).unwrap();
+        queue.close();
+        queue.try_push(Outbound::new("4")).unwrap_err();
+        assert_eq!(queue.drain().len(), 3);
+    }
+
+    #[test]
+    fn a_batch_goes_behind_what_is_there() {
+        let queue = queue(10, 100);
+        for batch in [["1", "2"], ["3", "4"]] {
+            let mut batch = batch.map(Outbound::new).into();
+            queue.push_batch(&mut batch).unwrap();
+            assert!(batch.is_empty());
+        }
+        assert_eq!((queue.items(), queue.bytes()), (4, 4));
+        let order = queue.drain().into_iter().map(Outbound::into_payload);
+        assert_eq!(order.collect::<Vec<_>>(), ["1", "2", "3", "4"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aiomsg_core::Outbound;
+use aiomsg_core::queue::Limits;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Socket;
@@ -12,6 +13,13 @@ use crate::engine::Engine;
 
 /// Longer deadlines mean for ever, and would overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// So much more than its limits the inbox takes at the end: the system may hold
+/// it for the connections, and it would be lost.
+const LAST: Limits = Limits {
+    items: 1 << 20,
+    bytes: 32 << 20,
+};
 
 /// What a closed socket had not done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +73,13 @@ impl<S> Socket<S> {
 
         // Sessions send what is queued for them and end, as do the tasks.
         engine.finish.cancel();
-        let _ = timeout_at(deadline, no_peers(engine)).await;
+        // What arrives at the end is taken, room or not, also by layers.
+        engine.inbox.raise_limits(LAST);
+        let ended = async {
+            no_peers(engine).await;
+            until(|| engine.rests.is_empty()).await;
+        };
+        let _ = timeout_at(deadline, ended).await;
         // At the deadline, sessions end where they are.
         engine.stop.cancel();
         engine.tasks.close();
@@ -88,18 +102,19 @@ impl<S> Socket<S> {
 /// connected any more.
 async fn drain(engine: &Engine) {
     let mut peers = engine.peers.count();
-    let sent = async {
-        // Buffers and queues are emptied by other tasks, in moments. Being
-        // told by each of them would cost every message something.
-        let mut pause = Duration::from_millis(1);
-        while !is_drained(engine) {
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(20));
-        }
-    };
     tokio::select! {
-        () = sent => {}
+        () = until(|| is_drained(engine)) => {}
         _ = peers.wait_for(|peers| *peers == 0) => {}
+    }
+}
+
+/// Buffers and queues are emptied by other tasks, in moments. Being told by each
+/// of them would cost every message something.
+async fn until(is_so: impl Fn() -> bool) {
+    let mut pause = Duration::from_millis(1);
+    while !is_so() {
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(20));
     }
 }
 

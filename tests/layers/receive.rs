@@ -462,3 +462,30 @@ async fn the_rest_of_a_connection_goes_before_what_comes_by_the_next() {
     }
     next.await.unwrap();
 }
+
+#[tokio::test]
+async fn what_had_arrived_is_there_when_the_socket_has_closed() {
+    let receiver = only_one()
+        .receive_layer(MapRequestLayer::new(|message: Delivery| message))
+        .build()
+        .unwrap();
+    let mut events = receiver.events();
+    let payloads = ["1", "2", "3", "4", "5"];
+    let sender = fed(&receiver, &payloads).await;
+    // All were read, and most wait for room in the inbox.
+    until("all have arrived", || {
+        sender.stats().sent_messages == 5 && receiver.stats().received_messages == 5
+    })
+    .await;
+    let began = Instant::now();
+    within("close", receiver.close(SECOND * 10)).await;
+    assert!(began.elapsed() < SECOND * 5, "{:?}", began.elapsed());
+    for payload in payloads {
+        let got = within("a message", receiver.recv_text()).await.unwrap();
+        assert_eq!(got, payload);
+    }
+    assert!(receiver.recv_text().await.unwrap_err().is_closed());
+    while let Some(event) = events.next().await {
+        assert!(!matches!(event, Event::Refused { .. }), "{event:?}");
+    }
+}
