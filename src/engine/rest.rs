@@ -1,9 +1,10 @@
 //! What a connection had read, and the layers of the receive path have yet to
-//! deal with, when it ends.
+//! deal with, when it ends; and the order between connections of a peer.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -14,25 +15,111 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Engine;
 
-/// Which peers have a connection that has ended, and of which there is a rest.
+/// What the connections of the same peer wait for, lest what came by one of them
+/// overtakes what was sent before it, by another.
 ///
-/// The next connection of the same peer waits for it, lest what came by it
-/// overtakes what came before.
+/// A connection begins when the rest of the one before it is dealt with. And it
+/// pauses while one that is [half open](Self::half_open) is read to its end: its
+/// peer has sent on that one first, and not on both at a time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rests(Arc<Inner>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Rests(Mutex<HashMap<Identity, CancellationToken>>);
+struct Inner {
+    ended: Mutex<HashMap<Identity, CancellationToken>>,
+    /// There are hardly ever any.
+    half_open: Mutex<Vec<(Identity, CancellationToken)>>,
+    half_open_count: AtomicUsize,
+}
 
 impl Rests {
     /// The intake of the next connection of a peer.
     pub(crate) fn in_order<I: Intake>(&self, peer: &Identity, intake: I) -> InOrder<I> {
-        let done = self.lock().get(peer).cloned();
         InOrder {
-            before: done.map(|done| Box::pin(done.cancelled_owned())),
+            before: self.ended().get(peer).map(wait_for),
+            half_open: Some((self.clone(), peer.clone())),
             intake,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Identity, CancellationToken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The intake of one that is half open.
+    pub(crate) fn in_order_half_open<I: Intake>(&self, peer: &Identity, intake: I) -> InOrder<I> {
+        InOrder {
+            before: self.ended().get(peer).map(wait_for),
+            half_open: None,
+            intake,
+        }
+    }
+
+    /// A connection that this end has not let in, and the other one has. Others
+    /// of the same peer pause until this is dropped.
+    pub(crate) fn half_open(&self, peer: Identity) -> HalfOpen {
+        let done = CancellationToken::new();
+        let mut half_open = self.all_half_open();
+        half_open.push((peer, done.clone()));
+        self.0
+            .half_open_count
+            .store(half_open.len(), Ordering::Release);
+        drop(half_open);
+        HalfOpen {
+            rests: self.clone(),
+            done,
+        }
+    }
+
+    /// Whether nothing is left of any connection.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any_half_open() && self.ended().is_empty()
+    }
+
+    /// Asked for each batch.
+    fn any_half_open(&self) -> bool {
+        self.0.half_open_count.load(Ordering::Acquire) > 0
+    }
+
+    fn half_open_of(&self, peer: &Identity) -> Option<Wait> {
+        if !self.any_half_open() {
+            return None;
+        }
+        let half_open = self.all_half_open();
+        let found = half_open.iter().find(|(it, _)| it == peer);
+        found.map(|(_, done)| wait_for(done))
+    }
+
+    fn ended(&self) -> MutexGuard<'_, HashMap<Identity, CancellationToken>> {
+        lock(&self.0.ended)
+    }
+
+    fn all_half_open(&self) -> MutexGuard<'_, Vec<(Identity, CancellationToken)>> {
+        lock(&self.0.half_open)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Wait = Pin<Box<WaitForCancellationFutureOwned>>;
+
+fn wait_for(done: &CancellationToken) -> Wait {
+    Box::pin(done.clone().cancelled_owned())
+}
+
+/// A connection that is half open, while it is read to its end.
+pub(crate) struct HalfOpen {
+    rests: Rests,
+    done: CancellationToken,
+}
+
+impl Drop for HalfOpen {
+    fn drop(&mut self) {
+        self.done.cancel();
+        let mut half_open = self.rests.all_half_open();
+        half_open.retain(|(_, done)| !done.is_cancelled());
+        self.rests
+            .0
+            .half_open_count
+            .store(half_open.len(), Ordering::Release);
     }
 }
 
@@ -57,7 +144,7 @@ impl Rest {
             return None;
         }
         let done = CancellationToken::new();
-        engine.rests.lock().insert(peer.clone(), done.clone());
+        engine.rests.ended().insert(peer.clone(), done.clone());
         Some(Self {
             engine: Arc::clone(engine),
             peer,
@@ -78,7 +165,7 @@ impl Drop for Rest {
     fn drop(&mut self) {
         self.done.cancel();
         // There may be one of a later connection, which waits for this one.
-        let mut rests = self.engine.rests.lock();
+        let mut rests = self.engine.rests.ended();
         if rests
             .get(&self.peer)
             .is_some_and(CancellationToken::is_cancelled)
@@ -88,13 +175,15 @@ impl Drop for Rest {
     }
 }
 
-/// An intake that begins when something is done.
+/// An intake that waits for others of the same peer.
 pub(crate) struct InOrder<I> {
-    before: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    before: Option<Wait>,
+    half_open: Option<(Rests, Identity)>,
     intake: I,
 }
 
 impl<I> InOrder<I> {
+    /// Ready when what it knows of is done.
     fn poll_before(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(before) = &mut self.before {
             ready!(before.as_mut().poll(cx));
@@ -102,11 +191,23 @@ impl<I> InOrder<I> {
         }
         Poll::Ready(())
     }
+
+    /// The same, and looks for more.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.poll_before(cx));
+            let half_open = self.half_open.as_ref();
+            self.before = half_open.and_then(|(rests, peer)| rests.half_open_of(peer));
+            if self.before.is_none() {
+                return Poll::Ready(());
+            }
+        }
+    }
 }
 
 impl<I: Intake> Intake for InOrder<I> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
-        ready!(self.poll_before(cx));
+        ready!(self.poll_turn(cx));
         self.intake.poll_ready(cx)
     }
 
@@ -119,7 +220,7 @@ impl<I: Intake> Intake for InOrder<I> {
         cx: &mut Context<'_>,
         acks: &mut VecDeque<MessageId>,
     ) -> Result<(), Error> {
-        match self.poll_before(cx) {
+        match self.poll_turn(cx) {
             Poll::Ready(()) => self.intake.poll_work(cx, acks),
             Poll::Pending => Ok(()),
         }
@@ -128,5 +229,51 @@ impl<I: Intake> Intake for InOrder<I> {
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         ready!(self.poll_before(cx));
         self.intake.poll_rest(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Always ready.
+    struct Open;
+
+    impl Intake for Open {
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+            Poll::Ready(Ok(Limits { items: 1, bytes: 1 }))
+        }
+
+        fn take(&mut self, _: &mut VecDeque<Delivery>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    fn is_ready(intake: &mut impl Intake) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        intake.poll_ready(&mut cx).is_ready()
+    }
+
+    #[tokio::test]
+    async fn others_of_a_peer_pause_while_one_is_half_open() {
+        let rests = Rests::default();
+        let (peer, other) = (Identity::random(), Identity::random());
+        let mut present = rests.in_order(&peer, Open);
+        let mut next_to_it = rests.in_order(&other, Open);
+        assert!(is_ready(&mut present) && rests.is_empty());
+
+        // The one that is there knows it without being made anew.
+        let first = rests.half_open(peer.clone());
+        let second = rests.half_open(peer.clone());
+        assert!(!is_ready(&mut present) && !rests.is_empty());
+        assert!(!is_ready(&mut rests.in_order(&peer, Open)));
+        assert!(is_ready(&mut next_to_it));
+        assert!(is_ready(&mut rests.in_order_half_open(&peer, Open)));
+
+        drop(first);
+        assert!(!is_ready(&mut present));
+        let woken = async { poll_fn(|cx| present.poll_ready(cx)).await.unwrap() };
+        let (_, _) = tokio::join!(woken, async { drop(second) });
+        assert!(is_ready(&mut present) && rests.is_empty());
     }
 }

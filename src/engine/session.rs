@@ -1,14 +1,14 @@
 //! One connection, from its admission to its end.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{BoxError, Connection, Endpoint, Error, ErrorKind};
-use aiomsg_layers::admission::{Admitted, Member};
+use aiomsg_core::{BoxError, Connection, Endpoint, Error, ErrorKind, Identity};
+use aiomsg_layers::admission::{Admitted, HalfOpen, Member};
 use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
@@ -20,7 +20,7 @@ use tower::ServiceBuilder;
 
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
-use super::rest::Rest;
+use super::rest::{InOrder, Rest};
 use super::{Engine, gate};
 
 /// How long a peer has to find out that we did not let its connection in.
@@ -75,8 +75,7 @@ pub(crate) async fn admit(
         Ok(admitted) => Ok(Session { admitted, framed }),
         Err(mut refused) => {
             if let Some(member) = refused.half_open() {
-                let task_engine = Arc::clone(engine);
-                engine.spawn(async move { read_to_end(&task_engine, &member, framed).await });
+                engine.spawn(read_to_end(Arc::clone(engine), member, framed));
             }
             Err(refused.into_error().at(endpoint))
         }
@@ -85,21 +84,35 @@ pub(crate) async fn admit(
 
 /// Reads a connection that we did not let in and its peer may have. The peer will
 /// find that out and end it; if it does not, we do.
-async fn read_to_end(engine: &Arc<Engine>, member: &Member<PeerInfo>, framed: Framed<Io>) {
-    let ends = Ends {
-        evicted: pending(),
-        finish: async {
-            tokio::select! {
-                () = sleep(HALF_OPEN) => {}
-                () = engine.finish.cancelled() => {}
-            }
-        },
-    };
-    if let Ok(running) = gate::catch(|| start(framed, engine, member, ends))
-        && let Ok((_, Some(rest))) = gate::caught(running).await
-        && let Some(rest) = Rest::of(engine, member.identity().clone(), rest)
-    {
-        engine.spawn(rest.run());
+fn read_to_end(
+    engine: Arc<Engine>,
+    member: HalfOpen<PeerInfo>,
+    framed: Framed<Io>,
+) -> impl Future<Output = ()> + Send {
+    // From now on, and not when this task has its first turn.
+    let turn = engine.rests.half_open(member.identity().clone());
+    async move {
+        let finish = engine.finish.clone();
+        let ends = Ends {
+            evicted: pending(),
+            finish: async move {
+                tokio::select! {
+                    () = sleep(HALF_OPEN) => {}
+                    () = finish.cancelled() => {}
+                }
+            },
+            half_open: true,
+        };
+        let rest = match gate::catch(|| start(framed, &engine, &member, ends)) {
+            Ok(running) => gate::caught(running).await.ok().and_then(|(_, rest)| rest),
+            Err(_) => None,
+        };
+        // Others may have the identity while the rest is dealt with.
+        drop(member);
+        if let Some(mut rest) = rest {
+            let _ = poll_fn(|cx| rest.poll_rest(cx)).await;
+        }
+        drop(turn);
     }
 }
 
@@ -118,6 +131,8 @@ struct Ends<E, F> {
     evicted: E,
     /// In good order.
     finish: F,
+    /// It was never let in.
+    half_open: bool,
 }
 
 impl Session {
@@ -140,6 +155,7 @@ impl Session {
                     () = finish.cancelled() => {}
                 }
             },
+            half_open: false,
         };
         // A layer that panics ends the connection, and not the task that
         // connects again.
@@ -218,17 +234,30 @@ where
     E: Future<Output = ()> + Send + 'a,
     F: Future<Output = ()> + Send + 'a,
 {
+    let peer = member.identity();
     match &engine.intake {
         None => {
-            let inbox = Inbox::new(engine.inbox.clone());
-            let session = session(connection, inbox, engine, member);
+            let intake = in_order(engine, peer, Inbox::new(engine.inbox.clone()), &ends);
+            let session = session(connection, intake, engine, member);
             Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(make) => {
-            let intake = engine.rests.in_order(member.identity(), make());
+            let intake = in_order(engine, peer, make(), &ends);
             let session = session(connection, intake, engine, member);
             Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }
+    }
+}
+
+fn in_order<I: Intake, E, F>(
+    engine: &Engine,
+    peer: &Identity,
+    intake: I,
+    ends: &Ends<E, F>,
+) -> InOrder<I> {
+    match ends.half_open {
+        true => engine.rests.in_order_half_open(peer, intake),
+        false => engine.rests.in_order(peer, intake),
     }
 }
 

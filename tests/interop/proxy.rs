@@ -68,10 +68,17 @@ impl Proxy {
     /// Waits until this number of jobs came and all are with the workers, and
     /// then tells each worker that there are no more.
     async fn finish(mut self, jobs: usize) {
-        until("all jobs", || {
-            self.frontend.stats().received_messages == jobs as u64
-        })
-        .await;
+        let arrived = || self.frontend.stats().received_messages;
+        let all = async {
+            while arrived() < jobs as u64 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if timeout(PATIENCE, all).await.is_err() {
+            let peers = self.frontend.peers();
+            panic!("{} of {jobs} jobs arrived, from {peers:?}", arrived());
+        }
+        assert_eq!(arrived(), jobs as u64, "a job came twice");
         // The relay goes on until what had arrived is through.
         let report = within("close", self.frontend.close(PATIENCE)).await;
         assert!(report.is_clean(), "{report:?}");

@@ -138,7 +138,10 @@ impl Host {
         for message in &report.unacknowledged {
             world.ledger.unacknowledged(party, message);
         }
-        let clean = report.is_clean();
+        // What its sender has given up may wait, at the end, for who is absent.
+        let given_up = |message: &Outbound| world.ledger.is_given_up(party.host, message.payload());
+        let mut left = report.unsent.iter().chain(&report.unacknowledged);
+        let clean = left.all(given_up);
         drop(report);
         world.network.host_went(party.host);
         let sends = async { while streams.join_next().await.is_some() {} };

@@ -217,6 +217,14 @@ impl Ledger {
         lock(&self.0.state).killed.contains(&party)
     }
 
+    /// Its sender has not waited for its end.
+    pub(crate) fn is_given_up(&self, by: usize, payload: &[u8]) -> bool {
+        let state = lock(&self.0.state);
+        let fate = state.fates.get(&(by, payload.to_vec()));
+        let given_up = |sent: &Sent| sent.outcome == Some(Outcome::GivenUp);
+        fate.is_some_and(|fate| fate.sent.iter().any(given_up))
+    }
+
     pub(crate) fn fates(&self) -> BTreeMap<(usize, Vec<u8>), Fate> {
         lock(&self.0.state).fates.clone()
     }
