@@ -268,11 +268,20 @@ impl<T: Weight> Queue<T> {
 
     /// How much may be pushed before the limits are reached.
     pub fn room(&self) -> Limits {
+        self.room_and(Limits { items: 0, bytes: 0 })
+    }
+
+    /// How much may be pushed before so much more than the limits is reached.
+    pub fn room_and(&self, more: Limits) -> Limits {
         let state = self.lock();
         let Limits { items, bytes } = state.limits;
         Limits {
-            items: items.saturating_sub(state.used_items),
-            bytes: bytes.saturating_sub(state.used_bytes),
+            items: items
+                .saturating_add(more.items)
+                .saturating_sub(state.used_items),
+            bytes: bytes
+                .saturating_add(more.bytes)
+                .saturating_sub(state.used_bytes),
         }
     }
 

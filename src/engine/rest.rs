@@ -211,6 +211,10 @@ impl<I: Intake> Intake for InOrder<I> {
         self.intake.poll_ready(cx)
     }
 
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        self.intake.poll_last(cx)
+    }
+
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
         self.intake.take(batch)
     }

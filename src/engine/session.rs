@@ -107,12 +107,11 @@ fn read_to_end(
             Ok(running) => gate::caught(running).await.ok().and_then(|(_, rest)| rest),
             Err(_) => None,
         };
-        // Others may have the identity while the rest is dealt with.
-        drop(member);
         if let Some(mut rest) = rest {
             let _ = poll_fn(|cx| rest.poll_rest(cx)).await;
         }
-        drop(turn);
+        // Not before: there is one at a time, so there is one rest at a time.
+        drop((member, turn));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aiomsg_core::Outbound;
-use aiomsg_core::queue::Limits;
+use aiomsg_layers::session::Inbox;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Socket;
@@ -13,13 +13,6 @@ use crate::engine::Engine;
 
 /// Longer deadlines mean for ever, and would overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-
-/// So much more than its limits the inbox takes at the end: the system may hold
-/// it for the connections, and it would be lost.
-const LAST: Limits = Limits {
-    items: 1 << 20,
-    bytes: 32 << 20,
-};
 
 /// What a closed socket had not done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,7 +67,7 @@ impl<S> Socket<S> {
         // Sessions send what is queued for them and end, as do the tasks.
         engine.finish.cancel();
         // What arrives at the end is taken, room or not, also by layers.
-        engine.inbox.raise_limits(LAST);
+        engine.inbox.raise_limits(Inbox::LAST);
         let ended = async {
             no_peers(engine).await;
             until(|| engine.rests.is_empty()).await;

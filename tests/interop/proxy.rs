@@ -67,7 +67,7 @@ impl Proxy {
 
     /// Waits until this number of jobs came and all are with the workers, and
     /// then tells each worker that there are no more.
-    async fn finish(mut self, jobs: usize) {
+    async fn finish(mut self, creator: &Script, jobs: usize) {
         let arrived = || self.frontend.stats().received_messages;
         let all = async {
             while arrived() < jobs as u64 {
@@ -75,8 +75,12 @@ impl Proxy {
             }
         };
         if timeout(PATIENCE, all).await.is_err() {
-            let peers = self.frontend.peers();
-            panic!("{} of {jobs} jobs arrived, from {peers:?}", arrived());
+            let (peers, stats) = (self.frontend.peers(), self.frontend.stats());
+            panic!(
+                "{} of {jobs} jobs arrived, from {peers:?}, {stats:?}; the creator says:\n{}",
+                arrived(),
+                creator.stderr()
+            );
         }
         assert_eq!(arrived(), jobs as u64, "a job came twice");
         // The relay goes on until what had arrived is through.
@@ -129,8 +133,8 @@ async fn ten_thousand_jobs(creator: Version, workers: [Version; 4]) {
     for version in workers {
         scripts.push(proxy.worker(version, &[]).await.0);
     }
-    let _creator = proxy.creator(creator, JOBS, &[]).await;
-    proxy.finish(JOBS).await;
+    let creator = proxy.creator(creator, JOBS, &[]).await;
+    proxy.finish(&creator, JOBS).await;
 
     let mut worked = Vec::new();
     for script in &scripts {
@@ -193,7 +197,7 @@ async fn killed_at_most_once(cast: Cast) {
     let (victim, name) = proxy.worker(cast.victim, &[]).await;
     let (witness, _) = proxy.worker(cast.witness, &[]).await;
     let every = ["--interval", "0.001"];
-    let _creator = proxy.creator(cast.creator, JOBS, &every).await;
+    let creator = proxy.creator(cast.creator, JOBS, &every).await;
 
     let mut before = Vec::new();
     while before.len() < BEFORE_ITS_DEATH {
@@ -202,7 +206,7 @@ async fn killed_at_most_once(cast: Cast) {
     let before = killed(victim, before).await;
     down(&mut events, &name).await;
     let (successor, _) = proxy.worker(cast.successor, &[]).await;
-    proxy.finish(JOBS).await;
+    proxy.finish(&creator, JOBS).await;
     let by_witness = all_jobs(&witness).await;
     let by_successor = all_jobs(&successor).await;
     assert!(!by_successor.is_empty());

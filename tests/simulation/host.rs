@@ -344,6 +344,13 @@ async fn handle(world: &World, party: Party, message: &Delivery) -> Result<(), B
 
 // ===== events =====
 
+/// One that is not let in may be at the other end, and is read to its end then.
+fn half_open(world: &World, party: Party, error: &Error) {
+    if error.is_identity_in_use() {
+        world.gave_way(party.host);
+    }
+}
+
 fn note(world: &World, party: Party, event: Event) {
     let name = |identity| world.host_of(identity).unwrap_or(usize::MAX);
     match event {
@@ -364,11 +371,15 @@ fn note(world: &World, party: Party, event: Event) {
         }
         Event::DialFailed {
             error, retry_in, ..
-        } => world.note(format_args!(
-            "{party}: dialling failed: {:?}, again in {retry_in:?}",
-            error.kind()
-        )),
+        } => {
+            half_open(world, party, &error);
+            world.note(format_args!(
+                "{party}: dialling failed: {:?}, again in {retry_in:?}",
+                error.kind()
+            ));
+        }
         Event::AcceptFailed { error, .. } => {
+            half_open(world, party, &error);
             world.note(format_args!(
                 "{party}: accepting failed: {:?}",
                 error.kind()

@@ -32,9 +32,9 @@ pub(crate) struct World {
 
 /// What is known of an inbox that holds more than its bound.
 ///
-/// A connection that gives way to another one of the same peer is read to its
-/// end, room or not, since what came by it would be lost. Nothing else may go
-/// beyond the bound.
+/// A connection that gives way to another one of the same peer, or is not let in
+/// for it, is read to its end, room or not, since what came by it would be lost.
+/// Nothing else may go beyond the bound.
 #[derive(Clone, Copy, Default)]
 struct Inbox {
     /// Since when it does.

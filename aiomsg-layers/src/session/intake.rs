@@ -22,6 +22,20 @@ pub trait Intake: Send {
     /// An error ends the connection.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>>;
 
+    /// How much may be read of a connection that this end is ending, room or
+    /// not: what is not read then is lost. While it is pending, nothing is.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the connection.
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        let _ = cx;
+        Poll::Ready(Ok(Limits {
+            items: usize::MAX,
+            bytes: usize::MAX,
+        }))
+    }
+
     /// Takes a batch, which is left empty.
     ///
     /// # Errors
@@ -61,6 +75,10 @@ impl<T: Intake + ?Sized> Intake for Box<T> {
         (**self).poll_ready(cx)
     }
 
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        (**self).poll_last(cx)
+    }
+
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
         (**self).take(batch)
     }
@@ -90,6 +108,14 @@ impl<T: Intake + ?Sized> Intake for Box<T> {
 pub struct Inbox(Queue<Delivery>);
 
 impl Inbox {
+    /// So much more than its limits an inbox takes of connections that this end
+    /// ends: 1,048,576 messages or 32 MiB. A system may hold as much of one
+    /// connection.
+    pub const LAST: Limits = Limits {
+        items: 1 << 20,
+        bytes: 32 << 20,
+    };
+
     /// An inbox that is this queue.
     pub fn new(queue: Queue<Delivery>) -> Self {
         Self(queue)
@@ -120,6 +146,14 @@ impl Intake for Inbox {
             items: items.max(1),
             bytes: bytes.max(1),
         }))
+    }
+
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        let room = self.0.room_and(Self::LAST);
+        match room.items == 0 || room.bytes == 0 {
+            true => Intake::poll_ready(self, cx),
+            false => Poll::Ready(Ok(room)),
+        }
     }
 
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
@@ -304,5 +338,37 @@ impl<R> fmt::Debug for ServiceIntake<R> {
         f.debug_struct("ServiceIntake")
             .field("waiting", &self.waiting.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use aiomsg_core::Identity;
+
+    use super::*;
+
+    #[test]
+    fn the_last_of_connections_goes_beyond_the_limits_and_has_one_of_its_own() {
+        let limits = Limits {
+            items: 1,
+            bytes: 100,
+        };
+        let queue = Queue::new(limits);
+        let mut inbox = Inbox::new(queue.clone());
+        let mut cx = Context::from_waker(Waker::noop());
+        let message = |len: usize| Delivery::new(Identity::random(), vec![0; len]);
+        inbox.take(&mut [message(100)].into()).unwrap();
+        assert!(Intake::poll_ready(&mut inbox, &mut cx).is_pending());
+        let Poll::Ready(Ok(room)) = inbox.poll_last(&mut cx) else {
+            panic!("there is room for the last");
+        };
+        assert_eq!(room.bytes, Inbox::LAST.bytes);
+
+        inbox.take(&mut [message(32 << 20)].into()).unwrap();
+        assert!(inbox.poll_last(&mut cx).is_pending());
+        queue.close();
+        assert!(matches!(inbox.poll_last(&mut cx), Poll::Ready(Err(_))));
     }
 }

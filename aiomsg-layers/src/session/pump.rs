@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Queue, Weight};
@@ -364,14 +364,11 @@ impl<C: Connection, I: Intake> Session<C, I> {
         Ok(())
     }
 
-    /// Reads what the peer had sent, room or not. Says how many bytes.
+    /// Reads what the peer had sent, though there may be no room. Says how many bytes.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         self.intake.poll_work(cx, &mut self.acks)?;
-        let any = Limits {
-            items: READ_BATCH,
-            bytes: READ_BATCH_BYTES,
-        };
-        match self.read_batch(cx, any) {
+        let room = ready!(self.intake.poll_last(cx))?;
+        match self.read_batch(cx, room) {
             (0, None) => Poll::Pending,
             (0, Some(error)) => Poll::Ready(Err(error)),
             (bytes, _) => {
