@@ -168,8 +168,10 @@ fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
     if host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
         return Err(Reason::BadHost);
     }
-    let port = port.parse().map_err(|_| Reason::BadPort)?;
-    Ok((host.to_owned(), port))
+    // `parse` takes a sign, too.
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = digits.then(|| port.parse().ok()).flatten();
+    Ok((host.to_owned(), port.ok_or(Reason::BadPort)?))
 }
 
 impl fmt::Display for Endpoint {
@@ -249,6 +251,7 @@ mod tests {
             ("localhost:", "not a number"),
             ("localhost:65536", "not a number"),
             ("localhost:-1", "not a number"),
+            ("localhost:+1", "not a number"),
             (":25000", "host is missing"),
             ("a b:1", "space"),
             ("::1:25000", "brackets"),

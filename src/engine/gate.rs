@@ -36,7 +36,7 @@ where
         request: &mut Option<R>,
     ) -> Poll<Result<Opening, BoxError>> {
         self.poll_call(cx, request).map(|called| {
-            let opening = called.map_err(Into::into)?;
+            let opening = called?;
             let opening: Opening = Box::pin(async { opening.await.map_err(Into::into) });
             Ok(opening)
         })

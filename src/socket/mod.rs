@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use aiomsg_core::queue::Queue;
 use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
-use aiomsg_layers::shared::Callers;
+use aiomsg_layers::shared::{Callers, Fused};
 use aiomsg_transport::Listener;
 
 use crate::engine::config::Config;
@@ -75,7 +75,7 @@ pub struct Socket<S = StandardSend> {
 
 struct Inner<S> {
     engine: Arc<Engine>,
-    stack: Mutex<S>,
+    stack: Mutex<Fused<S>>,
     /// The standard stack, if there are no layers around it: most messages need
     /// not wait for anything, and then it need not be asked first.
     direct: Option<StandardSend>,
@@ -132,7 +132,7 @@ impl<S> Socket<S> {
             inner: Arc::new(Inner {
                 engine,
                 direct,
-                stack: Mutex::new(layers(stack)),
+                stack: Mutex::new(Fused::new(layers(stack))),
                 callers: Callers::default(),
                 queue: Turns::default(),
             }),

@@ -212,6 +212,65 @@ async fn a_handler_that_has_ended_is_not_asked_again() {
     assert_eq!(asked_after.load(Ordering::Relaxed), 0);
 }
 
+#[tokio::test]
+async fn a_send_stack_that_has_ended_is_not_asked_again() {
+    let asked_after = Arc::default();
+    let layer = layer_fn(|_| Once {
+        called: false,
+        ended: false,
+        asked_after: Arc::clone(&asked_after),
+    });
+    let sender = Socket::builder().layer(layer).build().unwrap();
+    sender.send("1").await.unwrap();
+    let ended = sender.send("2").await.unwrap_err();
+    assert!(ended.is_layer() && ended.to_string().contains("the database is gone"));
+    for payload in ["3", "4"] {
+        let mut again = sender.send(payload).await.unwrap_err();
+        assert!(again.is_layer());
+        assert!(
+            again.to_string().contains("the database is gone"),
+            "{again}"
+        );
+        assert_eq!(again.take_message().unwrap().payload(), payload);
+    }
+    assert_eq!(asked_after.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_receive_stack_that_has_ended_is_not_asked_again() {
+    let asked_after = Arc::default();
+    let layer = layer_fn({
+        let asked_after = Arc::clone(&asked_after);
+        move |_: Inbox| Once {
+            called: false,
+            ended: false,
+            asked_after: Arc::clone(&asked_after),
+        }
+    });
+    let receiver = Socket::builder().receive_layer(layer).build().unwrap();
+    let mut events = receiver.events();
+    let sender = Socket::new().unwrap();
+    sender
+        .connect(receiver.bind("127.0.0.1:0").await.unwrap())
+        .unwrap();
+    // Each connection ends with the message that it carried.
+    for round in 0..3 {
+        within("a peer", sender.wait_for_peers(1)).await.unwrap();
+        sender.send(format!("{round} a")).await.unwrap();
+        sender.send(format!("{round} b")).await.unwrap();
+        let reason = event(&mut events, "the end", |event| match event {
+            Event::PeerDown { reason, .. } => Some(reason),
+            _ => None,
+        })
+        .await;
+        assert!(
+            reason.to_string().contains("the database is gone"),
+            "{reason}"
+        );
+    }
+    assert_eq!(asked_after.load(Ordering::Relaxed), 0);
+}
+
 /// Passes a message on when it is let go.
 fn held(gate: &Gate) -> impl Layer<Inbox, Service = Held> + use<> {
     let gate = gate.clone();

@@ -486,15 +486,19 @@ async fn the_error_of_the_connector_goes_through_layers() {
 
 // ===== a layer that fails to become ready =====
 
-/// Fails the first time that it is asked whether it is ready.
+/// Fails when it is asked whether it is ready, and counts how often it is asked.
 #[derive(Clone)]
 struct Moody<S> {
     inner: S,
-    fails: bool,
+    asked: Arc<AtomicUsize>,
 }
 
-fn moody<S>() -> impl Layer<S, Service = Moody<S>> {
-    layer_fn(|inner| Moody { inner, fails: true })
+fn moody<S>(asked: &Arc<AtomicUsize>) -> impl Layer<S, Service = Moody<S>> + use<S> {
+    let asked = Arc::clone(asked);
+    layer_fn(move |inner| Moody {
+        inner,
+        asked: Arc::clone(&asked),
+    })
 }
 
 impl<S, R> Service<R> for Moody<S>
@@ -505,11 +509,9 @@ where
     type Error = BoxError;
     type Future = ErrInto<S::Future, BoxError>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        if std::mem::take(&mut self.fails) {
-            return Poll::Ready(Err("in a bad mood".into()));
-        }
-        self.inner.poll_ready(cx).map_err(Into::into)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Err("in a bad mood".into()))
     }
 
     fn call(&mut self, request: R) -> Self::Future {
@@ -517,21 +519,36 @@ where
     }
 }
 
+/// Pitfall 36. Each further try fails, and says why.
 #[tokio::test]
-async fn a_layer_that_fails_to_become_ready_is_asked_again_for_the_next() {
-    let server = Socket::builder().accept_layer(moody()).build().unwrap();
+async fn a_layer_that_fails_to_become_ready_is_not_asked_again() {
+    let (dialled, accepted) = (Arc::default(), Arc::default());
+    let server = Socket::builder()
+        .accept_layer(moody(&accepted))
+        .build()
+        .unwrap();
     let endpoint = server.bind("127.0.0.1:0").await.unwrap();
-    let socket = eager().dial_layer(moody()).build().unwrap();
-    let (mut ours, mut theirs) = (socket.events(), server.events());
+    let socket = eager().dial_layer(moody(&dialled)).build().unwrap();
+    let mut ours = socket.events();
     socket.connect(endpoint.clone()).unwrap();
     let (_, error) = dial_failed(&mut ours).await;
     assert_eq!(cause(&error, &endpoint).to_string(), "in a bad mood");
+    for _ in 0..2 {
+        let (at, error) = dial_failed(&mut ours).await;
+        assert_eq!(at, endpoint);
+        assert!(error.is_layer() && error.to_string().contains("in a bad mood"));
+    }
+    assert_eq!(dialled.load(Ordering::Relaxed), 1);
+
+    let (other, mut theirs) = (eager().build().unwrap(), server.events());
+    other.connect(endpoint.clone()).unwrap();
     let (_, _, error) = accept_failed(&mut theirs).await;
     assert_eq!(cause(&error, &endpoint).to_string(), "in a bad mood");
-    within("the server", socket.wait_for_peers(1))
-        .await
-        .unwrap();
-    talk(&socket, &server).await;
+    for _ in 0..2 {
+        let (_, _, error) = accept_failed(&mut theirs).await;
+        assert!(error.is_layer() && error.to_string().contains("in a bad mood"));
+    }
+    assert_eq!(accepted.load(Ordering::Relaxed), 1);
 }
 
 // ===== a layer that panics =====

@@ -244,3 +244,19 @@ async fn room_for_an_absent_peer_is_told_while_those_who_are_here_are_full() {
     assert_eq!(taken(&came), ["3"]);
     assert!(waiting.is_finished());
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_step_does_not_overtake_what_waits() {
+    let (registrar, mut buffer, _) = buffer(SMALL);
+    send(&mut buffer, "1").await;
+    let late = |buffer: &Buffer<Peers>| buffer.try_send(Outbound::new("2")).unwrap_err();
+    late(&buffer);
+    // The driver has not run yet: the peer is there, and what waits is, too.
+    let peer = join(&registrar, "a", 100);
+    late(&buffer);
+    sleep(Duration::from_millis(1)).await;
+    buffer.try_send(Outbound::new("2")).unwrap();
+    assert_eq!(taken(&peer), ["1", "2"]);
+    buffer.close();
+    late(&buffer);
+}

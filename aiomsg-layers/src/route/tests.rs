@@ -371,3 +371,80 @@ fn what_waits_for_absent_peers_comes_back_by_peer_each_time() {
     let expected = (1..9).flat_map(|n| [format!("{n} first"), format!("{n} second")]);
     assert_eq!(left, expected.collect::<Vec<_>>());
 }
+
+// ===== in one step =====
+
+impl Fixture {
+    fn try_send(&mut self, message: impl Into<Outbound>) -> Result<(), String> {
+        let sent = self.router.try_route(&mut cx(), message.into());
+        sent.map_err(|message| text(&message))
+    }
+}
+
+#[test]
+fn one_step_is_refused_when_something_waits_before_it() {
+    let mut router = round_robin();
+    let a = router.join("a", 10);
+    router.try_send("1").unwrap();
+    // It was left behind, and waits for whoever is there.
+    let b = router.join("b", 1);
+    b.push(Outbound::new("2")).unwrap();
+    let _a_is_full = a.drain();
+    a.close();
+    router.leave("b", &b);
+    assert_eq!(router.try_send("3"), Err("3".to_owned()));
+
+    // So it is with what is addressed: the mailbox goes first.
+    let mut router = round_robin();
+    router.send_to("c", "1");
+    let c = router.join("c", 0);
+    let to_c = Outbound::new("2").to(name("c"));
+    assert_eq!(router.try_send(to_c.clone()), Err("2".to_owned()));
+    drop(c);
+    let absent = Outbound::new("3").to(name("d"));
+    assert_eq!(router.try_send(absent), Err("3".to_owned()));
+}
+
+#[test]
+fn one_step_hears_of_who_comes_and_goes_first() {
+    let mut router = round_robin();
+    let queue = Queue::new(Limits {
+        items: 10,
+        bytes: 1 << 20,
+    });
+    router.registrar.insert(name("a"), queue.clone());
+    assert_eq!(
+        router.try_send("1"),
+        Err("1".to_owned()),
+        "there was a change"
+    );
+    router.try_send("1").unwrap();
+    let to_a = Outbound::new("2").to(name("a"));
+    router.try_send(to_a).unwrap();
+    assert_eq!(taken(&queue), ["1", "2"]);
+
+    router.registrar.remove(name("a"));
+    assert_eq!(router.try_send("3"), Err("3".to_owned()));
+    assert_eq!(router.try_send("3"), Err("3".to_owned()), "nobody is there");
+}
+
+#[test]
+fn one_step_is_for_the_one_whose_turn_it_is() {
+    let mut router = round_robin();
+    let queues = ["a", "b", "c"].map(|peer| router.join(peer, 2));
+    for payload in ["1", "2", "3", "4", "5", "6"] {
+        router.try_send(payload).unwrap();
+    }
+    assert_eq!(router.try_send("7"), Err("7".to_owned()), "all are full");
+    for queue in &queues {
+        assert_eq!(queue.items(), 2);
+    }
+    taken(&queues[1]);
+    assert_eq!(
+        router.try_send("7"),
+        Err("7".to_owned()),
+        "a closer look passes over the one whose turn it is"
+    );
+    router.send("7");
+    assert_eq!(taken(&queues[1]), ["7"]);
+}

@@ -269,7 +269,7 @@ where
             if let Some(message) = request {
                 self.waiting.push_front(message);
             }
-            let future = ready!(called).map_err(|error| Error::from_boxed(error.into()))?;
+            let future = ready!(called).map_err(Error::from_boxed)?;
             self.current = Some(current);
             let future = async { future.await.map(drop).map_err(Into::into) };
             match &mut self.working {

@@ -7,9 +7,11 @@
 //! forgotten.
 
 mod callers;
+mod fused;
 mod service;
 
 pub use callers::Callers;
+pub use fused::Fused;
 pub use service::{Shared, SharedFuture};
 
 #[cfg(all(test, aiomsg_loom))]

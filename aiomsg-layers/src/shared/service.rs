@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use aiomsg_core::BoxError;
 use pin_project::pin_project;
 use tower::Service;
 
-use super::Callers;
+use super::{Callers, Fused};
 
 /// A service that many tasks call. See the [module](super).
 ///
@@ -19,20 +20,20 @@ use super::Callers;
 /// use std::time::Duration;
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
 /// let limited = ServiceBuilder::new()
 ///     .concurrency_limit(1)
-///     .service(service_fn(|n: u32| async move { Ok::<_, ()>(n + 1) }));
+///     .service(service_fn(|n: u32| async move { Ok::<_, std::io::Error>(n + 1) }));
 /// let shared = Shared::new(limited);
 /// let clone = shared.clone();
-/// assert_eq!(shared.oneshot(1).await, Ok(2));
-/// assert_eq!(clone.oneshot(2).await, Ok(3));
-/// # }
+/// assert_eq!(shared.oneshot(1).await?, 2);
+/// assert_eq!(clone.oneshot(2).await?, 3);
+/// # Ok(()) }
 /// ```
 pub struct Shared<S>(Arc<Inner<S>>);
 
 struct Inner<S> {
-    service: Mutex<S>,
+    service: Mutex<Fused<S>>,
     callers: Callers,
 }
 
@@ -40,7 +41,7 @@ impl<S> Shared<S> {
     /// Shares a service.
     pub fn new(service: S) -> Self {
         Self(Arc::new(Inner {
-            service: Mutex::new(service),
+            service: Mutex::new(Fused::new(service)),
             callers: Callers::default(),
         }))
     }
@@ -50,14 +51,15 @@ impl<S> Shared<S> {
     ///
     /// # Errors
     ///
-    /// When the service fails to become ready; the request stays where it is.
+    /// When the service fails to become ready, which is the end of it; the
+    /// request stays where it is.
     pub fn poll_call<R>(
         &self,
         cx: &mut Context<'_>,
         request: &mut Option<R>,
-    ) -> Poll<Result<S::Future, S::Error>>
+    ) -> Poll<Result<S::Future, BoxError>>
     where
-        S: Service<R>,
+        S: Service<R, Error: Into<BoxError>>,
     {
         // A layer of somebody's that panicked must not take everything along.
         let mut service = self
@@ -76,13 +78,13 @@ impl<S> Shared<S> {
 
 impl<S, R> Service<R> for Shared<S>
 where
-    S: Service<R>,
+    S: Service<R, Error: Into<BoxError>>,
 {
     type Response = S::Response;
-    type Error = S::Error;
+    type Error = BoxError;
     type Future = SharedFuture<S, R>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
@@ -117,14 +119,17 @@ pub struct SharedFuture<S: Service<R>, R> {
     called: Option<S::Future>,
 }
 
-impl<S: Service<R>, R> Future for SharedFuture<S, R> {
-    type Output = Result<S::Response, S::Error>;
+impl<S, R> Future for SharedFuture<S, R>
+where
+    S: Service<R, Error: Into<BoxError>>,
+{
+    type Output = Result<S::Response, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             if let Some(called) = this.called.as_mut().as_pin_mut() {
-                return called.poll(cx);
+                return called.poll(cx).map_err(Into::into);
             }
             let future = ready!(this.shared.poll_call(cx, this.request))?;
             this.called.set(Some(future));

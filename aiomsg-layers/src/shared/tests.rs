@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use aiomsg_core::BoxError;
 use tower::limit::RateLimit;
 use tower::limit::rate::Rate;
 use tower::{ServiceExt, service_fn};
@@ -15,20 +16,20 @@ use super::Shared;
 /// tasks, those before it slept for good.
 #[tokio::test(start_paused = true)]
 async fn nobody_who_waits_is_forgotten() {
-    let counts = service_fn(|n: u32| async move { Ok::<_, ()>(n) });
+    let counts = service_fn(|n: u32| async move { Ok::<_, BoxError>(n) });
     let shared = Shared::new(RateLimit::new(counts, Rate::new(1, Duration::from_secs(1))));
     let tasks: Vec<_> = (0..20)
         .map(|n| tokio::spawn(shared.clone().oneshot(n)))
         .collect();
     for (n, task) in (0..).zip(tasks) {
-        assert_eq!(task.await.unwrap(), Ok(n));
+        assert_eq!(task.await.unwrap().unwrap(), n);
     }
 }
 
 /// A permit that was reserved for a task that gave up must not be lost.
 #[tokio::test]
 async fn who_gives_up_takes_no_readiness_along() {
-    let never = service_fn(|()| std::future::pending::<Result<(), ()>>());
+    let never = service_fn(|()| std::future::pending::<Result<(), BoxError>>());
     let shared = Shared::new(tower::limit::ConcurrencyLimit::new(never, 1));
     for _ in 0..3 {
         let called = tokio::time::timeout(Duration::from_millis(10), shared.clone().oneshot(()));

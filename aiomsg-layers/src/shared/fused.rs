@@ -1,0 +1,62 @@
+use std::fmt;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::{BoxError, Error, ErrorKind};
+use tower::Service;
+
+/// A service that is not asked again when it has ended.
+///
+/// An error from `poll_ready` is the end of a service: what it does when it is
+/// polled once more is up to it, a panic included. This one says from then on
+/// what that error was, with an [`Error`] of the kind [`ErrorKind::Layer`].
+pub struct Fused<S> {
+    service: S,
+    /// The error that was the end of it.
+    ended: Option<String>,
+}
+
+impl<S> Fused<S> {
+    /// Puts this around a service.
+    pub fn new(service: S) -> Self {
+        Self {
+            service,
+            ended: None,
+        }
+    }
+
+    /// Polls the service, unless it has ended.
+    ///
+    /// # Errors
+    ///
+    /// The service's own, and then that it has ended before.
+    pub fn poll_ready<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>
+    where
+        S: Service<R, Error: Into<BoxError>>,
+    {
+        if let Some(reason) = &self.ended {
+            let error = Error::new(ErrorKind::Layer);
+            return Poll::Ready(Err(error
+                .with_reason(format!("a layer has ended before: {reason}"))
+                .into()));
+        }
+        let ready = ready!(self.service.poll_ready(cx)).map_err(Into::into);
+        self.ended = ready.as_ref().err().map(ToString::to_string);
+        Poll::Ready(ready)
+    }
+
+    /// Calls the service, which is ready.
+    pub fn call<R>(&mut self, request: R) -> S::Future
+    where
+        S: Service<R>,
+    {
+        self.service.call(request)
+    }
+}
+
+impl<S> fmt::Debug for Fused<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fused")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
