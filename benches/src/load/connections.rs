@@ -5,7 +5,8 @@ use std::time::Duration;
 use aiomsg::Socket;
 use tokio::time::{Instant, sleep};
 
-use crate::process::{Role, Usage, own_usage, readable};
+use super::{start, told};
+use crate::process::{Usage, own_usage, readable};
 
 /// How often all of them are published to.
 const PUBLISHED: usize = 5;
@@ -24,7 +25,7 @@ pub(crate) async fn run(count: usize, idle: Duration) {
     let address = address.trim_start_matches("tcp://");
 
     let before = own_usage();
-    let mut crowd = Role::start(["role", "crowd", address, &count.to_string()]);
+    let mut crowd = start(["crowd", address, &count.to_string()]);
     let started = Instant::now();
     socket
         .wait_for_peers(count)
@@ -33,7 +34,7 @@ pub(crate) async fn run(count: usize, idle: Duration) {
     println!("{count} connections: all up in {:.2?}", started.elapsed());
     // In a thread of its own, as it waits for a line.
     crowd = tokio::task::spawn_blocking(move || {
-        crowd.told("connected");
+        told(&mut crowd, "connected");
         crowd
     })
     .await
@@ -60,7 +61,7 @@ pub(crate) async fn run(count: usize, idle: Duration) {
         sent.expect("the socket is open");
         let nth = nth.to_string();
         crowd = tokio::task::spawn_blocking(move || {
-            assert_eq!(crowd.told("heard"), nth);
+            assert_eq!(told(&mut crowd, "heard"), nth);
             crowd
         })
         .await

@@ -1,21 +1,15 @@
-//! Many peers in one process, each as light as a peer can be: the connection of
-//! this library with its heartbeats, and no socket around it.
+//! Many peers in one process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use aiomsg::core::Frame;
-use aiomsg::core::codec::FrameCodec;
-use aiomsg::layers::HeartbeatLayer;
-use aiomsg::transport::framed::Framed;
-use aiomsg::transport::handshake::Handshake;
-use aiomsg::{Dialect, Dialects, Identity};
 use futures::StreamExt;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tower::Layer;
+
+use super::light_peer;
 
 /// How many connect at once.
 const AT_ONCE: usize = 128;
@@ -58,19 +52,10 @@ pub(crate) async fn run(address: &str, count: usize) {
 
 async fn peer(address: &str, turns: &Semaphore, counts: &Counts) {
     let turn = turns.acquire().await.expect("it is never closed");
-    let mut stream = TcpStream::connect(address)
-        .await
-        .expect("the socket listens");
-    let handshake = Handshake::new(Identity::random()).dialects(Dialects::Only(Dialect::V1));
-    let established = handshake.connect(&mut stream).await;
-    let established = established.expect("the socket answers");
+    let connection = light_peer::connect(address).await;
+    let mut connection = connection.expect("the socket answers");
     drop(turn);
     counts.connected.fetch_add(1, Relaxed);
-    let codec = FrameCodec::new(established.dialect);
-    let framed = Framed::with_received(stream, codec, established.received);
-    let link = framed.link();
-    // Whoever waits for frames sends heartbeats, too.
-    let mut connection = HeartbeatLayer::new().link(link).layer(framed);
     while let Some(Ok(frame)) = connection.next().await {
         if let Frame::Data { .. } = frame {
             counts.heard.fetch_add(1, Relaxed);

@@ -3,17 +3,37 @@
 
 pub(crate) mod connections;
 mod crowd;
+pub(crate) mod light_peer;
 mod pace;
 mod pipeline;
 mod sequence;
 pub(crate) mod slow_consumer;
 pub(crate) mod soak;
 
+use std::time::Duration;
+
 use clap::Subcommand;
+
+use crate::process::Child;
+
+/// How long a child may take to say what it has to.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// Starts one of the roles below.
+fn start<'a>(args: impl IntoIterator<Item = &'a str>) -> Child {
+    let child = Child::start(["load-role"].into_iter().chain(args));
+    child.expect("this program starts once more")
+}
+
+/// Waits for a line that begins with this word.
+fn told(child: &mut Child, word: &str) -> String {
+    let told = child.told(word, PATIENCE);
+    told.unwrap_or_else(|gone| panic!("a child: {gone}"))
+}
 
 /// What a child process does.
 #[derive(Subcommand)]
-pub(crate) enum Role {
+pub(crate) enum LoadRole {
     /// Many peers of one socket.
     Crowd { address: String, count: usize },
     /// Sends numbered messages to a proxy.
@@ -22,7 +42,7 @@ pub(crate) enum Role {
     Proxy(pipeline::Proxy),
 }
 
-impl Role {
+impl LoadRole {
     pub(crate) async fn run(self) {
         match self {
             Self::Crowd { address, count } => crowd::run(&address, count).await,

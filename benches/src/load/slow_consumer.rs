@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::pace::Pace;
 use super::sequence::Seen;
-use crate::process::{Role, readable, usage};
+use super::{start, told};
+use crate::process::{readable, usage};
 
 const SIZE: usize = 16 << 10;
 
@@ -16,15 +17,14 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Moves `bytes`, of which the consumer takes `rate` a second.
 pub(crate) async fn run(bytes: u64, rate: u64) {
-    let mut proxy = Role::start(["role", "proxy"]);
-    let (frontend, backend) = (proxy.told("frontend"), proxy.told("backend"));
+    let mut proxy = start(["proxy"]);
+    let (frontend, backend) = (told(&mut proxy, "frontend"), told(&mut proxy, "backend"));
     let consumer = Socket::new().expect("the settings are good");
     consumer
         .connect(backend.as_str())
         .expect("the address is good");
     let (size, count) = (SIZE.to_string(), bytes.div_ceil(SIZE as u64));
-    let sender = Role::start([
-        "role",
+    let sender = start([
         "sender",
         &frontend,
         "--size",

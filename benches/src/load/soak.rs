@@ -6,7 +6,8 @@ use aiomsg::Socket;
 use tokio::time::{Instant, interval_at};
 
 use super::sequence::Seen;
-use crate::process::{Role, own_usage, readable, usage};
+use super::{start, told};
+use crate::process::{Child, own_usage, readable, usage};
 
 const SIZE: usize = 64;
 
@@ -18,8 +19,8 @@ const LINE: Duration = Duration::from_secs(60);
 
 /// Runs for a time, and prints a line a minute.
 pub(crate) async fn run(time: Duration) {
-    let mut proxy = Role::start(["role", "proxy", "--at-least-once"]);
-    let (frontend, backend) = (proxy.told("frontend"), proxy.told("backend"));
+    let mut proxy = start(["proxy", "--at-least-once"]);
+    let (frontend, backend) = (told(&mut proxy, "frontend"), told(&mut proxy, "backend"));
     let receiver = Socket::new().expect("the settings are good");
     receiver
         .connect(backend.as_str())
@@ -60,11 +61,10 @@ pub(crate) async fn run(time: Duration) {
     assert_eq!(seen.lost, 0, "at-least-once");
 }
 
-fn send(address: &str, time: Duration, rate: Option<u64>) -> Role {
+fn send(address: &str, time: Duration, rate: Option<u64>) -> Child {
     let (size, seconds) = (SIZE.to_string(), time.as_secs().to_string());
     let rate = rate.map(|rate| rate.to_string());
     let mut args = vec![
-        "role",
         "sender",
         address,
         "--at-least-once",
@@ -76,12 +76,12 @@ fn send(address: &str, time: Duration, rate: Option<u64>) -> Role {
     if let Some(rate) = &rate {
         args.extend(["--rate", rate]);
     }
-    Role::start(args)
+    start(args)
 }
 
 /// Receives until all is there that the sender says it has sent.
-async fn receive(socket: &Socket, mut sender: Role, mut each_minute: impl FnMut(&Seen)) -> Seen {
-    let mut sent = tokio::task::spawn_blocking(move || sender.told("sent"));
+async fn receive(socket: &Socket, mut sender: Child, mut each_minute: impl FnMut(&Seen)) -> Seen {
+    let mut sent = tokio::task::spawn_blocking(move || told(&mut sender, "sent"));
     let (mut seen, mut total) = (Seen::default(), None);
     let mut lines = interval_at(Instant::now() + LINE, LINE);
     while total.is_none_or(|total| seen.messages() + seen.lost < total) {

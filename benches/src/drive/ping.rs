@@ -1,0 +1,68 @@
+//! Round trips.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Incoming, Inlet, Outlet, Source, Tally, cpu_time};
+use crate::library::{Job, Outcome};
+use crate::parent::{Parent, Report};
+
+/// Sends a message, waits for it to come back, and sends the next.
+///
+/// # Errors
+///
+/// Those of the library, and when something else comes back than what was sent.
+pub async fn ping<P: Inlet + Outlet>(job: &Job, parent: &Parent, mut peer: P) -> Outcome {
+    parent.ready().await?;
+    peer.prepare(job.peers_each()).await?;
+    let (mut source, mut tally) = (Source::new(job.size, 0), Tally::new(job.size));
+    let mut trips = Vec::with_capacity(1 << 18);
+    let cpu = cpu_time();
+    let started = Instant::now();
+    let until = started + Duration::from_secs_f64(job.seconds);
+    let mut now = started;
+    while now < until {
+        peer.send(source.message()).await?;
+        peer.flush().await?;
+        let message = loop {
+            if let Some(message) = peer.recv().await? {
+                break message;
+            }
+        };
+        message.count(&mut tally)?;
+        let then = std::mem::replace(&mut now, Instant::now());
+        trips.push(now - then);
+    }
+    trips.sort_unstable();
+    let report = Report {
+        messages: tally.received(),
+        rate: tally.received() as f64 / (now - started).as_secs_f64(),
+        p50_nanos: percentile(&trips, 50),
+        p99_nanos: percentile(&trips, 99),
+        ..Report::default()
+    };
+    parent.done(report, cpu)?;
+    std::future::pending::<()>().await;
+    drop(peer);
+    Ok(())
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Option<u64> {
+    let at = (sorted.len() * percent / 100).min(sorted.len().checked_sub(1)?);
+    u64::try_from(sorted[at].as_nanos()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_of_sorted_times() {
+        let times: Vec<_> = (0..200).map(Duration::from_nanos).collect();
+        assert_eq!(percentile(&times, 50), Some(100));
+        assert_eq!(percentile(&times, 99), Some(198));
+        assert_eq!(percentile(&times[..1], 99), Some(0));
+        assert_eq!(percentile(&[], 50), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! Rounds: in each one, every library has its turn, so that what the machine does
+//! besides happens to all of them.
+
+use super::certificate;
+use super::run::{Problem, Sample, run};
+use crate::library::{Failure, Library};
+use crate::workload::Workload;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) rounds: usize,
+    pub(crate) seconds: f64,
+}
+
+/// Measures the libraries in a workload. Returns what each has measured, round by
+/// round; a round that failed has no sample. What is not supported is left out.
+pub(crate) fn rounds(
+    libraries: &[&'static dyn Library],
+    workload: &Workload,
+    settings: Settings,
+    mut failed: impl FnMut(Problem),
+) -> Result<Vec<(&'static str, Vec<Option<Sample>>)>, Failure> {
+    let certificate = match workload.tls {
+        true => Some(certificate::create()?),
+        false => None,
+    };
+    let certificate = certificate.as_ref().map(|(_, files)| files);
+    let mut measured: Vec<_> = libraries.iter().map(|it| (*it, Vec::new())).collect();
+    for round in 1..=settings.rounds {
+        measured.retain_mut(|(library, samples)| {
+            let name = library.name();
+            eprint!(
+                "\r\x1b[K{} {round}/{}: {name}",
+                workload.name, settings.rounds
+            );
+            match run(*library, workload, settings.seconds, certificate) {
+                Ok(sample) => samples.push(Some(sample)),
+                Err(Problem::Unsupported) => return false,
+                Err(problem) => {
+                    samples.push(None);
+                    failed(problem);
+                }
+            }
+            true
+        });
+    }
+    eprint!("\r\x1b[K");
+    let named = measured
+        .into_iter()
+        .map(|(it, samples)| (it.name(), samples));
+    Ok(named.collect())
+}

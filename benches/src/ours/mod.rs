@@ -1,0 +1,159 @@
+//! aiomsg, with the whole standard stack: heartbeats, reconnecting, buffers.
+
+mod crowd;
+
+use std::time::Duration;
+
+use aiomsg::{Socket, SocketBuilder, TlsConfig};
+use bytes::Bytes;
+
+use crate::drive::{self, Inlet, Outlet, Together, block_on};
+use crate::library::{Failure, Job, Library, Outcome};
+use crate::parent::Parent;
+
+/// How long the last messages may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Aiomsg;
+
+impl Library for Aiomsg {
+    fn name(&self) -> &'static str {
+        "aiomsg"
+    }
+
+    fn sender(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            let ends = match job.at_least_once {
+                false => open(job, parent, |builder| builder.build()).await?,
+                true => open(job, parent, |builder| builder.at_least_once().build()).await?,
+            };
+            drive::send(job, parent, Together::Tasks, ends).await
+        })
+    }
+
+    fn receiver(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            let ends = open(job, parent, |builder| builder.build()).await?;
+            drive::receive(job, parent, Together::Tasks, ends).await
+        })
+    }
+
+    fn ping(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async { drive::ping(job, parent, one(job, parent).await?).await })
+    }
+
+    fn echo(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async { drive::echo(job, parent, one(job, parent).await?).await })
+    }
+
+    fn publisher(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            let ends = open(job, parent, |builder| builder.publish().build()).await?;
+            drive::send(job, parent, Together::Tasks, ends).await
+        })
+    }
+
+    fn subscriber(&self, job: &Job, parent: &Parent) -> Outcome {
+        self.receiver(job, parent)
+    }
+
+    fn proxy(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            let (front, back) = (Socket::new()?, Socket::new()?);
+            let addresses = (
+                front.bind("127.0.0.1:0").await?,
+                back.bind("127.0.0.1:0").await?,
+            );
+            parent.listening(format_args!(
+                "{} {}",
+                bare(&addresses.0.to_string()),
+                bare(&addresses.1.to_string())
+            ));
+            drive::relay(job, parent, End(front), End(back)).await
+        })
+    }
+
+    fn crowd(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(crowd::run(job, parent))
+    }
+}
+
+/// A socket.
+struct End(Socket);
+
+impl Outlet for End {
+    async fn prepare(&mut self, peers: usize) -> Outcome {
+        Ok(self.0.wait_for_peers(peers).await?)
+    }
+
+    #[inline]
+    async fn send(&mut self, message: Bytes) -> Outcome {
+        Ok(self.0.send(message).await?)
+    }
+
+    async fn finish(&mut self) -> Outcome {
+        match self.0.close(DEADLINE).await {
+            report if report.is_clean() => Ok(()),
+            report => Err(Failure::new(format!(
+                "{} messages were not sent, {} not acknowledged",
+                report.unsent.len(),
+                report.unacknowledged.len()
+            ))),
+        }
+    }
+}
+
+impl Inlet for End {
+    type Message = Bytes;
+
+    #[inline]
+    async fn recv(&mut self) -> Result<Option<Bytes>, Failure> {
+        Ok(Some(self.0.recv().await?))
+    }
+}
+
+async fn open(
+    job: &Job,
+    parent: &Parent,
+    build: impl Fn(SocketBuilder) -> Result<Socket, aiomsg::Error>,
+) -> Result<Vec<End>, Failure> {
+    let tls = match &job.tls {
+        None => None,
+        Some(files) => Some(
+            TlsConfig::builder()
+                .certificate_files(&files.certificate, &files.key)
+                .trust_file(&files.certificate)
+                .build()?,
+        ),
+    };
+    let scheme = tls.as_ref().map_or("tcp", |_| "tls");
+    let builder = || match &tls {
+        None => Socket::builder(),
+        Some(tls) => Socket::builder().tls(tls.clone()),
+    };
+    let Some(address) = &job.address else {
+        let socket = build(builder())?;
+        let endpoint = socket.bind(format!("{scheme}://127.0.0.1:0")).await?;
+        parent.listening(bare(&endpoint.to_string()));
+        return Ok(vec![End(socket)]);
+    };
+    let mut ends = Vec::with_capacity(job.peers);
+    for _ in 0..job.peers {
+        let socket = build(builder())?;
+        socket.connect(format!("{scheme}://{address}"))?;
+        ends.push(End(socket));
+    }
+    Ok(ends)
+}
+
+async fn one(job: &Job, parent: &Parent) -> Result<End, Failure> {
+    let end = open(job, parent, |builder| builder.build()).await?.pop();
+    end.ok_or_else(|| Failure::new("there is no socket"))
+}
+
+/// The address in an endpoint.
+fn bare(endpoint: &str) -> &str {
+    endpoint
+        .rsplit_once("//")
+        .map_or(endpoint, |(_, address)| address)
+}

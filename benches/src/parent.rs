@@ -1,0 +1,94 @@
+//! The process that has started this one for a role: what it is told by lines on
+//! our output, and what it says by lines on our input.
+
+use std::io::BufRead;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::library::{Failure, Outcome};
+use crate::process::{cpu_time, peak_memory};
+
+/// The parent of this process.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    orders: watch::Receiver<Orders>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Orders {
+    go: bool,
+    expected: Option<u64>,
+}
+
+/// What a role has done.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// How many messages it has sent or received.
+    pub messages: u64,
+    /// How many it has received in a second, or round trips it has made.
+    pub rate: f64,
+    /// Processor time of all threads from the first message to the last.
+    pub cpu_nanos: u64,
+    /// The most memory that was resident, in bytes.
+    pub peak_bytes: u64,
+    /// How long half of the round trips took at most, in nanoseconds.
+    pub p50_nanos: Option<u64>,
+    /// How long 99 of 100 round trips took at most, in nanoseconds.
+    pub p99_nanos: Option<u64>,
+}
+
+impl Parent {
+    /// Listens to the parent. When it closes our input, or dies, this process
+    /// ends.
+    pub(crate) fn listen() -> Self {
+        let (say, orders) = watch::channel(Orders::default());
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines() {
+                let Ok(line) = line else { break };
+                say.send_modify(|orders| match line.strip_prefix("expect ") {
+                    Some(count) => orders.expected = count.parse().ok(),
+                    None => orders.go |= line == "go",
+                });
+            }
+            std::process::exit(0);
+        });
+        Self { orders }
+    }
+
+    /// Says where this process can be connected to.
+    pub fn listening(&self, address: impl std::fmt::Display) {
+        println!("listening {address}");
+    }
+
+    /// Says that everything is set up, and waits for the start.
+    ///
+    /// # Errors
+    ///
+    /// When the parent is gone.
+    pub async fn ready(&self) -> Outcome {
+        println!("ready");
+        let mut orders = self.orders.clone();
+        match orders.wait_for(|orders| orders.go).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Failure::new("the parent is gone")),
+        }
+    }
+
+    /// How many messages there are in all, once they are all sent.
+    pub fn expected(&self) -> Option<u64> {
+        self.orders.borrow().expected
+    }
+
+    /// Says what was done; `cpu` is the clock at the start.
+    pub fn done(&self, report: Report, cpu: std::time::Duration) -> Outcome {
+        let used = cpu_time().saturating_sub(cpu);
+        let report = Report {
+            cpu_nanos: u64::try_from(used.as_nanos())?,
+            peak_bytes: peak_memory(),
+            ..report
+        };
+        println!("done {}", serde_json::to_string(&report)?);
+        Ok(())
+    }
+}
