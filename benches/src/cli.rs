@@ -151,7 +151,7 @@ fn compare(libraries: &[&'static dyn Library], options: &Compare) -> Result<Exit
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for workload in workloads {
         let measured = rounds(&libraries, &workload, settings, |problem| {
-            eprintln!("\r\x1b[Kerror: {problem}");
+            eprintln!("\nerror: {problem}");
             problems.push(problem);
         })?;
         rows.extend(report::rows(workload.name, measured));

@@ -1,6 +1,8 @@
 //! Rounds: in each one, every library has its turn, so that what the machine does
 //! besides happens to all of them.
 
+use std::io::IsTerminal;
+
 use super::certificate;
 use super::run::{Problem, Sample, run};
 use crate::library::{Failure, Library};
@@ -30,10 +32,10 @@ pub(crate) fn rounds(
     for round in 1..=settings.rounds {
         measured.retain_mut(|(library, samples)| {
             let name = library.name();
-            eprint!(
-                "\r\x1b[K{} {round}/{}: {name}",
+            status(&format!(
+                "{} {round}/{}: {name}",
                 workload.name, settings.rounds
-            );
+            ));
             match run(*library, workload, settings.seconds, certificate) {
                 Ok(sample) => samples.push(Some(sample)),
                 Err(Problem::Unsupported) => return false,
@@ -45,9 +47,16 @@ pub(crate) fn rounds(
             true
         });
     }
-    eprint!("\r\x1b[K");
+    status("");
     let named = measured
         .into_iter()
         .map(|(it, samples)| (it.name(), samples));
     Ok(named.collect())
+}
+
+/// Shows what is being measured, to whoever watches.
+fn status(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{text}");
+    }
 }

@@ -1,0 +1,140 @@
+//! The roles, played with the socket types of ZeroMQ: PUSH and PULL one way,
+//! DEALER and DEALER both ways, PUB and SUB for publishing.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use aiomsg_bench::drive::{self, Inlet, Outlet, Together, block_on};
+use aiomsg_bench::{Failure, Job, Library, Outcome, Parent};
+use bytes::Bytes;
+
+/// How long subscriptions may take to reach the publisher, which is not told of
+/// them in these libraries.
+pub(crate) const SUBSCRIBED: Duration = Duration::from_millis(500);
+
+/// A type of socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Push,
+    Pull,
+    Dealer,
+    Pub,
+    Sub,
+}
+
+/// A library with the sockets of ZeroMQ.
+pub(crate) trait Zmtp: Sync + 'static {
+    const NAME: &'static str;
+    const TOGETHER: Together;
+    type Socket: Inlet<Message: Into<Bytes>> + Outlet;
+
+    /// A socket that is bound to this endpoint, and the endpoint with its real
+    /// port.
+    fn bind(
+        kind: Kind,
+        endpoint: &str,
+    ) -> impl Future<Output = Result<(Self::Socket, String), Failure>>;
+
+    /// A socket that is connected, and that gets everything if it is a SUB.
+    fn connect(
+        kind: Kind,
+        endpoint: &str,
+    ) -> impl Future<Output = Result<Self::Socket, Failure>>;
+}
+
+/// The library, in all its roles.
+pub(crate) fn library<Z: Zmtp>() -> &'static dyn Library {
+    &Patterns::<Z>(PhantomData)
+}
+
+struct Patterns<Z>(PhantomData<Z>);
+
+impl<Z: Zmtp> Library for Patterns<Z> {
+    fn name(&self) -> &'static str {
+        Z::NAME
+    }
+
+    fn sender(&self, job: &Job, parent: &Parent) -> Outcome {
+        send::<Z>(Kind::Push, job, parent)
+    }
+
+    fn receiver(&self, job: &Job, parent: &Parent) -> Outcome {
+        receive::<Z>(Kind::Pull, job, parent)
+    }
+
+    fn ping(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async { drive::ping(job, parent, dealer::<Z>(job, parent).await?).await })
+    }
+
+    fn echo(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async { drive::echo(job, parent, dealer::<Z>(job, parent).await?).await })
+    }
+
+    fn publisher(&self, job: &Job, parent: &Parent) -> Outcome {
+        send::<Z>(Kind::Pub, job, parent)
+    }
+
+    fn subscriber(&self, job: &Job, parent: &Parent) -> Outcome {
+        receive::<Z>(Kind::Sub, job, parent)
+    }
+
+    fn proxy(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            let (front, front_address) = bind::<Z>(Kind::Pull).await?;
+            let (back, back_address) = bind::<Z>(Kind::Push).await?;
+            parent.listening(format_args!("{front_address} {back_address}"));
+            drive::relay(job, parent, front, back).await
+        })
+    }
+}
+
+fn send<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Outcome {
+    // How a sender spreads its messages over many peers is measured of aiomsg
+    // alone.
+    if kind == Kind::Push && job.address.is_none() {
+        return Err(Failure::Unsupported);
+    }
+    block_on(async {
+        let sockets = open::<Z>(kind, job, parent).await?;
+        drive::send(job, parent, Z::TOGETHER, sockets).await
+    })
+}
+
+fn receive<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Outcome {
+    block_on(async {
+        let sockets = open::<Z>(kind, job, parent).await?;
+        drive::receive(job, parent, Z::TOGETHER, sockets).await
+    })
+}
+
+async fn dealer<Z: Zmtp>(job: &Job, parent: &Parent) -> Result<Z::Socket, Failure> {
+    let dealer = open::<Z>(Kind::Dealer, job, parent).await?.pop();
+    dealer.ok_or_else(|| Failure::new("there is no socket"))
+}
+
+async fn open<Z: Zmtp>(
+    kind: Kind,
+    job: &Job,
+    parent: &Parent,
+) -> Result<Vec<Z::Socket>, Failure> {
+    job.plain()?;
+    let Some(address) = &job.address else {
+        let (socket, address) = bind::<Z>(kind).await?;
+        parent.listening(address);
+        return Ok(vec![socket]);
+    };
+    let mut sockets = Vec::with_capacity(job.peers);
+    for _ in 0..job.peers {
+        sockets.push(Z::connect(kind, &format!("tcp://{address}")).await?);
+    }
+    Ok(sockets)
+}
+
+async fn bind<Z: Zmtp>(kind: Kind) -> Result<(Z::Socket, String), Failure> {
+    let (socket, endpoint) = Z::bind(kind, "tcp://127.0.0.1:0").await?;
+    let address = endpoint.trim_start_matches("tcp://").to_owned();
+    match address.ends_with(":0") {
+        true => Err(Failure::new("the port is not known")),
+        false => Ok((socket, address)),
+    }
+}

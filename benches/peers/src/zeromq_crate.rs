@@ -1,0 +1,99 @@
+//! The crate zeromq, on tokio.
+
+use aiomsg_bench::drive::{Inlet, Outlet, Together};
+use aiomsg_bench::{Failure, Outcome};
+use bytes::Bytes;
+use zeromq::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, Socket as _, SocketRecv, SocketSend,
+    SubSocket, ZmqMessage,
+};
+
+use crate::patterns::{Kind, SUBSCRIBED, Zmtp};
+
+pub(crate) struct Zeromq;
+
+impl Zmtp for Zeromq {
+    const NAME: &'static str = "zeromq";
+    const TOGETHER: Together = Together::Tasks;
+    type Socket = Socket;
+
+    async fn bind(kind: Kind, endpoint: &str) -> Result<(Socket, String), Failure> {
+        let mut socket = Socket::new(kind);
+        let endpoint = match &mut socket {
+            Socket::Push(socket) => socket.bind(endpoint).await?,
+            Socket::Pull(socket) => socket.bind(endpoint).await?,
+            Socket::Dealer(socket) => socket.bind(endpoint).await?,
+            Socket::Pub(socket) => socket.bind(endpoint).await?,
+            Socket::Sub(socket) => socket.bind(endpoint).await?,
+        };
+        Ok((socket, endpoint.to_string()))
+    }
+
+    async fn connect(kind: Kind, endpoint: &str) -> Result<Socket, Failure> {
+        let mut socket = Socket::new(kind);
+        match &mut socket {
+            Socket::Push(socket) => socket.connect(endpoint).await?,
+            Socket::Pull(socket) => socket.connect(endpoint).await?,
+            Socket::Dealer(socket) => socket.connect(endpoint).await?,
+            Socket::Pub(socket) => socket.connect(endpoint).await?,
+            Socket::Sub(socket) => {
+                socket.connect(endpoint).await?;
+                socket.subscribe("").await?;
+            }
+        }
+        Ok(socket)
+    }
+}
+
+pub(crate) enum Socket {
+    Push(PushSocket),
+    Pull(PullSocket),
+    Dealer(DealerSocket),
+    Pub(PubSocket),
+    Sub(SubSocket),
+}
+
+impl Socket {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Push => Self::Push(PushSocket::new()),
+            Kind::Pull => Self::Pull(PullSocket::new()),
+            Kind::Dealer => Self::Dealer(DealerSocket::new()),
+            Kind::Pub => Self::Pub(PubSocket::new()),
+            Kind::Sub => Self::Sub(SubSocket::new()),
+        }
+    }
+}
+
+impl Outlet for Socket {
+    async fn prepare(&mut self, _: usize) -> Outcome {
+        tokio::time::sleep(SUBSCRIBED).await;
+        Ok(())
+    }
+
+    #[inline]
+    async fn send(&mut self, message: Bytes) -> Outcome {
+        let message = ZmqMessage::from(message);
+        match self {
+            Self::Push(socket) => Ok(socket.send(message).await?),
+            Self::Dealer(socket) => Ok(socket.send(message).await?),
+            Self::Pub(socket) => Ok(socket.send(message).await?),
+            Self::Pull(_) | Self::Sub(_) => Err(Failure::Unsupported),
+        }
+    }
+}
+
+impl Inlet for Socket {
+    type Message = Bytes;
+
+    #[inline]
+    async fn recv(&mut self) -> Result<Option<Bytes>, Failure> {
+        let message = match self {
+            Self::Pull(socket) => socket.recv().await?,
+            Self::Dealer(socket) => socket.recv().await?,
+            Self::Sub(socket) => socket.recv().await?,
+            Self::Push(_) | Self::Pub(_) => return Err(Failure::Unsupported),
+        };
+        Ok(Some(message.get(0).cloned().unwrap_or_default()))
+    }
+}
