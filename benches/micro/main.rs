@@ -1,0 +1,9 @@
+//! What single pieces cost: `cargo bench -p aiomsg-bench`.
+
+mod codec;
+mod queue;
+mod router;
+
+fn main() {
+    divan::main();
+}
