@@ -22,7 +22,7 @@ struct Orders {
 }
 
 /// What a role has done.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Report {
     /// How many messages it has sent or received.
     pub messages: u64,
@@ -80,7 +80,12 @@ impl Parent {
         self.orders.borrow().expected
     }
 
-    /// Says what was done; `cpu` is the clock at the start.
+    /// Says what was done since the [processor time](crate::drive::cpu_time) was
+    /// `cpu`.
+    ///
+    /// # Errors
+    ///
+    /// When the report cannot be written down.
     pub fn done(&self, report: Report, cpu: std::time::Duration) -> Outcome {
         let used = cpu_time().saturating_sub(cpu);
         let report = Report {

@@ -1,22 +1,19 @@
 //! A peer as light as a peer can be: the connection of this library with its
 //! heartbeats, and no socket around it.
 
+use aiomsg::core::Connection;
 use aiomsg::core::codec::FrameCodec;
-use aiomsg::core::{Connection, Frame};
 use aiomsg::layers::HeartbeatLayer;
 use aiomsg::transport::framed::Framed;
 use aiomsg::transport::handshake::Handshake;
-use aiomsg::{Dialect, Dialects, Error, Identity};
-use futures::Stream;
+use aiomsg::{Dialect, Dialects, Identity};
 use tokio::net::TcpStream;
 use tower::Layer;
 
 use crate::library::Failure;
 
 /// Connects. Whoever waits for frames sends heartbeats, too.
-pub(crate) async fn connect(
-    address: &str,
-) -> Result<impl Stream<Item = Result<Frame, Error>> + Connection + Unpin, Failure> {
+pub(crate) async fn connect(address: &str) -> Result<impl Connection, Failure> {
     let mut stream = TcpStream::connect(address).await?;
     let handshake = Handshake::new(Identity::random()).dialects(Dialects::Only(Dialect::V1));
     let established = handshake.connect(&mut stream).await?;

@@ -4,5 +4,5 @@ mod certificate;
 mod rounds;
 mod run;
 
-pub(crate) use rounds::{Settings, rounds};
+pub(crate) use rounds::{Measured, Settings, rounds};
 pub(crate) use run::{RoleSample, Sample};

@@ -15,14 +15,17 @@ pub(crate) struct Settings {
     pub(crate) seconds: f64,
 }
 
-/// Measures the libraries in a workload. Returns what each has measured, round by
-/// round; a round that failed has no sample. What is not supported is left out.
+/// A library by name, and what it has measured, round by round. A round that
+/// failed has no sample.
+pub(crate) type Measured = (&'static str, Vec<Option<Sample>>);
+
+/// Measures the libraries in a workload. What is not supported is left out.
 pub(crate) fn rounds(
     libraries: &[&'static dyn Library],
     workload: &Workload,
     settings: Settings,
     mut failed: impl FnMut(Problem),
-) -> Result<Vec<(&'static str, Vec<Option<Sample>>)>, Failure> {
+) -> Result<Vec<Measured>, Failure> {
     let certificate = match workload.tls {
         true => Some(certificate::create()?),
         false => None,

@@ -183,9 +183,7 @@ impl Stage<'_> {
     fn sample(&self, reports: &[(usize, Report)], expected: u64) -> Sample {
         let role = |nth: usize| self.actors[nth].0;
         let counted = reports.iter().find(|(nth, _)| role(*nth).counts());
-        let counted = counted
-            .map(|(_, report)| report.clone())
-            .unwrap_or_default();
+        let counted = counted.map(|(_, report)| *report).unwrap_or_default();
         let arrived = counted.messages;
         let mut roles: Vec<_> = reports.iter().collect();
         roles.sort_by_key(|(nth, _)| along_the_path(role(*nth)));

@@ -24,7 +24,7 @@ impl Library for Aiomsg {
     fn sender(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
             let ends = match job.at_least_once {
-                false => open(job, parent, |builder| builder.build()).await?,
+                false => open(job, parent, SocketBuilder::build).await?,
                 true => open(job, parent, |builder| builder.at_least_once().build()).await?,
             };
             drive::send(job, parent, Together::Tasks, ends).await
@@ -33,7 +33,7 @@ impl Library for Aiomsg {
 
     fn receiver(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
-            let ends = open(job, parent, |builder| builder.build()).await?;
+            let ends = open(job, parent, SocketBuilder::build).await?;
             drive::receive(job, parent, Together::Tasks, ends).await
         })
     }
@@ -147,7 +147,7 @@ async fn open(
 }
 
 async fn one(job: &Job, parent: &Parent) -> Result<End, Failure> {
-    let end = open(job, parent, |builder| builder.build()).await?.pop();
+    let end = open(job, parent, SocketBuilder::build).await?.pop();
     end.ok_or_else(|| Failure::new("there is no socket"))
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::statistics::Spread;
-use crate::measure::{RoleSample, Sample};
+use crate::measure::{Measured, RoleSample, Sample};
 
 /// A line of the table.
 #[derive(Debug, Clone, Serialize)]
@@ -27,10 +27,7 @@ pub(crate) struct Row {
 }
 
 /// The rows of a workload: of the libraries that have moved anything.
-pub(crate) fn rows(
-    workload: &'static str,
-    measured: Vec<(&'static str, Vec<Option<Sample>>)>,
-) -> Vec<Row> {
+pub(crate) fn rows(workload: &'static str, measured: Vec<Measured>) -> Vec<Row> {
     let limit = measured.iter().find(|(name, _)| *name == crate::LIMIT);
     let limit: Vec<_> = limit.map_or_else(Vec::new, |(_, samples)| {
         let rates = samples.iter().map(|sample| Some(sample.as_ref()?.rate));
