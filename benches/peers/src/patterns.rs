@@ -36,10 +36,7 @@ pub(crate) trait Zmtp: Sync + 'static {
     ) -> impl Future<Output = Result<(Self::Socket, String), Failure>>;
 
     /// A socket that is connected, and that gets everything if it is a SUB.
-    fn connect(
-        kind: Kind,
-        endpoint: &str,
-    ) -> impl Future<Output = Result<Self::Socket, Failure>>;
+    fn connect(kind: Kind, endpoint: &str) -> impl Future<Output = Result<Self::Socket, Failure>>;
 }
 
 /// The library, in all its roles.
@@ -112,11 +109,7 @@ async fn dealer<Z: Zmtp>(job: &Job, parent: &Parent) -> Result<Z::Socket, Failur
     dealer.ok_or_else(|| Failure::new("there is no socket"))
 }
 
-async fn open<Z: Zmtp>(
-    kind: Kind,
-    job: &Job,
-    parent: &Parent,
-) -> Result<Vec<Z::Socket>, Failure> {
+async fn open<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Result<Vec<Z::Socket>, Failure> {
     job.plain()?;
     let Some(address) = &job.address else {
         let (socket, address) = bind::<Z>(kind).await?;

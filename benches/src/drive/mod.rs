@@ -11,7 +11,9 @@ mod send;
 mod source;
 mod tally;
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -132,16 +134,28 @@ async fn next<I: Inlet>(
     loop {
         let mut recv = pin!(inlet.recv());
         let received = loop {
-            tokio::select! {
-                biased;
-                received = &mut recv => break received?,
-                _ = looks.tick() => if give_up() {
-                    return Ok(None);
-                },
+            if let Some(received) = recv_or_tick(recv.as_mut(), looks).await {
+                break received?;
+            }
+            if give_up() {
+                return Ok(None);
             }
         };
         if received.is_some() || give_up() {
             return Ok(received);
         }
     }
+}
+
+/// What is received, or `None` at a tick. By hand, since `select!` asks the
+/// runtime each time whether it may go on.
+#[inline]
+async fn recv_or_tick<F: Future>(mut recv: Pin<&mut F>, looks: &mut Interval) -> Option<F::Output> {
+    poll_fn(|cx| {
+        if let Poll::Ready(received) = recv.as_mut().poll(cx) {
+            return Poll::Ready(Some(received));
+        }
+        looks.poll_tick(cx).map(|_| None)
+    })
+    .await
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::poll;
 use tokio::time::Instant;
 
-use super::{Incoming, Inlet, Outlet, PATIENCE, Tally, cpu_time, looks};
+use super::{Incoming, Inlet, Outlet, PATIENCE, Tally, cpu_time, looks, recv_or_tick};
 use crate::library::{Job, Outcome};
 use crate::parent::{Parent, Report};
 
@@ -40,10 +40,10 @@ where
                 std::task::Poll::Pending => {
                     back.flush().await?;
                     loop {
-                        tokio::select! {
-                            biased;
-                            message = &mut recv => break message?,
-                            _ = looks.tick() => if enough() { break None },
+                        match recv_or_tick(recv.as_mut(), &mut looks).await {
+                            Some(message) => break message?,
+                            None if enough() => break None,
+                            None => {}
                         }
                     }
                 }

@@ -42,7 +42,7 @@ pub(crate) fn plot(rows: &[Row]) -> String {
         MARGIN,
         30.0,
         "font-size=\"18\" font-weight=\"bold\"",
-        "Rate by that of raw TCP",
+        "Messages a second, by those of raw TCP",
     );
     svg.text(
         MARGIN,
@@ -110,13 +110,6 @@ fn draw(svg: &mut Svg, left: f64, top: f64, bars: &[Bar<'_>], libraries: &[&str]
             (to, middle),
             "stroke=\"#222\" stroke-width=\"1.2\"",
         );
-        let text = format!("{:.2}", ratio.median);
-        svg.text(
-            to.max(left + ratio.median * scale) + 5.0,
-            top + 11.0,
-            "",
-            &text,
-        );
     }
     let limit = left + scale;
     let bottom = top + STEP * bars.len() as f64;
@@ -126,6 +119,13 @@ fn draw(svg: &mut Svg, left: f64, top: f64, bars: &[Bar<'_>], libraries: &[&str]
         "stroke=\"#222\" stroke-dasharray=\"3 3\"",
     );
     svg.line((left, top - 3.0), (left, bottom), "stroke=\"#222\"");
+    // Last, and with an edge, to be legible across the lines.
+    for (nth, (_, ratio)) in bars.iter().enumerate() {
+        let behind = left + ratio.max * scale + 5.0;
+        let edge = "stroke=\"white\" stroke-width=\"3\" paint-order=\"stroke\"";
+        let text = format!("{:.2}", ratio.median);
+        svg.text(behind, top + STEP * nth as f64 + 11.0, edge, &text);
+    }
 }
 
 fn colour(nth: usize) -> &'static str {
