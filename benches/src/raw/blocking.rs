@@ -23,7 +23,7 @@ impl Library for RawBlocking {
 
     fn sender(&self, job: &Job, parent: &Parent) -> Outcome {
         job.plain()?;
-        if job.peers_each() > 1 {
+        if job.address.is_none() {
             return Err(Failure::Unsupported);
         }
         let connections = open(job, parent)?;
