@@ -26,8 +26,11 @@ struct Orders {
 pub struct Report {
     /// How many messages it has sent or received.
     pub messages: u64,
-    /// How many it has received in a second, or round trips it has made.
-    pub rate: f64,
+    /// When it began to send, and when the last message was there: in
+    /// nanoseconds, on a clock that all processes share.
+    pub started_nanos: u64,
+    /// See `started_nanos`.
+    pub ended_nanos: u64,
     /// Processor time of all threads from the first message to the last.
     pub cpu_nanos: u64,
     /// The most memory that was resident, in bytes.

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Incoming, Inlet, Outlet, Source, Tally, cpu_time};
 use crate::library::{Job, Outcome};
 use crate::parent::{Parent, Report};
+use crate::process::shared_clock;
 
 /// Sends a message, waits for it to come back, and sends the next.
 ///
@@ -18,10 +19,9 @@ pub async fn ping<P: Inlet + Outlet>(job: &Job, parent: &Parent, mut peer: P) ->
     peer.prepare(job.peers_each()).await?;
     let (mut source, mut tally) = (Source::new(job.size, 0), Tally::new(job.size));
     let mut trips = Vec::with_capacity(1 << 18);
-    let cpu = cpu_time();
-    let started = Instant::now();
-    let until = started + Duration::from_secs_f64(job.seconds);
-    let mut now = started;
+    let (started_nanos, cpu) = (shared_clock(), cpu_time());
+    let mut now = Instant::now();
+    let until = now + Duration::from_secs_f64(job.seconds);
     while now < until {
         peer.send(source.message()).await?;
         peer.flush().await?;
@@ -34,10 +34,12 @@ pub async fn ping<P: Inlet + Outlet>(job: &Job, parent: &Parent, mut peer: P) ->
         let then = std::mem::replace(&mut now, Instant::now());
         trips.push(now - then);
     }
+    let ended_nanos = shared_clock();
     trips.sort_unstable();
     let report = Report {
         messages: tally.received(),
-        rate: tally.received() as f64 / (now - started).as_secs_f64(),
+        started_nanos,
+        ended_nanos,
         p50_nanos: percentile(&trips, 50),
         p99_nanos: percentile(&trips, 99),
         ..Report::default()

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{Incoming, Inlet, PATIENCE, STRIDE, Tally, Together, cpu_time, looks, next, with_each};
 use crate::library::{Failure, Job, Outcome};
 use crate::parent::{Parent, Report};
+use crate::process::shared_clock;
 
 /// Receives from each socket until everything that was sent is there, or nothing
 /// comes any more.
@@ -35,7 +36,7 @@ pub async fn receive<I: Inlet>(
     let ((), received) = tokio::try_join!(parent.ready(), receiving)?;
     let report = Report {
         messages: received.iter().map(|(count, _, _)| count).sum(),
-        rate: received.iter().map(|(_, rate, _)| rate).sum(),
+        ended_nanos: received.iter().map(|(_, last, _)| *last).max().unwrap_or(0),
         ..Report::default()
     };
     let started = shared.started.get().copied();
@@ -57,9 +58,9 @@ async fn receive_one<I: Inlet>(
     mut inlet: I,
     mut tally: Tally,
     shared: Arc<Shared>,
-) -> Result<(u64, f64, I), Failure> {
+) -> Result<(u64, u64, I), Failure> {
     let mut looks = looks();
-    let mut window = Window::default();
+    let mut last = Last::default();
     let (mut told, mut progress) = (0, Instant::now());
     loop {
         let received = tally.received();
@@ -77,38 +78,24 @@ async fn receive_one<I: Inlet>(
             shared.started.get_or_init(cpu_time);
         }
         message.count(&mut tally)?;
-        window.pass(tally.received());
+        last.pass(tally.received());
     }
-    Ok((tally.received(), window.rate(), inlet))
+    Ok((tally.received(), last.nanos, inlet))
 }
 
-/// The time between the first message and the last, as exactly as is of use.
+/// When the last message was there, as exactly as is of use.
 #[derive(Default)]
-struct Window {
-    first: Option<(u64, Instant)>,
-    last: Option<(u64, Instant)>,
+struct Last {
+    nanos: u64,
     due: u64,
 }
 
-impl Window {
+impl Last {
     #[inline]
     fn pass(&mut self, count: u64) {
         if count >= self.due {
             self.due = count + STRIDE;
-            self.last = Some((count, Instant::now()));
-            if self.first.is_none() {
-                self.first = self.last;
-            }
-        }
-    }
-
-    fn rate(&self) -> f64 {
-        let (Some((from, started)), Some((to, ended))) = (self.first, self.last) else {
-            return 0.0;
-        };
-        match ended - started {
-            Duration::ZERO => 0.0,
-            time => (to - from) as f64 / time.as_secs_f64(),
+            self.nanos = shared_clock();
         }
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Outlet, STRIDE, Source, Together, cpu_time, with_each};
 use crate::library::{Failure, Job, Outcome};
 use crate::parent::{Parent, Report};
+use crate::process::shared_clock;
 
 /// Sends through each socket for as long as the job says.
 ///
@@ -24,13 +25,14 @@ pub async fn send<O: Outlet>(
         outlet.prepare(job.peers_each()).await?;
     }
     let (size, time) = (job.size, Duration::from_secs_f64(job.seconds));
-    let cpu = cpu_time();
+    let (started_nanos, cpu) = (shared_clock(), cpu_time());
     let sent = with_each(together, outlets, |nth, outlet| {
         send_one(outlet, Source::new(size, nth), time)
     })
     .await?;
     let report = Report {
         messages: sent.iter().map(|(count, _)| count).sum(),
+        started_nanos,
         ..Report::default()
     };
     parent.done(report, cpu)?;

@@ -187,10 +187,15 @@ impl Stage<'_> {
         let counted = reports.iter().find(|(nth, _)| role(*nth).counts());
         let counted = counted.map(|(_, report)| *report).unwrap_or_default();
         let arrived = counted.messages;
+        let started = reports.iter().map(|(_, report)| report.started_nanos).max();
+        let started = started.unwrap_or_default();
         let mut roles: Vec<_> = reports.iter().collect();
         roles.sort_by_key(|(nth, _)| along_the_path(role(*nth)));
         Sample {
-            rate: counted.rate,
+            rate: match counted.ended_nanos.saturating_sub(started) {
+                0 => 0.0,
+                nanos => arrived as f64 / (nanos as f64 / 1e9),
+            },
             arrived,
             lost: expected.saturating_sub(arrived),
             p50_nanos: counted.p50_nanos,

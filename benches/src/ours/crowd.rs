@@ -13,12 +13,13 @@ use crate::drive::{PATIENCE, Tally, cpu_time};
 use crate::library::{Failure, Job, Outcome};
 use crate::load::light_peer;
 use crate::parent::{Parent, Report};
+use crate::process::shared_clock;
 
 /// How many connect at once.
 const AT_ONCE: usize = 128;
 
 /// How often the sum is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(5);
 
 pub(super) async fn run(job: &Job, parent: &Parent) -> Outcome {
     let Some(address) = &job.address else {
@@ -61,27 +62,27 @@ async fn count(
     ends: &mut mpsc::Receiver<Outcome>,
 ) -> Outcome {
     let mut looks = interval(LOOK);
-    let (mut first, mut last) = (None, (0, Instant::now()));
+    let (mut cpu, mut ended_nanos) = (None, 0);
+    let (mut messages, mut progress) = (0, Instant::now());
     loop {
         tokio::select! {
             Some(end) = ends.recv() => end?,
             _ = looks.tick() => {}
         }
         let sum = received.load(Relaxed);
-        if sum > last.0 {
-            last = (sum, Instant::now());
-            first.get_or_insert((last, cpu_time()));
+        if sum > messages {
+            (messages, progress, ended_nanos) = (sum, Instant::now(), shared_clock());
+            cpu.get_or_insert_with(cpu_time);
         }
-        let enough = |expected| sum >= expected || last.1.elapsed() >= PATIENCE;
+        let enough = |expected| sum >= expected || progress.elapsed() >= PATIENCE;
         if parent.expected().is_some_and(enough) {
             break;
         }
     }
-    let ((from, started), cpu) = first.unwrap_or((last, cpu_time()));
     let report = Report {
-        messages: last.0,
-        rate: (last.0 - from) as f64 / (last.1 - started).as_secs_f64().max(f64::MIN_POSITIVE),
+        messages,
+        ended_nanos,
         ..Report::default()
     };
-    parent.done(report, cpu)
+    parent.done(report, cpu.unwrap_or_else(cpu_time))
 }

@@ -5,4 +5,4 @@ mod usage;
 
 pub(crate) use child::{Child, Gone};
 pub use usage::cpu_time;
-pub(crate) use usage::{Usage, own_usage, peak_memory, readable, usage};
+pub(crate) use usage::{Usage, own_usage, peak_memory, readable, shared_clock, usage};

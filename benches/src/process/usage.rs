@@ -16,6 +16,12 @@ pub fn cpu_time() -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
 }
 
+/// The time on a clock that all processes of this machine share, in nanoseconds.
+pub(crate) fn shared_clock() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
 /// The most memory that was ever resident in this process, in bytes.
 pub(crate) fn peak_memory() -> u64 {
     kilobytes("self", "VmHWM:") * 1024
