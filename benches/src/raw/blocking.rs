@@ -1,12 +1,12 @@
 //! The limit without a runtime: blocking sockets, a thread for each.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::frames::{BLOCK, HEADER, LARGE, READ, put_header, split};
+use super::frames::{BLOCK, LARGE, Large, READ, header, split};
 use crate::drive::{self, Inlet, Outlet, Together, block_on};
 use crate::library::{Failure, Job, Library, Outcome};
 use crate::parent::Parent;
@@ -57,7 +57,8 @@ fn open(job: &Job, parent: &Parent) -> Result<Vec<Connection>, Failure> {
         stream.set_read_timeout(Some(PAUSE))?;
         connections.push(Connection {
             stream,
-            block: Vec::with_capacity(BLOCK + LARGE + HEADER),
+            block: Vec::with_capacity(2 * BLOCK),
+            large: Large::default(),
             buffer: BytesMut::new(),
         });
         Ok::<_, Failure>(())
@@ -82,22 +83,23 @@ fn open(job: &Job, parent: &Parent) -> Result<Vec<Connection>, Failure> {
 struct Connection {
     stream: TcpStream,
     block: Vec<u8>,
+    large: Large,
     buffer: BytesMut,
 }
 
 impl Outlet for Connection {
     #[inline]
     async fn send(&mut self, message: Bytes) -> Outcome {
-        put_header(&mut self.block, message.len());
         if message.len() >= LARGE {
-            self.stream.write_all(&self.block)?;
-            self.block.clear();
-            return Ok(self.stream.write_all(&message)?);
+            if self.large.push(message) {
+                self.flush().await?;
+            }
+            return Ok(());
         }
+        self.block.extend_from_slice(&header(message.len()));
         self.block.extend_from_slice(&message);
         if self.block.len() >= BLOCK {
-            self.stream.write_all(&self.block)?;
-            self.block.clear();
+            self.flush().await?;
         }
         Ok(())
     }
@@ -105,6 +107,16 @@ impl Outlet for Connection {
     async fn flush(&mut self) -> Outcome {
         self.stream.write_all(&self.block)?;
         self.block.clear();
+        let mut slices = self.large.slices();
+        let mut rest = slices.as_mut_slice();
+        while !rest.is_empty() {
+            let written = self.stream.write_vectored(rest)?;
+            if written == 0 {
+                return Err(Failure::new("the connection takes no more"));
+            }
+            IoSlice::advance_slices(&mut rest, written);
+        }
+        self.large.clear();
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Frames in blocks: a length of 4 bytes, a byte for the type, the payload.
 
+use std::io::IoSlice;
+
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -12,9 +14,9 @@ pub(super) const BLOCK: usize = 64 << 10;
 /// How much is read at once.
 pub(super) const READ: usize = 128 << 10;
 
-/// Payloads from here on are written from where they are: up to here, copying
-/// is cheaper.
-pub(super) const LARGE: usize = 16 << 10;
+/// Payloads from here on are written from where they are, several at once: up to
+/// here, copying is cheaper.
+pub(super) const LARGE: usize = 4 << 10;
 
 /// The length and the type byte.
 pub(super) const HEADER: usize = 5;
@@ -22,11 +24,11 @@ pub(super) const HEADER: usize = 5;
 /// The type byte of a message in dialect v1 of aiomsg.
 const DATA: u8 = 3;
 
-/// Writes all of a frame but its payload.
+/// All of a frame but its payload.
 #[inline]
-pub(super) fn put_header(block: &mut Vec<u8>, payload: usize) {
-    block.extend_from_slice(&(payload as u32 + 1).to_be_bytes());
-    block.push(DATA);
+pub(super) fn header(payload: usize) -> [u8; HEADER] {
+    let [a, b, c, d] = (payload as u32 + 1).to_be_bytes();
+    [a, b, c, d, DATA]
 }
 
 /// The length of the first frame in all, when that can be seen.
@@ -36,33 +38,65 @@ pub(super) fn frame_len(buffer: &[u8]) -> Option<usize> {
     Some(4 + u32::from_be_bytes(*prefix) as usize)
 }
 
-/// Writes frames in blocks.
+/// Large frames that are to be written at once.
+#[derive(Default)]
+pub(super) struct Large {
+    frames: Vec<([u8; HEADER], Bytes)>,
+    bytes: usize,
+}
+
+impl Large {
+    /// Adds a frame. `true`: it is time to write.
+    pub(super) fn push(&mut self, payload: Bytes) -> bool {
+        self.bytes += payload.len();
+        self.frames.push((header(payload.len()), payload));
+        self.bytes >= BLOCK
+    }
+
+    pub(super) fn slices(&self) -> Vec<IoSlice<'_>> {
+        let slices = self.frames.iter();
+        slices
+            .flat_map(|(header, payload)| [IoSlice::new(header), IoSlice::new(payload)])
+            .collect()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.frames.clear();
+        self.bytes = 0;
+    }
+}
+
+/// Writes frames in blocks. Those of one writer are either all small or all
+/// large.
 pub(super) struct Writer<W> {
     io: W,
     block: Vec<u8>,
+    large: Large,
 }
 
 impl<W> Writer<W> {
     pub(super) fn new(io: W) -> Self {
-        let block = Vec::with_capacity(BLOCK + LARGE + HEADER);
-        Self { io, block }
+        Self {
+            io,
+            block: Vec::with_capacity(2 * BLOCK),
+            large: Large::default(),
+        }
     }
 }
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Outlet for Writer<W> {
     #[inline]
     async fn send(&mut self, message: Bytes) -> Outcome {
-        put_header(&mut self.block, message.len());
         if message.len() >= LARGE {
-            let mut both = Buf::chain(self.block.as_slice(), message);
-            self.io.write_all_buf(&mut both).await?;
-            self.block.clear();
+            if self.large.push(message) {
+                self.flush().await?;
+            }
             return Ok(());
         }
+        self.block.extend_from_slice(&header(message.len()));
         self.block.extend_from_slice(&message);
         if self.block.len() >= BLOCK {
-            self.io.write_all(&self.block).await?;
-            self.block.clear();
+            self.flush().await?;
         }
         Ok(())
     }
@@ -70,6 +104,16 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Outlet for Writer<W> {
     async fn flush(&mut self) -> Outcome {
         self.io.write_all(&self.block).await?;
         self.block.clear();
+        let mut slices = self.large.slices();
+        let mut rest = slices.as_mut_slice();
+        while !rest.is_empty() {
+            let written = self.io.write_vectored(rest).await?;
+            if written == 0 {
+                return Err(Failure::new("the connection takes no more"));
+            }
+            IoSlice::advance_slices(&mut rest, written);
+        }
+        self.large.clear();
         Ok(self.io.flush().await?)
     }
 }

@@ -1,8 +1,8 @@
 //! The limit: the same frames over TCP, by the shortest program that still does
 //! what a library must.
 //!
-//! Frames are copied into writes of 64 KiB (large ones go out from where they
-//! are), and the receiver hands over each as an owned `Bytes`. There is no
+//! Frames are copied into writes of 64 KiB (large ones are written from where they
+//! are, as much at once), and the receiver hands over each as an owned `Bytes`. There is no
 //! queue, no peer, and nothing that is done when a connection ends.
 
 mod blocking;
