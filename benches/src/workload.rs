@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_wrong_name_gets_the_list_of_the_right_ones() {
-        for wrong in ["one", "tls-", "", "Proxy"] {
+        for wrong in ["two", "tls-", "", "Proxy"] {
             let error = names(&["proxy", wrong]).unwrap_err();
             assert!(error.contains(&format!("\"{wrong}\"")), "{error}");
             assert!(error.contains("one-to-one-64, one-to-one-1k"), "{error}");
