@@ -31,9 +31,14 @@ pub struct Identity(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Short { len: u8, bytes: [u8; SHORT] },
+    Short { len: u8, bytes: Aligned },
     Long(Arc<[u8]>),
 }
+
+/// In whole words, so that a message that has an identity is moved in those.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+struct Aligned([u8; SHORT]);
 
 const SHORT: usize = 16;
 
@@ -62,7 +67,7 @@ impl Identity {
                 short[..len].copy_from_slice(bytes);
                 Ok(Self(Repr::Short {
                     len: len as u8,
-                    bytes: short,
+                    bytes: Aligned(short),
                 }))
             }
             len if len <= Self::MAX_LEN => Ok(Self(Repr::Long(bytes.into()))),
@@ -73,7 +78,7 @@ impl Identity {
     /// The bytes, as they travel.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Repr::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Repr::Short { len, bytes } => &bytes.0[..usize::from(*len)],
             Repr::Long(bytes) => bytes,
         }
     }
@@ -116,7 +121,10 @@ impl From<Uuid> for Identity {
 
 impl From<[u8; 16]> for Identity {
     fn from(bytes: [u8; 16]) -> Self {
-        Self(Repr::Short { len: 16, bytes })
+        Self(Repr::Short {
+            len: 16,
+            bytes: Aligned(bytes),
+        })
     }
 }
 

@@ -8,7 +8,9 @@ use uuid::Uuid;
 ///
 /// All resends of a message carry the id of the first send, so a receiver can
 /// recognise a duplicate.
+// Aligned, so that a message is moved in whole words.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(align(8))]
 pub struct MessageId([u8; 16]);
 
 impl MessageId {

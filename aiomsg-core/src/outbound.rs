@@ -44,6 +44,7 @@ pub enum Target {
 
 impl Outbound {
     /// A message for whomever the router's policy picks.
+    #[inline]
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {
             payload: payload.into(),
@@ -72,6 +73,12 @@ impl Outbound {
     pub fn with_id(mut self, id: MessageId) -> Self {
         self.id = Some(id);
         self
+    }
+
+    /// Asks for an acknowledgement under this id, or for none.
+    #[inline]
+    pub fn set_id(&mut self, id: Option<MessageId>) {
+        self.id = id;
     }
 
     /// Asks for no acknowledgement.

@@ -206,15 +206,25 @@ impl<T: Weight> Queue<T> {
     /// # Errors
     ///
     /// Hands the item back when the queue is full or closed.
-    #[inline]
     pub fn try_push(&self, item: T) -> Result<(), T> {
+        let mut item = Some(item);
+        self.try_push_from(&mut item);
+        item.map_or(Ok(()), Err)
+    }
+
+    /// The same, for an item that is to be moved once and not at each call on
+    /// its way. Says whether it was taken.
+    #[inline]
+    pub fn try_push_from(&self, item: &mut Option<T>) -> bool {
         let mut state = self.lock();
         if state.closed || !state.admits() {
-            return Err(item);
+            return false;
         }
-        state.add(item);
-        self.pushed(state);
-        Ok(())
+        if let Some(item) = item.take() {
+            state.add(item);
+            self.pushed(state);
+        }
+        true
     }
 
     /// Appends a batch under one lock and with one wake. The batch is left
@@ -328,6 +338,17 @@ impl<T: Weight> Queue<T> {
     /// closed and empty.
     #[inline]
     pub fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_pop_with(cx, |item| item)
+    }
+
+    /// The same, and takes of the item what is wanted, which is under the lock of
+    /// the queue: less is moved then.
+    #[inline]
+    pub fn poll_pop_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(T) -> R,
+    ) -> Poll<Option<R>> {
         let mut state = self.lock();
         let Some(item) = state.items.pop_front() else {
             if state.closed {
@@ -337,6 +358,7 @@ impl<T: Weight> Queue<T> {
             return Poll::Pending;
         };
         state.sub(&item);
+        let item = take(item);
         // Waking producers at the high-water mark would have them push one
         // item, sleep, and wake again for the next: let half of the room
         // become free first.
@@ -356,12 +378,13 @@ impl<T: Weight> Queue<T> {
 
     /// Refuses pushes from now on. What is there can still be taken.
     pub fn close(&self) {
-        self.close_with(std::iter::empty());
+        Self::close_locked(self.lock());
     }
 
     /// Puts items that were taken, and could not be used, back in front of all
     /// others in their order, and closes the queue in the same step: whoever
-    /// sees it closed sees all that is left.
+    /// sees it closed sees all that is left. Nothing that was taken is to be
+    /// released after that.
     pub fn close_with(&self, items: impl DoubleEndedIterator<Item = T>) {
         let mut state = self.lock();
         for item in items.rev() {
@@ -369,6 +392,10 @@ impl<T: Weight> Queue<T> {
         }
         state.used_items = state.items.len();
         state.used_bytes = state.items.iter().map(Weight::weight).sum();
+        Self::close_locked(state);
+    }
+
+    fn close_locked(mut state: MutexGuard<'_, State<T>>) {
         state.closed = true;
         let producers = state.producers.take();
         let consumers = state.consumers.take();
@@ -539,19 +566,20 @@ pub trait Peer {
     /// Hands the message back when the connection is gone.
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>>;
 
-    /// Gives the peer a message if it has room. Nobody is woken when it has
-    /// room later.
-    ///
-    /// # Errors
-    ///
-    /// Hands the message back when there is no room, and when the connection is
-    /// gone.
-    fn try_push(&mut self, message: Outbound) -> Result<(), Outbound> {
+    /// Gives the peer a message if it has room, and says whether it has taken
+    /// it: it has not when there is no room, and when the connection is gone.
+    /// Nobody is woken when it has room later.
+    fn try_push(&mut self, message: &mut Option<Outbound>) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        match self.poll_room(&mut cx) {
-            Poll::Ready(Ok(())) => self.push(message).map_err(|Closed(message)| message),
-            _ => Err(message),
+        if !matches!(self.poll_room(&mut cx), Poll::Ready(Ok(()))) {
+            return false;
         }
+        if let Some(taken) = message.take()
+            && let Err(Closed(back)) = self.push(taken)
+        {
+            *message = Some(back);
+        }
+        message.is_none()
     }
 
     /// How much waits for the peer: the bytes of payload, and one for each
@@ -584,8 +612,9 @@ impl Peer for Queue<Outbound> {
         Queue::push(self, message)
     }
 
-    fn try_push(&mut self, message: Outbound) -> Result<(), Outbound> {
-        Queue::try_push(self, message)
+    #[inline]
+    fn try_push(&mut self, message: &mut Option<Outbound>) -> bool {
+        self.try_push_from(message)
     }
 
     fn waiting(&self) -> usize {
@@ -776,6 +805,22 @@ mod tests {
         queue.close();
         queue.try_push(Outbound::new("4")).unwrap_err();
         assert_eq!(queue.drain().len(), 3);
+    }
+
+    /// The end of a session found its queue empty, since what it had taken before
+    /// counted no more when it was closed and was released after that.
+    #[test]
+    fn what_was_taken_before_the_close_counts_until_it_is_released() {
+        let queue = queue(10, 100);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut batch = VecDeque::new();
+        queue.push(Outbound::new("taken")).unwrap();
+        assert!(queue.poll_take(&mut cx, &mut batch).is_ready());
+        queue.push(Outbound::new("waits")).unwrap();
+        queue.close();
+        queue.release(1, 5);
+        assert!(!queue.is_empty());
+        assert_eq!((queue.items(), queue.bytes()), (1, 5));
     }
 
     #[test]

@@ -53,9 +53,10 @@ impl StandardSend {
 
 impl StandardSend {
     /// Sends a message if that can be done at once and nothing waits before it,
-    /// in one step. That is so for most messages, and costs a lock here and one
-    /// at the queue of the peer.
-    pub(crate) fn try_send(&self, message: Outbound) -> Result<(), Outbound> {
+    /// in one step, and says whether it did. That is so for most messages, and
+    /// costs a lock here and one at the queue of the peer.
+    #[inline]
+    pub(crate) fn try_send(&self, message: &mut Option<Outbound>) -> bool {
         match &self.0 {
             Stack::AtMostOnce(buffer) => buffer.try_send(message),
             Stack::AtLeastOnce(service) => service.try_send(message, Buffer::try_send),

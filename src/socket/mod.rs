@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod close;
+mod pace;
 mod receive;
 mod send;
 pub(crate) mod serve;
@@ -30,6 +31,7 @@ use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
 use crate::{Events, PeerInfo, SocketBuilder, Stats};
+use pace::Pace;
 use sink::Outgoing;
 use turns::Turns;
 
@@ -83,6 +85,8 @@ struct Inner<S> {
     callers: Callers,
     /// Who waits for that, in turn.
     queue: Turns,
+    sends: Pace,
+    receives: Pace,
 }
 
 /// The last handle is gone.
@@ -135,6 +139,8 @@ impl<S> Socket<S> {
                 stack: Mutex::new(Fused::new(layers(stack))),
                 callers: Callers::default(),
                 queue: Turns::default(),
+                sends: Pace::default(),
+                receives: Pace::default(),
             }),
             outgoing: Outgoing::default(),
         })

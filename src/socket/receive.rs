@@ -1,6 +1,6 @@
 //! Receiving.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::{Delivery, Error, ErrorKind, Identity};
@@ -20,8 +20,8 @@ impl<S> Socket<S> {
     ///
     /// Cancel safe: when the future is dropped before it is ready, no message
     /// is lost.
-    pub async fn recv(&self) -> Result<Bytes, Error> {
-        self.take().await.map(Delivery::into_payload)
+    pub fn recv(&self) -> impl Future<Output = Result<Bytes, Error>> {
+        poll_fn(|cx| self.inner.poll_with(cx, Delivery::into_payload))
     }
 
     /// Receives the next message, with the identity of the peer that sent it.
@@ -33,9 +33,13 @@ impl<S> Socket<S> {
     /// # Cancel safety
     ///
     /// As for [`recv`](Socket::recv).
-    pub async fn recv_identity(&self) -> Result<(Identity, Bytes), Error> {
-        let (from, payload, _) = self.take().await?.into_parts();
-        Ok((from, payload))
+    pub fn recv_identity(&self) -> impl Future<Output = Result<(Identity, Bytes), Error>> {
+        poll_fn(|cx| {
+            self.inner.poll_with(cx, |message| {
+                let (from, payload, _) = message.into_parts();
+                (from, payload)
+            })
+        })
     }
 
     /// Receives the next message as text.
@@ -105,7 +109,26 @@ impl<S> Socket<S> {
 impl<S> Inner<S> {
     /// The next message, whose acknowledging is left to the caller.
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        ready!(self.receives.poll(cx));
         self.engine.inbox.poll_pop(cx)
+    }
+
+    /// What is wanted of the next message, for callers that will not know which
+    /// it was: it counts as handled.
+    #[inline]
+    fn poll_with<T>(
+        &self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(Delivery) -> T,
+    ) -> Poll<Result<T, Error>> {
+        let taken = match self.engine.deferral.is_deferred() {
+            true => ready!(self.poll_take(cx)).map(take),
+            false => {
+                ready!(self.receives.poll(cx));
+                ready!(self.engine.inbox.poll_pop_with(cx, take))
+            }
+        };
+        Poll::Ready(taken.ok_or_else(|| ErrorKind::Closed.into()))
     }
 
     /// The next message, for callers that will not know which it was: it counts

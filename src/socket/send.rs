@@ -1,12 +1,14 @@
 //! Sending.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
 use bytes::Bytes;
+use pin_project::pin_project;
 use tower::Service;
 
 use super::{Inner, Socket};
@@ -35,8 +37,8 @@ where
     ///
     /// When the future is dropped before it is ready, the message was not
     /// sent; it is dropped with the future.
-    pub async fn send(&self, payload: impl Into<Bytes>) -> Result<(), Error> {
-        self.send_message(Outbound::new(payload)).await
+    pub fn send(&self, payload: impl Into<Bytes>) -> impl Future<Output = Result<(), Error>> {
+        Sending::new(&self.inner, Outbound::new(payload), Inner::send)
     }
 
     /// Sends a message to one peer, whatever the send mode.
@@ -51,13 +53,12 @@ where
     /// # Cancel safety
     ///
     /// As for [`send`](Socket::send).
-    pub async fn send_to(
+    pub fn send_to(
         &self,
         peer: impl Into<Identity>,
         payload: impl Into<Bytes>,
-    ) -> Result<(), Error> {
+    ) -> impl Future<Output = Result<(), Error>> {
         self.send_message(Outbound::new(payload).to(peer.into()))
-            .await
     }
 
     /// Sends a message, and waits until its peer has acknowledged it: with
@@ -119,24 +120,11 @@ where
     /// # Cancel safety
     ///
     /// As for [`send`](Socket::send).
-    pub async fn send_message(&self, message: impl Into<Outbound>) -> Result<(), Error> {
-        let mut message = Some(self.inner.check(message.into())?);
-        if self.inner.try_send(&mut message) {
-            return Ok(());
-        }
-        // Our own stack hands a refused message back. Layers of others need
-        // not, and what they were given is theirs: so a copy is kept.
-        let copy = self
-            .inner
-            .direct
-            .is_none()
-            .then(|| message.clone())
-            .flatten();
-        let result = match self.inner.start(&mut message).await {
-            Ok(accepting) => accepting.await.map(drop).map_err(explain),
-            Err(error) => Err(error),
-        };
-        result.map_err(|error| with_message(error, copy))
+    pub fn send_message(
+        &self,
+        message: impl Into<Outbound>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        Sending::new(&self.inner, message.into(), Inner::send)
     }
 }
 
@@ -148,26 +136,41 @@ pub(super) fn with_message(error: Error, message: Option<Outbound>) -> Error {
 }
 
 impl<S> Inner<S> {
-    /// Refuses what cannot be sent.
-    pub(super) fn check(&self, message: Outbound) -> Result<Outbound, Error> {
-        let limit = self.engine.config.max_message;
-        let len = message.payload().len();
-        if len > limit {
-            return Err(Error::new(ErrorKind::TooLarge)
-                .with_reason(format!("the message has {len} bytes, the limit is {limit}"))
-                .with_message(message));
-        }
-        if self.engine.closing.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed).with_message(message));
-        }
-        if message.is_until_acked() && self.engine.unacked.is_none() {
-            return Err(Error::new(ErrorKind::Config)
-                .with_reason("only a socket that sends at-least-once hears acknowledgements")
-                .with_message(message));
+    /// Refuses what cannot be sent, and takes it out.
+    #[inline]
+    pub(super) fn check(&self, slot: &mut Option<Outbound>) -> Result<(), Error> {
+        let Some(message) = slot else { return Ok(()) };
+        let is_large = message.payload().len() > self.engine.config.max_message;
+        let is_closed = self.engine.closing.load(Ordering::Acquire);
+        let is_acked = message.is_until_acked();
+        if is_large || is_closed || is_acked {
+            return self.look_again(slot);
         }
         // Ids are for the at-least-once layer to give: of others nobody would
         // send the message again.
-        Ok(message.without_id())
+        message.set_id(None);
+        Ok(())
+    }
+
+    /// What is wrong with it, if anything.
+    #[cold]
+    fn look_again(&self, slot: &mut Option<Outbound>) -> Result<(), Error> {
+        let Some(message) = slot else { return Ok(()) };
+        let limit = self.engine.config.max_message;
+        let len = message.payload().len();
+        let error = if len > limit {
+            Error::new(ErrorKind::TooLarge)
+                .with_reason(format!("the message has {len} bytes, the limit is {limit}"))
+        } else if self.engine.closing.load(Ordering::Acquire) {
+            ErrorKind::Closed.into()
+        } else if message.is_until_acked() && self.engine.unacked.is_none() {
+            Error::new(ErrorKind::Config)
+                .with_reason("only a socket that sends at-least-once hears acknowledgements")
+        } else {
+            message.set_id(None);
+            return Ok(());
+        };
+        Err(with_message(error, slot.take()))
     }
 }
 
@@ -177,15 +180,28 @@ where
 {
     /// Sends the message if there are no layers, nobody waits, and it can be
     /// done at once. Otherwise it stays where it is.
+    #[inline]
     pub(super) fn try_send(&self, message: &mut Option<Outbound>) -> bool {
-        if let Some(direct) = &self.direct
-            && self.queue.waiting.load(Ordering::Relaxed) == 0
-            && let Some(sent) = message.take()
-        {
-            *message = direct.try_send(sent).err();
-            return message.is_none();
-        }
-        false
+        let direct = self.direct.as_ref();
+        direct.is_some_and(|direct| {
+            self.queue.waiting.load(Ordering::Relaxed) == 0 && direct.try_send(message)
+        })
+    }
+
+    /// Sends a message that is not sent in one step.
+    async fn send(&self, message: Outbound) -> Result<(), Error> {
+        let mut message = Some(message);
+        // Our own stack hands a refused message back. Layers of others need
+        // not, and what they were given is theirs: so a copy is kept.
+        let copy = match self.direct {
+            Some(_) => None,
+            None => message.clone(),
+        };
+        let result = match self.start(&mut message).await {
+            Ok(accepting) => accepting.await.map(drop).map_err(explain),
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| with_message(error, copy))
     }
 
     /// Hands the message to the stack when that is ready.
@@ -234,5 +250,68 @@ where
             Ok(()) => Ok(stack.call(message)),
             Err(error) => Err(with_message(error, Some(message))),
         })
+    }
+}
+
+// ===== Sending =====
+
+/// A send: in one step where that can be done, and else by `otherwise`.
+///
+/// Written by hand, so that the message is where it is until it is moved into
+/// the queue of its peer. An `async fn` moves it about once for each function on
+/// the way there, and that was half of what a small message cost.
+#[pin_project]
+struct Sending<'a, S, W, F> {
+    inner: &'a Inner<S>,
+    message: Option<Outbound>,
+    otherwise: W,
+    #[pin]
+    waiting: Option<F>,
+}
+
+impl<'a, S, W, F> Sending<'a, S, W, F>
+where
+    W: Fn(&'a Inner<S>, Outbound) -> F,
+{
+    #[inline]
+    fn new(inner: &'a Inner<S>, message: Outbound, otherwise: W) -> Self {
+        Self {
+            inner,
+            message: Some(message),
+            otherwise,
+            waiting: None,
+        }
+    }
+}
+
+impl<'a, S, W, F> Future for Sending<'a, S, W, F>
+where
+    S: Service<Outbound, Error: Into<BoxError>> + 'static,
+    W: Fn(&'a Inner<S>, Outbound) -> F,
+    F: Future<Output = Result<(), Error>>,
+{
+    type Output = Result<(), Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if this.message.is_some() {
+            ready!(this.inner.sends.poll(cx));
+            if let Err(error) = this.inner.check(this.message) {
+                return Poll::Ready(Err(error));
+            }
+            if this.inner.try_send(this.message) {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(message) = this.message.take() {
+                let waiting = (this.otherwise)(this.inner, message);
+                this.waiting.set(Some(waiting));
+            }
+        }
+        match this.waiting.as_pin_mut() {
+            Some(waiting) => waiting.poll(cx),
+            // It was ready before.
+            None => Poll::Pending,
+        }
     }
 }

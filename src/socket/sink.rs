@@ -93,8 +93,8 @@ where
 
     fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), Error> {
         let this = self.get_mut();
-        this.outgoing.message = Some(this.inner.check(message.into())?);
-        Ok(())
+        this.outgoing.message = Some(message.into());
+        this.inner.check(&mut this.outgoing.message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

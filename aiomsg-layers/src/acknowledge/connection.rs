@@ -97,6 +97,7 @@ impl<C: Connection> Acknowledge<C> {
 impl<C: Connection> Stream for Acknowledge<C> {
     type Item = Result<Frame, Error>;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
@@ -136,6 +137,7 @@ impl<C: Connection> Stream for Acknowledge<C> {
 impl<C: Connection> Sink<Frame> for Acknowledge<C> {
     type Error = Error;
 
+    #[inline]
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         ready!(this.poll_pay(cx))?;
@@ -144,6 +146,7 @@ impl<C: Connection> Sink<Frame> for Acknowledge<C> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         let this = self.get_mut();
         let id = match &frame {

@@ -59,11 +59,7 @@ impl Entries {
     }
 
     /// Keeps a copy of a message, and gives it its id.
-    pub(super) fn insert(
-        &mut self,
-        message: Outbound,
-        waiter: Option<Waiter>,
-    ) -> (MessageId, Outbound) {
+    pub(super) fn insert(&mut self, message: &mut Outbound, waiter: Option<Waiter>) -> MessageId {
         let place = self.slab.vacant_entry();
         let mut id = [0; MessageId::LEN];
         id[..SALT].copy_from_slice(&self.salt);
@@ -71,7 +67,7 @@ impl Entries {
         id[SALT + COUNTER..].copy_from_slice(&(place.key() as u32).to_be_bytes());
         self.next = self.next.wrapping_add(1);
         let id = MessageId::from_bytes(id);
-        let message = message.with_id(id);
+        message.set_id(Some(id));
         self.bytes += message.weight();
         place.insert(Entry {
             message: message.clone(),
@@ -80,7 +76,7 @@ impl Entries {
             paced: None,
             waiter,
         });
-        (id, message)
+        id
     }
 
     pub(super) fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
@@ -163,9 +159,10 @@ mod tests {
     #[test]
     fn a_place_that_is_used_again_is_under_another_id() {
         let mut entries = Entries::new();
-        let (first, _) = entries.insert(Outbound::new("first"), None);
+        let first = entries.insert(&mut Outbound::new("first"), None);
         assert!(entries.remove(first).is_some());
-        let (second, message) = entries.insert(Outbound::new("second"), None);
+        let mut message = Outbound::new("second");
+        let second = entries.insert(&mut message, None);
         assert_eq!(message.id(), Some(second));
         assert_eq!(place(first), place(second));
         assert!(entries.get_mut(first).is_none());
@@ -176,7 +173,7 @@ mod tests {
     #[test]
     fn an_id_of_somebody_elses_is_nobodys() {
         let mut entries = Entries::new();
-        entries.insert(Outbound::new("ours"), None);
+        entries.insert(&mut Outbound::new("ours"), None);
         for id in [[0; 16], [255; 16]] {
             assert!(entries.remove(MessageId::from_bytes(id)).is_none());
         }
@@ -186,10 +183,10 @@ mod tests {
     #[test]
     fn the_oldest_comes_first_wherever_its_place_is() {
         let mut entries = Entries::new();
-        let (a, _) = entries.insert(Outbound::new("a"), None);
-        let (b, _) = entries.insert(Outbound::new("b"), None);
+        let a = entries.insert(&mut Outbound::new("a"), None);
+        let b = entries.insert(&mut Outbound::new("b"), None);
         entries.remove(a);
-        let (c, _) = entries.insert(Outbound::new("c"), None);
+        let c = entries.insert(&mut Outbound::new("c"), None);
         assert!(b < c && place(c) < place(b));
         let order: Vec<_> = entries
             .take()

@@ -24,26 +24,27 @@ impl<S> AtLeastOnce<S> {
 
     /// Gives a message its id and keeps a copy, and has `send` send it, if all
     /// that can be done at once: what [`Service::poll_ready`] and
-    /// [`Service::call`] do, in one step. A message whose caller waits until it
-    /// is acknowledged is not for this.
-    ///
-    /// # Errors
-    ///
-    /// Hands the message back when there is no room for it, and when `send`
-    /// does.
+    /// [`Service::call`] do, in one step. Says whether the message was taken: it
+    /// was not if there is no room for it, or if `send` says so. One whose caller
+    /// waits until it is acknowledged is not for this.
     pub fn try_send(
         &self,
-        message: Outbound,
-        send: impl FnOnce(&S, Outbound) -> Result<(), Outbound>,
-    ) -> Result<(), Outbound> {
-        if message.is_until_acked() {
-            return Err(message);
-        }
-        let (id, message) = self.unacked.try_insert(message)?;
-        send(&self.inner, message).map_err(|message| {
+        message: &mut Option<Outbound>,
+        send: impl FnOnce(&S, &mut Option<Outbound>) -> bool,
+    ) -> bool {
+        let id = match message {
+            Some(message) if !message.is_until_acked() => self.unacked.try_insert(message),
+            _ => None,
+        };
+        let Some(id) = id else { return false };
+        let sent = send(&self.inner, message);
+        if !sent {
             self.unacked.forget(id);
-            message.without_id()
-        })
+            if let Some(message) = message {
+                message.set_id(None);
+            }
+        }
+        sent
     }
 }
 

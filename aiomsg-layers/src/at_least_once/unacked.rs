@@ -147,7 +147,7 @@ impl Unacked {
 
     /// Gives a message its id and keeps a copy, and says how its sender hears
     /// of its acknowledgement if it wants to.
-    pub(super) fn insert(&self, message: Outbound) -> (MessageId, Outbound, Option<Outcome>) {
+    pub(super) fn insert(&self, mut message: Outbound) -> (MessageId, Outbound, Option<Outcome>) {
         let (waiter, outcome) = match message.is_until_acked() {
             true => {
                 let (waiter, outcome) = oneshot::channel();
@@ -155,17 +155,17 @@ impl Unacked {
             }
             false => (None, None),
         };
-        let (id, message) = self.lock().entries.insert(message, waiter);
+        let id = self.lock().entries.insert(&mut message, waiter);
         (id, message, outcome)
     }
 
     /// The same if there is room, for a message whose sender does not wait.
-    pub(super) fn try_insert(&self, message: Outbound) -> Result<(MessageId, Outbound), Outbound> {
+    pub(super) fn try_insert(&self, message: &mut Outbound) -> Option<MessageId> {
         let mut state = self.lock();
         if state.closed || !state.has_room(&self.0.settings.limits) {
-            return Err(message);
+            return None;
         }
-        Ok(state.entries.insert(message, None))
+        Some(state.entries.insert(message, None))
     }
 
     /// Nobody waits for an acknowledgement of this message any more: the caller

@@ -110,15 +110,12 @@ impl<R: Route> Buffer<R> {
 
     /// Sends a message if that can be done at once and nothing waits before it:
     /// what [`Service::poll_ready`] and [`Service::call`] do, in one step, and
-    /// what most messages need. Nobody is woken when it can be done later.
-    ///
-    /// # Errors
-    ///
-    /// Hands the message back.
-    pub fn try_send(&self, message: Outbound) -> Result<(), Outbound> {
+    /// what most messages need. Says whether the message was taken. Nobody is
+    /// woken when it can be done later.
+    pub fn try_send(&self, message: &mut Option<Outbound>) -> bool {
         let mut state = self.0.lock();
         if state.closed || !state.waiting.is_empty() {
-            return Err(message);
+            return false;
         }
         // Others may hold that the router is ready, and it may not be any more.
         state.ready = false;

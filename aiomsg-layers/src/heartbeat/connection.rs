@@ -164,6 +164,22 @@ impl<C> Heartbeat<C> {
 }
 
 impl<C: Connection> Heartbeat<C> {
+    /// Nothing comes now.
+    #[inline(never)]
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        let now = Instant::now();
+        self.note_silence(now);
+        self.poll_time(cx, now).map(|result| result.err().map(Err))
+    }
+
+    /// The peer takes nothing now.
+    #[inline(never)]
+    fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let now = Instant::now();
+        self.note_stuck(now);
+        self.poll_time(cx, now)
+    }
+
     /// Does what the time of day asks for.
     fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
         self.check(now)?;
@@ -193,6 +209,7 @@ impl<C: Connection> Heartbeat<C> {
 impl<C: Connection> Stream for Heartbeat<C> {
     type Item = Result<Frame, Error>;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         this.polled = true;
@@ -203,11 +220,7 @@ impl<C: Connection> Stream for Heartbeat<C> {
                     this.listening = false;
                     return Poll::Ready(item);
                 }
-                Poll::Pending => {
-                    let now = Instant::now();
-                    this.note_silence(now);
-                    return this.poll_time(cx, now).map(|result| result.err().map(Err));
-                }
+                Poll::Pending => return this.poll_silence(cx),
             }
         }
     }
@@ -216,17 +229,17 @@ impl<C: Connection> Stream for Heartbeat<C> {
 impl<C: Connection> Sink<Frame> for Heartbeat<C> {
     type Error = Error;
 
+    #[inline]
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         if Pin::new(&mut this.inner).poll_ready(cx)?.is_ready() {
             this.reserved = true;
             return Poll::Ready(Ok(()));
         }
-        let now = Instant::now();
-        this.note_stuck(now);
-        this.poll_time(cx, now)
+        this.poll_stuck(cx)
     }
 
+    #[inline]
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         let this = self.get_mut();
         this.reserved = false;

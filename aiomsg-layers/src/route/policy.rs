@@ -23,14 +23,11 @@ pub trait Policy<P: Peer> {
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused>;
 
     /// Places a message if that can be done at once: what `poll_ready` and
-    /// `place` do, in one step. Nobody is woken when it can be done later.
-    ///
-    /// # Errors
-    ///
-    /// Hands the message back, and nothing has changed.
-    fn try_place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Outbound> {
-        let _ = peers;
-        Err(message)
+    /// `place` do, in one step. Says whether the message was taken; if not,
+    /// nothing has changed, and nobody is woken when it can be done later.
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: &mut Option<Outbound>) -> bool {
+        let _ = (peers, message);
+        false
     }
 
     /// The positions of the peers without room that would get this message:
@@ -97,7 +94,7 @@ impl<P: Peer> Policy<P> for AnyPolicy<P> {
         }
     }
 
-    fn try_place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Outbound> {
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: &mut Option<Outbound>) -> bool {
         match self {
             Self::RoundRobin(policy) => policy.try_place(peers, message),
             Self::Publish(policy) => policy.try_place(peers, message),

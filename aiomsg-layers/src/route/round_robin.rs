@@ -38,17 +38,17 @@ impl<P: Peer> Policy<P> for RoundRobin {
 
     /// Only to the one whose turn it is: whether another one is to have it
     /// takes a closer look.
-    fn try_place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Outbound> {
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: &mut Option<Outbound>) -> bool {
         let position = match self.next < peers.len() {
             true => self.next,
             false => 0,
         };
-        let Some(peer) = peers.at(position) else {
-            return Err(message);
-        };
-        peer.try_push(message)?;
-        self.next = position + 1;
-        Ok(())
+        let peer = peers.at(position);
+        let taken = peer.is_some_and(|peer| peer.try_push(message));
+        if taken {
+            self.next = position + 1;
+        }
+        taken
     }
 
     /// The one whose turn it is.

@@ -387,14 +387,11 @@ pub trait Route {
 
     /// Places a message if that can be done at once and nothing waits before
     /// it: what `poll_route` and `route` do, in one step, and what most messages
-    /// need. Nobody is woken when it can be done later.
-    ///
-    /// # Errors
-    ///
-    /// Hands the message back.
-    fn try_route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
-        let _ = cx;
-        Err(message)
+    /// need. Says whether the message was taken. Nobody is woken when it can be
+    /// done later.
+    fn try_route(&mut self, cx: &mut Context<'_>, message: &mut Option<Outbound>) -> bool {
+        let _ = (cx, message);
+        false
     }
 
     /// Whether the peers had no room when `poll_route` was called last, and it
@@ -465,19 +462,19 @@ where
         }
     }
 
-    fn try_route(&mut self, cx: &mut Context<'_>, message: Outbound) -> Result<(), Outbound> {
+    fn try_route(&mut self, cx: &mut Context<'_>, message: &mut Option<Outbound>) -> bool {
         if let Poll::Ready(change) = self.poll_change(cx) {
             self.apply(change);
-            return Err(message);
+            return false;
         }
-        match message.peer() {
+        match message.as_ref().and_then(Outbound::peer) {
             None if self.returned.is_empty() => self.policy.try_place(&mut self.peers, message),
-            Some(identity) if !self.mailboxes.holds(identity) => match self.peers.get(identity) {
-                Some(peer) => peer.try_push(message),
-                None => Err(message),
-            },
+            Some(identity) if !self.mailboxes.holds(identity) => {
+                let peer = self.peers.get(identity);
+                peer.is_some_and(|peer| peer.try_push(message))
+            }
             // Something waits before it.
-            _ => Err(message),
+            _ => false,
         }
     }
 

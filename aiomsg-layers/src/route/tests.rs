@@ -376,8 +376,10 @@ fn what_waits_for_absent_peers_comes_back_by_peer_each_time() {
 
 impl Fixture {
     fn try_send(&mut self, message: impl Into<Outbound>) -> Result<(), String> {
-        let sent = self.router.try_route(&mut cx(), message.into());
-        sent.map_err(|message| text(&message))
+        let mut message = Some(message.into());
+        let taken = self.router.try_route(&mut cx(), &mut message);
+        assert_eq!(taken, message.is_none());
+        message.map_or(Ok(()), |message| Err(text(&message)))
     }
 }
 

@@ -16,8 +16,9 @@ use super::{Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
 use crate::admission::Member;
 
-/// How often a session goes round before it lets other tasks run.
-const ROUNDS: usize = 16;
+/// How often a session goes round before it lets other tasks run: once, so that
+/// they take what has come, and send more, while it is in the processor's cache.
+const ROUNDS: usize = 1;
 
 /// The most messages that are read before they are delivered and others are
 /// sent.

@@ -117,38 +117,67 @@ impl<T> Framed<T> {
 impl<T: AsyncRead + Unpin> Stream for Framed<T> {
     type Item = Result<Frame, Error>;
 
+    // Inline, with what is done for each read apart: there may be a thousand
+    // frames in one, each of which would be moved once for each layer.
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         // decode ──▶ a frame: return it
         //   ▲   └──▶ not enough bytes ──▶ read ──▶ end of stream: return None
         //   └───────────── some bytes ◀────┘
         loop {
-            if this.ended {
-                return Poll::Ready(None);
+            if !this.ended {
+                match this.codec.decode(&mut this.read.bytes) {
+                    Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                    Ok(None) => {}
+                    Err(error) => return this.fail(error),
+                }
             }
-            let frame = match this.codec.decode(&mut this.read.bytes) {
-                Ok(None) => match ready!(this.read.poll_fill(&mut this.io, cx, &this.codec)) {
-                    Ok(0) => {
-                        this.ended = true;
-                        this.codec.decode_eof(&mut this.read.bytes)
-                    }
-                    Ok(bytes) => {
-                        this.link.add_received(bytes);
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
-                other => other,
-            };
-            this.ended |= frame.is_err();
-            return Poll::Ready(frame.transpose());
+            match ready!(this.poll_read(cx)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return this.fail(error),
+                None => return Poll::Ready(None),
+            }
         }
+    }
+}
+
+impl<T> Framed<T> {
+    #[cold]
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame, Error>>> {
+        self.ended = true;
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl<T: AsyncRead + Unpin> Framed<T> {
+    /// Reads some bytes. `None`: there are no more.
+    #[inline(never)]
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(), Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(
+            match ready!(self.read.poll_fill(&mut self.io, cx, &self.codec)) {
+                Ok(0) => {
+                    self.ended = true;
+                    // What is left is no whole frame.
+                    self.codec.decode_eof(&mut self.read.bytes).err().map(Err)
+                }
+                Ok(bytes) => {
+                    self.link.add_received(bytes);
+                    Some(Ok(()))
+                }
+                Err(error) => Some(Err(error)),
+            },
+        )
     }
 }
 
 impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
     type Error = Error;
 
+    #[inline]
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         if this.write.has_room() {
@@ -160,6 +189,7 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
         this.write.poll_drain(&mut this.io, cx, &this.link)
     }
 
+    #[inline]
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         let this = self.get_mut();
         this.write.push(&mut this.codec, frame)
