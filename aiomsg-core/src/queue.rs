@@ -106,6 +106,8 @@ struct State<T> {
     stuck: bool,
     /// It has been full, and not half empty since.
     high: bool,
+    /// Its consumer found nothing, and nothing has come since.
+    idle: bool,
     limits: Limits,
     producers: WakerList,
     consumers: WakerList,
@@ -134,6 +136,7 @@ impl<T: Weight> Queue<T> {
                 cut: false,
                 stuck: false,
                 high: false,
+                idle: false,
                 limits,
                 producers: WakerList::default(),
                 consumers: WakerList::default(),
@@ -260,17 +263,21 @@ impl<T: Weight> Queue<T> {
         let mut state = self.lock();
         if !state.items.is_empty() {
             std::mem::swap(&mut state.items, batch);
+            state.idle = false;
             return Poll::Ready(true);
         }
         if state.closed {
             return Poll::Ready(false);
         }
-        // Nothing waits and nothing comes: a burst that is over costs nothing.
-        if state.items.capacity() > IDLE_CAPACITY {
-            state.items = VecDeque::new();
-        }
-        if batch.capacity() > IDLE_CAPACITY {
-            *batch = VecDeque::new();
+        // Nothing has come since the last look, either: a burst that is over
+        // costs nothing, and one that goes on does not grow its memory anew.
+        if std::mem::replace(&mut state.idle, true) {
+            if state.items.capacity() > IDLE_CAPACITY {
+                state.items = VecDeque::new();
+            }
+            if batch.capacity() > IDLE_CAPACITY {
+                *batch = VecDeque::new();
+            }
         }
         state.consumers.register(cx.waker());
         Poll::Pending

@@ -115,7 +115,7 @@ impl<S> Inner<S> {
 
     /// What is wanted of the next message, for callers that will not know which
     /// it was: it counts as handled.
-    #[inline]
+    #[inline(always)]
     fn poll_with<T>(
         &self,
         cx: &mut Context<'_>,

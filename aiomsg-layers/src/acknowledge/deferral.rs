@@ -18,6 +18,7 @@ impl Deferral {
     }
 
     /// Whether acknowledging is left to whoever handles a message.
+    #[inline]
     pub fn is_deferred(&self) -> bool {
         self.0.load(Relaxed)
     }

@@ -32,6 +32,8 @@ pub(super) struct ReadBuffer {
     pub(super) bytes: BytesMut,
     /// Whether that is in a block, with room behind it.
     in_block: bool,
+    /// The size of the buffer that it is in, if that is one for a large frame.
+    own: usize,
     /// The length of the last frame, if it was large: large frames come in rows,
     /// as a rule, and of one length.
     expected: usize,
@@ -42,6 +44,7 @@ impl ReadBuffer {
         Self {
             bytes,
             in_block: false,
+            own: 0,
             expected: 0,
         }
     }
@@ -79,11 +82,14 @@ impl ReadBuffer {
         // What has come shows how far the length is to be trusted.
         let more = missing.min(RESERVE.max(self.bytes.len()));
         if self.in_block || self.bytes.is_empty() {
-            let mut own = BytesMut::with_capacity(self.bytes.len() + more);
+            let (size, mut own) = blocks::take_large(self.bytes.len() + more);
             own.extend_from_slice(&self.bytes);
             self.replace(own, false);
-        } else {
+            self.own = size;
+        } else if self.bytes.capacity() - self.bytes.len() < more {
+            // More than was expected: the next one may have been, too.
             self.bytes.reserve(more);
+            self.own = 0;
         }
         poll_read_buf(Pin::new(io), cx, &mut self.bytes).map_err(explain)
     }
@@ -124,8 +130,11 @@ impl ReadBuffer {
 
     fn replace(&mut self, bytes: BytesMut, in_block: bool) {
         let old = std::mem::replace(&mut self.bytes, bytes);
+        let own = std::mem::take(&mut self.own);
         if std::mem::replace(&mut self.in_block, in_block) {
             blocks::give_back(old);
+        } else if own > 0 {
+            blocks::give_back_large(own, old);
         }
     }
 }

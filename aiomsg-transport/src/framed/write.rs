@@ -61,6 +61,7 @@ impl WriteBuffer {
 
     pub(super) fn push(&mut self, codec: &mut FrameCodec, frame: Frame) -> Result<(), Error> {
         if self.tail.capacity() == 0 {
+            spare::take(self);
             self.tail.reserve(self.expected.min(HIGH_WATER));
             self.frames.reserve(self.expected_frames);
         }
@@ -114,12 +115,9 @@ impl WriteBuffer {
                 }
             }
         }
-        if self.frames.is_empty() && self.frames.capacity() > KEEP_FRAMES {
-            self.frames = VecDeque::new();
-        }
         self.tail.clear();
-        if self.tail.capacity() > KEEP {
-            self.tail = BytesMut::new();
+        if self.tail.capacity() > KEEP || self.frames.capacity() > KEEP_FRAMES {
+            spare::give_back(self);
         }
         Poll::Ready(Ok(()))
     }
@@ -181,5 +179,48 @@ impl WriteBuffer {
     pub(super) fn take_unsent(&mut self) -> Vec<Frame> {
         let frames = self.frames.drain(..);
         frames.map(|(_, frame)| frame).collect()
+    }
+}
+
+/// The buffers that a connection of this thread has written last. The next one
+/// goes on with them, so that an idle connection holds none, and a busy one does
+/// not ask the system for memory with each flush.
+mod spare {
+    use std::cell::Cell;
+    use std::collections::VecDeque;
+
+    use aiomsg_core::Frame;
+    use bytes::BytesMut;
+
+    use super::{HIGH_WATER, WriteBuffer};
+
+    /// Larger ones are not kept: bytes, and frames.
+    const LARGEST: usize = 2 * HIGH_WATER;
+    const MOST_FRAMES: usize = 4096;
+
+    thread_local! {
+        static TAIL: Cell<BytesMut> = Cell::new(BytesMut::new());
+        static FRAMES: Cell<VecDeque<(u64, Frame)>> = const { Cell::new(VecDeque::new()) };
+    }
+
+    pub(super) fn take(buffer: &mut WriteBuffer) {
+        buffer.tail = TAIL.take();
+        if buffer.frames.is_empty() {
+            buffer.frames = FRAMES.take();
+        }
+    }
+
+    /// Takes what is empty, and keeps it if it is not too large.
+    pub(super) fn give_back(buffer: &mut WriteBuffer) {
+        let tail = std::mem::take(&mut buffer.tail);
+        if tail.capacity() <= LARGEST {
+            TAIL.set(tail);
+        }
+        if buffer.frames.is_empty() {
+            let frames = std::mem::take(&mut buffer.frames);
+            if frames.capacity() <= MOST_FRAMES {
+                FRAMES.set(frames);
+            }
+        }
     }
 }
