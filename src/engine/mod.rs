@@ -18,6 +18,7 @@ pub(crate) mod gate;
 pub(crate) mod levels;
 pub(crate) mod peer;
 pub(crate) mod rest;
+mod seldom;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stats;

@@ -21,6 +21,7 @@ use tower::ServiceBuilder;
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
 use super::rest::{InOrder, Rest};
+use super::seldom::Seldom;
 use super::{Engine, gate};
 
 /// How long a peer has to find out that we did not let its connection in.
@@ -288,11 +289,19 @@ where
     F: Future<Output = ()> + Send + 'a,
 {
     async move {
+        // A busy session is polled for each batch, and ends once.
+        let ended = Seldom::new(async {
+            tokio::select! {
+                biased;
+                () = ends.evicted => replaced(),
+                () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
+            }
+        });
+        let finish = Seldom::new(ends.finish);
         let reason = tokio::select! {
             biased;
-            () = ends.evicted => replaced(),
-            reason = session.run(ends.finish) => reason,
-            () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
+            reason = ended => reason,
+            reason = session.run(finish) => reason,
         };
         Ok((reason, rest(session.into_intake())))
     }

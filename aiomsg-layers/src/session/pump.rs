@@ -16,9 +16,10 @@ use super::{Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
 use crate::admission::Member;
 
-/// How often a session goes round before it lets other tasks run: once, so that
-/// they take what has come, and send more, while it is in the processor's cache.
-const ROUNDS: usize = 1;
+/// How often a session goes round, sending, before it lets other tasks run. When
+/// something has come it does so at once, so that they take it, and send more,
+/// while it is in the processor's cache.
+const ROUNDS: usize = 16;
 
 /// The most messages that are read before they are delivered and others are
 /// sent.
@@ -210,7 +211,10 @@ impl<C: Connection, I: Intake> Session<C, I> {
             if let Poll::Ready(Err(error)) = Pin::new(&mut self.connection).poll_flush(cx) {
                 return Poll::Ready(error);
             }
-            if !read && !sent && self.left.handle.register(cx) {
+            if read {
+                break;
+            }
+            if !sent && self.left.handle.register(cx) {
                 return Poll::Pending;
             }
         }

@@ -11,7 +11,15 @@ use crate::parent::{Parent, Report};
 /// # Errors
 ///
 /// Those of the library, and when something else arrives than what was sent.
-pub async fn echo<P>(job: &Job, parent: &Parent, mut peer: P) -> Outcome
+pub async fn echo<P>(job: &Job, parent: &Parent, peer: P) -> Outcome
+where
+    P: Inlet<Message: Into<Bytes>> + Outlet,
+{
+    let (job, parent) = (job.clone(), parent.clone());
+    tokio::spawn(async move { send_back(&job, &parent, peer).await }).await?
+}
+
+async fn send_back<P>(job: &Job, parent: &Parent, mut peer: P) -> Outcome
 where
     P: Inlet<Message: Into<Bytes>> + Outlet,
 {

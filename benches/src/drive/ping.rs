@@ -14,7 +14,12 @@ use crate::process::shared_clock;
 /// # Errors
 ///
 /// Those of the library, and when something else comes back than what was sent.
-pub async fn ping<P: Inlet + Outlet>(job: &Job, parent: &Parent, mut peer: P) -> Outcome {
+pub async fn ping<P: Inlet + Outlet>(job: &Job, parent: &Parent, peer: P) -> Outcome {
+    let (job, parent) = (job.clone(), parent.clone());
+    tokio::spawn(async move { round_trips(&job, &parent, peer).await }).await?
+}
+
+async fn round_trips<P: Inlet + Outlet>(job: &Job, parent: &Parent, mut peer: P) -> Outcome {
     parent.ready().await?;
     peer.prepare(job.peers_each()).await?;
     let (mut source, mut tally) = (Source::new(job.size, 0), Tally::new(job.size));

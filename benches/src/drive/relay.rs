@@ -15,7 +15,16 @@ use crate::parent::{Parent, Report};
 /// # Errors
 ///
 /// Those of the library, and when something else arrives than what was sent.
-pub async fn relay<I, O>(job: &Job, parent: &Parent, mut front: I, mut back: O) -> Outcome
+pub async fn relay<I, O>(job: &Job, parent: &Parent, front: I, back: O) -> Outcome
+where
+    I: Inlet<Message: Into<Bytes>>,
+    O: Outlet,
+{
+    let (job, parent) = (job.clone(), parent.clone());
+    tokio::spawn(async move { hand_on(&job, &parent, front, back).await }).await?
+}
+
+async fn hand_on<I, O>(job: &Job, parent: &Parent, mut front: I, mut back: O) -> Outcome
 where
     I: Inlet<Message: Into<Bytes>>,
     O: Outlet,
