@@ -8,29 +8,36 @@ use tokio::task::coop;
 /// So many messages cost a task as much as one of tokio's own operations.
 const MESSAGES: u32 = 8;
 
-/// Counts messages that a socket takes or gives without a wait.
+/// More peers than that count as this many.
+const WIDEST: usize = 64;
+
+/// Counts how many more messages a socket takes or gives without a wait.
 ///
 /// A task that sends all the time, and never has to wait, would keep its thread
 /// to itself, and with it the sessions that are to write what it sends: they
 /// would find as much as their queues hold, when it has long left the processor's
 /// cache. So messages use up the
 /// [budget](https://docs.rs/tokio/latest/tokio/task/coop/) that tokio gives each
-/// task, and after 1,024 of them others have their turn.
+/// task, and after 1,024 of them others have their turn. Where they are spread over
+/// peers, each peer is to have some, or each would cost a system call of its own:
+/// then it is as many for each, up to 65,536.
 #[derive(Debug, Default)]
 pub(super) struct Pace(AtomicU32);
 
 impl Pace {
-    /// Pending when it is the turn of others. Asked before each message.
+    /// Pending when it is the turn of others. Asked before each message, which
+    /// goes to one of so many peers, or to each.
     #[inline]
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&self, cx: &mut Context<'_>, spread: impl FnOnce() -> usize) -> Poll<()> {
         // Several threads may lose counts, and that does not matter.
-        let count = self.0.load(Ordering::Relaxed);
-        if count < MESSAGES {
-            self.0.store(count + 1, Ordering::Relaxed);
+        let more = self.0.load(Ordering::Relaxed);
+        if more > 0 {
+            self.0.store(more - 1, Ordering::Relaxed);
             return Poll::Ready(());
         }
         ready!(coop::poll_proceed(cx)).made_progress();
-        self.0.store(0, Ordering::Relaxed);
+        let spread = spread().clamp(1, WIDEST) as u32;
+        self.0.store(MESSAGES * spread - 1, Ordering::Relaxed);
         Poll::Ready(())
     }
 }

@@ -109,7 +109,7 @@ impl<S> Socket<S> {
 impl<S> Inner<S> {
     /// The next message, whose acknowledging is left to the caller.
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        ready!(self.receives.poll(cx));
+        ready!(self.receives.poll(cx, || self.come_from()));
         self.engine.inbox.poll_pop(cx)
     }
 
@@ -124,7 +124,7 @@ impl<S> Inner<S> {
         let taken = match self.engine.deferral.is_deferred() {
             true => ready!(self.poll_take(cx)).map(take),
             false => {
-                ready!(self.receives.poll(cx));
+                ready!(self.receives.poll(cx, || self.come_from()));
                 ready!(self.engine.inbox.poll_pop_with(cx, take))
             }
         };
@@ -141,6 +141,12 @@ impl<S> Inner<S> {
             self.acknowledge(message);
         }
         Poll::Ready(message)
+    }
+
+    /// A little more than its sessions can bring meanwhile: or messages would pile
+    /// up in front of a receiver that never waits.
+    fn come_from(&self) -> usize {
+        self.engine.peers.len() + 1
     }
 
     fn acknowledge(&self, message: &Delivery) -> bool {

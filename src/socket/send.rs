@@ -12,6 +12,7 @@ use pin_project::pin_project;
 use tower::Service;
 
 use super::{Inner, Socket};
+use crate::SendMode;
 use crate::engine::explain;
 
 impl<S> Socket<S>
@@ -188,6 +189,14 @@ where
         })
     }
 
+    /// How many peers share the messages that are sent.
+    fn spread(&self) -> usize {
+        match self.engine.config.send_mode {
+            SendMode::Publish => 1,
+            _ => self.engine.peers.len(),
+        }
+    }
+
     /// Sends a message that is not sent in one step.
     async fn send(&self, message: Outbound) -> Result<(), Error> {
         let mut message = Some(message);
@@ -296,7 +305,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if this.message.is_some() {
-            ready!(this.inner.sends.poll(cx));
+            ready!(this.inner.sends.poll(cx, || this.inner.spread()));
             if let Err(error) = this.inner.check(this.message) {
                 return Poll::Ready(Err(error));
             }
