@@ -288,16 +288,20 @@ where
     E: Future<Output = ()> + Send + 'a,
     F: Future<Output = ()> + Send + 'a,
 {
+    // A busy session is polled for each batch, and ends once. Boxed, as whatever is
+    // moved into an `async` block and on from there has room in it twice.
+    let Ends {
+        evicted, finish, ..
+    } = ends;
+    let ended = Seldom::new(Box::pin(async {
+        tokio::select! {
+            biased;
+            () = evicted => replaced(),
+            () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
+        }
+    }));
+    let finish = Seldom::new(Box::pin(finish));
     async move {
-        // A busy session is polled for each batch, and ends once.
-        let ended = Seldom::new(async {
-            tokio::select! {
-                biased;
-                () = ends.evicted => replaced(),
-                () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
-            }
-        });
-        let finish = Seldom::new(ends.finish);
         let reason = tokio::select! {
             biased;
             reason = ended => reason,
