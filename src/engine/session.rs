@@ -272,10 +272,6 @@ fn session<C: Connection, I: Intake>(
         .discard(engine.discard.clone())
 }
 
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an `async fn` would hold the session twice, as an argument and as a variable"
-)]
 fn pump<'a, C, I, E, F>(
     mut session: session::Session<C, I>,
     engine: &'a Engine,
@@ -288,8 +284,9 @@ where
     E: Future<Output = ()> + Send + 'a,
     F: Future<Output = ()> + Send + 'a,
 {
-    // A busy session is polled for each batch, and ends once. Boxed, as whatever is
-    // moved into an `async` block and on from there has room in it twice.
+    // A busy session is polled for each batch, and ends once. Boxed, and not an
+    // `async fn`: whatever is moved into an `async` block and on from there has room
+    // in it twice.
     let Ends {
         evicted, finish, ..
     } = ends;
