@@ -353,6 +353,19 @@ fn held(payload: Bytes) -> usize {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_written_holds_no_buffer() {
+    let [mut ours, _theirs] = pair(1 << 20, Dialect::V1);
+    for sizes in [&[100; 500][..], &[100], &[10; 100]] {
+        for &size in sizes {
+            ours.feed(Frame::data(vec![7; size])).await.unwrap();
+        }
+        ours.flush().await.unwrap();
+        // Also of the part that was written.
+        assert!(!ours.write.tail.try_reclaim(2 << 10));
+    }
+}
+
+#[tokio::test]
 async fn a_small_message_does_not_hold_a_block() {
     let mut payloads = cross(&[20]).await;
     assert!(held(payloads.remove(0)) < 1 << 10);

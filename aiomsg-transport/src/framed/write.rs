@@ -116,9 +116,7 @@ impl WriteBuffer {
             }
         }
         self.tail.clear();
-        if self.tail.capacity() > KEEP || self.frames.capacity() > KEEP_FRAMES {
-            spare::give_back(self);
-        }
+        spare::give_back(self);
         Poll::Ready(Ok(()))
     }
 
@@ -192,7 +190,7 @@ mod spare {
     use aiomsg_core::Frame;
     use bytes::BytesMut;
 
-    use super::{HIGH_WATER, WriteBuffer};
+    use super::{HIGH_WATER, KEEP, KEEP_FRAMES, WriteBuffer};
 
     /// Larger ones are not kept: bytes, and frames.
     const LARGEST: usize = 2 * HIGH_WATER;
@@ -210,13 +208,16 @@ mod spare {
         }
     }
 
-    /// Takes what is empty, and keeps it if it is not too large.
+    /// Takes what is empty and not small, and keeps it if it is not too large.
     pub(super) fn give_back(buffer: &mut WriteBuffer) {
-        let tail = std::mem::take(&mut buffer.tail);
-        if tail.capacity() <= LARGEST {
-            TAIL.set(tail);
+        // What was written is in front of its capacity, and comes back by this.
+        if buffer.tail.try_reclaim(KEEP + 1) {
+            let tail = std::mem::take(&mut buffer.tail);
+            if tail.capacity() <= LARGEST {
+                TAIL.set(tail);
+            }
         }
-        if buffer.frames.is_empty() {
+        if buffer.frames.is_empty() && buffer.frames.capacity() > KEEP_FRAMES {
             let frames = std::mem::take(&mut buffer.frames);
             if frames.capacity() <= MOST_FRAMES {
                 FRAMES.set(frames);
