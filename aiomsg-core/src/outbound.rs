@@ -81,13 +81,6 @@ impl Outbound {
         self.id = id;
     }
 
-    /// Asks for no acknowledgement.
-    #[must_use]
-    pub fn without_id(mut self) -> Self {
-        self.id = None;
-        self
-    }
-
     /// Has whoever sends it wait until its peer has acknowledged it, and not
     /// only until it is accepted. For sockets that send at-least-once.
     #[must_use]

@@ -33,20 +33,17 @@ struct Inner {
 }
 
 impl Rests {
-    /// The intake of the next connection of a peer.
-    pub(crate) fn in_order<I: Intake>(&self, peer: &Identity, intake: I) -> InOrder<I> {
+    /// The intake of the next connection of a peer, which may itself be
+    /// [half open](Self::half_open): then it pauses for no other that is.
+    pub(crate) fn in_order<I: Intake>(
+        &self,
+        peer: &Identity,
+        intake: I,
+        is_half_open: bool,
+    ) -> InOrder<I> {
         InOrder {
             before: self.ended().get(peer).map(wait_for),
-            half_open: Some((self.clone(), peer.clone())),
-            intake,
-        }
-    }
-
-    /// The intake of one that is half open.
-    pub(crate) fn in_order_half_open<I: Intake>(&self, peer: &Identity, intake: I) -> InOrder<I> {
-        InOrder {
-            before: self.ended().get(peer).map(wait_for),
-            half_open: None,
+            pauses: (!is_half_open).then(|| (self.clone(), peer.clone())),
             intake,
         }
     }
@@ -55,12 +52,7 @@ impl Rests {
     /// of the same peer pause until this is dropped.
     pub(crate) fn half_open(&self, peer: Identity) -> HalfOpen {
         let done = CancellationToken::new();
-        let mut half_open = self.all_half_open();
-        half_open.push((peer, done.clone()));
-        self.0
-            .half_open_count
-            .store(half_open.len(), Ordering::Release);
-        drop(half_open);
+        self.change_half_open(|half_open| half_open.push((peer, done.clone())));
         HalfOpen {
             rests: self.clone(),
             done,
@@ -81,7 +73,7 @@ impl Rests {
         if !self.any_half_open() {
             return None;
         }
-        let half_open = self.all_half_open();
+        let half_open = lock(&self.0.half_open);
         let found = half_open.iter().find(|(it, _)| it == peer);
         found.map(|(_, done)| wait_for(done))
     }
@@ -90,8 +82,12 @@ impl Rests {
         lock(&self.0.ended)
     }
 
-    fn all_half_open(&self) -> MutexGuard<'_, Vec<(Identity, CancellationToken)>> {
-        lock(&self.0.half_open)
+    fn change_half_open(&self, change: impl FnOnce(&mut Vec<(Identity, CancellationToken)>)) {
+        let mut half_open = lock(&self.0.half_open);
+        change(&mut half_open);
+        self.0
+            .half_open_count
+            .store(half_open.len(), Ordering::Release);
     }
 }
 
@@ -114,12 +110,8 @@ pub(crate) struct HalfOpen {
 impl Drop for HalfOpen {
     fn drop(&mut self) {
         self.done.cancel();
-        let mut half_open = self.rests.all_half_open();
-        half_open.retain(|(_, done)| !done.is_cancelled());
         self.rests
-            .0
-            .half_open_count
-            .store(half_open.len(), Ordering::Release);
+            .change_half_open(|half_open| half_open.retain(|(_, done)| !done.is_cancelled()));
     }
 }
 
@@ -178,7 +170,8 @@ impl Drop for Rest {
 /// An intake that waits for others of the same peer.
 pub(crate) struct InOrder<I> {
     before: Option<Wait>,
-    half_open: Option<(Rests, Identity)>,
+    /// For which half-open ones it pauses, if for any.
+    pauses: Option<(Rests, Identity)>,
     intake: I,
 }
 
@@ -196,8 +189,8 @@ impl<I> InOrder<I> {
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.poll_before(cx));
-            let half_open = self.half_open.as_ref();
-            self.before = half_open.and_then(|(rests, peer)| rests.half_open_of(peer));
+            let pauses = self.pauses.as_ref();
+            self.before = pauses.and_then(|(rests, peer)| rests.half_open_of(peer));
             if self.before.is_none() {
                 return Poll::Ready(());
             }
@@ -262,17 +255,17 @@ mod tests {
     async fn others_of_a_peer_pause_while_one_is_half_open() {
         let rests = Rests::default();
         let (peer, other) = (Identity::random(), Identity::random());
-        let mut present = rests.in_order(&peer, Open);
-        let mut next_to_it = rests.in_order(&other, Open);
+        let mut present = rests.in_order(&peer, Open, false);
+        let mut next_to_it = rests.in_order(&other, Open, false);
         assert!(is_ready(&mut present) && rests.is_empty());
 
         // The one that is there knows it without being made anew.
         let first = rests.half_open(peer.clone());
         let second = rests.half_open(peer.clone());
         assert!(!is_ready(&mut present) && !rests.is_empty());
-        assert!(!is_ready(&mut rests.in_order(&peer, Open)));
+        assert!(!is_ready(&mut rests.in_order(&peer, Open, false)));
         assert!(is_ready(&mut next_to_it));
-        assert!(is_ready(&mut rests.in_order_half_open(&peer, Open)));
+        assert!(is_ready(&mut rests.in_order(&peer, Open, true)));
 
         drop(first);
         assert!(!is_ready(&mut present));

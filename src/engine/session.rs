@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{BoxError, Connection, Endpoint, Error, ErrorKind, Identity};
+use aiomsg_core::{BoxError, Connection, Endpoint, Error, ErrorKind};
 use aiomsg_layers::admission::{Admitted, HalfOpen, Member};
 use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
@@ -20,7 +20,7 @@ use tower::ServiceBuilder;
 
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
-use super::rest::{InOrder, Rest};
+use super::rest::Rest;
 use super::seldom::Seldom;
 use super::{Engine, gate};
 
@@ -234,30 +234,19 @@ where
     E: Future<Output = ()> + Send + 'a,
     F: Future<Output = ()> + Send + 'a,
 {
-    let peer = member.identity();
+    let (peer, half_open) = (member.identity(), ends.half_open);
     match &engine.intake {
         None => {
-            let intake = in_order(engine, peer, Inbox::new(engine.inbox.clone()), &ends);
+            let inbox = Inbox::new(engine.inbox.clone());
+            let intake = engine.rests.in_order(peer, inbox, half_open);
             let session = session(connection, intake, engine, member);
             Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(make) => {
-            let intake = in_order(engine, peer, make(), &ends);
+            let intake = engine.rests.in_order(peer, make(), half_open);
             let session = session(connection, intake, engine, member);
             Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }
-    }
-}
-
-fn in_order<I: Intake, E, F>(
-    engine: &Engine,
-    peer: &Identity,
-    intake: I,
-    ends: &Ends<E, F>,
-) -> InOrder<I> {
-    match ends.half_open {
-        true => engine.rests.in_order_half_open(peer, intake),
-        false => engine.rests.in_order(peer, intake),
     }
 }
 

@@ -109,8 +109,18 @@ impl<S> Socket<S> {
 impl<S> Inner<S> {
     /// The next message, whose acknowledging is left to the caller.
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        self.poll_recv_with(cx, |message| message)
+    }
+
+    /// The same, and what is wanted of it.
+    #[inline(always)]
+    fn poll_recv_with<T>(
+        &self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(Delivery) -> T,
+    ) -> Poll<Option<T>> {
         ready!(self.receives.poll(cx, || self.come_from()));
-        self.engine.inbox.poll_pop(cx)
+        self.engine.inbox.poll_pop_with(cx, take)
     }
 
     /// What is wanted of the next message, for callers that will not know which
@@ -123,10 +133,7 @@ impl<S> Inner<S> {
     ) -> Poll<Result<T, Error>> {
         let taken = match self.engine.deferral.is_deferred() {
             true => ready!(self.poll_take(cx)).map(take),
-            false => {
-                ready!(self.receives.poll(cx, || self.come_from()));
-                ready!(self.engine.inbox.poll_pop_with(cx, take))
-            }
+            false => ready!(self.poll_recv_with(cx, take)),
         };
         Poll::Ready(taken.ok_or_else(|| ErrorKind::Closed.into()))
     }

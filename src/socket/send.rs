@@ -39,7 +39,7 @@ where
     /// When the future is dropped before it is ready, the message was not
     /// sent; it is dropped with the future.
     pub fn send(&self, payload: impl Into<Bytes>) -> impl Future<Output = Result<(), Error>> {
-        Sending::new(&self.inner, Outbound::new(payload), Inner::send)
+        self.send_message(Outbound::new(payload))
     }
 
     /// Sends a message to one peer, whatever the send mode.
@@ -141,11 +141,12 @@ impl<S> Inner<S> {
     #[inline]
     pub(super) fn check(&self, slot: &mut Option<Outbound>) -> Result<(), Error> {
         let Some(message) = slot else { return Ok(()) };
-        let is_large = message.payload().len() > self.engine.config.max_message;
-        let is_closed = self.engine.closing.load(Ordering::Acquire);
-        let is_acked = message.is_until_acked();
-        if is_large || is_closed || is_acked {
-            return self.look_again(slot);
+        if message.payload().len() > self.engine.config.max_message
+            || self.engine.closing.load(Ordering::Acquire)
+            || (message.is_until_acked() && self.engine.unacked.is_none())
+        {
+            let error = self.refusal(message);
+            return Err(with_message(error, slot.take()));
         }
         // Ids are for the at-least-once layer to give: of others nobody would
         // send the message again.
@@ -153,25 +154,20 @@ impl<S> Inner<S> {
         Ok(())
     }
 
-    /// What is wrong with it, if anything.
+    /// Why a message cannot be sent.
     #[cold]
-    fn look_again(&self, slot: &mut Option<Outbound>) -> Result<(), Error> {
-        let Some(message) = slot else { return Ok(()) };
+    fn refusal(&self, message: &Outbound) -> Error {
         let limit = self.engine.config.max_message;
         let len = message.payload().len();
-        let error = if len > limit {
-            Error::new(ErrorKind::TooLarge)
-                .with_reason(format!("the message has {len} bytes, the limit is {limit}"))
-        } else if self.engine.closing.load(Ordering::Acquire) {
-            ErrorKind::Closed.into()
-        } else if message.is_until_acked() && self.engine.unacked.is_none() {
-            Error::new(ErrorKind::Config)
-                .with_reason("only a socket that sends at-least-once hears acknowledgements")
-        } else {
-            message.set_id(None);
-            return Ok(());
-        };
-        Err(with_message(error, slot.take()))
+        if len > limit {
+            return Error::new(ErrorKind::TooLarge)
+                .with_reason(format!("the message has {len} bytes, the limit is {limit}"));
+        }
+        if self.engine.closing.load(Ordering::Acquire) {
+            return ErrorKind::Closed.into();
+        }
+        Error::new(ErrorKind::Config)
+            .with_reason("only a socket that sends at-least-once hears acknowledgements")
     }
 }
 
@@ -180,13 +176,19 @@ where
     S: Service<Outbound, Error: Into<BoxError>> + 'static,
 {
     /// Sends the message if there are no layers, nobody waits, and it can be
-    /// done at once. Otherwise it stays where it is.
+    /// done at once, and says whether it did. Otherwise the message stays where
+    /// it is. Pending when it is the turn of others.
     #[inline]
-    pub(super) fn try_send(&self, message: &mut Option<Outbound>) -> bool {
+    pub(super) fn poll_try_send(
+        &self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Outbound>,
+    ) -> Poll<bool> {
+        ready!(self.sends.poll(cx, || self.spread()));
         let direct = self.direct.as_ref();
-        direct.is_some_and(|direct| {
+        Poll::Ready(direct.is_some_and(|direct| {
             self.queue.waiting.load(Ordering::Relaxed) == 0 && direct.try_send(message)
-        })
+        }))
     }
 
     /// How many peers share the messages that are sent.
@@ -305,11 +307,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if this.message.is_some() {
-            ready!(this.inner.sends.poll(cx, || this.inner.spread()));
             if let Err(error) = this.inner.check(this.message) {
                 return Poll::Ready(Err(error));
             }
-            if this.inner.try_send(this.message) {
+            if ready!(this.inner.poll_try_send(cx, this.message)) {
                 return Poll::Ready(Ok(()));
             }
             if let Some(message) = this.message.take() {

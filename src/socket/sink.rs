@@ -64,7 +64,8 @@ where
         if self.outgoing.message.is_none() {
             return Poll::Ready(Ok(()));
         }
-        if self.inner.try_send(&mut self.outgoing.message) {
+        let message = &mut self.outgoing.message;
+        if ready!(self.inner.poll_try_send(cx, message)) {
             return Poll::Ready(Ok(()));
         }
         if self.inner.direct.is_none() && self.outgoing.copy.is_none() {
