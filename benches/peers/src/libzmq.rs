@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use aiomsg_bench::drive::{Inlet, Outlet, Together};
+use aiomsg_bench::drive::Together;
 use aiomsg_bench::{Failure, Outcome};
 use bytes::Bytes;
-use zmq::{Context, Message, SocketType};
+use zmq::{Context, Message, Socket, SocketType};
 
-use crate::patterns::{Kind, SUBSCRIBED, Zmtp};
+use crate::patterns::{Kind, Zmtp};
 
 /// How long a receive waits before something else is looked at, in milliseconds.
 const PAUSE: i32 = 20;
@@ -21,11 +21,12 @@ impl Zmtp for Libzmq {
     const NAME: &'static str = "zmq";
     const TOGETHER: Together = Together::Threads;
     type Socket = Socket;
+    type Message = Received;
 
     async fn bind(kind: Kind, endpoint: &str) -> Result<(Socket, String), Failure> {
         let socket = open(kind)?;
-        socket.0.bind(endpoint)?;
-        match socket.0.get_last_endpoint()? {
+        socket.bind(endpoint)?;
+        match socket.get_last_endpoint()? {
             Ok(endpoint) => Ok((socket, endpoint)),
             Err(_) => Err(Failure::new("the endpoint is not text")),
         }
@@ -33,11 +34,25 @@ impl Zmtp for Libzmq {
 
     async fn connect(kind: Kind, endpoint: &str) -> Result<Socket, Failure> {
         let socket = open(kind)?;
-        socket.0.connect(endpoint)?;
+        socket.connect(endpoint)?;
         if kind == Kind::Sub {
-            socket.0.set_subscribe(b"")?;
+            socket.set_subscribe(b"")?;
         }
         Ok(socket)
+    }
+
+    #[inline]
+    async fn send(socket: &mut Socket, message: Bytes) -> Outcome {
+        Ok(socket.send(message.as_ref(), 0)?)
+    }
+
+    #[inline]
+    async fn recv(socket: &mut Socket) -> Result<Option<Received>, Failure> {
+        match socket.recv_msg(0) {
+            Ok(message) => Ok(Some(Received(message))),
+            Err(zmq::Error::EAGAIN) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -50,34 +65,7 @@ fn open(kind: Kind) -> Result<Socket, Failure> {
         Kind::Sub => SocketType::SUB,
     })?;
     socket.set_rcvtimeo(PAUSE)?;
-    Ok(Socket(socket))
-}
-
-pub(crate) struct Socket(zmq::Socket);
-
-impl Outlet for Socket {
-    async fn prepare(&mut self, _: usize) -> Outcome {
-        tokio::time::sleep(SUBSCRIBED).await;
-        Ok(())
-    }
-
-    #[inline]
-    async fn send(&mut self, message: Bytes) -> Outcome {
-        Ok(self.0.send(message.as_ref(), 0)?)
-    }
-}
-
-impl Inlet for Socket {
-    type Message = Received;
-
-    #[inline]
-    async fn recv(&mut self) -> Result<Option<Received>, Failure> {
-        match self.0.recv_msg(0) {
-            Ok(message) => Ok(Some(Received(message))),
-            Err(zmq::Error::EAGAIN) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
+    Ok(socket)
 }
 
 pub(crate) struct Received(Message);

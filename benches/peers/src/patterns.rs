@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 /// How long subscriptions may take to reach the publisher, which is not told of
 /// them in these libraries.
-pub(crate) const SUBSCRIBED: Duration = Duration::from_millis(500);
+const SUBSCRIBED: Duration = Duration::from_millis(500);
 
 /// A type of socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,9 @@ pub(crate) enum Kind {
 pub(crate) trait Zmtp: Sync + 'static {
     const NAME: &'static str;
     const TOGETHER: Together;
-    type Socket: Inlet<Message: Into<Bytes>> + Outlet;
+    type Socket: Send + 'static;
+    /// A message, as the library hands it over.
+    type Message: AsRef<[u8]> + Into<Bytes> + Send;
 
     /// A socket that is bound to this endpoint, and the endpoint with its real
     /// port.
@@ -37,6 +39,37 @@ pub(crate) trait Zmtp: Sync + 'static {
 
     /// A socket that is connected, and that gets everything if it is a SUB.
     fn connect(kind: Kind, endpoint: &str) -> impl Future<Output = Result<Self::Socket, Failure>>;
+
+    fn send(socket: &mut Self::Socket, message: Bytes) -> impl Future<Output = Outcome> + Send;
+
+    /// The next message; `None`: none has come for a while.
+    fn recv(
+        socket: &mut Self::Socket,
+    ) -> impl Future<Output = Result<Option<Self::Message>, Failure>> + Send;
+}
+
+/// A socket, for the loops of the roles.
+struct End<Z: Zmtp>(Z::Socket);
+
+impl<Z: Zmtp> Outlet for End<Z> {
+    async fn prepare(&mut self, _: usize) -> Outcome {
+        tokio::time::sleep(SUBSCRIBED).await;
+        Ok(())
+    }
+
+    #[inline]
+    async fn send(&mut self, message: Bytes) -> Outcome {
+        Z::send(&mut self.0, message).await
+    }
+}
+
+impl<Z: Zmtp> Inlet for End<Z> {
+    type Message = Z::Message;
+
+    #[inline]
+    async fn recv(&mut self) -> Result<Option<Z::Message>, Failure> {
+        Z::recv(&mut self.0).await
+    }
 }
 
 /// The library, in all its roles.
@@ -104,12 +137,12 @@ fn receive<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Outcome {
     })
 }
 
-async fn dealer<Z: Zmtp>(job: &Job, parent: &Parent) -> Result<Z::Socket, Failure> {
+async fn dealer<Z: Zmtp>(job: &Job, parent: &Parent) -> Result<End<Z>, Failure> {
     let dealer = open::<Z>(Kind::Dealer, job, parent).await?.pop();
     dealer.ok_or_else(|| Failure::new("there is no socket"))
 }
 
-async fn open<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Result<Vec<Z::Socket>, Failure> {
+async fn open<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Result<Vec<End<Z>>, Failure> {
     job.plain()?;
     let Some(address) = &job.address else {
         let (socket, address) = bind::<Z>(kind).await?;
@@ -118,16 +151,16 @@ async fn open<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Result<Vec<Z::
     };
     let mut sockets = Vec::with_capacity(job.peers);
     for _ in 0..job.peers {
-        sockets.push(Z::connect(kind, &format!("tcp://{address}")).await?);
+        sockets.push(End(Z::connect(kind, &format!("tcp://{address}")).await?));
     }
     Ok(sockets)
 }
 
-async fn bind<Z: Zmtp>(kind: Kind) -> Result<(Z::Socket, String), Failure> {
+async fn bind<Z: Zmtp>(kind: Kind) -> Result<(End<Z>, String), Failure> {
     let (socket, endpoint) = Z::bind(kind, "tcp://127.0.0.1:0").await?;
     let address = endpoint.trim_start_matches("tcp://").to_owned();
     match address.ends_with(":0") {
         true => Err(Failure::new("the port is not known")),
-        false => Ok((socket, address)),
+        false => Ok((End(socket), address)),
     }
 }

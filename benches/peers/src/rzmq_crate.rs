@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use aiomsg_bench::drive::{Inlet, Outlet, Together};
+use aiomsg_bench::drive::Together;
 use aiomsg_bench::{Failure, Outcome};
 use bytes::Bytes;
 use rzmq::socket::options::{LAST_ENDPOINT, SUBSCRIBE};
-use rzmq::{Context, Msg, SocketType};
+use rzmq::{Context, Msg, Socket, SocketType};
 
-use crate::patterns::{Kind, SUBSCRIBED, Zmtp};
+use crate::patterns::{Kind, Zmtp};
 
 static CONTEXT: OnceLock<Context> = OnceLock::new();
 
@@ -18,21 +18,33 @@ impl Zmtp for Rzmq {
     const NAME: &'static str = "rzmq";
     const TOGETHER: Together = Together::Tasks;
     type Socket = Socket;
+    type Message = Bytes;
 
     async fn bind(kind: Kind, endpoint: &str) -> Result<(Socket, String), Failure> {
         let socket = open(kind)?;
-        socket.0.bind(endpoint).await?;
-        let endpoint = socket.0.get_option(LAST_ENDPOINT).await?;
+        socket.bind(endpoint).await?;
+        let endpoint = socket.get_option(LAST_ENDPOINT).await?;
         Ok((socket, String::from_utf8(endpoint)?))
     }
 
     async fn connect(kind: Kind, endpoint: &str) -> Result<Socket, Failure> {
         let socket = open(kind)?;
-        socket.0.connect(endpoint).await?;
+        socket.connect(endpoint).await?;
         if kind == Kind::Sub {
-            socket.0.set_option_raw(SUBSCRIBE, b"").await?;
+            socket.set_option_raw(SUBSCRIBE, b"").await?;
         }
         Ok(socket)
+    }
+
+    #[inline]
+    async fn send(socket: &mut Socket, message: Bytes) -> Outcome {
+        Ok(socket.send(Msg::from_bytes(message)).await?)
+    }
+
+    #[inline]
+    async fn recv(socket: &mut Socket) -> Result<Option<Bytes>, Failure> {
+        let message = socket.recv().await?;
+        Ok(Some(message.data_bytes().unwrap_or_default()))
     }
 }
 
@@ -51,29 +63,5 @@ fn open(kind: Kind) -> Result<Socket, Failure> {
         Kind::Pub => SocketType::Pub,
         Kind::Sub => SocketType::Sub,
     })?;
-    Ok(Socket(socket))
-}
-
-pub(crate) struct Socket(rzmq::Socket);
-
-impl Outlet for Socket {
-    async fn prepare(&mut self, _: usize) -> Outcome {
-        tokio::time::sleep(SUBSCRIBED).await;
-        Ok(())
-    }
-
-    #[inline]
-    async fn send(&mut self, message: Bytes) -> Outcome {
-        Ok(self.0.send(Msg::from_bytes(message)).await?)
-    }
-}
-
-impl Inlet for Socket {
-    type Message = Bytes;
-
-    #[inline]
-    async fn recv(&mut self) -> Result<Option<Bytes>, Failure> {
-        let message = self.0.recv().await?;
-        Ok(Some(message.data_bytes().unwrap_or_default()))
-    }
+    Ok(socket)
 }

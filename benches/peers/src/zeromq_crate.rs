@@ -1,6 +1,6 @@
 //! The crate zeromq, on tokio.
 
-use aiomsg_bench::drive::{Inlet, Outlet, Together};
+use aiomsg_bench::drive::Together;
 use aiomsg_bench::{Failure, Outcome};
 use bytes::Bytes;
 use zeromq::{
@@ -8,7 +8,7 @@ use zeromq::{
     SubSocket, ZmqMessage,
 };
 
-use crate::patterns::{Kind, SUBSCRIBED, Zmtp};
+use crate::patterns::{Kind, Zmtp};
 
 pub(crate) struct Zeromq;
 
@@ -16,6 +16,7 @@ impl Zmtp for Zeromq {
     const NAME: &'static str = "zeromq";
     const TOGETHER: Together = Together::Tasks;
     type Socket = Socket;
+    type Message = Bytes;
 
     async fn bind(kind: Kind, endpoint: &str) -> Result<(Socket, String), Failure> {
         let mut socket = Socket::new(kind);
@@ -43,6 +44,28 @@ impl Zmtp for Zeromq {
         }
         Ok(socket)
     }
+
+    #[inline]
+    async fn send(socket: &mut Socket, message: Bytes) -> Outcome {
+        let message = ZmqMessage::from(message);
+        match socket {
+            Socket::Push(socket) => Ok(socket.send(message).await?),
+            Socket::Dealer(socket) => Ok(socket.send(message).await?),
+            Socket::Pub(socket) => Ok(socket.send(message).await?),
+            Socket::Pull(_) | Socket::Sub(_) => Err(Failure::Unsupported),
+        }
+    }
+
+    #[inline]
+    async fn recv(socket: &mut Socket) -> Result<Option<Bytes>, Failure> {
+        let message = match socket {
+            Socket::Pull(socket) => socket.recv().await?,
+            Socket::Dealer(socket) => socket.recv().await?,
+            Socket::Sub(socket) => socket.recv().await?,
+            Socket::Push(_) | Socket::Pub(_) => return Err(Failure::Unsupported),
+        };
+        Ok(Some(message.get(0).cloned().unwrap_or_default()))
+    }
 }
 
 pub(crate) enum Socket {
@@ -62,38 +85,5 @@ impl Socket {
             Kind::Pub => Self::Pub(PubSocket::new()),
             Kind::Sub => Self::Sub(SubSocket::new()),
         }
-    }
-}
-
-impl Outlet for Socket {
-    async fn prepare(&mut self, _: usize) -> Outcome {
-        tokio::time::sleep(SUBSCRIBED).await;
-        Ok(())
-    }
-
-    #[inline]
-    async fn send(&mut self, message: Bytes) -> Outcome {
-        let message = ZmqMessage::from(message);
-        match self {
-            Self::Push(socket) => Ok(socket.send(message).await?),
-            Self::Dealer(socket) => Ok(socket.send(message).await?),
-            Self::Pub(socket) => Ok(socket.send(message).await?),
-            Self::Pull(_) | Self::Sub(_) => Err(Failure::Unsupported),
-        }
-    }
-}
-
-impl Inlet for Socket {
-    type Message = Bytes;
-
-    #[inline]
-    async fn recv(&mut self) -> Result<Option<Bytes>, Failure> {
-        let message = match self {
-            Self::Pull(socket) => socket.recv().await?,
-            Self::Dealer(socket) => socket.recv().await?,
-            Self::Sub(socket) => socket.recv().await?,
-            Self::Push(_) | Self::Pub(_) => return Err(Failure::Unsupported),
-        };
-        Ok(Some(message.get(0).cloned().unwrap_or_default()))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::frames::{BLOCK, LARGE, Large, READ, header, split};
+use super::frames::{READ, Unwritten, split};
 use crate::drive::{self, Inlet, Outlet, Together, block_on};
 use crate::library::{Failure, Job, Library, Outcome};
 use crate::parent::Parent;
@@ -57,8 +57,7 @@ fn open(job: &Job, parent: &Parent) -> Result<Vec<Connection>, Failure> {
         stream.set_read_timeout(Some(PAUSE))?;
         connections.push(Connection {
             stream,
-            block: Vec::with_capacity(2 * BLOCK),
-            large: Large::default(),
+            unwritten: Unwritten::new(),
             buffer: BytesMut::new(),
         });
         Ok::<_, Failure>(())
@@ -82,32 +81,24 @@ fn open(job: &Job, parent: &Parent) -> Result<Vec<Connection>, Failure> {
 
 struct Connection {
     stream: TcpStream,
-    block: Vec<u8>,
-    large: Large,
+    unwritten: Unwritten,
     buffer: BytesMut,
 }
 
 impl Outlet for Connection {
     #[inline]
     async fn send(&mut self, message: Bytes) -> Outcome {
-        if message.len() >= LARGE {
-            if self.large.push(message) {
-                self.flush().await?;
-            }
-            return Ok(());
-        }
-        self.block.extend_from_slice(&header(message.len()));
-        self.block.extend_from_slice(&message);
-        if self.block.len() >= BLOCK {
+        if self.unwritten.push(message) {
             self.flush().await?;
         }
         Ok(())
     }
 
     async fn flush(&mut self) -> Outcome {
-        self.stream.write_all(&self.block)?;
-        self.block.clear();
-        let mut slices = self.large.slices();
+        let Unwritten { block, large } = &mut self.unwritten;
+        self.stream.write_all(block)?;
+        block.clear();
+        let mut slices = large.slices();
         let mut rest = slices.as_mut_slice();
         while !rest.is_empty() {
             let written = self.stream.write_vectored(rest)?;
@@ -116,7 +107,7 @@ impl Outlet for Connection {
             }
             IoSlice::advance_slices(&mut rest, written);
         }
-        self.large.clear();
+        large.clear();
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ pub(super) const READ: usize = 128 << 10;
 
 /// Payloads from here on are written from where they are, several at once: up to
 /// here, copying is cheaper.
-pub(super) const LARGE: usize = 4 << 10;
+const LARGE: usize = 4 << 10;
 
 /// The length and the type byte.
 pub(super) const HEADER: usize = 5;
@@ -36,6 +36,14 @@ pub(super) fn header(payload: usize) -> [u8; HEADER] {
 pub(super) fn frame_len(buffer: &[u8]) -> Option<usize> {
     let prefix = buffer.first_chunk::<4>()?;
     Some(4 + u32::from_be_bytes(*prefix) as usize)
+}
+
+/// Adds a frame to a block. `true`: it is time to write.
+#[inline]
+pub(super) fn push(block: &mut Vec<u8>, payload: &[u8]) -> bool {
+    block.extend_from_slice(&header(payload.len()));
+    block.extend_from_slice(payload);
+    block.len() >= BLOCK
 }
 
 /// Large frames that are to be written at once.
@@ -66,20 +74,42 @@ impl Large {
     }
 }
 
-/// Writes frames in blocks. Those of one writer are either all small or all
-/// large.
+/// What waits to be written by one writer, whose frames are either all small or
+/// all large.
+pub(super) struct Unwritten {
+    pub(super) block: Vec<u8>,
+    pub(super) large: Large,
+}
+
+impl Unwritten {
+    pub(super) fn new() -> Self {
+        Self {
+            block: Vec::with_capacity(2 * BLOCK),
+            large: Large::default(),
+        }
+    }
+
+    /// Adds a frame. `true`: it is time to write.
+    #[inline]
+    pub(super) fn push(&mut self, payload: Bytes) -> bool {
+        match payload.len() >= LARGE {
+            true => self.large.push(payload),
+            false => push(&mut self.block, &payload),
+        }
+    }
+}
+
+/// Writes frames in blocks.
 pub(super) struct Writer<W> {
     io: W,
-    block: Vec<u8>,
-    large: Large,
+    unwritten: Unwritten,
 }
 
 impl<W> Writer<W> {
     pub(super) fn new(io: W) -> Self {
         Self {
             io,
-            block: Vec::with_capacity(2 * BLOCK),
-            large: Large::default(),
+            unwritten: Unwritten::new(),
         }
     }
 }
@@ -87,24 +117,17 @@ impl<W> Writer<W> {
 impl<W: AsyncWrite + Send + Unpin + 'static> Outlet for Writer<W> {
     #[inline]
     async fn send(&mut self, message: Bytes) -> Outcome {
-        if message.len() >= LARGE {
-            if self.large.push(message) {
-                self.flush().await?;
-            }
-            return Ok(());
-        }
-        self.block.extend_from_slice(&header(message.len()));
-        self.block.extend_from_slice(&message);
-        if self.block.len() >= BLOCK {
+        if self.unwritten.push(message) {
             self.flush().await?;
         }
         Ok(())
     }
 
     async fn flush(&mut self) -> Outcome {
-        self.io.write_all(&self.block).await?;
-        self.block.clear();
-        let mut slices = self.large.slices();
+        let Unwritten { block, large } = &mut self.unwritten;
+        self.io.write_all(block).await?;
+        block.clear();
+        let mut slices = large.slices();
         let mut rest = slices.as_mut_slice();
         while !rest.is_empty() {
             let written = self.io.write_vectored(rest).await?;
@@ -113,7 +136,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Outlet for Writer<W> {
             }
             IoSlice::advance_slices(&mut rest, written);
         }
-        self.large.clear();
+        large.clear();
         Ok(self.io.flush().await?)
     }
 }

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::frames::{BLOCK, header};
+use super::frames::{BLOCK, push};
 use crate::drive::Outlet;
 use crate::library::Outcome;
 
@@ -25,9 +25,7 @@ impl Publisher {
 impl Outlet for Publisher {
     #[inline]
     async fn send(&mut self, message: Bytes) -> Outcome {
-        self.block.extend_from_slice(&header(message.len()));
-        self.block.extend_from_slice(&message);
-        if self.block.len() >= BLOCK {
+        if push(&mut self.block, &message) {
             self.flush().await?;
         }
         Ok(())
