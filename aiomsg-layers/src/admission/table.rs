@@ -123,9 +123,12 @@ impl<T> Admission<T> {
     }
 
     /// Whether nothing waits for any peer that is connected, in a queue or on
-    /// the way to the system.
+    /// the way to the system, and whoever keeps account of what has left has been
+    /// told of it.
     pub fn have_sent_all(&self) -> bool {
-        let sent = |member: &Arc<Member<T>>| member.queue.is_empty() && member.link.waiting() == 0;
+        let sent = |member: &Arc<Member<T>>| {
+            member.queue.is_empty() && !member.handle.is_sending() && member.link.waiting() == 0
+        };
         self.0.lock().members.values().all(sent)
     }
 

@@ -14,6 +14,7 @@ pub struct SessionHandle(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     held_back: AtomicBool,
+    sending: AtomicBool,
     /// Whether anything is asked: looked at with every batch, so without a
     /// lock.
     asked: AtomicBool,
@@ -59,6 +60,12 @@ impl SessionHandle {
         self.0.held_back.load(Ordering::Relaxed)
     }
 
+    /// Whether the session has taken messages from its queue, of which it has not
+    /// yet said that they have left. To be asked after the queue.
+    pub fn is_sending(&self) -> bool {
+        self.0.sending.load(Ordering::Acquire)
+    }
+
     fn ask(&self, what: impl FnOnce(&mut State)) -> bool {
         let mut state = self.lock();
         if state.ended {
@@ -82,6 +89,10 @@ impl SessionHandle {
 
     pub(super) fn set_held_back(&self, held_back: bool) {
         self.0.held_back.store(held_back, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_sending(&self, sending: bool) {
+        self.0.sending.store(sending, Ordering::Release);
     }
 
     /// Takes what was asked, if anything was.

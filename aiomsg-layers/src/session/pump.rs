@@ -208,8 +208,12 @@ impl<C: Connection, I: Intake> Session<C, I> {
                 Ok(sent) => sent,
                 Err(error) => return Poll::Ready(error),
             };
-            if let Poll::Ready(Err(error)) = Pin::new(&mut self.connection).poll_flush(cx) {
-                return Poll::Ready(error);
+            match Pin::new(&mut self.connection).poll_flush(cx) {
+                Poll::Ready(Ok(())) if self.left.batch.is_empty() => {
+                    self.left.handle.set_sending(false);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                _ => {}
             }
             if read {
                 break;
@@ -303,7 +307,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
         if self.left.batch.is_empty() {
             self.release();
             match self.left.queue.poll_take(cx, &mut self.left.batch) {
-                Poll::Ready(true) => {}
+                // While they still count in the queue, lest somebody sees neither.
+                Poll::Ready(true) => self.left.handle.set_sending(true),
                 Poll::Ready(false) if self.left.queue.poll_cut(cx).is_ready() => {
                     return Err(too_slow());
                 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{Frame, Identity};
-use aiomsg_layers::session::{Inbox, Session};
+use aiomsg_core::{Frame, Identity, Outbound};
+use aiomsg_layers::session::{Inbox, Session, SessionHandle};
 use aiomsg_test::connection;
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
@@ -60,4 +60,28 @@ async fn a_peer_that_is_silent_or_ends_is_not_waited_for() {
         assert!(start.elapsed().abs_diff(millis) < Duration::from_millis(5));
         assert_eq!(inbox.items(), 1);
     }
+}
+
+/// A socket that closed at the moment between the queue and the account of what
+/// has left found its messages in neither, and took their acknowledgements for
+/// missing.
+#[tokio::test(start_paused = true)]
+async fn what_is_in_no_queue_and_has_not_left_is_being_sent() {
+    let (connection, peer) = connection::pair();
+    let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
+    let handle = SessionHandle::new();
+    let intake = Inbox::new(inbox);
+    let mut session =
+        Session::new(Identity::random(), connection, queue.clone(), intake).handle(handle.clone());
+    let mut run = std::pin::pin!(session.run(std::future::pending()));
+    assert!(run.as_mut().now_or_never().is_none());
+    assert!(!handle.is_sending());
+
+    peer.block_flush();
+    queue.push(Outbound::new("1")).unwrap();
+    assert!(run.as_mut().now_or_never().is_none());
+    assert!(queue.is_empty() && handle.is_sending());
+    peer.unblock_flush();
+    assert!(run.as_mut().now_or_never().is_none());
+    assert!(peer.is_flushed() && !handle.is_sending());
 }
