@@ -56,6 +56,9 @@ enum What {
         /// How long they are idle, in seconds.
         #[arg(long, default_value_t = 30)]
         idle: u64,
+        /// The least that they cost: a bare task for each, and no socket.
+        #[arg(long)]
+        raw: bool,
     },
     /// Much data through a proxy whose consumer is slow, and the memory of the
     /// proxy meanwhile.
@@ -91,8 +94,12 @@ pub fn main(libraries: &[&'static dyn Library]) -> ExitCode {
     let done = match command.what {
         None => compare(libraries, &command.compare),
         Some(What::Role { library, role, job }) => return play(libraries, &library, role, &job),
-        Some(What::Connections { count, idle }) => {
-            loaded(load::connections::run(count, Duration::from_secs(idle)))
+        Some(What::Connections { count, idle, raw }) => {
+            let idle = Duration::from_secs(idle);
+            match raw {
+                true => loaded(load::raw_connections::run(count, idle)),
+                false => loaded(load::connections::run(count, idle)),
+            }
         }
         Some(What::SlowConsumer { mebibytes, rate }) => {
             loaded(load::slow_consumer::run(mebibytes << 20, rate << 20))

@@ -40,20 +40,8 @@ pub(crate) async fn run(count: usize, idle: Duration) {
     .await
     .expect("the crowd says so");
     sleep(Duration::from_secs(1)).await;
-    let connected = own_usage();
-    let grown = connected.resident.saturating_sub(before.resident);
-    println!(
-        "memory: {} for each connection, {} in all",
-        readable(grown / count as u64),
-        readable(connected.resident)
-    );
-
-    sleep(idle).await;
-    let after = own_usage();
-    println!(
-        "idle, with heartbeats: {:.2} % of a core over {idle:?}",
-        share(connected, after, idle) * 100.0
-    );
+    let after = connected(before, count);
+    idle_for(after, idle).await;
 
     for nth in 1..=PUBLISHED {
         let started = Instant::now();
@@ -76,6 +64,24 @@ pub(crate) async fn run(count: usize, idle: Duration) {
     assert_eq!(peers, count, "none is lost");
 }
 
-fn share(before: Usage, after: Usage, time: Duration) -> f64 {
-    (after.cpu - before.cpu).as_secs_f64() / time.as_secs_f64()
+/// Tells what memory these connections have taken.
+pub(super) fn connected(before: Usage, count: usize) -> Usage {
+    let after = own_usage();
+    let grown = after.resident.saturating_sub(before.resident);
+    println!(
+        "memory: {} for each connection, {} in all",
+        readable(grown / count as u64),
+        readable(after.resident)
+    );
+    after
+}
+
+/// Does nothing for so long, and tells what that has cost.
+pub(super) async fn idle_for(before: Usage, time: Duration) {
+    sleep(time).await;
+    let share = (own_usage().cpu - before.cpu).as_secs_f64() / time.as_secs_f64();
+    println!(
+        "idle, with heartbeats: {:.2} % of a core over {time:?}",
+        share * 100.0
+    );
 }

@@ -6,6 +6,7 @@ mod crowd;
 pub(crate) mod light_peer;
 mod pace;
 mod pipeline;
+pub(crate) mod raw_connections;
 mod sequence;
 pub(crate) mod slow_consumer;
 pub(crate) mod soak;

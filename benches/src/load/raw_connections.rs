@@ -1,0 +1,71 @@
+//! The least that many idle connections cost on this runtime: a task for each
+//! that reads, and writes a heartbeat when it is time.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use aiomsg::transport::handshake::Handshake;
+use aiomsg::{Dialect, Dialects, Identity};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::connections::{connected, idle_for};
+use super::start;
+use crate::process::own_usage;
+
+const HEARTBEAT: &[u8] = &[0, 0, 0, 1, 2];
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// As `connections`, without a socket.
+pub(crate) async fn run(count: usize, idle: Duration) {
+    let listener = TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("loopback can be bound");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let before = own_usage();
+    let _crowd = start(["crowd", &address, &count.to_string()]);
+    let started = Instant::now();
+    let up = Arc::<AtomicUsize>::default();
+    for _ in 0..count {
+        let (stream, _) = listener.accept().await.expect("a peer connects");
+        let up = Arc::clone(&up);
+        tokio::spawn(async move {
+            let ended = connection(stream, &up).await;
+            ended.expect("the peer goes on");
+        });
+    }
+    while up.load(Relaxed) < count {
+        sleep(Duration::from_millis(1)).await;
+    }
+    println!(
+        "{count} bare connections: all up in {:.2?}",
+        started.elapsed()
+    );
+    sleep(Duration::from_secs(1)).await;
+    let after = connected(before, count);
+    idle_for(after, idle).await;
+}
+
+async fn connection(mut stream: TcpStream, up: &AtomicUsize) -> io::Result<()> {
+    let handshake = Handshake::new(Identity::random()).dialects(Dialects::Only(Dialect::V1));
+    let shaken = handshake.accept(&mut stream).await;
+    shaken.map_err(io::Error::other)?;
+    up.fetch_add(1, Relaxed);
+    let mut next = Instant::now() + INTERVAL;
+    loop {
+        let mut buffer = [0; 64];
+        tokio::select! {
+            read = stream.read(&mut buffer) => {
+                if read? == 0 {
+                    return Ok(());
+                }
+            }
+            () = sleep_until(next) => {
+                stream.write_all(HEARTBEAT).await?;
+                next += INTERVAL;
+            }
+        }
+    }
+}
