@@ -176,7 +176,9 @@ impl<C: Connection, I: Intake> Session<C, I> {
         if let Some(error) = ended.await {
             return error;
         }
-        match self.finish().await {
+        // Boxed: it is large, and comes once, and a session has room for it all the
+        // time otherwise.
+        match Box::pin(self.finish()).await {
             Ok(()) => Error::new(ErrorKind::Disconnected).with_reason("this end closed it"),
             Err(error) => error,
         }
