@@ -12,6 +12,7 @@
 //! An idle connection holds no buffer at all, in either direction.
 
 mod blocks;
+mod ledger;
 mod read;
 mod write;
 
@@ -199,7 +200,7 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
         let this = self.get_mut();
         ready!(this.write.poll_drain(&mut this.io, cx, &this.link))?;
         ready!(Pin::new(&mut this.io).poll_flush(cx)).map_err(explain)?;
-        this.write.forget_taken();
+        this.write.flushed();
         Poll::Ready(Ok(()))
     }
 

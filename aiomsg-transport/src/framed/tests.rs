@@ -1,5 +1,5 @@
 use super::*;
-use aiomsg_core::{Dialect, MessageId};
+use aiomsg_core::{Dialect, Identity, MessageId, Target};
 use bytes::Bytes;
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -315,6 +315,69 @@ mod splits {
                 }
             }
         }
+
+        /// Whatever had left when a connection ends: what comes back are the frames
+        /// behind it, as they were given.
+        #[test]
+        fn what_never_left_comes_back_as_it_was(
+            frames in frames(),
+            targets in proptest::collection::vec(target(), 8),
+            room in prop_oneof![1..200usize, 8_000..300_000usize],
+            reads in proptest::collection::vec(1..20_000usize, 0..8),
+            flush_after in 0..8usize,
+            below in any::<bool>(),
+            v1 in any::<bool>(),
+        ) {
+            let mut frames = frames;
+            for (frame, to) in frames.iter_mut().zip(targets) {
+                if let Frame::Data { target, .. } = frame {
+                    *target = to;
+                }
+            }
+            let dialect = if v1 { Dialect::V1 } else { Dialect::V2019 };
+            let codec = FrameCodec::new(dialect);
+            let mut ends = Vec::new();
+            let mut wire = BytesMut::new();
+            let mut encoder = codec.clone();
+            for frame in &frames {
+                encoder.encode(frame.clone(), &mut wire).unwrap();
+                ends.push(wire.len() as u64);
+            }
+            let (ours, mut raw) = tokio::io::duplex(room);
+            let mut ours = Framed::new(ours, codec).buffered_below(below);
+            for (nth, frame) in frames.iter().enumerate() {
+                // Also into a buffer of which a part is written.
+                if nth >= flush_after {
+                    let _ = ours.flush().now_or_never();
+                    if let Some(&read) = reads.get(nth) {
+                        let _ = raw.read(&mut vec![0; read]).now_or_never();
+                    }
+                }
+                let mut ours = Pin::new(&mut ours);
+                ours.as_mut().start_send(frame.clone()).unwrap();
+            }
+            let _ = ours.flush().now_or_never();
+            for read in reads {
+                let _ = raw.read(&mut vec![0; read]).now_or_never();
+                let _ = ours.flush().now_or_never();
+            }
+            let link = ours.link();
+            drop(ours);
+
+            let sent = link.sent();
+            let left = ends.iter().filter(|&&end| end <= sent).count();
+            let unsent = link.take_unsent();
+            prop_assert!(unsent == frames[left..], "{} of {}", unsent.len(), frames.len());
+        }
+    }
+
+    fn target() -> impl Strategy<Value = Target> {
+        prop_oneof![
+            Just(Target::Any),
+            Just(Target::Copy),
+            Just(Target::Connection),
+            Just(Target::Peer(Identity::new("somebody").unwrap())),
+        ]
     }
 }
 

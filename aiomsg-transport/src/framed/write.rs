@@ -10,6 +10,7 @@ use aiomsg_core::{Error, ErrorKind, Frame, Link};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
+use super::ledger::Ledger;
 use crate::io::explain;
 
 /// As much is gathered before it is written, if so much is there.
@@ -25,9 +26,6 @@ const SLICES: usize = 64;
 /// A buffer above this is given up once it is empty.
 const KEEP: usize = 1 << 10;
 
-/// A list of more frames is given up once it is empty.
-const KEEP_FRAMES: usize = 16;
-
 #[derive(Debug, Default)]
 pub(super) struct WriteBuffer {
     /// What goes out before `tail`: large payloads, and what was in front of
@@ -35,13 +33,12 @@ pub(super) struct WriteBuffer {
     chunks: VecDeque<Bytes>,
     /// Heads and small payloads, copied one behind the other.
     pub(super) tail: BytesMut,
+    /// How much was taken of the first of these.
+    started: usize,
     /// How much `tail` held at its last flush: what it will hold at the next.
     expected: usize,
-    /// The same for `frames`.
-    expected_frames: usize,
-    /// Frames of which not every byte was taken yet, with the position of
-    /// their last byte.
-    frames: VecDeque<(u64, Frame)>,
+    /// Frames of which not every byte was taken yet.
+    ledger: Ledger,
     /// What takes the bytes may hold them back until it is flushed.
     pub(super) buffered_below: bool,
     /// Positions in the stream of bytes: how much was given to us, and how
@@ -61,24 +58,26 @@ impl WriteBuffer {
 
     pub(super) fn push(&mut self, codec: &mut FrameCodec, frame: Frame) -> Result<(), Error> {
         if self.tail.capacity() == 0 {
-            spare::take(self);
+            spare::take(&mut self.tail, &mut self.ledger);
             self.tail.reserve(self.expected.min(HIGH_WATER));
-            self.frames.reserve(self.expected_frames);
         }
         let before = self.tail.len();
         codec.encode_head(&frame, &mut self.tail)?;
         let mut len = self.tail.len() - before;
+        // Below TLS bytes are needed for longer than they are here.
+        let mut copied = !self.buffered_below;
         if let Some(payload) = frame.payload() {
             len += payload.len();
             if payload.len() <= COPY_UP_TO {
                 self.tail.extend_from_slice(payload);
             } else {
+                copied = false;
                 self.chunks.push_back(self.tail.split().freeze());
                 self.chunks.push_back(payload.clone());
             }
         }
         self.given += len as u64;
-        self.frames.push_back((self.given, frame));
+        self.ledger.push(frame, len, self.given, copied);
         Ok(())
     }
 
@@ -93,10 +92,9 @@ impl WriteBuffer {
             return Poll::Ready(Ok(()));
         }
         self.expected = self.tail.len();
-        self.expected_frames = self.frames.len();
         while self.waiting() > 0 {
             let result = if self.chunks.is_empty() {
-                Pin::new(&mut *io).poll_write(cx, &self.tail)
+                Pin::new(&mut *io).poll_write(cx, &self.tail[self.started..])
             } else {
                 self.poll_write_chunks(io, cx)
             };
@@ -116,7 +114,8 @@ impl WriteBuffer {
             }
         }
         self.tail.clear();
-        spare::give_back(self);
+        self.started = 0;
+        spare::give_back(&mut self.tail, &mut self.ledger);
         Poll::Ready(Ok(()))
     }
 
@@ -126,57 +125,75 @@ impl WriteBuffer {
         cx: &mut Context<'_>,
     ) -> Poll<std::io::Result<usize>> {
         if !io.is_write_vectored() {
-            return Pin::new(io).poll_write(cx, &self.chunks[0]);
+            return Pin::new(io).poll_write(cx, &self.chunks[0][self.started..]);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut count = 0;
-        let waiting = self.chunks.iter().map(Bytes::as_ref);
-        for (slice, bytes) in slices.iter_mut().zip(waiting.chain([&self.tail[..]])) {
-            *slice = IoSlice::new(bytes);
+        let mut skip = self.started;
+        for (slice, bytes) in slices.iter_mut().zip(self.parts()) {
+            *slice = IoSlice::new(&bytes[std::mem::take(&mut skip)..]);
             count += 1;
         }
         Pin::new(io).poll_write_vectored(cx, &slices[..count])
     }
 
-    fn advance(&mut self, mut bytes: usize) {
+    /// What is here, in the order in which it goes out.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let chunks = self.chunks.iter().map(Bytes::as_ref);
+        chunks.chain([&self.tail[..]])
+    }
+
+    fn advance(&mut self, bytes: usize) {
         self.taken += bytes as u64;
-        while let Some(chunk) = self.chunks.front_mut() {
-            if bytes < chunk.len() {
-                chunk.advance(bytes);
-                bytes = 0;
-                break;
-            }
-            bytes -= chunk.len();
+        self.started += bytes;
+        while let Some(chunk) = self.chunks.front()
+            && self.started >= chunk.len()
+        {
+            self.started -= chunk.len();
             self.chunks.pop_front();
         }
-        self.tail.advance(bytes);
         if !self.buffered_below {
-            self.forget_taken();
+            self.ledger.forget(self.taken);
+        }
+        if self.chunks.is_empty() {
+            // Its room is used again.
+            let needed = (self.taken - self.ledger.needed_from(self.taken)) as usize;
+            self.tail.advance(self.started.saturating_sub(needed));
+            self.started = self.started.min(needed);
         }
     }
 
-    /// What was taken has left.
-    pub(super) fn forget_taken(&mut self) {
-        let taken = self.taken_frames();
-        self.frames.drain(..taken);
-    }
-
-    fn taken_frames(&self) -> usize {
-        self.frames.partition_point(|&(end, _)| end <= self.taken)
+    /// What was taken has left, all that was here.
+    pub(super) fn flushed(&mut self) {
+        if self.buffered_below {
+            self.ledger.forget(self.taken);
+            spare::give_back(&mut self.tail, &mut self.ledger);
+        }
     }
 
     /// The frames that were taken by something that may not have passed them
     /// on.
     pub(super) fn take_unconfirmed(&mut self) -> Vec<Frame> {
-        let taken = self.taken_frames();
-        let frames = self.frames.drain(..taken);
-        frames.map(|(_, frame)| frame).collect()
+        self.ledger.take_kept(self.taken)
     }
 
     /// The frames of which not every byte was taken.
     pub(super) fn take_unsent(&mut self) -> Vec<Frame> {
-        let frames = self.frames.drain(..);
-        frames.map(|(_, frame)| frame).collect()
+        let mut ledger = std::mem::take(&mut self.ledger);
+        let here = self.taken - self.started as u64;
+        ledger.take_all(|from, len| self.copy((from - here) as usize, len))
+    }
+
+    /// Copies so many bytes from one of the parts.
+    fn copy(&self, mut from: usize, len: usize) -> Bytes {
+        for part in self.parts() {
+            match part.get(from..from + len) {
+                Some(bytes) => return Bytes::copy_from_slice(bytes),
+                None => from = from.saturating_sub(part.len()),
+            }
+        }
+        debug_assert!(false, "a payload is copied into one part");
+        Bytes::new()
     }
 }
 
@@ -185,42 +202,43 @@ impl WriteBuffer {
 /// not ask the system for memory with each flush.
 mod spare {
     use std::cell::Cell;
-    use std::collections::VecDeque;
 
-    use aiomsg_core::Frame;
     use bytes::BytesMut;
 
-    use super::{HIGH_WATER, KEEP, KEEP_FRAMES, WriteBuffer};
+    use super::{HIGH_WATER, KEEP, Ledger};
 
     /// Larger ones are not kept: bytes, and frames.
     const LARGEST: usize = 2 * HIGH_WATER;
-    const MOST_FRAMES: usize = 4096;
+    const MOST_FRAMES: usize = 16 << 10;
+
+    /// A list of more frames is given up once it is empty.
+    const KEEP_FRAMES: usize = 16;
 
     thread_local! {
         static TAIL: Cell<BytesMut> = Cell::new(BytesMut::new());
-        static FRAMES: Cell<VecDeque<(u64, Frame)>> = const { Cell::new(VecDeque::new()) };
+        static LEDGER: Cell<Ledger> = const { Cell::new(Ledger::new()) };
     }
 
-    pub(super) fn take(buffer: &mut WriteBuffer) {
-        buffer.tail = TAIL.take();
-        if buffer.frames.is_empty() {
-            buffer.frames = FRAMES.take();
+    pub(super) fn take(tail: &mut BytesMut, ledger: &mut Ledger) {
+        *tail = TAIL.take();
+        if ledger.is_empty() {
+            *ledger = LEDGER.take();
         }
     }
 
     /// Takes what is empty and not small, and keeps it if it is not too large.
-    pub(super) fn give_back(buffer: &mut WriteBuffer) {
+    pub(super) fn give_back(tail: &mut BytesMut, ledger: &mut Ledger) {
         // What was written is in front of its capacity, and comes back by this.
-        if buffer.tail.try_reclaim(KEEP + 1) {
-            let tail = std::mem::take(&mut buffer.tail);
+        if tail.try_reclaim(KEEP + 1) {
+            let tail = std::mem::take(tail);
             if tail.capacity() <= LARGEST {
                 TAIL.set(tail);
             }
         }
-        if buffer.frames.is_empty() && buffer.frames.capacity() > KEEP_FRAMES {
-            let frames = std::mem::take(&mut buffer.frames);
-            if frames.capacity() <= MOST_FRAMES {
-                FRAMES.set(frames);
+        if ledger.is_empty() && ledger.capacity() > KEEP_FRAMES {
+            let ledger = std::mem::take(ledger);
+            if ledger.capacity() <= MOST_FRAMES {
+                LEDGER.set(ledger);
             }
         }
     }

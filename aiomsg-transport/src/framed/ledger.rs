@@ -1,0 +1,140 @@
+//! Which frames are in the bytes on their way out, so that those which never left
+//! can be told of.
+
+use std::collections::VecDeque;
+
+use aiomsg_core::{Frame, Target};
+use bytes::Bytes;
+
+/// The frames of which not every byte was taken yet, in their order.
+///
+/// A flood of small messages would spend much of its time on putting aside
+/// messages that are never asked for again. So a message whose payload is copied
+/// among the bytes is let go, and made again from them in the rare case that it
+/// never left. Any other frame is kept as it is.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    entries: VecDeque<Entry>,
+    /// The frames of entries that are kept, in their order.
+    kept: VecDeque<Frame>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// The position behind its last byte in the stream.
+    end: u64,
+    /// How many bytes it has in all, and how many of them, at its end, are
+    /// payload; zero for those that are kept.
+    len: u16,
+    payload: u16,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum What {
+    Kept,
+    // Messages that are made again, by their target.
+    Any,
+    Copy,
+    Connection,
+}
+
+impl Ledger {
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            kept: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// For how many frames there is room without more memory.
+    pub(super) fn capacity(&self) -> usize {
+        self.entries.capacity().max(self.kept.capacity())
+    }
+
+    /// Notes a frame of so many bytes, which ends here. `copied` says whether
+    /// the bytes have its payload for as long as not all of them are taken.
+    #[inline]
+    pub(super) fn push(&mut self, frame: Frame, len: usize, end: u64, copied: bool) {
+        if copied
+            && let Frame::Data { payload, target } = &frame
+            && let Some(what) = What::of(target)
+            && let Ok(len) = u16::try_from(len)
+        {
+            let payload = payload.len() as u16;
+            self.entries.push_back(Entry {
+                end,
+                len,
+                payload,
+                what,
+            });
+            return;
+        }
+        self.kept.push_back(frame);
+        self.entries.push_back(Entry {
+            end,
+            len: 0,
+            payload: 0,
+            what: What::Kept,
+        });
+    }
+
+    /// From where on bytes are needed to make frames again, if `taken` were: the
+    /// beginning of a frame of which a part is taken.
+    pub(super) fn needed_from(&self, taken: u64) -> u64 {
+        let first = self.entries.front();
+        let first = first.filter(|entry| entry.what != What::Kept);
+        first.map_or(taken, |entry| taken.min(entry.end - u64::from(entry.len)))
+    }
+
+    fn taken(&self, taken: u64) -> usize {
+        self.entries.partition_point(|entry| entry.end <= taken)
+    }
+
+    /// Forgets the frames before this position.
+    pub(super) fn forget(&mut self, taken: u64) {
+        let entries = self.entries.drain(..self.taken(taken));
+        let kept = entries.filter(|entry| entry.what == What::Kept).count();
+        self.kept.drain(..kept);
+    }
+
+    /// Takes the frames before this position, none of which is to be made again.
+    pub(super) fn take_kept(&mut self, taken: u64) -> Vec<Frame> {
+        let entries = self.entries.drain(..self.taken(taken));
+        let kept = entries.filter(|entry| entry.what == What::Kept).count();
+        self.kept.drain(..kept).collect()
+    }
+
+    /// Takes all frames. `bytes` copies what the stream has at these positions.
+    pub(super) fn take_all(&mut self, bytes: impl Fn(u64, usize) -> Bytes) -> Vec<Frame> {
+        let Self { entries, kept } = self;
+        let frames = entries.drain(..).filter_map(|entry| {
+            let target = match entry.what {
+                What::Kept => return kept.pop_front(),
+                What::Any => Target::Any,
+                What::Copy => Target::Copy,
+                What::Connection => Target::Connection,
+            };
+            let len = usize::from(entry.payload);
+            let payload = bytes(entry.end - len as u64, len);
+            Some(Frame::Data { payload, target })
+        });
+        frames.collect()
+    }
+}
+
+impl What {
+    fn of(target: &Target) -> Option<Self> {
+        match target {
+            Target::Any => Some(Self::Any),
+            Target::Copy => Some(Self::Copy),
+            Target::Connection => Some(Self::Connection),
+            // It has more to say than there is room for here.
+            _ => None,
+        }
+    }
+}
