@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use aiomsg_core::{Frame, Target};
+use aiomsg_core::{Frame, Identity, Target};
 use bytes::Bytes;
 
 /// The frames of which not every byte was taken yet, in their order.
@@ -17,6 +17,9 @@ pub(super) struct Ledger {
     entries: VecDeque<Entry>,
     /// The frames of entries that are kept, in their order.
     kept: VecDeque<Frame>,
+    /// For whom addressed messages were. A connection has one peer, so there is
+    /// one; a frame for any other is kept.
+    peer: Option<Identity>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,7 @@ enum What {
     Kept,
     // Messages that are made again, by their target.
     Any,
+    Peer,
     Copy,
     Connection,
 }
@@ -44,11 +48,19 @@ impl Ledger {
         Self {
             entries: VecDeque::new(),
             kept: VecDeque::new(),
+            peer: None,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Makes it fit for another connection.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.kept.clear();
+        self.peer = None;
     }
 
     /// For how many frames there is room without more memory.
@@ -62,7 +74,7 @@ impl Ledger {
     pub(super) fn push(&mut self, frame: Frame, len: usize, end: u64, copied: bool) {
         if copied
             && let Frame::Data { payload, target } = &frame
-            && let Some(what) = What::of(target)
+            && let Some(what) = self.what(target)
             && let Ok(len) = u16::try_from(len)
         {
             let payload = payload.len() as u16;
@@ -111,11 +123,16 @@ impl Ledger {
 
     /// Takes all frames. `bytes` copies what the stream has at these positions.
     pub(super) fn take_all(&mut self, bytes: impl Fn(u64, usize) -> Bytes) -> Vec<Frame> {
-        let Self { entries, kept } = self;
+        let Self {
+            entries,
+            kept,
+            peer,
+        } = self;
         let frames = entries.drain(..).filter_map(|entry| {
             let target = match entry.what {
                 What::Kept => return kept.pop_front(),
                 What::Any => Target::Any,
+                What::Peer => Target::Peer(peer.clone()?),
                 What::Copy => Target::Copy,
                 What::Connection => Target::Connection,
             };
@@ -125,15 +142,16 @@ impl Ledger {
         });
         frames.collect()
     }
-}
 
-impl What {
-    fn of(target: &Target) -> Option<Self> {
+    fn what(&mut self, target: &Target) -> Option<What> {
         match target {
-            Target::Any => Some(Self::Any),
-            Target::Copy => Some(Self::Copy),
-            Target::Connection => Some(Self::Connection),
-            // It has more to say than there is room for here.
+            Target::Any => Some(What::Any),
+            Target::Copy => Some(What::Copy),
+            Target::Connection => Some(What::Connection),
+            Target::Peer(to) => {
+                let peer = self.peer.get_or_insert_with(|| to.clone());
+                (peer == to).then_some(What::Peer)
+            }
             _ => None,
         }
     }

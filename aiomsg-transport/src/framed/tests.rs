@@ -377,6 +377,7 @@ mod splits {
             Just(Target::Copy),
             Just(Target::Connection),
             Just(Target::Peer(Identity::new("somebody").unwrap())),
+            Just(Target::Peer(Identity::new("somebody else").unwrap())),
         ]
     }
 }

@@ -236,7 +236,8 @@ mod spare {
             }
         }
         if ledger.is_empty() && ledger.capacity() > KEEP_FRAMES {
-            let ledger = std::mem::take(ledger);
+            let mut ledger = std::mem::take(ledger);
+            ledger.clear();
             if ledger.capacity() <= MOST_FRAMES {
                 LEDGER.set(ledger);
             }
