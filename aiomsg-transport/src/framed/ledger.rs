@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use aiomsg_core::{Frame, Identity, Target};
 use bytes::Bytes;
 
-/// The frames of which not every byte was taken yet, in their order.
+/// The frames of which it is not known that every byte has left, in their order.
 ///
 /// A flood of small messages would spend much of its time on putting aside
 /// messages that are never asked for again. So a message whose payload is copied
@@ -69,7 +69,7 @@ impl Ledger {
     }
 
     /// Notes a frame of so many bytes, which ends here. `copied` says whether
-    /// the bytes have its payload for as long as not all of them are taken.
+    /// its payload is among the bytes.
     #[inline]
     pub(super) fn push(&mut self, frame: Frame, len: usize, end: u64, copied: bool) {
         if copied
@@ -95,40 +95,37 @@ impl Ledger {
         });
     }
 
-    /// From where on bytes are needed to make frames again, if `taken` were: the
-    /// beginning of a frame of which a part is taken.
-    pub(super) fn needed_from(&self, taken: u64) -> u64 {
+    /// From where on bytes are needed to make frames again, if those before this
+    /// position have left: the beginning of a frame of which a part has.
+    pub(super) fn needed_from(&self, position: u64) -> u64 {
         let first = self.entries.front();
         let first = first.filter(|entry| entry.what != What::Kept);
-        first.map_or(taken, |entry| taken.min(entry.end - u64::from(entry.len)))
+        first.map_or(position, |entry| {
+            position.min(entry.end - u64::from(entry.len))
+        })
     }
 
-    fn taken(&self, taken: u64) -> usize {
-        self.entries.partition_point(|entry| entry.end <= taken)
+    fn ended(&self, position: u64) -> usize {
+        self.entries.partition_point(|entry| entry.end <= position)
     }
 
     /// Forgets the frames before this position.
-    pub(super) fn forget(&mut self, taken: u64) {
-        let entries = self.entries.drain(..self.taken(taken));
+    pub(super) fn forget(&mut self, position: u64) {
+        let entries = self.entries.drain(..self.ended(position));
         let kept = entries.filter(|entry| entry.what == What::Kept).count();
         self.kept.drain(..kept);
     }
 
-    /// Takes the frames before this position, none of which is to be made again.
-    pub(super) fn take_kept(&mut self, taken: u64) -> Vec<Frame> {
-        let entries = self.entries.drain(..self.taken(taken));
-        let kept = entries.filter(|entry| entry.what == What::Kept).count();
-        self.kept.drain(..kept).collect()
-    }
-
-    /// Takes all frames. `bytes` copies what the stream has at these positions.
-    pub(super) fn take_all(&mut self, bytes: impl Fn(u64, usize) -> Bytes) -> Vec<Frame> {
+    /// Takes the frames before this position. `bytes` copies what the stream has
+    /// at a position.
+    pub(super) fn take(&mut self, until: u64, bytes: impl Fn(u64, usize) -> Bytes) -> Vec<Frame> {
+        let count = self.ended(until);
         let Self {
             entries,
             kept,
             peer,
         } = self;
-        let frames = entries.drain(..).filter_map(|entry| {
+        let frames = entries.drain(..count).filter_map(|entry| {
             let target = match entry.what {
                 What::Kept => return kept.pop_front(),
                 What::Any => Target::Any,
