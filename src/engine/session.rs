@@ -20,6 +20,7 @@ use tower::ServiceBuilder;
 
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
+use super::race::{Race, Won};
 use super::rest::Rest;
 use super::seldom::Seldom;
 use super::{Engine, gate};
@@ -96,12 +97,7 @@ fn read_to_end(
         let finish = engine.finish.clone();
         let ends = Ends {
             evicted: pending(),
-            finish: async move {
-                tokio::select! {
-                    () = sleep(HALF_OPEN) => {}
-                    () = finish.cancelled() => {}
-                }
-            },
+            finish: Race::new(sleep(HALF_OPEN), finish.cancelled()),
             half_open: true,
         };
         let rest = match gate::catch(|| start(framed, &engine, &member, ends)) {
@@ -149,12 +145,7 @@ impl Session {
         let superseded = admitted.superseded();
         let ends = Ends {
             evicted: admitted.evicted(),
-            finish: async move {
-                tokio::select! {
-                    () = superseded => {}
-                    () = finish.cancelled() => {}
-                }
-            },
+            finish: Race::new(superseded, finish.cancelled()),
             half_open: false,
         };
         // A layer that panics ends the connection, and not the task that
@@ -198,7 +189,7 @@ fn start<'a, E, F>(
 ) -> Running<'a>
 where
     E: Future<Output = ()> + Send + 'a,
-    F: Future<Output = ()> + Send + 'a,
+    F: Future + Send + 'a,
 {
     let mut acknowledge = AcknowledgeLayer::new().deferral(engine.deferral.clone());
     if let Some(unacked) = &engine.unacked {
@@ -232,7 +223,7 @@ fn fill<'a, C, E, F>(
 where
     C: Connection + 'a,
     E: Future<Output = ()> + Send + 'a,
-    F: Future<Output = ()> + Send + 'a,
+    F: Future + Send + 'a,
 {
     let (peer, half_open) = (member.identity(), ends.half_open);
     match &engine.intake {
@@ -271,7 +262,7 @@ where
     C: Connection + 'a,
     I: Intake + 'a,
     E: Future<Output = ()> + Send + 'a,
-    F: Future<Output = ()> + Send + 'a,
+    F: Future + Send + 'a,
 {
     // A busy session is polled for each batch, and ends once. Boxed, and not an
     // `async fn`: whatever is moved into an `async` block and on from there has room
@@ -279,18 +270,15 @@ where
     let Ends {
         evicted, finish, ..
     } = ends;
-    let ended = Seldom::new(Box::pin(async {
-        tokio::select! {
-            biased;
-            () = evicted => replaced(),
-            () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
-        }
-    }));
+    let ended = Seldom::new(Box::pin(Race::new(evicted, engine.stop.cancelled())));
     let finish = Seldom::new(Box::pin(finish));
     async move {
         let reason = tokio::select! {
             biased;
-            reason = ended => reason,
+            ended = ended => match ended {
+                Won::First => replaced(),
+                Won::Second => Error::new(ErrorKind::Closed),
+            },
             reason = session.run(finish) => reason,
         };
         Ok((reason, rest(session.into_intake())))
