@@ -7,8 +7,18 @@
 )]
 
 mod at_least_once;
+#[cfg(feature = "tls")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary includes all of it and uses a part"
+)]
+#[path = "../support/authority.rs"]
+mod authority;
 mod bad_input;
 mod buffering;
+#[cfg(feature = "tls")]
+mod certified_identity;
 mod close;
 #[cfg(target_os = "linux")]
 mod descriptors;

@@ -41,6 +41,7 @@
 //! # Ok::<(), aiomsg_core::Error>(())
 //! ```
 
+mod certificate;
 mod config;
 mod counted;
 mod error;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use aiomsg_core::Error;
 use aiomsg_core::link::Wire;
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,6 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
+use super::certificate;
 use super::counted::Counted;
 use super::error::{handshake_failed, refuses_certificate, speaks_plain};
 use crate::io::TlsInfo;
@@ -97,7 +97,7 @@ impl Server {
 
 fn info(certificates: Option<&[CertificateDer<'_>]>) -> TlsInfo {
     let presented = certificates.and_then(<[_]>::first);
-    TlsInfo::new(presented.map(|certificate| Bytes::copy_from_slice(certificate)))
+    TlsInfo::new(presented.map(|der| certificate::read(der)))
 }
 
 /// Closes a failed connection, so that a peer whose certificate is refused
