@@ -34,6 +34,8 @@ mod streams;
 mod takeover;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_reload;
 mod wire;
 
 use std::future::Future;
