@@ -17,6 +17,8 @@ pub(crate) mod events;
 pub(crate) mod gate;
 pub(crate) mod levels;
 pub(crate) mod peer;
+mod pending;
+mod refusals;
 pub(crate) mod rest;
 mod seldom;
 pub(crate) mod session;

@@ -35,6 +35,8 @@ mod takeover;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]
+mod tls_refusals;
+#[cfg(feature = "tls")]
 mod tls_reload;
 mod wire;
 
