@@ -105,7 +105,6 @@ async fn shake(
     let opening = gate::open(&engine.accept, incoming).await;
     let mut io = opening.map_err(explain)?.await.map_err(explain)?;
     *known = io.info().certificate().cloned();
-    let established = engine.config.handshake().accept(&mut io).await?;
-    io.check_identity(&established.peer)?;
-    Ok((io, established))
+    let established = engine.config.handshake().accept(&mut io).await;
+    session::checked(io, established).await
 }

@@ -14,7 +14,9 @@ use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Established;
-use tokio::time::sleep;
+use futures_sink::Sink;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
@@ -27,6 +29,9 @@ use super::{Engine, gate};
 /// How long a peer has to find out that we did not let its connection in.
 const HALF_OPEN: Duration = Duration::from_secs(2);
 
+/// How long the end of a refused connection may take to be sent.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 /// Makes the intake of one session.
 pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + Sync>;
 
@@ -37,6 +42,32 @@ pub(crate) type Wrap = Arc<dyn Fn(PeerConnection) -> Box<dyn Connection> + Send 
 pub(crate) struct Session {
     admitted: Admitted<PeerInfo>,
     framed: Framed<Io>,
+}
+
+/// What comes of a handshake, if the peer may have the identity that it has
+/// claimed.
+pub(super) async fn checked(
+    mut io: Io,
+    established: Result<Established, Error>,
+) -> Result<(Io, Established), Error> {
+    let checked = established.and_then(|established| {
+        io.check_identity(&established.peer)?;
+        Ok(established)
+    });
+    match checked {
+        Ok(established) => Ok((io, established)),
+        Err(error) => {
+            goodbye(io.shutdown()).await;
+            Err(error)
+        }
+    }
+}
+
+/// Ends a connection in good order that is refused. On one with TLS, its peer
+/// could not tell otherwise whether somebody in between has cut it off.
+async fn goodbye<T>(closing: impl Future<Output = T>) {
+    // Nothing more can be done for a peer that is gone or takes nothing.
+    let _ = timeout(GOODBYE, closing).await;
 }
 
 /// Admits a connection after its handshake.
@@ -75,8 +106,9 @@ pub(crate) async fn admit(
     match engine.peers.admit_or_refuse(member).await {
         Ok(admitted) => Ok(Session { admitted, framed }),
         Err(mut refused) => {
-            if let Some(member) = refused.half_open() {
-                engine.spawn(read_to_end(Arc::clone(engine), member, framed));
+            match refused.half_open() {
+                Some(member) => engine.spawn(read_to_end(Arc::clone(engine), member, framed)),
+                None => goodbye(poll_fn(|cx| Pin::new(&mut framed).poll_close(cx))).await,
             }
             Err(super::with_certificate(
                 refused.into_error().at(endpoint),

@@ -25,6 +25,8 @@ mod descriptors;
 mod endpoints;
 mod events;
 mod liveness;
+#[cfg(feature = "tls")]
+mod logs;
 mod outcomes;
 mod overflow;
 mod pitfalls_table;

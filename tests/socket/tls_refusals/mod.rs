@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::bad_input::{dial_failed, refused};
 use super::*;
 use crate::authority::{Authority, Issued, Wanted};
-use aiomsg::{Error, TlsConfig};
+use aiomsg::{Error, SocketBuilder, TlsConfig};
 use tokio::task::JoinHandle;
 
 /// A server with an authority, and a good client whose messages pass all the
@@ -51,9 +51,14 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::with(Socket::builder()).await
+    }
+
+    /// With these settings of the server.
+    async fn with(settings: SocketBuilder) -> Self {
         let root = Authority::root("root");
         let tls = |name| root.issue(Wanted::named(name)).and_trust(&root.pem());
-        let server = Socket::builder().tls(tls("server")).build().unwrap();
+        let server = settings.tls(tls("server")).build().unwrap();
         let endpoint = server.bind("tls://127.0.0.1:0").await.unwrap();
         let good = Socket::builder().tls(tls("good")).build().unwrap();
         good.connect(endpoint.clone()).unwrap();

@@ -33,7 +33,8 @@ async fn a_byte_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_at_once() {
     const MANY: usize = 300;
-    let mut world = World::new().await;
+    let settings = Socket::builder().max_pending_handshakes(MANY / 2);
+    let mut world = World::with(settings.event_capacity(100 * MANY)).await;
     let silent = async {
         let mut held = Vec::new();
         for _ in 0..MANY {
