@@ -1,5 +1,6 @@
 //! The handshakes that are under way.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,8 @@ struct Table {
     all: BTreeMap<u64, Place>,
     /// The same, by whose they are.
     by_origin: HashMap<Origin, BTreeSet<u64>>,
+    /// How many each has, and its oldest: the last one here is to go first.
+    ranks: BTreeSet<(usize, Reverse<u64>)>,
 }
 
 #[derive(Debug)]
@@ -78,13 +81,16 @@ impl Pending {
         self.next += 1;
         let (end, ended) = oneshot::channel();
         let mut table = lock(&self.table);
-        while origin != Origin::Local && table.count(origin) >= self.max_of_one {
-            table.end_oldest(origin, Excess::OfOne);
+        while origin != Origin::Local
+            && let Some((count, Reverse(oldest))) = table.rank(origin)
+            && count >= self.max_of_one
+        {
+            table.end(oldest, Excess::OfOne);
         }
         while table.all.len() >= self.max
-            && let Some(origin) = table.busiest()
+            && let Some(&(_, Reverse(oldest))) = table.ranks.last()
         {
-            table.end_oldest(origin, Excess::All);
+            table.end(oldest, Excess::All);
         }
         table.insert(number, Place { origin, end });
         drop(table);
@@ -101,43 +107,38 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 }
 
 impl Table {
-    fn count(&self, origin: Origin) -> usize {
-        self.by_origin.get(&origin).map_or(0, BTreeSet::len)
-    }
-
-    /// Who has the most; of several, who has the oldest.
-    fn busiest(&self) -> Option<Origin> {
-        let of_all = self.by_origin.iter();
-        let by_rank = of_all.max_by_key(|(_, turns)| {
-            let oldest = turns.first().copied().unwrap_or(u64::MAX);
-            (turns.len(), std::cmp::Reverse(oldest))
-        });
-        by_rank.map(|(origin, _)| *origin)
+    /// How many someone has, and the oldest.
+    fn rank(&self, origin: Origin) -> Option<(usize, Reverse<u64>)> {
+        let turns = self.by_origin.get(&origin)?;
+        Some((turns.len(), Reverse(*turns.first()?)))
     }
 
     fn insert(&mut self, number: u64, place: Place) {
-        self.by_origin
-            .entry(place.origin)
-            .or_default()
-            .insert(number);
+        let origin = place.origin;
         self.all.insert(number, place);
+        self.change(origin, |turns| turns.insert(number));
     }
 
     fn remove(&mut self, number: u64) -> Option<Place> {
         let place = self.all.remove(&number)?;
-        if let Some(turns) = self.by_origin.get_mut(&place.origin) {
-            turns.remove(&number);
-            if turns.is_empty() {
-                self.by_origin.remove(&place.origin);
-            }
-        }
+        self.change(place.origin, |turns| turns.remove(&number));
         Some(place)
     }
 
-    fn end_oldest(&mut self, origin: Origin, excess: Excess) {
-        let turns = self.by_origin.get(&origin);
-        let oldest = turns.and_then(|turns| turns.first().copied());
-        if let Some(place) = oldest.and_then(|number| self.remove(number)) {
+    fn change(&mut self, origin: Origin, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        if let Some(rank) = self.rank(origin) {
+            self.ranks.remove(&rank);
+        }
+        let turns = self.by_origin.entry(origin).or_default();
+        change(turns);
+        if turns.is_empty() {
+            self.by_origin.remove(&origin);
+        }
+        self.ranks.extend(self.rank(origin));
+    }
+
+    fn end(&mut self, number: u64, excess: Excess) {
+        if let Some(place) = self.remove(number) {
             // Or it has ended by itself.
             let _ = place.end.send(excess);
         }
@@ -257,5 +258,6 @@ mod tests {
         drop(turns);
         let table = lock(&pending.table);
         assert!(table.all.is_empty() && table.by_origin.is_empty());
+        assert!(table.ranks.is_empty());
     }
 }
