@@ -91,3 +91,8 @@ pub mod builder {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And so do those about security.
+#[cfg(all(doctest, feature = "system-roots"))]
+#[doc = include_str!("../docs/security.md")]
+struct Security;

@@ -32,6 +32,8 @@ mod overflow;
 mod pitfalls_table;
 mod reconnect;
 mod routing;
+#[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.
+mod security_recipes;
 mod streams;
 mod takeover;
 #[cfg(feature = "tls")]
