@@ -76,7 +76,7 @@ impl Attackers {
             tokio::spawn(garbage(target(), seed));
         }
         println!("ready");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

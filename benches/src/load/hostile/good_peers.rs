@@ -44,6 +44,6 @@ impl GoodPeers {
             times[times.len() / 2],
             times[times.len() - 1],
         );
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
