@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aiomsg_core::queue::Level;
-use aiomsg_core::{Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound};
+use aiomsg_core::{
+    Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound,
+};
 use aiomsg_layers::session::Meter;
 use aiomsg_transport::RemoteAddr;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::peer::PeerInfo;
+use super::refusals::Refusals;
 use super::stats::Counters;
 
 /// Something that happened in a socket.
@@ -54,6 +57,15 @@ pub enum Event {
         /// Why.
         error: Arc<Error>,
     },
+    /// So many more connections that came have failed than
+    /// [`AcceptFailed`](Self::AcceptFailed) told of. No more than a quarter of
+    /// [`event_capacity`](crate::SocketBuilder::event_capacity) are told of one by
+    /// one in a second, so that strangers in great number do not push out what
+    /// else has happened. Told before the next event after that second.
+    AcceptFailuresOmitted {
+        /// How many.
+        count: u64,
+    },
     /// A message was given up.
     Dropped {
         /// The message.
@@ -86,6 +98,24 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+}
+
+impl Event {
+    /// The certificate of the peer that this is about, if the peer has presented
+    /// one. On a connection that failed, or was refused, it is there when TLS
+    /// had accepted the certificate by then.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::PeerUp { peer } | Self::PeerDown { peer, .. } => peer.certificate(),
+            Self::DialFailed { error, .. } | Self::AcceptFailed { error, .. } => {
+                error.certificate()
+            }
+            Self::Refused { message, error } => {
+                message.certificate().or_else(|| error.certificate())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The events of a socket, from the call of
@@ -121,6 +151,7 @@ struct Inner {
     events: Mutex<Option<broadcast::Sender<Event>>>,
     capacity: usize,
     counters: Counters,
+    refusals: Refusals,
     drops: DropLog,
 }
 
@@ -130,6 +161,7 @@ impl Reporter {
             events: Mutex::new(Some(broadcast::Sender::new(capacity))),
             capacity,
             counters: Counters::default(),
+            refusals: Refusals::new(capacity),
             drops: DropLog::default(),
         }))
     }
@@ -164,6 +196,9 @@ impl Reporter {
     fn tell(&self, event: Event) {
         if let Some(sender) = &*self.lock() {
             // An error says that nobody listens.
+            if let Some(count) = self.0.refusals.take_omitted() {
+                let _ = sender.send(Event::AcceptFailuresOmitted { count });
+            }
             let _ = sender.send(event);
         }
     }
@@ -218,6 +253,9 @@ impl Reporter {
     ) {
         Counters::count(&self.0.counters.failed_connections);
         tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
+        if !self.0.refusals.admit() {
+            return;
+        }
         self.tell(Event::AcceptFailed {
             endpoint: endpoint.clone(),
             remote,

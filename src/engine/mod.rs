@@ -17,7 +17,9 @@ pub(crate) mod events;
 pub(crate) mod gate;
 pub(crate) mod levels;
 pub(crate) mod peer;
+mod pending;
 mod race;
+mod refusals;
 pub(crate) mod rest;
 mod seldom;
 pub(crate) mod session;
@@ -29,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
+use aiomsg_core::{BoxError, Certificate, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
 use aiomsg_layers::AtLeastOnceLayer;
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
@@ -61,6 +63,14 @@ pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
             .with_source(error);
     }
     Error::from_boxed(error)
+}
+
+/// Says of which peer an error is, as far as that is known.
+pub(crate) fn with_certificate(error: Error, certificate: Option<Certificate>) -> Error {
+    match certificate {
+        Some(certificate) => error.with_certificate(certificate),
+        None => error,
+    }
 }
 
 /// The paths of a socket, with the layers of a user's own around them.

@@ -14,7 +14,9 @@ use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Established;
-use tokio::time::sleep;
+use futures_sink::Sink;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
@@ -28,8 +30,11 @@ use super::{Engine, gate};
 /// How long a peer has to find out that we did not let its connection in.
 const HALF_OPEN: Duration = Duration::from_secs(2);
 
+/// How long the end of a refused connection may take to be sent.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 /// Makes the intake of one session.
-pub(crate) type MakeIntake = Arc<dyn Fn() -> Box<dyn Intake> + Send + Sync>;
+pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + Sync>;
 
 /// Puts a user's layers around a connection.
 pub(crate) type Wrap = Arc<dyn Fn(PeerConnection) -> Box<dyn Connection> + Send + Sync>;
@@ -38,6 +43,32 @@ pub(crate) type Wrap = Arc<dyn Fn(PeerConnection) -> Box<dyn Connection> + Send 
 pub(crate) struct Session {
     admitted: Admitted<PeerInfo>,
     framed: Framed<Io>,
+}
+
+/// What comes of a handshake, if the peer may have the identity that it has
+/// claimed.
+pub(super) async fn checked(
+    mut io: Io,
+    established: Result<Established, Error>,
+) -> Result<(Io, Established), Error> {
+    let checked = established.and_then(|established| {
+        io.check_identity(&established.peer)?;
+        Ok(established)
+    });
+    match checked {
+        Ok(established) => Ok((io, established)),
+        Err(error) => {
+            goodbye(io.shutdown()).await;
+            Err(error)
+        }
+    }
+}
+
+/// Ends a connection in good order that is refused. On one with TLS, its peer
+/// could not tell otherwise whether somebody in between has cut it off.
+async fn goodbye<T>(closing: impl Future<Output = T>) {
+    // Nothing more can be done for a peer that is gone or takes nothing.
+    let _ = timeout(GOODBYE, closing).await;
 }
 
 /// Admits a connection after its handshake.
@@ -70,16 +101,20 @@ pub(crate) async fn admit(
     }
     let levels = Levels::new(engine.reporter.clone(), peer.clone());
     let queue = Queue::with_levels(engine.config.peer_limits, move |level| levels.note(level));
-    let certificate = info.tls.as_ref();
-    let certificate = certificate.and_then(|tls| tls.peer_certificate.clone());
-    let member = Member::new(peer, dialled, queue, framed.link(), info).proof(certificate);
+    let known = info.certificate().cloned();
+    let proof = known.as_ref().map(|it| it.der().clone());
+    let member = Member::new(peer, dialled, queue, framed.link(), info).proof(proof);
     match engine.peers.admit_or_refuse(member).await {
         Ok(admitted) => Ok(Session { admitted, framed }),
         Err(mut refused) => {
-            if let Some(member) = refused.half_open() {
-                engine.spawn(read_to_end(Arc::clone(engine), member, framed));
+            match refused.half_open() {
+                Some(member) => engine.spawn(read_to_end(Arc::clone(engine), member, framed)),
+                None => goodbye(poll_fn(|cx| Pin::new(&mut framed).poll_close(cx))).await,
             }
-            Err(refused.into_error().at(endpoint))
+            Err(super::with_certificate(
+                refused.into_error().at(endpoint),
+                known,
+            ))
         }
     }
 }
@@ -234,7 +269,7 @@ where
             Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(make) => {
-            let intake = engine.rests.in_order(peer, make(), half_open);
+            let intake = engine.rests.in_order(peer, make(member.info()), half_open);
             let session = session(connection, intake, engine, member);
             Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }

@@ -7,23 +7,41 @@
 )]
 
 mod at_least_once;
+#[cfg(feature = "tls")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary includes all of it and uses a part"
+)]
+#[path = "../support/authority.rs"]
+mod authority;
 mod bad_input;
 mod buffering;
+#[cfg(feature = "tls")]
+mod certified_identity;
 mod close;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod endpoints;
 mod events;
 mod liveness;
+#[cfg(feature = "tls")]
+mod logs;
 mod outcomes;
 mod overflow;
 mod pitfalls_table;
 mod reconnect;
 mod routing;
+#[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.
+mod security_recipes;
 mod streams;
 mod takeover;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_refusals;
+#[cfg(feature = "tls")]
+mod tls_reload;
 mod wire;
 
 use std::future::Future;
