@@ -314,7 +314,7 @@ where
                 Won::First => replaced(),
                 Won::Second => Error::new(ErrorKind::Closed),
             },
-            reason = session.run(finish) => reason,
+            reason = session.run(async { _ = finish.await }) => reason,
         };
         Ok((reason, rest(session.into_intake())))
     }

@@ -165,13 +165,13 @@ impl<C: Connection, I: Intake> Session<C, I> {
     ///
     /// When the future is dropped, nothing is lost: `run` may be called again,
     /// and when the session is dropped, what was not sent is in its queue.
-    pub async fn run(&mut self, finish: impl Future) -> Error {
+    pub async fn run(&mut self, finish: impl Future<Output = ()>) -> Error {
         let mut finish = pin!(finish);
         let ended = poll_fn(|cx| {
             if let Poll::Ready(error) = self.poll_run(cx) {
                 return Poll::Ready(Some(error));
             }
-            finish.as_mut().poll(cx).map(|_| None)
+            finish.as_mut().poll(cx).map(|()| None)
         });
         if let Some(error) = ended.await {
             return error;
