@@ -88,7 +88,7 @@ pub mod builder {
 }
 
 /// The README's programs compile.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
