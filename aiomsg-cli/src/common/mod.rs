@@ -1,0 +1,7 @@
+//! What several commands need.
+
+pub(crate) mod failure;
+pub(crate) mod identity;
+pub(crate) mod log;
+pub(crate) mod socket;
+pub(crate) mod tls;
