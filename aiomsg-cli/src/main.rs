@@ -7,11 +7,14 @@
 
 #![forbid(unsafe_code)]
 
+mod command_line;
 mod common;
+mod recv;
+mod send;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use common::failure::{Failure, Outcome};
 use common::log::LogArgs;
@@ -22,7 +25,12 @@ use common::log::LogArgs;
 /// Exit codes: 0 done; 1 failed, or not all was done; 2 the command line or a
 /// file that it names is wrong; 3 nobody was there in time.
 #[derive(Debug, Parser)]
-#[command(name = "aiomsg", version, propagate_version = true)]
+#[command(
+    name = "aiomsg",
+    version,
+    propagate_version = true,
+    max_term_width = 80
+)]
 struct Command {
     #[command(subcommand)]
     what: What,
@@ -31,10 +39,16 @@ struct Command {
 }
 
 #[derive(Debug, Subcommand)]
-enum What {}
+enum What {
+    Send(send::SendArgs),
+    Recv(recv::RecvArgs),
+}
 
 fn main() -> ExitCode {
-    let command = Command::parse();
+    let command: Command = match command_line::parse() {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
     command.log.init();
     match run(command.what) {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,5 +61,13 @@ fn run(what: What) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime does not start: {error}")))?;
-    runtime.block_on(async { match what {} })
+    let outcome = runtime.block_on(async {
+        match what {
+            What::Send(args) => send::run(args).await,
+            What::Recv(args) => recv::run(args).await,
+        }
+    });
+    // A write to a pipe that nobody empties is not waited for.
+    runtime.shutdown_background();
+    outcome
 }

@@ -1,0 +1,7 @@
+//! The `aiomsg` command as its user sees it: processes, pipes and exit codes.
+
+#![allow(clippy::unwrap_used)]
+
+mod files;
+mod messages;
+mod process;
