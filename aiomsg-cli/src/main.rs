@@ -7,8 +7,10 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod command_line;
 mod common;
+mod echo;
 mod recv;
 mod send;
 
@@ -42,6 +44,8 @@ struct Command {
 enum What {
     Send(send::SendArgs),
     Recv(recv::RecvArgs),
+    Echo(echo::EchoArgs),
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +69,8 @@ fn run(what: What) -> Outcome {
         match what {
             What::Send(args) => send::run(args).await,
             What::Recv(args) => recv::run(args).await,
+            What::Echo(args) => echo::run(args).await,
+            What::Bench(args) => bench::run(args).await,
         }
     });
     // A write to a pipe that nobody empties is not waited for.

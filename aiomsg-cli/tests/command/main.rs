@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bench;
+mod echo;
 mod files;
 mod messages;
 mod process;
