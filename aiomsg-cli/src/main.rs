@@ -10,7 +10,9 @@
 mod bench;
 mod command_line;
 mod common;
+mod doctor;
 mod echo;
+mod peers;
 mod recv;
 mod send;
 
@@ -45,6 +47,8 @@ enum What {
     Send(send::SendArgs),
     Recv(recv::RecvArgs),
     Echo(echo::EchoArgs),
+    Doctor(doctor::DoctorArgs),
+    Peers(peers::PeersArgs),
     Bench(bench::BenchArgs),
 }
 
@@ -70,6 +74,8 @@ fn run(what: What) -> Outcome {
             What::Send(args) => send::run(args).await,
             What::Recv(args) => recv::run(args).await,
             What::Echo(args) => echo::run(args).await,
+            What::Doctor(args) => doctor::run(args).await,
+            What::Peers(args) => peers::run(args).await,
             What::Bench(args) => bench::run(args).await,
         }
     });

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod doctor;
 mod echo;
 mod files;
 mod messages;
+mod peers;
 mod process;
