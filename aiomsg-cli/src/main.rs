@@ -10,6 +10,7 @@
 mod bench;
 mod command_line;
 mod common;
+mod demo;
 mod doctor;
 mod echo;
 mod peers;
@@ -49,6 +50,7 @@ enum What {
     Echo(echo::EchoArgs),
     Doctor(doctor::DoctorArgs),
     Peers(peers::PeersArgs),
+    Demo(demo::DemoArgs),
     Bench(bench::BenchArgs),
 }
 
@@ -76,6 +78,7 @@ fn run(what: What) -> Outcome {
             What::Echo(args) => echo::run(args).await,
             What::Doctor(args) => doctor::run(args).await,
             What::Peers(args) => peers::run(args).await,
+            What::Demo(args) => demo::run(args).await,
             What::Bench(args) => bench::run(args).await,
         }
     });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod demo;
 mod doctor;
 mod echo;
 mod files;
