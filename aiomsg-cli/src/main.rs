@@ -10,6 +10,7 @@
 mod bench;
 mod command_line;
 mod common;
+mod completions;
 mod demo;
 mod doctor;
 mod echo;
@@ -52,6 +53,8 @@ enum What {
     Peers(peers::PeersArgs),
     Demo(demo::DemoArgs),
     Bench(bench::BenchArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +83,8 @@ fn run(what: What) -> Outcome {
             What::Peers(args) => peers::run(args).await,
             What::Demo(args) => demo::run(args).await,
             What::Bench(args) => bench::run(args).await,
+            What::Completions(args) => completions::completions(&args, Command::command()),
+            What::Man(args) => completions::man(&args, Command::command()),
         }
     });
     // A write to a pipe that nobody empties is not waited for.
