@@ -6,6 +6,7 @@ mod output;
 use crate::common::say::say;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use aiomsg::core::BoxError;
@@ -13,7 +14,7 @@ use aiomsg::layers::DedupLayer;
 use aiomsg::{AckMode, Delivery, Events, Limits, Socket};
 use clap::Args;
 use futures::FutureExt;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::common::failure::{Failure, Outcome};
@@ -111,6 +112,9 @@ enum Ended {
     Stalled,
     ReaderLeft,
     Stopped(Stopped),
+    /// A signal came, and nobody took the output after it: there may be half a
+    /// message in it.
+    Stuck(Stopped),
     Failed(Failure),
 }
 
@@ -169,6 +173,10 @@ fn outcome(ended: Ended, received: u64, wanted: Option<NonZeroU64>, args: &RecvA
         Ended::Failed(failure) => Err(failure),
         Ended::Stopped(_) if wanted.is_none() && !args.output.until_gone => Ok(()),
         Ended::Stopped(stopped) => Err(Failure::stopped(stopped, short("stopped"))),
+        Ended::Stuck(stopped) => Err(Failure::stopped(
+            stopped,
+            short("stopped, and nobody reads the output,"),
+        )),
         Ended::Gone | Ended::ReaderLeft if wanted.is_none() => Ok(()),
         Ended::Gone => Err(Failure::failed(short("all peers have gone"))),
         Ended::ReaderLeft => Err(Failure::failed(short("nobody reads the output any more"))),
@@ -213,12 +221,12 @@ where
                 let Some(message) = self.socket.recv_message().now_or_never() else {
                     break;
                 };
-                if let Err(ended) = self.take(message).await {
+                if let Err(ended) = unless_stopped(stop, self.take(message)).await {
                     return ended;
                 }
             }
             // Nothing is held back while there is nothing to do.
-            if let Err(ended) = self.flush().await {
+            if let Err(ended) = unless_stopped(stop, self.flush()).await {
                 return ended;
             }
             self.progress.show();
@@ -232,7 +240,9 @@ where
                 biased;
                 stopped = stop.asked() => return Ended::Stopped(stopped),
                 () = self.output.closed() => return Ended::ReaderLeft,
-                message = self.socket.recv_message() => self.take(message).await,
+                message = self.socket.recv_message() => {
+                    unless_stopped(stop, self.take(message)).await
+                }
                 // Who has gone is known by the socket, whatever the event.
                 _ = events.next(), if until_gone => match self.socket.peers().is_empty() {
                     true => Err(Ended::Gone),
@@ -287,12 +297,13 @@ where
     /// Writes what had arrived, unless there is enough. What asks for an
     /// acknowledgement is left to its sender, which does not get one.
     async fn finish(&mut self, ended: Ended, stop: &mut Stop) -> Ended {
-        if let Err(failed) = self.flush_unless(&ended).await {
-            return failed;
+        if let Ended::Stuck(_) = ended {
+            return ended;
         }
+        let mut lost = 0;
         let rest = async {
+            self.flush_unless(&ended).await?;
             self.socket.close(CLOSING).await;
-            let mut lost = 0;
             while let Ok(message) = self.socket.recv_message().await {
                 match &ended {
                     _ if message.id().is_some() => {}
@@ -300,22 +311,23 @@ where
                     _ => lost += 1,
                 }
             }
-            self.flush_unless(&ended).await?;
-            Ok(lost)
+            self.flush_unless(&ended).await
         };
-        let rest = tokio::select! {
-            biased;
-            _ = stop.asked() => return ended,
-            rest = rest => rest,
-        };
-        match rest {
-            Ok(0) => ended,
-            Ok(lost) => {
-                say(format_args!(
-                    "note: {lost} more messages had arrived, and are lost"
-                ));
-                ended
+        let rest = match ended {
+            // The signal has come; there is not to be another wait without an end.
+            Ended::Stopped(stopped) => {
+                let rest = timeout(CLOSING * 2, unless_stopped(stop, rest)).await;
+                rest.unwrap_or(Err(Ended::Stuck(stopped)))
             }
+            _ => unless_stopped(stop, rest).await,
+        };
+        if lost > 0 {
+            say(format_args!(
+                "note: {lost} more messages had arrived, and are lost"
+            ));
+        }
+        match rest {
+            Ok(()) => ended,
             Err(ended) => ended,
         }
     }
@@ -325,6 +337,26 @@ where
             Ended::ReaderLeft | Ended::Failed(_) => Ok(()),
             _ => self.flush().await,
         }
+    }
+}
+
+/// Does what may have to wait for whoever reads the output. After a signal it has a
+/// moment to be finished.
+async fn unless_stopped(
+    stop: &mut Stop,
+    work: impl Future<Output = Result<(), Ended>>,
+) -> Result<(), Ended> {
+    let mut work = pin!(work);
+    let stopped = tokio::select! {
+        biased;
+        done = &mut work => return done,
+        stopped = stop.asked() => stopped,
+    };
+    tokio::select! {
+        biased;
+        done = &mut work => done.and(Err(Ended::Stopped(stopped))),
+        _ = stop.asked() => Err(Ended::Stuck(stopped)),
+        () = sleep(CLOSING) => Err(Ended::Stuck(stopped)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Signals end a command in good order.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 
 use rustix::process::Signal;
 
@@ -28,6 +28,22 @@ fn a_receiver_with_a_count_was_stopped() {
         receiver.signal(signal);
         receiver.finish().fails(code, &["stopped"]);
     }
+}
+
+#[test]
+fn a_receiver_whose_output_nobody_takes_can_be_stopped() {
+    let (mut receiver, mut stdout) = Process::with_stdout(&["recv", "-b", "tcp://127.0.0.1:0"]);
+    let endpoint = receiver.endpoint();
+    // More than a pipe and all buffers hold.
+    let args = ["send", "-c", &endpoint, "--raw", "-f", "/dev/zero"];
+    let sender = Process::start(&args);
+    stdout.read_exact(&mut [0]).unwrap();
+    receiver.signal(Signal::INT);
+    // Once more, for those who cannot wait.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    receiver.signal(Signal::INT);
+    receiver.finish().fails(130, &["nobody reads the output"]);
+    drop((sender, stdout));
 }
 
 #[test]
