@@ -1,6 +1,7 @@
 //! Reads the command line; what is wrong with it is said in one line.
 
 use crate::common::say::say;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -23,7 +24,7 @@ pub(crate) fn parse<C: Parser>() -> Result<C, ExitCode> {
             Err(ExitCode::from(2))
         }
         _ => {
-            let help = help_of::<C>(std::env::args().skip(1));
+            let help = help_of::<C>(std::env::args_os().skip(1));
             let rendered = error.render().to_string();
             say(format_args!("{}; see {help} --help", one_line(&rendered)));
             Err(ExitCode::from(2))
@@ -32,7 +33,7 @@ pub(crate) fn parse<C: Parser>() -> Result<C, ExitCode> {
 }
 
 /// The command, or the subcommand if one was named.
-fn help_of<C: CommandFactory>(mut args: impl Iterator<Item = String>) -> String {
+fn help_of<C: CommandFactory>(mut args: impl Iterator<Item = OsString>) -> String {
     let command = C::command();
     let name = command.get_name();
     match args.find_map(|arg| command.find_subcommand(arg)) {

@@ -32,8 +32,7 @@ pub(crate) struct ManArgs {
 pub(crate) fn completions(args: &CompletionsArgs, mut command: Command) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "aiomsg", &mut script);
-    say::print_text(&String::from_utf8_lossy(&script));
-    Ok(())
+    say::print_text(&String::from_utf8_lossy(&script))
 }
 
 pub(crate) fn man(args: &ManArgs, mut command: Command) -> Outcome {
@@ -41,8 +40,7 @@ pub(crate) fn man(args: &ManArgs, mut command: Command) -> Outcome {
     command.build();
     let Some(dir) = &args.dir else {
         let page = page(command, "aiomsg")?;
-        say::print_text(&String::from_utf8_lossy(&page));
-        return Ok(());
+        return say::print_text(&String::from_utf8_lossy(&page));
     };
     std::fs::create_dir_all(dir).map_err(|error| wrong(dir, &error))?;
     for what in command.get_subcommands() {

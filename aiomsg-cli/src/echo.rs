@@ -93,8 +93,8 @@ pub(crate) async fn run(args: EchoArgs) -> Outcome {
     counts.connections = stats.connections;
     counts.unanswered =
         stats.dropped_messages + report.map_or(0, |report| report.unsent.len() as u64);
-    counts.tell(args.json);
-    counts.outcome(wanted, stopped)
+    let told = counts.tell(args.json);
+    counts.outcome(wanted, stopped).and(told)
 }
 
 /// Answers the next message, and says how large it was.
@@ -112,7 +112,7 @@ async fn answer(socket: &Socket) -> Outcome<usize> {
 }
 
 impl Counts {
-    fn tell(&self, as_json: bool) {
+    fn tell(&self, as_json: bool) -> Outcome {
         if as_json {
             return say::print_line(self);
         }
@@ -126,6 +126,7 @@ impl Counts {
         say(format_args!(
             "{messages} messages, {size}, in {seconds:.2} s, {connections} connections"
         ));
+        Ok(())
     }
 
     fn outcome(&self, wanted: Option<u64>, stopped: Option<Stopped>) -> Outcome {

@@ -127,8 +127,8 @@ pub(crate) async fn run(args: BenchArgs) -> Outcome {
         }
         report = measure(&socket, &args.load) => report?,
     };
-    report.tell(args.json);
-    report.outcome()
+    let told = report.tell(args.json);
+    report.outcome().and(told)
 }
 
 async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report> {

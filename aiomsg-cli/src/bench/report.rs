@@ -89,7 +89,7 @@ impl Report {
         }
     }
 
-    pub(super) fn tell(&self, as_json: bool) {
+    pub(super) fn tell(&self, as_json: bool) -> Outcome {
         match as_json {
             true => say::print_line(&self.json()),
             false => say::print_text(&self.text()),

@@ -1,10 +1,12 @@
-//! What is said on standard output and standard error: nothing of it fails when
-//! nobody listens.
+//! What is said on standard output and standard error: it is no error when nobody
+//! listens.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
+
+use super::failure::{Failure, Outcome};
 
 /// Says something on standard error: a line, in one piece, since other programs of
 /// a pipe write there too.
@@ -13,18 +15,26 @@ pub(crate) fn say(line: impl Display) {
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// Writes one object as one line. A reader that has left is no error: the exit
-/// code says what there is to say.
-pub(crate) fn print_line(value: &impl Serialize) {
-    if let Ok(mut line) = serde_json::to_vec(value) {
-        line.push(b'\n');
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(&line).and_then(|()| out.flush());
-    }
+/// Writes one object as one line to standard output.
+pub(crate) fn print_line(value: &impl Serialize) -> Outcome {
+    let mut line = serde_json::to_vec(value)
+        .map_err(|error| Failure::failed(format!("the result has no form in json: {error}")))?;
+    line.push(b'\n');
+    print(&line)
 }
 
-/// Writes text, in the same way.
-pub(crate) fn print_text(text: &str) {
+/// Writes text to standard output.
+pub(crate) fn print_text(text: &str) -> Outcome {
+    print(text.as_bytes())
+}
+
+/// A reader that has left is no error: the exit code says what there is to say.
+fn print(bytes: &[u8]) -> Outcome {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
+            "standard output cannot be written: {error}"
+        ))),
+        _ => Ok(()),
+    }
 }

@@ -121,11 +121,11 @@ async fn show(args: &DemoArgs) -> Outcome {
     };
     tokio::try_join!(count, work)?;
     let time = started.elapsed();
-    match args.json {
+    let told = match args.json {
         true => say::print_line(&tally.summary(time)),
         false => say::print_text(&tally.table(time)),
-    }
-    tally.outcome()
+    };
+    tally.outcome().and(told)
 }
 
 /// Sends the jobs, each with its number.

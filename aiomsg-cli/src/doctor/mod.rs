@@ -75,8 +75,8 @@ pub(crate) async fn run(args: DoctorArgs) -> Outcome {
     let tls = args.tls.config()?;
     let mut report = Report::new(&args.endpoint);
     let outcome = examine(&args, tls, &mut report).await;
-    report.tell(&outcome, args.json);
-    outcome
+    let told = report.tell(&outcome, args.json);
+    outcome.and(told)
 }
 
 async fn examine(args: &DoctorArgs, tls: Option<TlsConfig>, report: &mut Report) -> Outcome {

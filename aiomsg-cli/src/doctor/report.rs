@@ -55,7 +55,7 @@ impl Report {
         self.joined = Some(joined);
     }
 
-    pub(super) fn tell(mut self, outcome: &Outcome, as_json: bool) {
+    pub(super) fn tell(mut self, outcome: &Outcome, as_json: bool) -> Outcome {
         self.ok = outcome.is_ok();
         self.problem = outcome.as_ref().err().map(ToString::to_string);
         match as_json {

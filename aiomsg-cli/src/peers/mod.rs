@@ -14,6 +14,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
+use crate::common::closed::Closed;
 use crate::common::failure::Outcome;
 use crate::common::identity;
 use crate::common::say::{self, say};
@@ -78,19 +79,21 @@ pub(crate) async fn run(args: PeersArgs) -> Outcome {
 
     let view = View { args: &args };
     let end = Instant::now() + args.time;
+    let mut closed = Closed::of_stdout();
     loop {
         tokio::select! {
             biased;
             _ = stop.asked() => break,
+            () = closed.wait() => break,
             () = sleep_until(end), if !args.watch => break,
             event = told.next() => match event {
-                Some(event) => view.note(event),
+                Some(event) => view.note(event)?,
                 None => break,
             },
-            Some(heartbeat) = heard.recv() => view.heartbeat(&heartbeat),
+            Some(heartbeat) = heard.recv() => view.heartbeat(&heartbeat)?,
         }
     }
-    view.list(&socket, &watch);
+    view.list(&socket, &watch)?;
     let received = socket.stats().received_messages;
     if received > 0 {
         say(format_args!(
@@ -149,30 +152,27 @@ fn now() -> String {
 }
 
 impl View<'_> {
-    fn note(&self, event: Event) {
+    fn note(&self, event: Event) -> Outcome {
         match event {
-            Event::PeerUp { peer } => {
-                self.tell("up", &peer.identity, Some(&peer), None);
-            }
-            Event::PeerDown { peer, reason } => {
-                self.tell(
-                    "down",
-                    &peer.identity,
-                    Some(&peer),
-                    Some(reason.to_string()),
-                );
-            }
+            Event::PeerUp { peer } => self.tell("up", &peer.identity, Some(&peer), None),
+            Event::PeerDown { peer, reason } => self.tell(
+                "down",
+                &peer.identity,
+                Some(&peer),
+                Some(reason.to_string()),
+            ),
             Event::DialFailed { error, .. } | Event::AcceptFailed { error, .. }
                 if self.args.watch =>
             {
                 say(format_args!("note: {error}"));
+                Ok(())
             }
-            _ => {}
+            _ => Ok(()),
         }
     }
 
-    fn heartbeat(&self, peer: &Identity) {
-        self.tell("heartbeat", peer, None, None);
+    fn heartbeat(&self, peer: &Identity) -> Outcome {
+        self.tell("heartbeat", peer, None, None)
     }
 
     fn tell(
@@ -181,9 +181,9 @@ impl View<'_> {
         peer: &Identity,
         info: Option<&PeerInfo>,
         reason: Option<String>,
-    ) {
+    ) -> Outcome {
         if !self.args.watch {
-            return;
+            return Ok(());
         }
         let row = Row {
             time: now(),
@@ -205,13 +205,13 @@ impl View<'_> {
             let _ = write!(line, ": {reason}");
         }
         line.push('\n');
-        say::print_text(&line);
+        say::print_text(&line)
     }
 
     /// Those that are connected now.
-    fn list<S>(&self, socket: &Socket<S>, watch: &Watch) {
+    fn list<S>(&self, socket: &Socket<S>, watch: &Watch) -> Outcome {
         if self.args.watch {
-            return;
+            return Ok(());
         }
         let mut peers = socket.peers();
         peers.sort_by(|one, other| one.identity.as_bytes().cmp(other.identity.as_bytes()));
@@ -224,9 +224,9 @@ impl View<'_> {
                     connection: Some(Connection::of(peer)),
                     heard: Some(watch.heard(&peer.identity)),
                     reason: None,
-                });
+                })?;
             }
-            return;
+            return Ok(());
         }
         let mut table = format!(
             "{:<36} {:<21} {:<7} {:<3} {:<4} {:>10} {:>8}\n",
@@ -246,6 +246,6 @@ impl View<'_> {
                 heard.messages,
             );
         }
-        say::print_text(&table);
+        say::print_text(&table)
     }
 }

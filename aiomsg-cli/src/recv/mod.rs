@@ -1,6 +1,5 @@
 //! `aiomsg recv`: what arrives goes to standard output or into a file.
 
-mod closed;
 mod output;
 
 use crate::common::say::say;

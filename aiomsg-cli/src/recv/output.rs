@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::fs::File;
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 
-use super::closed::Closed;
+use crate::common::closed::Closed;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
 

@@ -1,6 +1,7 @@
 //! Reading what is to be sent, on a thread of its own: a read that waits for
 //! somebody to type must hold up nothing else.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZeroU64;
@@ -17,7 +18,7 @@ use crate::common::value::Repeat;
 /// Where messages come from.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    Texts(Vec<String>),
+    Texts(Vec<OsString>),
     Files(Vec<PathBuf>),
     Stdin,
 }
@@ -52,14 +53,18 @@ impl Source {
                 }
                 continue;
             }
-            let opened = File::open(file).map_err(|error| wrong(file, &error))?;
-            let info = opened.metadata().map_err(|error| wrong(file, &error))?;
+            let info = file.metadata().map_err(|error| wrong(file, &error))?;
             if info.is_dir() {
                 return Err(Failure::usage(format!(
                     "{}: is a directory",
                     file.display()
                 )));
             }
+            if !info.is_file() {
+                // A pipe is opened once: whoever writes to it would take it for its end.
+                continue;
+            }
+            File::open(file).map_err(|error| wrong(file, &error))?;
             if cut == Cut::Whole && info.len() > MAX as u64 {
                 let error = too_long_whole(&info.len().to_string());
                 return Err(wrong(file, &error));
@@ -152,7 +157,7 @@ impl Reading {
             match source {
                 Source::Texts(texts) => {
                     for text in texts {
-                        self.add(Bytes::copy_from_slice(text.as_bytes()))?;
+                        self.add(Bytes::copy_from_slice(text.as_encoded_bytes()))?;
                     }
                 }
                 Source::Files(files) => {

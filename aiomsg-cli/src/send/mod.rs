@@ -4,6 +4,7 @@ mod cut;
 mod input;
 mod summary;
 
+use std::ffi::OsString;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ pub(crate) struct SendArgs {
 struct InputArgs {
     /// Messages to send.
     #[arg(value_name = "TEXT", conflicts_with_all = ["file", "lines", "length_prefixed", "raw"])]
-    texts: Vec<String>,
+    texts: Vec<OsString>,
     /// Sends a file as one message, or in pieces with --chunk-size, or as
     /// --lines or --length-prefixed say; - is standard input; may be repeated.
     #[arg(long, short, value_name = "FILE")]
@@ -219,7 +220,7 @@ async fn drive<S: SendService + Send>(
     progress.finish();
     let time = started.elapsed();
     let summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
-    summary.tell(args.json, args.quiet);
+    let told = summary.tell(args.json, args.quiet);
     match (ended, report) {
         (Ended::Failed(failure), _) => Err(failure),
         (Ended::Stopped(stopped), _) => Err(Failure::stopped(
@@ -230,7 +231,7 @@ async fn drive<S: SendService + Send>(
             stopped,
             format!("stopped before all was sent; {summary}"),
         )),
-        (Ended::AllRead, Ok(_)) => summary.outcome(args.how.at_least_once),
+        (Ended::AllRead, Ok(_)) => summary.outcome(args.how.at_least_once).and(told),
     }
 }
 

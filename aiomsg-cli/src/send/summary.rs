@@ -51,12 +51,14 @@ impl Summary {
         }
     }
 
-    pub(super) fn tell(&self, as_json: bool, quiet: bool) {
+    pub(super) fn tell(&self, as_json: bool, quiet: bool) -> Outcome {
         if as_json {
-            say::print_line(self);
-        } else if !quiet {
+            return say::print_line(self);
+        }
+        if !quiet {
             say(self);
         }
+        Ok(())
     }
 
     /// Whether that was all.

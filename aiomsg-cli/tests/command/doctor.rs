@@ -101,8 +101,8 @@ fn an_identity_that_is_in_use() {
     let args = ["peers", "-c", &endpoint, "--identity", identity, "--watch"];
     let (first, stdout) = Process::with_stdout(&args);
     // The doctor's turn is when the first one is in.
-    let mut up = String::new();
-    BufReader::new(stdout).read_line(&mut up).unwrap();
+    let (mut up, mut stdout) = (String::new(), BufReader::new(stdout));
+    stdout.read_line(&mut up).unwrap();
     assert!(up.contains(" up "), "{up}");
     let args = [
         "doctor",
@@ -114,7 +114,7 @@ fn an_identity_that_is_in_use() {
         "40s",
     ];
     run(&args).fails(1, &["ends the connection", "identity", "--identity"]);
-    drop(first);
+    drop((first, stdout));
 }
 
 /// A server that says this to whoever comes, at once or when it has heard enough.

@@ -80,6 +80,25 @@ fn a_file_without_more_is_one_message() {
     );
 }
 
+/// Whoever writes to a named pipe would take a second opening of it for its end.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_read_like_a_file() {
+    let dir = tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let mut receiver = Process::start(&["recv", "-b", "tcp://127.0.0.1:0", "--until-gone"]);
+    let endpoint = receiver.endpoint();
+    let sender = Process::start(&["send", "-c", &endpoint, "--lines", "-f", path(&pipe)]);
+    fs::write(&pipe, "one\ntwo\n").unwrap();
+    sender.finish().ends(0);
+    assert_eq!(receiver.finish().ends(0).text(), "one\ntwo\n");
+}
+
 #[test]
 fn what_is_too_large_for_a_message_is_told_before_anything_is_sent() {
     let dir = tempdir().unwrap();

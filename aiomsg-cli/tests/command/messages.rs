@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
-use super::process::{Process, run, run_with};
+use super::process::{Process, command, run, run_with};
 
 /// A receiver that ends with its sender.
 fn receiver(options: &[&str]) -> (Process, String) {
@@ -41,6 +41,32 @@ fn lines_of_any_bytes_go_through_a_pipe_as_they_are() {
     let (receiver, endpoint) = receiver(&[]);
     run_with(&["send", "-c", &endpoint], lines).ends(0);
     assert_eq!(receiver.finish().ends(0).stdout, lines);
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_may_be_any_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let (receiver, endpoint) = receiver(&[]);
+    let mut sender = command(&["send", "-c", &endpoint]);
+    let sent = sender
+        .arg(std::ffi::OsStr::from_bytes(b"\xff\xfe"))
+        .output()
+        .unwrap();
+    assert_eq!(sent.status.code(), Some(0));
+    assert_eq!(receiver.finish().ends(0).stdout, b"\xff\xfe\n");
+
+    // And where they may not, that is one line like others.
+    let wrong = command(&["recv", "-b"])
+        .arg(std::ffi::OsStr::from_bytes(b"\xff"))
+        .output()
+        .unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert_eq!(
+        wrong.stderr.iter().filter(|byte| **byte == b'\n').count(),
+        1
+    );
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_job_with_at_least_once_that_came_here_goes_to_a_worker() {
 #[cfg(unix)]
 #[test]
 fn coming_and_going_is_told() {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Read};
 
     let (mut watching, stdout) =
         Process::with_stdout(&["peers", "-b", "tcp://127.0.0.1:0", "--watch", "--json"]);
@@ -61,7 +61,8 @@ fn coming_and_going_is_told() {
         "hello",
     ])
     .ends(0);
-    let lines = BufReader::new(stdout).lines().take(2);
+    let mut stdout = BufReader::new(stdout);
+    let lines = stdout.by_ref().lines().take(2);
     let events: Vec<serde_json::Value> = lines
         .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
         .collect();

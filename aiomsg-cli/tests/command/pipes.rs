@@ -85,3 +85,32 @@ fn nobody_need_read_what_is_said() {
         );
     }
 }
+
+#[test]
+fn a_list_that_nobody_reads_any_more_ends() {
+    let (mut peers, stdout) =
+        Process::with_stdout(&["peers", "-b", "tcp://127.0.0.1:0", "--watch"]);
+    peers.endpoint();
+    drop(stdout);
+    peers.finish().ends(0);
+}
+
+/// A disk that is full is no reader that has left.
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_a_failure() {
+    for args in [
+        &["demo", "--jobs", "1"][..],
+        &["man"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let done = command(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("standard output cannot be written"), "{said}");
+    }
+}

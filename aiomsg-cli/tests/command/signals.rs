@@ -96,8 +96,8 @@ fn a_sender_that_lingers_tells_what_is_open() {
         "forever",
     ]);
     sender.endpoint();
-    let mut up = String::new();
-    BufReader::new(stdout).read_line(&mut up).unwrap();
+    let (mut up, mut stdout) = (String::new(), BufReader::new(stdout));
+    stdout.read_line(&mut up).unwrap();
     assert!(up.contains(" up "), "{up}");
     sender.signal(Signal::TERM);
     let done = sender.finish();
@@ -105,6 +105,7 @@ fn a_sender_that_lingers_tells_what_is_open() {
     done.fails(143, &["stopped before"]);
     peer.signal(Signal::INT);
     peer.finish().ends(0);
+    drop(stdout);
 }
 
 #[test]

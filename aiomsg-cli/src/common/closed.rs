@@ -4,17 +4,17 @@
 use tokio::sync::oneshot;
 
 /// The other end of a pipe.
-pub(super) struct Closed(Option<oneshot::Receiver<()>>);
+pub(crate) struct Closed(Option<oneshot::Receiver<()>>);
 
 impl Closed {
     /// Of what has no other end.
-    pub(super) fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self(None)
     }
 
     /// Of standard output: a thread waits for its end.
     #[cfg(unix)]
-    pub(super) fn of_stdout() -> Self {
+    pub(crate) fn of_stdout() -> Self {
         use rustix::event::{PollFd, PollFlags, poll};
 
         let (told, closed) = oneshot::channel();
@@ -40,12 +40,12 @@ impl Closed {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn of_stdout() -> Self {
+    pub(crate) fn of_stdout() -> Self {
         Self::never()
     }
 
     /// Ready when the other end is closed. Cancel safe.
-    pub(super) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         if let Some(closed) = &mut self.0 {
             let told = closed.await;
             self.0 = None;
