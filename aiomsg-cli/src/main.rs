@@ -1,0 +1,93 @@
+//! The `aiomsg` command: a proxy to deploy, and tools to look with.
+//!
+//! ```text
+//! aiomsg proxy --frontend tcp://0.0.0.0:25001 --backend tcp://0.0.0.0:25002
+//! aiomsg --help
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod command_line;
+mod common;
+mod completions;
+mod demo;
+mod doctor;
+mod echo;
+mod peers;
+mod recv;
+mod send;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use common::failure::{Failure, Outcome};
+use common::log::LogArgs;
+
+/// Smart message sockets on the command line: a proxy to deploy, and tools to
+/// look with.
+///
+/// Exit codes: 0 done; 1 failed, or not all was done; 2 the command line or a
+/// file that it names is wrong; 3 nobody was there in time.
+#[derive(Debug, Parser)]
+#[command(
+    name = "aiomsg",
+    version,
+    propagate_version = true,
+    max_term_width = 80
+)]
+struct Command {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Send(send::SendArgs),
+    Recv(recv::RecvArgs),
+    Echo(echo::EchoArgs),
+    Doctor(doctor::DoctorArgs),
+    Peers(peers::PeersArgs),
+    Demo(demo::DemoArgs),
+    Bench(bench::BenchArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
+}
+
+fn main() -> ExitCode {
+    let command: Command = match command_line::parse() {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
+    command.log.init();
+    match run(command.what) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(what: What) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the runtime does not start: {error}")))?;
+    let outcome = runtime.block_on(async {
+        match what {
+            What::Send(args) => send::run(args).await,
+            What::Recv(args) => recv::run(args).await,
+            What::Echo(args) => echo::run(args).await,
+            What::Doctor(args) => doctor::run(args).await,
+            What::Peers(args) => peers::run(args).await,
+            What::Demo(args) => demo::run(args).await,
+            What::Bench(args) => bench::run(args).await,
+            What::Completions(args) => completions::completions(&args, Command::command()),
+            What::Man(args) => completions::man(&args, Command::command()),
+        }
+    });
+    // A write to a pipe that nobody empties is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
