@@ -39,6 +39,8 @@
 //! # Features
 //!
 //! - `tls` (default): `tls://` endpoints, by rustls.
+//! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, by
+//!   rustls-native-certs.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, by serde.
 //! - `balance`: `layers::route::LeastLoaded`, by tower's `p2c::Balance`.
 
@@ -52,11 +54,12 @@ pub use aiomsg_layers as layers;
 pub use aiomsg_transport as transport;
 
 pub use aiomsg_core::{
-    Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Identity, MessageId, Outbound,
-    Target, queue::Limits,
+    Certificate, Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Fingerprint, Identity,
+    MessageId, Outbound, Target, queue::Limits,
 };
 pub use aiomsg_layers::route::Overflow;
 pub use aiomsg_layers::session::Inbox;
+pub use aiomsg_transport::CertifiedIdentityLayer;
 pub use aiomsg_transport::handshake::Dialects;
 #[cfg(feature = "tls")]
 pub use aiomsg_transport::tls::TlsConfig;

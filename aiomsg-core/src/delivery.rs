@@ -3,15 +3,27 @@
 use bytes::Bytes;
 
 use crate::queue::Weight;
-use crate::{Identity, MessageId};
+use crate::{Certificate, Identity, MessageId};
 
 /// A message that arrived: the request of every service on the receive path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     payload: Bytes,
     from: Identity,
-    id: Option<MessageId>,
+    notes: Notes,
 }
+
+/// What few messages have, in the room that an id alone would need: messages are
+/// moved often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Notes {
+    None,
+    Id(MessageId),
+    Certificate(Certificate),
+    Both(Box<(MessageId, Certificate)>),
+}
+
+const _: () = assert!(size_of::<Notes>() <= 24);
 
 impl Delivery {
     /// A message with this payload from this peer.
@@ -19,7 +31,7 @@ impl Delivery {
         Self {
             payload: payload.into(),
             from,
-            id: None,
+            notes: Notes::None,
         }
     }
 
@@ -27,7 +39,29 @@ impl Delivery {
     #[must_use]
     #[inline]
     pub fn with_id(mut self, id: MessageId) -> Self {
-        self.id = Some(id);
+        self.notes = match self.notes {
+            Notes::None | Notes::Id(_) => Notes::Id(id),
+            Notes::Certificate(certificate) => Notes::Both(Box::new((id, certificate))),
+            Notes::Both(mut both) => {
+                both.0 = id;
+                Notes::Both(both)
+            }
+        };
+        self
+    }
+
+    /// Notes the certificate of the sender. A message that has an id, too, then
+    /// has an allocation of its own for both.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Certificate) -> Self {
+        self.notes = match self.notes {
+            Notes::None | Notes::Certificate(_) => Notes::Certificate(certificate),
+            Notes::Id(id) => Notes::Both(Box::new((id, certificate))),
+            Notes::Both(mut both) => {
+                both.1 = certificate;
+                Notes::Both(both)
+            }
+        };
         self
     }
 
@@ -50,8 +84,28 @@ impl Delivery {
     }
 
     /// The sender's id for it, if the sender wants it acknowledged.
+    #[inline]
     pub fn id(&self) -> Option<MessageId> {
-        self.id
+        match &self.notes {
+            Notes::None | Notes::Certificate(_) => None,
+            Notes::Id(id) => Some(*id),
+            Notes::Both(both) => Some(both.0),
+        }
+    }
+
+    /// The certificate of the peer that sent it, as layers of the receive path
+    /// see it: `None` on a connection without TLS, and where the peer presented
+    /// none.
+    ///
+    /// A socket notes it for its layers only. Without any, it would cost each
+    /// message of a TLS connection something, and the set of peers knows it as
+    /// well.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &self.notes {
+            Notes::None | Notes::Id(_) => None,
+            Notes::Certificate(certificate) => Some(certificate),
+            Notes::Both(both) => Some(&both.1),
+        }
     }
 
     /// Takes the payload out.
@@ -63,7 +117,8 @@ impl Delivery {
     /// Takes the message apart.
     #[inline]
     pub fn into_parts(self) -> (Identity, Bytes, Option<MessageId>) {
-        (self.from, self.payload, self.id)
+        let id = self.id();
+        (self.from, self.payload, id)
     }
 }
 
@@ -72,5 +127,35 @@ impl Weight for Delivery {
     #[inline]
     fn weight(&self) -> usize {
         self.payload.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_and_a_certificate_keep_each_other() {
+        let certificate = Certificate::new("der", [1; 32].into());
+        let id = MessageId::from_bytes([2; 16]);
+        let plain = || Delivery::new(Identity::from([3; 16]), "job");
+        let one = plain().with_id(id).with_certificate(certificate.clone());
+        let other = plain().with_certificate(certificate.clone()).with_id(id);
+        assert_eq!(one, other);
+        assert_eq!(one.id(), Some(id));
+        assert_eq!(one.certificate(), Some(&certificate));
+
+        let newer = MessageId::from_bytes([4; 16]);
+        let again = one.with_id(newer).with_payload("another");
+        assert_eq!(again.id(), Some(newer));
+        assert_eq!(again.certificate(), Some(&certificate));
+        assert_eq!(plain().certificate(), None);
+        assert_eq!(plain().with_id(id).certificate(), None);
+    }
+
+    #[test]
+    fn a_message_is_no_larger_for_what_few_have() {
+        let parts = size_of::<Bytes>() + size_of::<Identity>() + 24;
+        assert_eq!(size_of::<Delivery>(), parts);
     }
 }

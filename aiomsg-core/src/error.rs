@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::{Endpoint, Identity, Outbound};
+use crate::{Certificate, Endpoint, Identity, Outbound};
 
 /// The error type of tower's own middleware.
 pub type BoxError = tower::BoxError;
@@ -37,6 +37,7 @@ struct Inner {
     reason: Option<String>,
     endpoint: Option<Endpoint>,
     peer: Option<Identity>,
+    certificate: Option<Certificate>,
     message: Option<Outbound>,
     source: Option<BoxError>,
 }
@@ -67,6 +68,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The identity is taken by another connection.
     IdentityInUse,
+    /// The peer may not have the identity that it has chosen.
+    IdentityRefused,
     /// Refused because a limit is reached.
     Limit,
     /// A middleware that is not ours failed.
@@ -89,6 +92,7 @@ impl ErrorKind {
             Self::Version => "the peer speaks another version",
             Self::TooLarge => "too large",
             Self::IdentityInUse => "the identity is in use by another connection",
+            Self::IdentityRefused => "the identity is refused",
             Self::Limit => "a limit is reached",
             Self::Layer => "a layer failed",
             Self::Payload => "the payload cannot be converted",
@@ -104,6 +108,7 @@ impl Error {
             reason: None,
             endpoint: None,
             peer: None,
+            certificate: None,
             message: None,
             source: None,
         }))
@@ -134,6 +139,14 @@ impl Error {
     #[must_use]
     pub fn with_peer(mut self, peer: Identity) -> Self {
         self.0.peer.get_or_insert(peer);
+        self
+    }
+
+    /// Adds the certificate of the peer it happened with, unless that is known
+    /// already.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Certificate) -> Self {
+        self.0.certificate.get_or_insert(certificate);
         self
     }
 
@@ -169,6 +182,12 @@ impl Error {
     /// The peer it happened with, if it is known.
     pub fn peer(&self) -> Option<&Identity> {
         self.0.peer.as_ref()
+    }
+
+    /// The certificate of the peer it happened with, if the peer has presented
+    /// one and it was verified.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.0.certificate.as_ref()
     }
 
     /// The message that could not be sent, if it could be kept.
@@ -252,6 +271,11 @@ impl Error {
         self.any(ErrorKind::IdentityInUse)
     }
 
+    /// The peer may not have the identity that it has chosen.
+    pub fn is_identity_refused(&self) -> bool {
+        self.any(ErrorKind::IdentityRefused)
+    }
+
     /// Refused because a limit is reached.
     pub fn is_limit(&self) -> bool {
         self.any(ErrorKind::Limit)
@@ -280,14 +304,16 @@ impl Error {
     }
 }
 
-/// Where, then what, then why: one line. The cause is the source.
+/// Where, then what, then why: one line, with no more of an identity than
+/// [its beginning](Identity::short), as errors end up in logs. The cause is the
+/// source.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(endpoint) = &self.0.endpoint {
             write!(f, "{endpoint}: ")?;
         }
         if let Some(peer) = &self.0.peer {
-            write!(f, "peer {peer}: ")?;
+            write!(f, "peer {}: ", peer.short())?;
         }
         f.write_str(self.0.kind.text())?;
         if let Some(reason) = &self.0.reason {
@@ -305,6 +331,7 @@ impl fmt::Debug for Error {
             reason,
             endpoint,
             peer,
+            certificate,
             message,
             source,
             ..
@@ -317,6 +344,9 @@ impl fmt::Debug for Error {
         }
         if let Some(peer) = peer {
             debug.field("peer", peer);
+        }
+        if let Some(certificate) = certificate {
+            debug.field("certificate", certificate);
         }
         if let Some(message) = message {
             debug.field("message_len", &message.payload().len());

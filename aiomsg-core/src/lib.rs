@@ -9,7 +9,7 @@
 //! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
 //! | connection | [`Frame`], and [`Connection`]: a sink and stream of frames | [`frame`], [`connection`] |
 //! | wire | [`FrameCodec`](codec::FrameCodec) and the [handshake](codec::hello) of both dialects | [`codec`] |
-//! | dial, accept | [`Endpoint`] | [`endpoint`] |
+//! | dial, accept | [`Endpoint`], and the [`Certificate`] of a peer | [`endpoint`], [`certificate`] |
 //!
 //! A crate with a layer of its own depends on this crate alone:
 //!
@@ -52,6 +52,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod certificate;
 pub mod codec;
 pub mod connection;
 pub mod delivery;
@@ -68,6 +69,7 @@ pub mod queue;
 pub mod reply;
 mod sync;
 
+pub use certificate::{Certificate, Fingerprint};
 pub use connection::{Connection, Identified};
 pub use delivery::Delivery;
 pub use dialect::Dialect;

@@ -5,11 +5,11 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aiomsg_core::Error;
 use aiomsg_core::link::Wire;
-use bytes::Bytes;
+use aiomsg_core::{Certificate, Error, Identity};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A byte stream with its type erased, and what is known about its other end.
@@ -29,7 +29,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct Io {
     stream: Box<dyn ByteStream>,
     info: IoInfo,
+    identity_check: Option<IdentityCheck>,
 }
+
+/// Which identities the peer may have.
+type IdentityCheck = Arc<dyn Fn(&Identity) -> Result<(), Error> + Send + Sync>;
 
 trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
@@ -64,9 +68,9 @@ pub enum RemoteAddr {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {
-    /// The certificate that the peer presented, and that was verified, in DER;
-    /// `None` if it presented none because none was asked for.
-    pub peer_certificate: Option<Bytes>,
+    /// The certificate that the peer presented, and that was verified; `None`
+    /// if it presented none because none was asked for.
+    pub peer_certificate: Option<Certificate>,
 }
 
 /// Turns an error of reading or writing an [`Io`] into an [`Error`].
@@ -94,12 +98,52 @@ impl Io {
         Self {
             stream: Box::new(stream),
             info,
+            identity_check: None,
         }
     }
 
     /// What is known about the other end.
     pub fn info(&self) -> &IoInfo {
         &self.info
+    }
+
+    /// Adds a check of the identity that the peer is going to claim in the
+    /// handshake: for layers around connecting and accepting, such as
+    /// [`CertifiedIdentityLayer`](crate::CertifiedIdentityLayer). With several,
+    /// each must pass.
+    #[must_use]
+    pub fn with_identity_check(
+        mut self,
+        check: impl Fn(&Identity) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.identity_check = Some(match self.identity_check.take() {
+            None => Arc::new(check),
+            Some(first) => Arc::new(move |identity: &Identity| {
+                first(identity)?;
+                check(identity)
+            }),
+        });
+        self
+    }
+
+    /// Whether the peer may have this identity. Whoever does the handshake asks,
+    /// before anything is done under that identity: a socket does.
+    ///
+    /// # Errors
+    ///
+    /// That of the check that the peer does not pass, with the peer's
+    /// certificate.
+    pub fn check_identity(&self, identity: &Identity) -> Result<(), Error> {
+        let Some(check) = &self.identity_check else {
+            return Ok(());
+        };
+        check(identity).map_err(|error| {
+            let error = error.with_peer(identity.clone());
+            match self.info.certificate() {
+                Some(certificate) => error.with_certificate(certificate.clone()),
+                None => error,
+            }
+        })
     }
 }
 
@@ -163,6 +207,12 @@ impl IoInfo {
         }
     }
 
+    /// The certificate of the peer, on a connection with TLS whose peer has
+    /// presented one.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.tls.as_ref()?.peer_certificate.as_ref()
+    }
+
     /// Adds what counts the bytes on the wire, where these are not those of the
     /// stream.
     #[must_use]
@@ -182,8 +232,8 @@ impl IoInfo {
 // ===== impl TlsInfo =====
 
 impl TlsInfo {
-    /// TLS, with a peer that presented this certificate (DER), or none.
-    pub fn new(peer_certificate: Option<Bytes>) -> Self {
+    /// TLS, with a peer that presented this certificate, or none.
+    pub fn new(peer_certificate: Option<Certificate>) -> Self {
         Self { peer_certificate }
     }
 }

@@ -48,9 +48,11 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `tls` | yes | `tls://` endpoints, by rustls with the ring provider |
+//! | `system-roots` | no | `TlsConfigBuilder::trust_system_roots`, by rustls-native-certs |
 
 #![forbid(unsafe_code)]
 
+pub mod certified_identity;
 pub mod connect;
 pub mod framed;
 pub mod handshake;
@@ -66,6 +68,7 @@ mod tcp;
 #[cfg(unix)]
 mod unix;
 
+pub use certified_identity::CertifiedIdentityLayer;
 pub use connect::Connector;
 pub use io::{Io, IoInfo, RemoteAddr, TlsInfo};
 pub use listen::{Acceptor, Incoming, ListenOptions, Listener};

@@ -210,7 +210,9 @@ async fn the_cookbooks_certificate_works_on_both_ends() {
     for io in [near.unwrap(), far.unwrap()] {
         assert!(io.is_write_vectored());
         let tls = io.info().tls.as_ref().expect("the connection has tls");
-        assert_eq!(tls.peer_certificate.as_deref(), Some(der.as_ref()));
+        let certificate = tls.peer_certificate.as_ref().unwrap();
+        assert_eq!(certificate.der(), der.as_ref());
+        assert_eq!(certificate.common_name(), Some("example.com"));
     }
 }
 

@@ -162,6 +162,7 @@ impl Socket {
         let handshake = self.parts.handshake.clone();
         let shake_hands = move |mut io: Io| async move {
             let established = handshake.connect(&mut io).await?;
+            io.check_identity(&established.peer)?;
             Ok::<_, Error>((io, established))
         };
         let parts = Arc::clone(&self.parts);
@@ -196,6 +197,7 @@ impl Socket {
         let handshake = self.parts.handshake.clone();
         let shake_hands = move |mut io: Io| async move {
             let established = handshake.accept(&mut io).await?;
+            io.check_identity(&established.peer)?;
             Ok::<_, Error>((io, established))
         };
         let parts = Arc::clone(&self.parts);

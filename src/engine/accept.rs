@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aiomsg_core::{Error, ErrorKind};
+use aiomsg_core::{Certificate, Error, ErrorKind};
 use aiomsg_transport::handshake::Established;
 use aiomsg_transport::listen::is_transient;
 use aiomsg_transport::{Incoming, Io, Listener};
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::session::{self, Session};
-use super::{Engine, dial, explain, gate};
+use super::{Engine, dial, explain, gate, with_certificate};
 
 /// How long to wait when the system cannot accept: out of file descriptors,
 /// as a rule, and trying at once would keep a core busy to no avail.
@@ -71,26 +71,36 @@ fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Ou
 
 async fn establish(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> Result<Session, Error> {
     let endpoint = incoming.endpoint().clone();
+    let mut known = None;
     // The deadline is over TLS and the handshake together.
-    let (io, established) = tokio::select! {
+    let shaken = tokio::select! {
         biased;
         () = turn.ended.cancelled() => Err(Error::new(ErrorKind::Limit)
             .with_reason("too many handshakes are under way, and this one is the oldest")),
         () = engine.stop_intake.cancelled() => Err(ErrorKind::Closed.into()),
-        shaken = timeout(engine.config.handshake_timeout, shake(&engine, incoming)) => {
-            shaken.unwrap_or_else(|_| Err(dial::timed_out(&engine)))
-        }
-    }?;
+        shaken = timeout(
+            engine.config.handshake_timeout,
+            shake(&engine, incoming, &mut known),
+        ) => shaken.unwrap_or_else(|_| Err(dial::timed_out(&engine))),
+    };
+    let (io, established) = shaken.map_err(|error| with_certificate(error, known))?;
     // Waiting for an identity is no longer a handshake that is under way: it
     // is bounded by one for each identity.
     drop(turn);
     session::admit(&engine, io, established, endpoint, false).await
 }
 
-async fn shake(engine: &Engine, incoming: Incoming) -> Result<(Io, Established), Error> {
+/// What is `known` of the peer is told of a failure, too.
+async fn shake(
+    engine: &Engine,
+    incoming: Incoming,
+    known: &mut Option<Certificate>,
+) -> Result<(Io, Established), Error> {
     let opening = gate::open(&engine.accept, incoming).await;
     let mut io = opening.map_err(explain)?.await.map_err(explain)?;
+    *known = io.info().certificate().cloned();
     let established = engine.config.handshake().accept(&mut io).await?;
+    io.check_identity(&established.peer)?;
     Ok((io, established))
 }
 

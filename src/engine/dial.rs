@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::session::{self, Session};
-use super::{Engine, gate};
+use super::{Engine, gate, with_certificate};
 
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect`, which is a child of `finish`, or the end of all dialling.
@@ -18,7 +18,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
     let report = {
         let engine = Arc::clone(&engine);
         move |failure: Failure<'_>| {
-            let error = explain(failure.error, &engine).at(failure.endpoint.clone());
+            let error = super::explain(failure.error).at(failure.endpoint.clone());
             engine
                 .reporter
                 .dial_failed(failure.endpoint, error, failure.retry_in);
@@ -56,23 +56,22 @@ fn admitting(
             // What the layers make us wait for first, as a rate limit does, is
             // no fault of the peer's, and not in its time.
             let opening = gate::open(&engine.dial, endpoint.clone()).await?;
+            let mut known = None;
             let shake = async {
                 let mut io = opening.await?;
+                known = io.info().certificate().cloned();
                 let established = engine.config.handshake().connect(&mut io).await?;
+                io.check_identity(&established.peer)?;
                 Ok::<_, BoxError>((io, established))
             };
-            let (io, established) = timeout(engine.config.handshake_timeout, shake).await??;
+            let shaken = timeout(engine.config.handshake_timeout, shake).await;
+            let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));
+            let (io, established) =
+                shaken.map_err(|error| with_certificate(super::explain(error), known))?;
             let session = session::admit(&engine, io, established, endpoint, true).await?;
             Ok::<_, BoxError>(session)
         }
     })
-}
-
-fn explain(error: BoxError, engine: &Engine) -> Error {
-    if error.is::<tokio::time::error::Elapsed>() {
-        return timed_out(engine);
-    }
-    super::explain(error)
 }
 
 pub(super) fn timed_out(engine: &Engine) -> Error {

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aiomsg_core::queue::Level;
-use aiomsg_core::{Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound};
+use aiomsg_core::{
+    Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound,
+};
 use aiomsg_layers::session::Meter;
 use aiomsg_transport::RemoteAddr;
 use tokio::sync::broadcast;
@@ -86,6 +88,24 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+}
+
+impl Event {
+    /// The certificate of the peer that this is about, if the peer has presented
+    /// one. On a connection that failed, or was refused, it is there when TLS
+    /// had accepted the certificate by then.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::PeerUp { peer } | Self::PeerDown { peer, .. } => peer.certificate(),
+            Self::DialFailed { error, .. } | Self::AcceptFailed { error, .. } => {
+                error.certificate()
+            }
+            Self::Refused { message, error } => {
+                message.certificate().or_else(|| error.certificate())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The events of a socket, from the call of

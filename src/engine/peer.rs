@@ -3,7 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::{Connection, Dialect, Endpoint, Error, Frame, Identified, Identity, Link};
+use aiomsg_core::{
+    Certificate, Connection, Dialect, Endpoint, Error, Frame, Identified, Identity, Link,
+};
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::{Io, RemoteAddr, TlsInfo};
 use futures_core::Stream;
@@ -25,6 +27,14 @@ pub struct PeerInfo {
     pub tls: Option<TlsInfo>,
     /// Whether we connected to it, and not it to us.
     pub dialled: bool,
+}
+
+impl PeerInfo {
+    /// The certificate that it has presented; `None` without TLS, and where
+    /// none is asked for.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.tls.as_ref()?.peer_certificate.as_ref()
+    }
 }
 
 /// The innermost connection of a socket: what the layers of

@@ -28,7 +28,7 @@ use super::{Engine, gate};
 const HALF_OPEN: Duration = Duration::from_secs(2);
 
 /// Makes the intake of one session.
-pub(crate) type MakeIntake = Arc<dyn Fn() -> Box<dyn Intake> + Send + Sync>;
+pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + Sync>;
 
 /// Puts a user's layers around a connection.
 pub(crate) type Wrap = Arc<dyn Fn(PeerConnection) -> Box<dyn Connection> + Send + Sync>;
@@ -69,16 +69,19 @@ pub(crate) async fn admit(
     }
     let levels = Levels::new(engine.reporter.clone(), peer.clone());
     let queue = Queue::with_levels(engine.config.peer_limits, move |level| levels.note(level));
-    let certificate = info.tls.as_ref();
-    let certificate = certificate.and_then(|tls| tls.peer_certificate.clone());
-    let member = Member::new(peer, dialled, queue, framed.link(), info).proof(certificate);
+    let known = info.certificate().cloned();
+    let proof = known.as_ref().map(|it| it.der().clone());
+    let member = Member::new(peer, dialled, queue, framed.link(), info).proof(proof);
     match engine.peers.admit_or_refuse(member).await {
         Ok(admitted) => Ok(Session { admitted, framed }),
         Err(mut refused) => {
             if let Some(member) = refused.half_open() {
                 engine.spawn(read_to_end(Arc::clone(engine), member, framed));
             }
-            Err(refused.into_error().at(endpoint))
+            Err(super::with_certificate(
+                refused.into_error().at(endpoint),
+                known,
+            ))
         }
     }
 }
@@ -243,7 +246,7 @@ where
             Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(make) => {
-            let intake = engine.rests.in_order(peer, make(), half_open);
+            let intake = engine.rests.in_order(peer, make(member.info()), half_open);
             let session = session(connection, intake, engine, member);
             Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }

@@ -274,6 +274,13 @@ impl<S> Socket<S> {
         members.iter().map(|member| member.info().clone()).collect()
     }
 
+    /// The peer of this identity, if it is connected: with its certificate, for
+    /// one.
+    pub fn peer(&self, identity: &Identity) -> Option<PeerInfo> {
+        let member = self.engine().peers.get(identity)?;
+        Some(member.info().clone())
+    }
+
     /// Waits until at least `count` peers are connected. One that came and went
     /// in between may not be seen; [`events`](Socket::events) tell of each.
     ///

@@ -838,8 +838,7 @@ mod tls {
     ) -> AndThenLayer<impl Fn(Io) -> Ready<Result<Io, BoxError>> + Clone + use<>> {
         let wanted = certificate.clone();
         AndThenLayer::new(move |io: Io| {
-            let tls = io.info().tls.as_ref();
-            let shown = tls.and_then(|tls| tls.peer_certificate.as_ref());
+            let shown = io.info().certificate().map(|it| it.der());
             ready(match shown == Some(&wanted) {
                 true => Ok(io),
                 false => Err("not on the list".into()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::queue::{Closed, Limits, Queue};
-use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, MessageId};
+use aiomsg_core::{BoxError, Certificate, Delivery, Error, ErrorKind, MessageId};
 use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
@@ -198,6 +198,7 @@ pub struct ServiceIntake<R> {
     shared: Shared<R>,
     refuse: Refuse,
     deferral: Deferral,
+    certificate: Option<Certificate>,
     waiting: VecDeque<Delivery>,
     /// What the service is working on, if anything; the box is used again.
     working: Option<ReusableBoxFuture<'static, Result<(), BoxError>>>,
@@ -214,6 +215,7 @@ impl<R> ServiceIntake<R> {
             shared,
             refuse: Arc::new(refuse),
             deferral: Deferral::new(),
+            certificate: None,
             waiting: VecDeque::new(),
             working: None,
             current: None,
@@ -225,6 +227,13 @@ impl<R> ServiceIntake<R> {
     #[must_use]
     pub fn deferral(mut self, deferral: Deferral) -> Self {
         self.deferral = deferral;
+        self
+    }
+
+    /// Notes the certificate of the peer in each message, for the service.
+    #[must_use]
+    pub fn certificate(mut self, certificate: Option<Certificate>) -> Self {
+        self.certificate = certificate;
         self
     }
 }
@@ -296,7 +305,13 @@ where
     }
 
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
-        self.waiting.append(batch);
+        match &self.certificate {
+            None => self.waiting.append(batch),
+            Some(certificate) => {
+                let noted = |message: Delivery| message.with_certificate(certificate.clone());
+                self.waiting.extend(batch.drain(..).map(noted));
+            }
+        }
         Ok(())
     }
 

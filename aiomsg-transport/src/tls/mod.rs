@@ -9,19 +9,20 @@
 //!
 //! # What is trusted
 //!
-//! A certificate that is given as trusted is used in two ways:
+//! | named with | accepted | checked |
+//! |---|---|---|
+//! | [`pin_file`](TlsConfigBuilder::pin_file) | a peer that presents exactly this certificate | that it holds the key |
+//! | [`trust_file`](TlsConfigBuilder::trust_file) | that, too; and what it has issued, directly or through others that the peer presents along | for what it has issued: dates, uses, and of a server the name: the host of the endpoint, or [`server_name`](TlsConfigBuilder::server_name) |
+//! | `trust_system_roots` (feature `system-roots`) | when connecting, what the authorities of the system have issued | the same |
 //!
-//! - **Pinned**: a peer that presents exactly this certificate, and proves that
-//!   it holds the key, is accepted. Its name and its dates are *not* checked:
-//!   whoever gave it as trusted has vouched for it. To end that trust, take it
-//!   out.
-//! - **As an authority**: a peer whose certificate was issued by it, directly
-//!   or through others that the peer presents along, is accepted if names (of
-//!   a server: the host of the endpoint, or [`TlsConfigBuilder::server_name`]),
-//!   dates and uses are in order.
+//! Each has a twin that takes the content in place of the file. Nothing else is
+//! trusted.
 //!
-//! Nothing else is trusted; the system's own authorities are not. Pinning is
-//! what makes a self-signed certificate work on both ends, as made by this:
+//! Of a certificate that is presented exactly as it was given, names and dates
+//! are *not* checked, nor what the peer sends along with it: whoever named it
+//! has vouched for it. To end that trust, take it out, and
+//! [reload](TlsConfig::reload). This is what makes a self-signed certificate
+//! work on both ends, as made by this:
 //!
 //! ```text
 //! openssl req -newkey rsa:2048 -nodes -keyout server.key -x509 -days 365 \
@@ -41,14 +42,18 @@
 //! # Ok::<(), aiomsg_core::Error>(())
 //! ```
 
+mod builder;
+mod certificate;
 mod config;
 mod counted;
 mod error;
 mod pem;
-mod pinned;
+mod reload;
 mod session;
+mod trust;
 
-pub use config::{TlsConfig, TlsConfigBuilder};
+pub use builder::TlsConfigBuilder;
+pub use config::TlsConfig;
 /// The version of rustls that [`TlsConfig::from_rustls`] takes.
 pub use tokio_rustls::rustls;
 

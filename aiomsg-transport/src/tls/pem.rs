@@ -21,10 +21,41 @@ pub(super) enum Source {
     },
 }
 
+/// PEM text, and where it is from.
+pub(super) struct Pem {
+    source: Source,
+    bytes: Vec<u8>,
+}
+
 impl Source {
+    pub(super) fn bytes(role: &'static str, pem: impl Into<Vec<u8>>) -> Self {
+        let pem = pem.into();
+        Self::Bytes { role, pem }
+    }
+
+    pub(super) fn read(&self) -> Result<Pem, Error> {
+        let bytes = match self {
+            Self::File(path) => {
+                std::fs::read(path).map_err(|error| wrong(self, text(&error)).with_source(error))?
+            }
+            Self::Bytes { pem, .. } => pem.clone(),
+        };
+        Ok(Pem {
+            source: self.clone(),
+            bytes,
+        })
+    }
+}
+
+impl Pem {
+    /// All of it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// All certificates, of which there must be one.
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
-        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.read()?).collect();
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.bytes).collect();
         match read {
             Ok(certificates) if certificates.is_empty() => {
                 Err(self.wrong("there is no certificate in it"))
@@ -36,9 +67,8 @@ impl Source {
 
     /// The first private key.
     pub(super) fn key(&self) -> Result<PrivateKeyDer<'static>, Error> {
-        let pem = self.read()?;
-        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
-            pem::Error::NoItemsFound if is_encrypted(&pem) => {
+        PrivateKeyDer::from_pem_slice(&self.bytes).map_err(|error| match error {
+            pem::Error::NoItemsFound if is_encrypted(&self.bytes) => {
                 self.wrong("the private key is encrypted; it must be without a passphrase")
             }
             pem::Error::NoItemsFound => self.wrong("there is no private key in it"),
@@ -48,21 +78,16 @@ impl Source {
 
     /// An error about what is in here.
     pub(super) fn wrong(&self, what: impl fmt::Display) -> Error {
-        Error::new(ErrorKind::Config).with_reason(format!("{self}: {what}"))
+        wrong(&self.source, what)
     }
 
     fn not_pem(&self, error: &pem::Error) -> Error {
         self.wrong(format_args!("it is not well-formed pem: {error}"))
     }
+}
 
-    fn read(&self) -> Result<Vec<u8>, Error> {
-        match self {
-            Self::File(path) => {
-                std::fs::read(path).map_err(|error| self.wrong(text(&error)).with_source(error))
-            }
-            Self::Bytes { pem, .. } => Ok(pem.clone()),
-        }
-    }
+fn wrong(source: &Source, what: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::Config).with_reason(format!("{source}: {what}"))
 }
 
 fn is_encrypted(pem: &[u8]) -> bool {
@@ -77,6 +102,12 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Bytes { role, .. } => write!(f, "the bytes given as {role}"),
         }
+    }
+}
+
+impl fmt::Display for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
     }
 }
 

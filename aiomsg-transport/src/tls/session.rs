@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use aiomsg_core::Error;
 use aiomsg_core::link::Wire;
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
+use super::certificate;
+use super::config::TlsConfig;
 use super::counted::Counted;
 use super::error::{handshake_failed, refuses_certificate, speaks_plain};
 use crate::io::TlsInfo;
@@ -35,7 +36,7 @@ pub(crate) struct Client {
 /// The binding end.
 #[derive(Clone)]
 pub(crate) struct Server {
-    acceptor: TlsAcceptor,
+    config: TlsConfig,
 }
 
 impl Client {
@@ -65,10 +66,8 @@ impl Client {
 }
 
 impl Server {
-    pub(super) fn new(config: Arc<ServerConfig>) -> Self {
-        Self {
-            acceptor: config.into(),
-        }
+    pub(super) fn new(config: TlsConfig) -> Self {
+        Self { config }
     }
 
     pub(crate) async fn accept(
@@ -82,8 +81,10 @@ impl Server {
         if peeked > 0 && first[0] != HANDSHAKE_RECORD {
             return Err(speaks_plain());
         }
+        // Those that hold now: they may have been reloaded.
+        let acceptor = TlsAcceptor::from(self.config.server_config()?);
         let stream = Counted::new(stream);
-        match self.acceptor.accept(stream).into_fallible().await {
+        match acceptor.accept(stream).into_fallible().await {
             Ok(stream) => {
                 let (counted, session) = stream.get_ref();
                 let info = info(session.peer_certificates());
@@ -97,7 +98,7 @@ impl Server {
 
 fn info(certificates: Option<&[CertificateDer<'_>]>) -> TlsInfo {
     let presented = certificates.and_then(<[_]>::first);
-    TlsInfo::new(presented.map(|certificate| Bytes::copy_from_slice(certificate)))
+    TlsInfo::new(presented.map(|der| certificate::read(der)))
 }
 
 /// Closes a failed connection, so that a peer whose certificate is refused

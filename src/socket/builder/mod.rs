@@ -227,12 +227,13 @@ fn intake<R: ReceiveLayer>(
     }
     let shared = Shared::new(layers.layer(Inbox::new(inbox.clone())));
     let (reporter, deferral) = (reporter.clone(), deferral.clone());
-    Some(Arc::new(move || {
+    Some(Arc::new(move |peer| {
         let reporter = reporter.clone();
         let intake = ServiceIntake::new(shared.clone(), move |message, error| {
             reporter.refused(message, explain(error));
         });
-        Box::new(intake.deferral(deferral.clone()))
+        let certificate = peer.certificate().cloned();
+        Box::new(intake.deferral(deferral.clone()).certificate(certificate))
     }))
 }
 

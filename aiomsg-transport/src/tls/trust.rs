@@ -11,7 +11,9 @@ use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::VerifierBuilderError;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
@@ -21,37 +23,54 @@ use tokio_rustls::rustls::{
     SignatureScheme,
 };
 
-/// What is trusted, for both roles.
+/// What is trusted, for one role.
 #[derive(Debug, Clone)]
 pub(super) struct Trusted {
+    /// What is accepted when it is presented.
     pub(super) pinned: Arc<[CertificateDer<'static>]>,
-    /// The same certificates, as authorities.
-    pub(super) roots: Arc<RootCertStore>,
+    /// What is trusted to issue others.
+    pub(super) roots: RootCertStore,
     pub(super) provider: Arc<CryptoProvider>,
 }
 
 impl Trusted {
-    pub(super) fn server_verifier(&self) -> Result<ServerVerifier, VerifierBuilderError> {
-        let roots = Arc::clone(&self.roots);
-        let provider = Arc::clone(&self.provider);
-        let web_pki = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
+    pub(super) fn is_empty(&self) -> bool {
+        self.pinned.is_empty() && self.roots.is_empty()
+    }
+
+    pub(super) fn server_verifier(self) -> Result<ServerVerifier, VerifierBuilderError> {
+        let web_pki = match self.roots.is_empty() {
+            true => None,
+            false => Some(
+                WebPkiServerVerifier::builder_with_provider(
+                    self.roots.into(),
+                    Arc::clone(&self.provider),
+                )
+                .build()?,
+            ),
+        };
         Ok(ServerVerifier {
-            pinned: Arc::clone(&self.pinned),
+            pinned: self.pinned,
             web_pki,
+            provider: self.provider,
         })
     }
 
-    pub(super) fn client_verifier(&self) -> Result<ClientVerifier, VerifierBuilderError> {
-        let roots = Arc::clone(&self.roots);
-        let provider = Arc::clone(&self.provider);
-        let web_pki = WebPkiClientVerifier::builder_with_provider(roots, provider)
-            // The hints name issuers; a client whose own certificate is pinned
-            // may have one that is not among them, and would hold it back.
-            .clear_root_hint_subjects()
-            .build()?;
+    pub(super) fn client_verifier(self) -> Result<ClientVerifier, VerifierBuilderError> {
+        let web_pki = match self.roots.is_empty() {
+            true => None,
+            false => Some(
+                WebPkiClientVerifier::builder_with_provider(
+                    self.roots.into(),
+                    Arc::clone(&self.provider),
+                )
+                .build()?,
+            ),
+        };
         Ok(ClientVerifier {
-            pinned: Arc::clone(&self.pinned),
+            pinned: self.pinned,
             web_pki,
+            provider: self.provider,
         })
     }
 }
@@ -60,14 +79,17 @@ impl Trusted {
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
     pinned: Arc<[CertificateDer<'static>]>,
-    web_pki: Arc<WebPkiServerVerifier>,
+    /// Where there are authorities.
+    web_pki: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
 }
 
 /// Verifies clients, for the binding end.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     pinned: Arc<[CertificateDer<'static>]>,
-    web_pki: Arc<dyn ClientCertVerifier>,
+    web_pki: Option<Arc<dyn ClientCertVerifier>>,
+    provider: Arc<CryptoProvider>,
 }
 
 /// The verdict on a certificate that nobody trusted has issued comes in
@@ -102,7 +124,10 @@ impl ServerCertVerifier for ServerVerifier {
         if self.pinned.contains(end_entity) {
             return Ok(ServerCertVerified::assertion());
         }
-        self.web_pki
+        let Some(web_pki) = &self.web_pki else {
+            return Err(CertificateError::UnknownIssuer.into());
+        };
+        web_pki
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(not_trusted)
     }
@@ -113,7 +138,8 @@ impl ServerCertVerifier for ServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.web_pki.verify_tls12_signature(message, cert, dss)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -122,19 +148,23 @@ impl ServerCertVerifier for ServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.web_pki.verify_tls13_signature(message, cert, dss)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.web_pki.supported_verify_schemes()
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }
 
 // ===== impl ClientVerifier =====
 
 impl ClientCertVerifier for ClientVerifier {
+    /// None: they name issuers, and a client whose own certificate is pinned may
+    /// have one that is not among them, and would hold it back.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.web_pki.root_hint_subjects()
+        &[]
     }
 
     fn verify_client_cert(
@@ -146,7 +176,10 @@ impl ClientCertVerifier for ClientVerifier {
         if self.pinned.contains(end_entity) {
             return Ok(ClientCertVerified::assertion());
         }
-        self.web_pki
+        let Some(web_pki) = &self.web_pki else {
+            return Err(CertificateError::UnknownIssuer.into());
+        };
+        web_pki
             .verify_client_cert(end_entity, intermediates, now)
             .map_err(not_trusted)
     }
@@ -157,7 +190,8 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.web_pki.verify_tls12_signature(message, cert, dss)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -166,10 +200,12 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.web_pki.verify_tls13_signature(message, cert, dss)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.web_pki.supported_verify_schemes()
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }

@@ -1,0 +1,134 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use aiomsg_core::{Certificate, Fingerprint, Identity};
+use tower::{Layer, Service};
+
+use super::CertifiedIdentityFuture;
+use super::rule::{Rule, Rules, names};
+use crate::Io;
+
+/// Binds identities to certificates: see the [module](super).
+///
+/// It goes around accepting, and as well around connecting. A peer that has
+/// claimed an identity which its certificate does not stand for is refused
+/// before it is admitted, with an error
+/// ([`is_identity_refused`](aiomsg_core::Error::is_identity_refused)) that names
+/// both. A peer that presents no certificate is refused before the handshake.
+///
+/// ```
+/// use aiomsg_core::{Fingerprint, Identity};
+/// use aiomsg_transport::{Acceptor, CertifiedIdentityLayer};
+/// use tower::ServiceBuilder;
+///
+/// let text = "9F:".repeat(31) + "01"; // openssl x509 -noout -fingerprint -sha256
+/// let worker: Fingerprint = text.parse()?;
+/// let identities = CertifiedIdentityLayer::table([
+///     (worker, Identity::from(*b"worker number 07")),
+///     (worker, Identity::from(*b"worker number 08")),
+/// ]);
+/// let accept = ServiceBuilder::new().layer(identities).service(Acceptor::new());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CertifiedIdentityLayer {
+    rules: Rules,
+}
+
+/// What [`CertifiedIdentityLayer`] makes of a service whose response is an
+/// [`Io`].
+#[derive(Debug, Clone)]
+pub struct CertifiedIdentity<S> {
+    inner: S,
+    layer: CertifiedIdentityLayer,
+}
+
+impl CertifiedIdentityLayer {
+    /// A peer may have those identities that stand here beside the fingerprint
+    /// of its certificate, and no others. A certificate may have several, and an
+    /// identity several certificates: the old one and the new one, while it is
+    /// renewed.
+    pub fn table(entries: impl IntoIterator<Item = (Fingerprint, Identity)>) -> Self {
+        Self::new(Rule::Table(Arc::new(entries.into_iter().collect())))
+    }
+
+    /// A peer may have an identity that is one of the names in its certificate:
+    /// the common name, or a subject alternative name. The identity is compared
+    ///
+    /// - as text, as with the identity `worker number 07`;
+    /// - as the 32 digits of its 16 bytes in lower-case hexadecimal;
+    /// - if it has 16 bytes, as a URI `urn:uuid:…` (RFC 9562).
+    ///
+    /// This is for an authority that gives each name to one peer. Of a pinned
+    /// certificate nobody has checked the names: where several are pinned, each
+    /// of them can say what it likes, so use a [`table`](Self::table).
+    pub fn names() -> Self {
+        Self::new(Rule::Custom(Arc::new(names)))
+    }
+
+    /// A peer may have an identity for which this returns true. It must not
+    /// block.
+    ///
+    /// ```
+    /// use aiomsg_transport::CertifiedIdentityLayer;
+    ///
+    /// // The first half says whose it is, the second half which of theirs.
+    /// let layer = CertifiedIdentityLayer::rule(|certificate, identity| {
+    ///     certificate.common_name().is_some_and(|name| {
+    ///         name.len() == 8 && identity.as_bytes().starts_with(name.as_bytes())
+    ///     })
+    /// });
+    /// ```
+    pub fn rule(rule: impl Fn(&Certificate, &Identity) -> bool + Send + Sync + 'static) -> Self {
+        Self::new(Rule::Custom(Arc::new(rule)))
+    }
+
+    fn new(rule: Rule) -> Self {
+        Self {
+            rules: Rules::new(rule),
+        }
+    }
+
+    /// Lets peers in that present no certificate, on a connection without TLS or
+    /// one where none is asked for, under an identity for which this returns
+    /// true. An identity of the [`table`](Self::table) is never theirs; with
+    /// another rule, this must keep them from those of others.
+    #[must_use]
+    pub fn without_certificate(
+        mut self,
+        plain: impl Fn(&Identity) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.allow_plain(plain);
+        self
+    }
+}
+
+impl<S> Layer<S> for CertifiedIdentityLayer {
+    type Service = CertifiedIdentity<S>;
+
+    fn layer(&self, inner: S) -> CertifiedIdentity<S> {
+        CertifiedIdentity {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl<S, R> Service<R> for CertifiedIdentity<S>
+where
+    S: Service<R, Response = Io>,
+    S::Error: Into<aiomsg_core::BoxError>,
+{
+    type Response = Io;
+    type Error = aiomsg_core::BoxError;
+    type Future = CertifiedIdentityFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let rules = self.layer.rules.clone();
+        CertifiedIdentityFuture::new(self.inner.call(request), rules)
+    }
+}

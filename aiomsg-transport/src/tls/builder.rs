@@ -1,0 +1,361 @@
+//! From files and bytes to settings.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aiomsg_core::{Error, ErrorKind};
+use ring::digest::{Context, SHA256};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring as provider};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{
+    self, ClientConfig, InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion,
+};
+
+use super::config::{Made, NO_CERTIFICATE, TlsConfig, server_name};
+use super::pem::{Pem, Source};
+use super::trust::Trusted;
+
+const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+
+/// Why there are no settings for binding although there is a certificate.
+const WHO_MAY_CONNECT: &str = "whom to accept is not said: the system's authorities are for \
+                               connecting only, or anyone with a certificate of the web could \
+                               connect. Call trust_file(..) or pin_file(..) for the certificates \
+                               of peers, or without_client_certificates() to accept everyone";
+
+/// Builds a [`TlsConfig`]. Files are read by [`build`](TlsConfigBuilder::build),
+/// and again by [`TlsConfig::reload`].
+#[derive(Clone, Debug, Default)]
+pub struct TlsConfigBuilder {
+    certificate: Option<(Source, Source)>,
+    trust: Vec<Source>,
+    pin: Vec<Source>,
+    system_roots: bool,
+    without_client_certificates: bool,
+    server_name: Option<String>,
+}
+
+/// What was read for one build.
+pub(super) struct Read {
+    certificate: Option<(Pem, Pem)>,
+    trust: Vec<Pem>,
+    pin: Vec<Pem>,
+    pub(super) digest: [u8; 32],
+}
+
+impl TlsConfigBuilder {
+    // ===== what is presented =====
+
+    /// Presents the certificate in one PEM file, followed there by those of
+    /// its issuers if the peer does not have them, with the private key in
+    /// another (or the same).
+    #[must_use]
+    pub fn certificate_files(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.certificate = Some((Source::File(certificate.into()), Source::File(key.into())));
+        self
+    }
+
+    /// As [`certificate_files`](Self::certificate_files), with the content of
+    /// the files.
+    #[must_use]
+    pub fn certificate_pem(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.certificate = Some((
+            Source::bytes("certificate", certificate),
+            Source::bytes("key", key),
+        ));
+        self
+    }
+
+    // ===== what is trusted =====
+
+    /// Trusts every certificate in a PEM file: to issue others, and when a peer
+    /// presents exactly it. May be called repeatedly.
+    #[must_use]
+    pub fn trust_file(mut self, certificates: impl Into<PathBuf>) -> Self {
+        self.trust.push(Source::File(certificates.into()));
+        self
+    }
+
+    /// As [`trust_file`](Self::trust_file), with the content of the file.
+    #[must_use]
+    pub fn trust_pem(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        self.trust.push(Source::bytes("trusted", certificates));
+        self
+    }
+
+    /// Trusts every certificate in a PEM file when a peer presents exactly it,
+    /// and nothing that it has issued. May be called repeatedly.
+    ///
+    /// The peer proves that it holds the key. Names and dates are *not* checked,
+    /// nor is who issued it: that it is named here is the statement. To end that
+    /// trust, take it out. What the peer sends along behind its own certificate
+    /// does not matter.
+    #[must_use]
+    pub fn pin_file(mut self, certificates: impl Into<PathBuf>) -> Self {
+        self.pin.push(Source::File(certificates.into()));
+        self
+    }
+
+    /// As [`pin_file`](Self::pin_file), with the content of the file.
+    #[must_use]
+    pub fn pin_pem(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        self.pin.push(Source::bytes("pinned", certificates));
+        self
+    }
+
+    /// When connecting, trusts the authorities that the system trusts: for
+    /// servers whose certificate comes from one of those of the web. They are
+    /// read by `build`, from where the system has them or the environment
+    /// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` say.
+    ///
+    /// They are never asked about who connects to us: anyone can have a
+    /// certificate from them. So where they are all that is trusted, binding is
+    /// refused, until [`without_client_certificates`] says that everyone may
+    /// connect.
+    ///
+    /// [`without_client_certificates`]: Self::without_client_certificates
+    #[cfg(feature = "system-roots")]
+    #[must_use]
+    pub fn trust_system_roots(mut self) -> Self {
+        self.system_roots = true;
+        self
+    }
+
+    /// When binding, asks peers for no certificate, although something is
+    /// trusted: that is then for connecting only, and everyone may connect.
+    #[must_use]
+    pub fn without_client_certificates(mut self) -> Self {
+        self.without_client_certificates = true;
+        self
+    }
+
+    /// When connecting, expects this name in the server's certificate in place
+    /// of the endpoint's host. A pinned certificate may have any name.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    // ===== building =====
+
+    /// Reads the files and checks what is in them.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Config`](ErrorKind::Config), naming the file and what is wrong
+    /// with it: it cannot be read, there is no certificate or key in it, the
+    /// key is not that of the certificate. Also if there is neither anything
+    /// to present nor to trust.
+    pub fn build(self) -> Result<TlsConfig, Error> {
+        let nothing = self.certificate.is_none() && self.trust.is_empty() && self.pin.is_empty();
+        if nothing && !self.system_roots {
+            return Err(Error::new(ErrorKind::Config).with_reason(
+                "tls with neither a certificate nor anything to trust is of no use; call \
+                 certificate_files(..), trust_file(..) or both",
+            ));
+        }
+        let read = self.read()?;
+        Ok(TlsConfig::new(self.make(&read)?))
+    }
+
+    /// Whether anything is read from a file.
+    pub(super) fn has_files(&self) -> bool {
+        let certificate = self.certificate.iter().flat_map(|(one, two)| [one, two]);
+        let mut sources = certificate.chain(&self.trust).chain(&self.pin);
+        self.system_roots || sources.any(|source| matches!(source, Source::File(_)))
+    }
+
+    pub(super) fn read(&self) -> Result<Read, Error> {
+        let mut digest = Context::new(&SHA256);
+        let mut read = |source: &Source| {
+            let pem = source.read()?;
+            digest.update(&pem.bytes().len().to_be_bytes());
+            digest.update(pem.bytes());
+            Ok(pem)
+        };
+        let certificate = match &self.certificate {
+            Some((certificate, key)) => Some((read(certificate)?, read(key)?)),
+            None => None,
+        };
+        let trust = self
+            .trust
+            .iter()
+            .map(&mut read)
+            .collect::<Result<_, Error>>()?;
+        let pin = self
+            .pin
+            .iter()
+            .map(&mut read)
+            .collect::<Result<_, Error>>()?;
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest.finish().as_ref());
+        Ok(Read {
+            certificate,
+            trust,
+            pin,
+            digest: bytes,
+        })
+    }
+
+    pub(super) fn make(&self, read: &Read) -> Result<Made, Error> {
+        // Always this provider: a default for the process may be unset, or
+        // ambiguous, depending on what else is linked in.
+        let provider = Arc::new(provider::default_provider());
+        let name = self.server_name.as_deref().map(server_name).transpose()?;
+        // Each role has its own: what the system trusts is for one of them.
+        let of_peers = trusted(read, &provider)?;
+        #[cfg_attr(not(feature = "system-roots"), expect(unused_mut))]
+        let mut of_servers = of_peers.clone();
+        #[cfg(feature = "system-roots")]
+        if self.system_roots {
+            system_roots(&mut of_servers.roots)?;
+        }
+        let presented = match &read.certificate {
+            Some((certificate, key)) => Some(presented(certificate, key, &provider)?),
+            None => None,
+        };
+        let client = match of_servers.is_empty() {
+            true => None,
+            false => Some(client(of_servers, presented.clone())?),
+        };
+        let server = match presented {
+            None => Err(NO_CERTIFICATE),
+            Some(presented) if self.without_client_certificates => {
+                Ok(server(None, presented, provider)?)
+            }
+            Some(_) if of_peers.is_empty() && self.system_roots => Err(WHO_MAY_CONNECT),
+            Some(presented) if of_peers.is_empty() => Ok(server(None, presented, provider)?),
+            Some(presented) => Ok(server(Some(of_peers), presented, provider)?),
+        };
+        Ok(Made {
+            client,
+            server,
+            server_name: name,
+            origin: Some((self.clone(), read.digest)),
+        })
+    }
+}
+
+fn trusted(read: &Read, provider: &Arc<CryptoProvider>) -> Result<Trusted, Error> {
+    let (mut pinned, mut roots) = (Vec::new(), RootCertStore::empty());
+    for pem in &read.trust {
+        for certificate in pem.certificates()? {
+            let added = roots.add(certificate.clone());
+            added.map_err(|error| unusable(pem, error))?;
+            pinned.push(certificate);
+        }
+    }
+    for pem in &read.pin {
+        for certificate in pem.certificates()? {
+            ParsedCertificate::try_from(&certificate).map_err(|error| unusable(pem, error))?;
+            pinned.push(certificate);
+        }
+    }
+    Ok(Trusted {
+        pinned: pinned.into(),
+        roots,
+        provider: Arc::clone(provider),
+    })
+}
+
+#[cfg(feature = "system-roots")]
+fn system_roots(roots: &mut RootCertStore) -> Result<(), Error> {
+    let found = rustls_native_certs::load_native_certs();
+    // Some systems have one or the other that is not by the book.
+    let (added, ignored) = roots.add_parsable_certificates(found.certs);
+    if added > 0 {
+        tracing::debug!(added, ignored, "the system's authorities");
+        return Ok(());
+    }
+    let why = match found.errors.first() {
+        Some(error) => error.to_string(),
+        None => "there are none where they are looked for".to_owned(),
+    };
+    Err(Error::new(ErrorKind::Config)
+        .with_reason(format!("the system's authorities cannot be used: {why}")))
+}
+
+fn presented(
+    certificate: &Pem,
+    key: &Pem,
+    provider: &CryptoProvider,
+) -> Result<Arc<SingleCertAndKey>, Error> {
+    let chain = certificate.certificates()?;
+    let private = provider
+        .key_provider
+        .load_private_key(key.key()?)
+        .map_err(|error| {
+            key.wrong(format_args!("its private key cannot be used: {error}"))
+                .with_source(error)
+        })?;
+    let certified = CertifiedKey::new(chain, private);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
+            Ok(Arc::new(certified.into()))
+        }
+        Err(error @ rustls::Error::InconsistentKeys(_)) => Err(key
+            .wrong(format_args!(
+                "its private key is not that of the certificate in {certificate}"
+            ))
+            .with_source(error)),
+        Err(error) => Err(unusable(certificate, error)),
+    }
+}
+
+fn unusable(pem: &Pem, error: rustls::Error) -> Error {
+    pem.wrong(format_args!("a certificate in it cannot be used: {error}"))
+        .with_source(error)
+}
+
+fn client(
+    trusted: Trusted,
+    presented: Option<Arc<SingleCertAndKey>>,
+) -> Result<Arc<ClientConfig>, Error> {
+    let provider = Arc::clone(&trusted.provider);
+    let verifier = trusted.server_verifier().map_err(internal)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(VERSIONS)
+        .map_err(internal)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(Arc::new(match presented {
+        Some(presented) => builder.with_client_cert_resolver(presented),
+        None => builder.with_no_client_auth(),
+    }))
+}
+
+fn server(
+    trusted: Option<Trusted>,
+    presented: Arc<SingleCertAndKey>,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<ServerConfig>, Error> {
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(VERSIONS)
+        .map_err(internal)?;
+    let builder = match trusted {
+        Some(trusted) => {
+            let verifier = trusted.client_verifier().map_err(internal)?;
+            builder.with_client_cert_verifier(Arc::new(verifier))
+        }
+        None => builder.with_no_client_auth(),
+    };
+    Ok(Arc::new(builder.with_cert_resolver(presented)))
+}
+
+/// What rustls refuses although it has all it needs.
+fn internal<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
+    Error::new(ErrorKind::Config)
+        .with_reason(error.to_string())
+        .with_source(error)
+}
