@@ -27,6 +27,7 @@ mod events;
 mod liveness;
 mod outcomes;
 mod overflow;
+mod peer_stats;
 mod pitfalls_table;
 mod reconnect;
 mod routing;
