@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod common;
+mod http;
+mod proxy;
 
 use std::process::ExitCode;
 
@@ -31,7 +33,9 @@ struct Command {
 }
 
 #[derive(Debug, Subcommand)]
-enum What {}
+enum What {
+    Proxy(Box<proxy::ProxyArgs>),
+}
 
 fn main() -> ExitCode {
     let command = Command::parse();
@@ -47,5 +51,9 @@ fn run(what: What) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime does not start: {error}")))?;
-    runtime.block_on(async { match what {} })
+    runtime.block_on(async {
+        match what {
+            What::Proxy(args) => proxy::run(*args).await,
+        }
+    })
 }
