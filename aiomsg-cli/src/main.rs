@@ -10,6 +10,7 @@
 mod common;
 mod http;
 mod proxy;
+mod top;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum What {
     Proxy(Box<proxy::ProxyArgs>),
+    Top(top::TopArgs),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn run(what: What) -> Outcome {
     runtime.block_on(async {
         match what {
             What::Proxy(args) => proxy::run(*args).await,
+            What::Top(args) => top::run(args).await,
         }
     })
 }

@@ -42,7 +42,8 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("\"{text}\" is not a size such as \"1000\", \"512KiB\" or \"64MiB\"");
+        let wrong =
+            || format!("\"{text}\" is not a size such as \"1000\", \"512KiB\" or \"64MiB\"");
         let (number, unit) = split(text).ok_or_else(wrong)?;
         let unit: u64 = match unit {
             "" | "B" => 1,
@@ -128,7 +129,16 @@ mod tests {
 
     #[test]
     fn what_is_no_time_or_size_is_named() {
-        for text in ["", "5", "s", "-5s", "5 s", "1.5s", "9999999999999999999s", "9000h"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "1.5s",
+            "9999999999999999999s",
+            "9000h",
+        ] {
             let error = text.parse::<Time>().unwrap_err();
             assert!(error.contains(&format!("\"{text}\"")), "{error}");
         }

@@ -9,7 +9,10 @@ pub(crate) type HttpAddress = SocketAddr;
 /// `port`.
 pub(crate) fn parse(text: &str) -> Result<HttpAddress, String> {
     let loopback = |port: &str| {
-        let port = port.bytes().all(|it| it.is_ascii_digit()).then(|| port.parse().ok());
+        let port = port
+            .bytes()
+            .all(|it| it.is_ascii_digit())
+            .then(|| port.parse().ok());
         Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port??))
     };
     let address = match text.strip_prefix("localhost:").or(text.strip_prefix(':')) {
@@ -34,7 +37,10 @@ pub(crate) fn is_plain_host(host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
         _ => host,
     };
-    let name = name.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(name);
+    let name = name
+        .strip_prefix('[')
+        .and_then(|it| it.strip_suffix(']'))
+        .unwrap_or(name);
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
@@ -49,17 +55,39 @@ mod tests {
         }
         assert_eq!(parse("0.0.0.0:1").unwrap().to_string(), "0.0.0.0:1");
         assert_eq!(parse("[::1]:1").unwrap().to_string(), "[::1]:1");
-        for text in ["", ":", "x", "+1", "70000", "host:80", "::1:80", "127.0.0.1"] {
+        for text in [
+            "",
+            ":",
+            "x",
+            "+1",
+            "70000",
+            "host:80",
+            "::1:80",
+            "127.0.0.1",
+        ] {
             assert!(parse(text).unwrap_err().contains(&format!("\"{text}\"")));
         }
     }
 
     #[test]
     fn names_that_others_may_own_are_told_apart() {
-        for host in ["localhost", "LOCALHOST:1", "127.0.0.1:9000", "10.0.0.1", "[::1]", "[::1]:9"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:1",
+            "127.0.0.1:9000",
+            "10.0.0.1",
+            "[::1]",
+            "[::1]:9",
+        ] {
             assert!(is_plain_host(host), "{host}");
         }
-        for host in ["", "evil.example", "evil.example:9000", "localhost.evil.example", "127.0.0.1.evil.example:9000"] {
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:9000",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:9000",
+        ] {
             assert!(!is_plain_host(host), "{host}");
         }
     }

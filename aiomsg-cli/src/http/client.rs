@@ -25,7 +25,9 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Outcome<Bytes> {
     match timeout(PATIENCE, ask(address, path)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(what)) => Err(Failure::nobody(format!("{url}: {what}"))),
-        Err(_) => Err(Failure::nobody(format!("{url}: no answer within {PATIENCE:?}"))),
+        Err(_) => Err(Failure::nobody(format!(
+            "{url}: no answer within {PATIENCE:?}"
+        ))),
     }
 }
 
@@ -51,6 +53,8 @@ async fn ask(address: SocketAddr, path: &str) -> Result<Bytes, String> {
     let body = body.map_err(|error| format!("the answer breaks off: {error}"))?;
     match status.is_success() {
         true => Ok(body.to_bytes()),
-        false => Err(format!("it answers {status}, and is no proxy with --dashboard")),
+        false => Err(format!(
+            "it answers {status}, and is no proxy with --dashboard"
+        )),
     }
 }

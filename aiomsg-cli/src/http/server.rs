@@ -115,7 +115,10 @@ pub(crate) async fn serve(
 }
 
 /// The answer, and what is in the head of every one.
-fn respond(answer: &(impl Fn(&Asked) -> Response + ?Sized), request: &Request<Incoming>) -> Response {
+fn respond(
+    answer: &(impl Fn(&Asked) -> Response + ?Sized),
+    request: &Request<Incoming>,
+) -> Response {
     let mut response = answer(&Asked::new(request));
     let headers = response.headers_mut();
     for (name, value) in [

@@ -103,49 +103,49 @@ macro_rules! side {
             /// Connects to this endpoint, again and again until it is there; may
             /// be repeated.
             #[arg(
-                id = concat!($side, "-connect"), long = concat!($side, "-connect"),
-                value_name = "ENDPOINT", value_parser = endpoint
-            )]
+                        id = concat!($side, "-connect"), long = concat!($side, "-connect"),
+                        value_name = "ENDPOINT", value_parser = endpoint
+                    )]
             pub(super) connect: Vec<Endpoint>,
             /// The identity that this side has for its peers: text, or hex:…
             /// [default: a random one]
             #[arg(
-                id = concat!($side, "-identity"), long = concat!($side, "-identity"),
-                value_name = "IDENTITY", value_parser = identity::parse
-            )]
+                        id = concat!($side, "-identity"), long = concat!($side, "-identity"),
+                        value_name = "IDENTITY", value_parser = identity::parse
+                    )]
             pub(super) identity: Option<Identity>,
             /// Which wire protocol to speak [default: any]
             #[arg(
-                id = concat!($side, "-dialect"), long = concat!($side, "-dialect"),
-                value_name = "DIALECT"
-            )]
+                        id = concat!($side, "-dialect"), long = concat!($side, "-dialect"),
+                        value_name = "DIALECT"
+                    )]
             pub(super) dialect: Option<DialectArg>,
             /// The certificate for tls:// endpoints, a PEM file.
             #[arg(
-                id = concat!($side, "-cert"), long = concat!($side, "-cert"),
-                value_name = "FILE", requires = concat!($side, "-key")
-            )]
+                        id = concat!($side, "-cert"), long = concat!($side, "-cert"),
+                        value_name = "FILE", requires = concat!($side, "-key")
+                    )]
             pub(super) cert: Option<PathBuf>,
             /// The private key of the certificate, a PEM file.
             #[arg(
-                id = concat!($side, "-key"), long = concat!($side, "-key"),
-                value_name = "FILE", requires = concat!($side, "-cert")
-            )]
+                        id = concat!($side, "-key"), long = concat!($side, "-key"),
+                        value_name = "FILE", requires = concat!($side, "-cert")
+                    )]
             pub(super) key: Option<PathBuf>,
             /// Trusts peers with these certificates, or with ones that they have
             /// issued; a PEM file, may be repeated. Peers that connect must then
             /// have one.
             #[arg(
-                id = concat!($side, "-trust"), long = concat!($side, "-trust"),
-                value_name = "FILE"
-            )]
+                        id = concat!($side, "-trust"), long = concat!($side, "-trust"),
+                        value_name = "FILE"
+                    )]
             pub(super) trust: Vec<PathBuf>,
             /// The name that the certificate of a server must have, if not the
             /// host's.
             #[arg(
-                id = concat!($side, "-server-name"), long = concat!($side, "-server-name"),
-                value_name = "NAME"
-            )]
+                        id = concat!($side, "-server-name"), long = concat!($side, "-server-name"),
+                        value_name = "NAME"
+                    )]
             pub(super) server_name: Option<String>,
         }
     };

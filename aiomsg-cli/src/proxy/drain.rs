@@ -52,6 +52,12 @@ impl Proxy {
         self.control.set(State::Emptying);
         // It ends when nothing is in the frontend any more.
         let emptied = timeout_at(deadline, &mut relays.onward).await.is_ok();
+        // A worker may yet come, for what waits for one.
+        let waits = || {
+            let stats = backend.stats();
+            stats.buffered_messages + stats.unacknowledged_messages > 0
+        };
+        let _ = timeout_at(deadline, until(|| !waits())).await;
         let unsent = backend.close(left()).await;
         if !emptied {
             relays.onward.abort();
@@ -152,7 +158,7 @@ impl Report {
         match self.unsent {
             0 => Ok(()),
             unsent => Err(Failure::failed(format!(
-                "{unsent} messages are lost: no worker took them before the drain deadline"
+                "messages that are lost, as no worker took them before the drain deadline: {unsent}"
             ))),
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aiomsg::{Endpoint, Identity};
 use serde::Deserialize;
-use serde::de::{self, Deserializer};
+use serde::de::{self, Deserializer, Visitor};
 
 use super::args::{AtLeastOnceArg, ModeArg, endpoint};
 use super::limits::Limits;
@@ -68,11 +68,25 @@ macro_rules! text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                $parse(&text).map(Self).map_err(de::Error::custom)
+                deserializer.deserialize_str(Text($parse)).map(Self)
             }
         }
     };
+}
+
+/// Reads text within the visit, which is when the reader knows where it is.
+struct Text<T>(fn(&str) -> Result<T, String>);
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text in quotes")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        self.0(text).map_err(E::custom)
+    }
 }
 
 text!(EndpointText, Endpoint, endpoint);
@@ -89,7 +103,10 @@ impl File {
     /// Reads a file. What is wrong with it is named with its line.
     pub(super) fn read(path: &Path) -> Outcome<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!("{}: the file cannot be read: {error}", path.display()))
+            Failure::usage(format!(
+                "{}: the file cannot be read: {error}",
+                path.display()
+            ))
         })?;
         Self::parse(&text).map_err(|wrong| Failure::usage(format!("{}:{wrong}", path.display())))
     }
@@ -117,12 +134,18 @@ impl fmt::Display for Wrong {
 
 fn line(text: &str, span: Option<Range<usize>>) -> usize {
     let start = span.map_or(0, |span| span.start.min(text.len()));
-    1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count()
+    1 + text.as_bytes()[..start]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
 }
 
 /// One line, without an end that says what was looked for in vain.
 fn what(message: &str) -> String {
-    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = message
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(", ")
 }
 
@@ -133,17 +156,49 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (text, line, words) in [
-            ("mode = \"publsh\"", 1, "expected `round-robin` or `publish`"),
-            ("\nfrontends = 1", 2, "unknown field `frontends`, expected one of"),
-            ("[frontend]\nbind = [\n\"tcp://a:1\",\n\"tcp://b\"]", 4, "the port is missing"),
+            (
+                "mode = \"publsh\"",
+                1,
+                "expected `round-robin` or `publish`",
+            ),
+            (
+                "\nfrontends = 1",
+                2,
+                "unknown field `frontends`, expected one of",
+            ),
+            (
+                "[frontend]\nbind = [\n\"tcp://a:1\",\n\"tcp://b\"]",
+                4,
+                "the port is missing",
+            ),
             ("[frontend]\nbind = \"tcp://a:1\"", 2, "expected a sequence"),
-            ("[frontend]\nidentity = \"hex:0\"", 2, "pairs of hexadecimal"),
+            (
+                "[frontend]\nidentity = \"hex:0\"",
+                2,
+                "pairs of hexadecimal",
+            ),
             ("[backend.limits]\nack-timeout = 5", 2, "a time in quotes"),
-            ("[backend.limits]\nack-timeout = \"5\"", 2, "\"5\" is not a time"),
-            ("[limits]\nqueue-bytes = \"1mb\"", 2, "\"1mb\" is not a size"),
+            (
+                "[backend.limits]\nack-timeout = \"5\"",
+                2,
+                "\"5\" is not a time",
+            ),
+            (
+                "[limits]\nqueue-bytes = \"1mb\"",
+                2,
+                "\"1mb\" is not a size",
+            ),
             ("[limits]\nqueue-bytes = -1", 2, "expected a size"),
-            ("[observe]\nmetrics = \"x:y\"", 2, "\"x:y\" is not an address"),
-            ("[frontend]\ndialect = \"2026\"", 2, "expected any, v1 or 2019"),
+            (
+                "[observe]\nmetrics = \"x:y\"",
+                2,
+                "\"x:y\" is not an address",
+            ),
+            (
+                "[frontend]\ndialect = \"2026\"",
+                2,
+                "expected any, v1 or 2019",
+            ),
             ("[frontend]\nbind = [\"mem://x\"]", 2, "within one process"),
             ("[frontend\n", 1, ""),
             ("mode = \"publish\"\nmode = \"publish\"", 2, "duplicate key"),

@@ -96,7 +96,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
             report = &mut draining => break report,
             signal = signals.next() => if signal == Signal::End {
                 return Err(Failure::failed(format!(
-                    "ended at once by a second signal, with {} messages not handed on",
+                    "ended at once by a second signal; messages that were not handed on: {}",
                     proxy.held()
                 )));
             },

@@ -155,12 +155,17 @@ impl Settings {
             );
         }
         if self.mode == ModeArg::Publish && self.replies {
-            return Err("replies are for mode round-robin: a published message would be \
+            return Err(
+                "replies are for mode round-robin: a published message would be \
                         answered by every worker"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if self.in_flight == 0 || self.in_flight > MOST_IN_FLIGHT {
-            return Err(format!("in-flight is {}: expected 1 to {MOST_IN_FLIGHT}", self.in_flight));
+            return Err(format!(
+                "in-flight is {}: expected 1 to {MOST_IN_FLIGHT}",
+                self.in_flight
+            ));
         }
         if self.allow_control && self.dashboard.is_none() {
             return Err("allow-control is of no use without dashboard: add --dashboard".to_owned());
@@ -170,7 +175,9 @@ impl Settings {
         let mut bound: Vec<&Endpoint> = Vec::new();
         for endpoint in self.frontend.bind.iter().chain(&self.backend.bind) {
             if bound.contains(&endpoint) && endpoint.port() != Some(0) {
-                return Err(format!("{endpoint} is named twice to listen at: leave one out"));
+                return Err(format!(
+                    "{endpoint} is named twice to listen at: leave one out"
+                ));
             }
             bound.push(endpoint);
         }
@@ -192,8 +199,14 @@ impl Settings {
         note(self.in_flight != new.in_flight, "in-flight");
         note(self.metrics != new.metrics, "observe.metrics");
         note(self.dashboard != new.dashboard, "observe.dashboard");
-        note(self.allow_control != new.allow_control, "observe.allow-control");
-        for (old, new) in [(&self.frontend, &new.frontend), (&self.backend, &new.backend)] {
+        note(
+            self.allow_control != new.allow_control,
+            "observe.allow-control",
+        );
+        for (old, new) in [
+            (&self.frontend, &new.frontend),
+            (&self.backend, &new.backend),
+        ] {
             let name = old.name;
             note(old.identity != new.identity, &format!("{name}.identity"));
             note(old.dialect != new.dialect, &format!("{name}.dialect"));
@@ -252,7 +265,9 @@ impl SideSettings {
                 return Err(format!("{endpoint}: nobody listens at port 0"));
             }
             if connects.contains(&endpoint) {
-                return Err(format!("{endpoint} is named twice to connect to: leave one out"));
+                return Err(format!(
+                    "{endpoint} is named twice to connect to: leave one out"
+                ));
             }
             connects.push(endpoint);
         }
@@ -264,7 +279,9 @@ impl SideSettings {
         }
         let tls = |endpoints: &[Endpoint]| {
             let mut endpoints = endpoints.iter();
-            endpoints.find(|it| matches!(it, Endpoint::Tls { .. })).cloned()
+            endpoints
+                .find(|it| matches!(it, Endpoint::Tls { .. }))
+                .cloned()
         };
         if let Some(endpoint) = tls(&self.bind)
             && self.tls.cert.is_none()
@@ -281,9 +298,13 @@ impl SideSettings {
             ));
         }
         if self.tls.server_name.is_some() && self.tls.trust.is_empty() {
-            return Err(format!("{name}.tls.server-name is of no use without {name}.tls.trust"));
+            return Err(format!(
+                "{name}.tls.server-name is of no use without {name}.tls.trust"
+            ));
         }
-        self.limits.check().map_err(|what| format!("{name}.limits.{what}"))
+        self.limits
+            .check()
+            .map_err(|what| format!("{name}.limits.{what}"))
     }
 
     /// What is done when there is no room at a peer of this side.

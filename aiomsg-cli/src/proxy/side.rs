@@ -79,7 +79,10 @@ impl Side {
 
     /// Listens and connects everywhere. Here, what fails is final.
     pub(super) async fn open(&self, settings: &SideSettings) -> Outcome {
-        tokio::spawn(note_dial_errors(self.socket.events(), Arc::clone(&self.dial_errors)));
+        tokio::spawn(note_dial_errors(
+            self.socket.events(),
+            Arc::clone(&self.dial_errors),
+        ));
         for endpoint in &settings.bind {
             let at = self.socket.bind(endpoint.clone()).await?;
             self.add(endpoint, true, Ok(at));
@@ -122,7 +125,7 @@ impl Side {
             }
             let connected = self.socket.connect(endpoint.clone());
             let at = connected.map(|()| endpoint.clone());
-            self.note(endpoint, false, at);
+            self.note(endpoint, false, &at);
         }
     }
 
@@ -135,7 +138,7 @@ impl Side {
             }
             match self.socket.bind(endpoint.clone()).await {
                 Err(_) if !last => failed = true,
-                bound => self.note(endpoint, true, bound),
+                bound => self.note(endpoint, true, &bound),
             }
         }
         failed
@@ -158,18 +161,25 @@ impl Side {
     /// Tries that failed are not there, so that they are tried again.
     fn has(&self, endpoint: &Endpoint, listens: bool) -> bool {
         let places = lock(&self.places);
-        let mut same = places.iter().filter(|it| it.listens == listens && it.at.is_ok());
+        let mut same = places
+            .iter()
+            .filter(|it| it.listens == listens && it.at.is_ok());
         same.any(|it| it.wanted == *endpoint)
     }
 
-    fn note(&self, endpoint: &Endpoint, listens: bool, at: Result<Endpoint, aiomsg::Error>) {
-        match &at {
+    fn note(&self, endpoint: &Endpoint, listens: bool, at: &Result<Endpoint, aiomsg::Error>) {
+        self.remove(|it| it.listens == listens && it.wanted == *endpoint);
+        let noted = match at {
+            Ok(at) => Ok(at.clone()),
+            Err(error) => Err(error.to_string()),
+        };
+        self.add(endpoint, listens, noted);
+        // Whoever reads it may rely on it.
+        match at {
             Ok(at) if listens => crate::say!("{}: listening at {at}", self.name),
             Ok(at) => crate::say!("{}: connecting to {at}", self.name),
             Err(error) => tracing::error!(side = self.name, %error, "an endpoint is not in use"),
         }
-        self.remove(|it| it.listens == listens && it.wanted == *endpoint);
-        self.add(endpoint, listens, at.map_err(|error| error.to_string()));
     }
 
     fn add(&self, wanted: &Endpoint, listens: bool, at: Result<Endpoint, String>) {

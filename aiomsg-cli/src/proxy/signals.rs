@@ -10,7 +10,7 @@ pub(super) enum Signal {
     End,
 }
 
-fn failed(error: std::io::Error) -> Failure {
+fn failed(error: &std::io::Error) -> Failure {
     Failure::failed(format!("the system gives no signals: {error}"))
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Signals {
 impl Signals {
     pub(super) fn new() -> Outcome<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(failed);
+        let listen = |kind| signal(kind).map_err(|error| failed(&error));
         Ok(Self {
             hangup: listen(SignalKind::hangup())?,
             user1: listen(SignalKind::user_defined1())?,
@@ -63,7 +63,7 @@ impl Signals {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Signal::End,
             Err(error) => {
-                failed(error).report();
+                failed(&error).report();
                 std::future::pending().await
             }
         }

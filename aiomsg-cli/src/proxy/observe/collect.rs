@@ -67,7 +67,11 @@ impl Collector {
         let Ok(mut status) = serde_json::from_slice::<Status>(&seen.status) else {
             return;
         };
-        self.proxy.control.state().name().clone_into(&mut status.state);
+        self.proxy
+            .control
+            .state()
+            .name()
+            .clone_into(&mut status.state);
         status.not_ready = self.proxy.not_ready();
         seen.status = json(&status);
     }

@@ -3,9 +3,7 @@
 //! All labels have few values that are known beforehand: no peer has one of its
 //! own.
 
-use ::metrics::{
-    Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder,
-};
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::collect;
@@ -44,35 +42,83 @@ impl Metrics {
 /// The names, and what they mean. `docs/proxy.md` has the same table.
 fn describe() {
     let gauges = [
-        ("aiomsg_proxy_info", "1, with the version and the mode as labels"),
+        (
+            "aiomsg_proxy_info",
+            "1, with the version and the mode as labels",
+        ),
         ("aiomsg_proxy_state", "1 for the state that the proxy is in"),
         ("aiomsg_proxy_ready", "whether /readyz says yes"),
         ("aiomsg_proxy_uptime_seconds", "for how long the proxy runs"),
-        ("aiomsg_endpoints", "endpoints of the settings, in use (up) or not (down)"),
+        (
+            "aiomsg_endpoints",
+            "endpoints of the settings, in use (up) or not (down)",
+        ),
         ("aiomsg_peers", "peers that are connected"),
-        ("aiomsg_inbox_messages", "messages that have arrived and wait to be handed on"),
-        ("aiomsg_buffered_messages", "messages that wait since no peer is connected"),
-        ("aiomsg_unacknowledged_messages", "messages that wait for an acknowledgement"),
-        ("aiomsg_queued_messages", "messages in the queues of all peers together"),
-        ("aiomsg_queued_bytes", "bytes in the queues of all peers together"),
-        ("aiomsg_longest_queue_messages", "messages in the longest queue of any peer"),
+        (
+            "aiomsg_inbox_messages",
+            "messages that have arrived and wait to be handed on",
+        ),
+        (
+            "aiomsg_buffered_messages",
+            "messages that wait since no peer is connected",
+        ),
+        (
+            "aiomsg_unacknowledged_messages",
+            "messages that wait for an acknowledgement",
+        ),
+        (
+            "aiomsg_queued_messages",
+            "messages in the queues of all peers together",
+        ),
+        (
+            "aiomsg_queued_bytes",
+            "bytes in the queues of all peers together",
+        ),
+        (
+            "aiomsg_longest_queue_messages",
+            "messages in the longest queue of any peer",
+        ),
     ];
     for (name, means) in gauges {
         describe_gauge!(name, Unit::Count, means);
     }
     let counters = [
-        ("aiomsg_proxy_taken_total", "messages taken from a side: onward from creators, back from workers"),
-        ("aiomsg_proxy_handed_on_total", "messages that the other side has accepted"),
-        ("aiomsg_proxy_left_total", "messages left with their creators, who send them again"),
-        ("aiomsg_proxy_unanswerable_total", "with replies, messages without an id that can be answered"),
+        (
+            "aiomsg_proxy_taken_total",
+            "messages taken from a side: onward from creators, back from workers",
+        ),
+        (
+            "aiomsg_proxy_handed_on_total",
+            "messages that the other side has accepted",
+        ),
+        (
+            "aiomsg_proxy_left_total",
+            "messages left with their creators, who send them again",
+        ),
+        (
+            "aiomsg_proxy_unanswerable_total",
+            "with replies, messages without an id that can be answered",
+        ),
         ("aiomsg_proxy_reloads_total", "reloads of the file"),
-        ("aiomsg_dropped_messages_total", "messages that were given up"),
+        (
+            "aiomsg_dropped_messages_total",
+            "messages that were given up",
+        ),
         ("aiomsg_received_messages_total", "messages that arrived"),
         ("aiomsg_received_bytes_total", "their payloads"),
-        ("aiomsg_sent_messages_total", "messages that were handed to a connection"),
+        (
+            "aiomsg_sent_messages_total",
+            "messages that were handed to a connection",
+        ),
         ("aiomsg_sent_bytes_total", "their payloads"),
-        ("aiomsg_connections_total", "connections that were made, in either direction"),
-        ("aiomsg_failed_connections_total", "connections that failed before a peer was there"),
+        (
+            "aiomsg_connections_total",
+            "connections that were made, in either direction",
+        ),
+        (
+            "aiomsg_failed_connections_total",
+            "connections that failed before a peer was there",
+        ),
     ];
     for (name, means) in counters {
         describe_counter!(name, Unit::Count, means);
@@ -126,9 +172,18 @@ fn record_side(side: &Side) {
         ("aiomsg_peers", peers.len()),
         ("aiomsg_inbox_messages", stats.unreceived_messages),
         ("aiomsg_buffered_messages", stats.buffered_messages),
-        ("aiomsg_unacknowledged_messages", stats.unacknowledged_messages),
-        ("aiomsg_queued_messages", peers.iter().map(|it| it.queued_messages).sum()),
-        ("aiomsg_queued_bytes", peers.iter().map(|it| it.queued_bytes).sum()),
+        (
+            "aiomsg_unacknowledged_messages",
+            stats.unacknowledged_messages,
+        ),
+        (
+            "aiomsg_queued_messages",
+            peers.iter().map(|it| it.queued_messages).sum(),
+        ),
+        (
+            "aiomsg_queued_bytes",
+            peers.iter().map(|it| it.queued_bytes).sum(),
+        ),
         ("aiomsg_longest_queue_messages", longest.unwrap_or(0)),
     ] {
         gauge!(metric, "side" => name).set(value as f64);

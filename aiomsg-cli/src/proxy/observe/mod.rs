@@ -46,7 +46,12 @@ pub(super) async fn start(proxy: &Arc<Proxy>, settings: &Settings) -> Outcome {
         tokio::spawn(Arc::clone(&collector).run());
     }
     for (listener, address, shows) in listening {
-        let routes = Routes::new(Arc::clone(&collector), address, shows, settings.allow_control);
+        let routes = Routes::new(
+            Arc::clone(&collector),
+            address,
+            shows,
+            settings.allow_control,
+        );
         tokio::spawn(server::serve(listener, move |asked| routes.answer(asked)));
     }
     Ok(())

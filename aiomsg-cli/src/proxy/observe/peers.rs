@@ -39,7 +39,13 @@ impl Peers {
             peers.truncate(SHOWN);
         }
         peers.sort_by_key(order);
-        (count, peers.iter().map(|(rate, stats)| show(*rate, stats)).collect())
+        (
+            count,
+            peers
+                .iter()
+                .map(|(rate, stats)| show(*rate, stats))
+                .collect(),
+        )
     }
 }
 

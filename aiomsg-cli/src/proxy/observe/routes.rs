@@ -55,7 +55,10 @@ impl Routes {
             "/healthz" if get => text(StatusCode::OK, "alive"),
             "/readyz" if get => match self.collector.proxy.not_ready() {
                 None => text(StatusCode::OK, "ready"),
-                Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("not ready: {why}")),
+                Some(why) => text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &format!("not ready: {why}"),
+                ),
             },
             "/metrics" if get && self.shows.metrics => response(
                 StatusCode::OK,
@@ -100,14 +103,20 @@ impl Routes {
 
     fn control(&self, asked: &Asked, host: &str) -> Response {
         let Some(token) = &self.token else {
-            return text(StatusCode::FORBIDDEN, "the proxy was started without --allow-control");
+            return text(
+                StatusCode::FORBIDDEN,
+                "the proxy was started without --allow-control",
+            );
         };
         let from_elsewhere = asked
             .header("origin")
             .is_some_and(|origin| origin != format!("http://{host}"));
         let knows = asked.header(TOKEN_HEADER) == Some(token);
         if from_elsewhere || !knows || !is_plain_host(host) {
-            return text(StatusCode::FORBIDDEN, "only the page itself may ask this: reload it");
+            return text(
+                StatusCode::FORBIDDEN,
+                "only the page itself may ask this: reload it",
+            );
         }
         match &*asked.path {
             "/api/pause" => self.collector.proxy.pause("the dashboard"),

@@ -7,13 +7,15 @@ use futures::stream::FuturesUnordered;
 
 use super::super::control::Gate;
 use super::super::counts::{Loss, add};
+use super::intake::Intake;
 use super::{Relay, loss};
 
 impl Relay {
     /// Runs until the frontend is closed and empty, with as many messages on
     /// their way at once.
-    pub(in crate::proxy) async fn acknowledged(self, mut gate: Gate, window: usize) {
+    pub(in crate::proxy) async fn acknowledged(self, gate: Gate, window: usize) {
         let mut on_their_way = FuturesUnordered::new();
+        let mut intake = Intake::new(&self, gate);
         let mut more = true;
         while more || !on_their_way.is_empty() {
             tokio::select! {
@@ -21,7 +23,7 @@ impl Relay {
                 Some((message, result)) = on_their_way.next(), if !on_their_way.is_empty() => {
                     self.settle(&message, result);
                 }
-                message = self.take(&mut gate), if more && on_their_way.len() < window => {
+                message = intake.take(), if more && on_their_way.len() < window => {
                     match message {
                         Some(message) => on_their_way.push(self.hand_on(message)),
                         None => more = false,

@@ -6,6 +6,7 @@
 //! ```
 
 mod acknowledged;
+mod intake;
 mod onward;
 mod replies;
 mod return_address;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use aiomsg::{Delivery, Error, Socket};
 use bytes::Bytes;
 
-use super::control::{Gate, State};
+use super::control::State;
 use super::counts::{Counts, Loss, add};
 use return_address::ReturnAddresses;
 
@@ -60,30 +61,6 @@ impl Relay {
             State::Paused => false,
             // What is not yet acknowledged may as well stay with its creator.
             State::Draining => !self.defers,
-        }
-    }
-
-    /// The next message of the frontend, when messages are taken. `None`: there
-    /// will be none.
-    async fn take(&self, gate: &mut Gate) -> Option<Delivery> {
-        loop {
-            gate.wait_for(|state| self.takes_in(state)).await;
-            let message = tokio::select! {
-                // A message that is there costs no look at the gate beyond that
-                // above.
-                biased;
-                message = self.frontend.recv_message() => message.ok()?,
-                () = gate.wait_for(|state| !self.takes_in(state)) => continue,
-            };
-            if gate.state() == State::Emptying && self.defers && message.id().is_some() {
-                // Nobody is there any more to be told that it is handled. Its
-                // creator has it, and will send it again, elsewhere.
-                add(&self.counts.messages.taken);
-                add(&self.counts.messages.left);
-                continue;
-            }
-            add(&self.counts.messages.taken);
-            return Some(message);
         }
     }
 

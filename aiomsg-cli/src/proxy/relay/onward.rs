@@ -2,13 +2,15 @@
 
 use super::super::control::Gate;
 use super::super::counts::add;
+use super::intake::Intake;
 use super::{Relay, loss};
 
 impl Relay {
     /// Runs until the frontend is closed and empty, or the backend is closed.
-    pub(in crate::proxy) async fn onward(self, mut gate: Gate) {
+    pub(in crate::proxy) async fn onward(self, gate: Gate) {
         let counts = &self.counts.messages;
-        while let Some(message) = self.take(&mut gate).await {
+        let mut intake = Intake::new(&self, gate);
+        while let Some(message) = intake.take().await {
             match self.backend.send(self.outward(&message)).await {
                 Ok(()) => {
                     add(&counts.handed_on);

@@ -147,10 +147,16 @@ mod tests {
         let addresses = ReturnAddresses::default();
         for id in [b"a@b@".to_vec(), vec![255], vec![b'x'; LONGEST_ID]] {
             let message = [&id[..], b"\0"].concat();
-            let sent = addresses.put(&identity("c"), &message.clone().into()).unwrap();
+            let sent = addresses
+                .put(&identity("c"), &message.clone().into())
+                .unwrap();
             assert_eq!(addresses.take_off(&sent).unwrap().1, message);
         }
-        for message in ["no zero byte", "\0no id", &format!("{}\0", "x".repeat(LONGEST_ID + 1))] {
+        for message in [
+            "no zero byte",
+            "\0no id",
+            &format!("{}\0", "x".repeat(LONGEST_ID + 1)),
+        ] {
             let message = Bytes::from(message.to_owned());
             assert_eq!(addresses.put(&identity("c"), &message), None, "{message:?}");
         }
