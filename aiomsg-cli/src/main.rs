@@ -53,10 +53,13 @@ fn run(what: What) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime does not start: {error}")))?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match what {
             What::Proxy(args) => proxy::run(*args).await,
             What::Top(args) => top::run(args).await,
         }
-    })
+    });
+    // A name that is being looked up would have to be waited for otherwise.
+    runtime.shutdown_background();
+    done
 }

@@ -144,3 +144,40 @@ async fn without_replies_what_workers_send_is_dropped() {
         "{ended:?}"
     );
 }
+
+/// It loses replies that it does not take, and nobody else does.
+#[tokio::test]
+async fn a_creator_that_takes_no_replies_holds_up_nobody_else() {
+    const REQUESTS: usize = 300;
+    let proxy = Proxy::start(&["--replies"]).await;
+    let worker = proxy.worker().await;
+    let limits = aiomsg::Limits { items: 1, bytes: 1 };
+    let deaf = Socket::builder().receive_limits(limits).build().unwrap();
+    let deaf = proxy.joined(deaf, "frontend").await;
+    let other = proxy.creator().await;
+    let answering = tokio::spawn({
+        let worker = worker.clone();
+        async move {
+            for _ in 0..=REQUESTS {
+                let request = recv(&worker).await;
+                // More than all queues and systems hold, in all.
+                let reply = [&request.payload()[..], &[b'x'; 100_000]].concat();
+                worker.send_to(request.from().clone(), reply).await.unwrap();
+            }
+        }
+    });
+    for n in 0..REQUESTS {
+        deaf.send(format!("{n}\0")).await.unwrap();
+    }
+    proxy
+        .until(
+            "aiomsg_proxy_taken_total{direction=\"back\"}",
+            REQUESTS as f64,
+        )
+        .await;
+    let refused = "aiomsg_dropped_messages_total{side=\"proxy\",reason=\"refused\"}";
+    assert!(http::metric(&proxy.metrics, refused).await > 0.0);
+    other.send("1\0").await.unwrap();
+    assert_eq!(recv(&other).await.payload().len(), 2 + 100_000);
+    answering.await.unwrap();
+}
