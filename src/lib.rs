@@ -32,7 +32,7 @@
 //! | [`Socket`], [`SocketBuilder`] | the socket |
 //! | [`SendMode`], [`DeliveryGuarantee`] | who gets a message, and how surely |
 //! | [`Endpoint`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://` |
-//! | [`Event`], [`Stats`], [`PeerInfo`] | what is going on |
+//! | [`Event`], [`Stats`], [`PeerInfo`], [`PeerStats`] | what is going on |
 //! | [`guide`] | layers: which there are, where they go, how to write one |
 //! | [`core`], [`layers`], [`transport`] | the pieces that the socket is made of |
 //!
@@ -66,8 +66,9 @@ pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
 pub use engine::peer::{PeerConnection, PeerInfo};
+pub use engine::peer_stats::PeerStats;
 pub use engine::stack::{StandardFuture, StandardSend};
-pub use engine::stats::Stats;
+pub use engine::stats::{Drops, Stats};
 pub use socket::Socket;
 pub use socket::builder::{AckMode, BoxedSend, DeliveryGuarantee, SendMode, SocketBuilder};
 pub use socket::close::CloseReport;

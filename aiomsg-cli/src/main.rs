@@ -14,9 +14,12 @@ mod completions;
 mod demo;
 mod doctor;
 mod echo;
+mod http;
 mod peers;
+mod proxy;
 mod recv;
 mod send;
+mod top;
 
 use std::process::ExitCode;
 
@@ -55,6 +58,8 @@ enum What {
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
+    Proxy(Box<proxy::ProxyArgs>),
+    Top(top::TopArgs),
 }
 
 fn main() -> ExitCode {
@@ -82,12 +87,15 @@ fn run(what: What) -> Outcome {
             What::Doctor(args) => doctor::run(args).await,
             What::Peers(args) => peers::run(args).await,
             What::Demo(args) => demo::run(args).await,
+            What::Proxy(args) => proxy::run(*args).await,
+            What::Top(args) => top::run(args).await,
             What::Bench(args) => bench::run(args).await,
             What::Completions(args) => completions::completions(&args, Command::command()),
             What::Man(args) => completions::man(&args, Command::command()),
         }
     });
-    // A write to a pipe that nobody empties is not waited for.
+    // Neither a write to a pipe that nobody empties is waited for, nor a name that
+    // is being looked up.
     runtime.shutdown_background();
     outcome
 }

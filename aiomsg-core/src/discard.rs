@@ -56,6 +56,39 @@ pub enum DropReason {
     RetriesExhausted,
 }
 
+impl DropReason {
+    /// All reasons, in the order of the enum. A later version may have more.
+    pub const ALL: &'static [Self] = &[
+        Self::PeerGone,
+        Self::PeerAbsent,
+        Self::Unconfirmed,
+        Self::Overflow,
+        Self::Unwanted,
+        Self::ReplyRefused,
+        Self::RetriesExhausted,
+    ];
+
+    /// A short name that stays the same, for labels of metrics and for programs
+    /// that read logs. The [`Display`](fmt::Display) is for people.
+    ///
+    /// ```
+    /// use aiomsg_core::DropReason;
+    ///
+    /// assert_eq!(DropReason::PeerAbsent.name(), "peer_absent");
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PeerGone => "peer_gone",
+            Self::PeerAbsent => "peer_absent",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Overflow => "overflow",
+            Self::Unwanted => "unwanted",
+            Self::ReplyRefused => "reply_refused",
+            Self::RetriesExhausted => "retries_exhausted",
+        }
+    }
+}
+
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -85,5 +118,21 @@ impl Discard {
 impl fmt::Debug for Discard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Discard")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_reasons_are_in_order_and_have_names_of_their_own() {
+        let mut names: Vec<_> = DropReason::ALL.iter().map(|it| it.name()).collect();
+        for (n, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, n);
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), DropReason::ALL.len());
     }
 }

@@ -285,7 +285,7 @@ impl Reporter {
         let Discarded {
             message, reason, ..
         } = lost;
-        Counters::count(&self.0.counters.dropped_messages);
+        self.0.counters.count_drop(reason);
         self.0.drops.note(message.peer(), reason);
         self.tell(Event::Dropped { message, reason });
     }

@@ -17,6 +17,7 @@ pub(crate) mod events;
 pub(crate) mod gate;
 pub(crate) mod levels;
 pub(crate) mod peer;
+pub(crate) mod peer_stats;
 mod pending;
 mod race;
 mod refusals;

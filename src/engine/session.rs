@@ -103,7 +103,10 @@ pub(crate) async fn admit(
     let queue = Queue::with_levels(engine.config.peer_limits, move |level| levels.note(level));
     let known = info.certificate().cloned();
     let proof = known.as_ref().map(|it| it.der().clone());
-    let member = Member::new(peer, dialled, queue, framed.link(), info).proof(proof);
+    let meter = engine.reporter.meter().child();
+    let member = Member::new(peer, dialled, queue, framed.link(), info)
+        .proof(proof)
+        .meter(meter);
     match engine.peers.admit_or_refuse(member).await {
         Ok(admitted) => Ok(Session { admitted, framed }),
         Err(mut refused) => {
@@ -282,9 +285,7 @@ fn session<C: Connection, I: Intake>(
     engine: &Engine,
     member: &Member<PeerInfo>,
 ) -> session::Session<C, I> {
-    session::Session::of(member, connection, intake)
-        .meter(engine.reporter.meter().clone())
-        .discard(engine.discard.clone())
+    session::Session::of(member, connection, intake).discard(engine.discard.clone())
 }
 
 fn pump<'a, C, I, E, F>(

@@ -30,7 +30,7 @@ use crate::engine::events::Reporter;
 use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
-use crate::{Events, PeerInfo, SocketBuilder, Stats};
+use crate::{Events, PeerInfo, PeerStats, SocketBuilder, Stats};
 use pace::Pace;
 use sink::Outgoing;
 use turns::Turns;
@@ -279,6 +279,28 @@ impl<S> Socket<S> {
     pub fn peer(&self, identity: &Identity) -> Option<PeerInfo> {
         let member = self.engine().peers.get(identity)?;
         Some(member.info().clone())
+    }
+
+    /// The peers that are connected, with what has passed between each and this
+    /// socket, and what waits for it: for views that are looked at now and then,
+    /// as it looks at every peer.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// # let (socket, other) = (Socket::new()?, Socket::new()?);
+    /// # socket.bind("mem://peer-stats-doc").await?;
+    /// # other.connect("mem://peer-stats-doc")?;
+    /// socket.wait_for_peers(1).await?;
+    /// for it in socket.peer_stats() {
+    ///     println!("{}: {} sent, {} wait", it.peer.identity, it.sent_messages, it.queued_messages);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn peer_stats(&self) -> Vec<PeerStats> {
+        let members = self.engine().peers.members();
+        members.iter().map(|it| PeerStats::of(it)).collect()
     }
 
     /// Waits until at least `count` peers are connected. One that came and went

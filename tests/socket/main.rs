@@ -29,6 +29,7 @@ mod liveness;
 mod logs;
 mod outcomes;
 mod overflow;
+mod peer_stats;
 mod pitfalls_table;
 mod reconnect;
 mod routing;

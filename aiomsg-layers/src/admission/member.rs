@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::session::SessionHandle;
+use crate::session::{Meter, SessionHandle};
 
 /// A peer, as others see it, with what its socket knows of it (`T`).
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Member<T> {
     pub(super) link: Link,
     pub(super) queue: Queue<Outbound>,
     pub(super) handle: SessionHandle,
+    meter: Meter,
     pub(super) since: Instant,
     /// Asks for room for another connection of this peer, in good order.
     pub(super) supersede: CancellationToken,
@@ -48,6 +49,7 @@ impl<T> Member<T> {
             link,
             queue,
             handle: SessionHandle::new(),
+            meter: Meter::new(),
             since: Instant::now(),
             supersede: CancellationToken::new(),
             evict: CancellationToken::new(),
@@ -61,6 +63,13 @@ impl<T> Member<T> {
     #[must_use]
     pub fn proof(mut self, proof: Option<Bytes>) -> Self {
         self.proof = proof;
+        self
+    }
+
+    /// Sets what counts its messages.
+    #[must_use]
+    pub fn meter(mut self, meter: Meter) -> Self {
+        self.meter = meter;
         self
     }
 
@@ -87,6 +96,16 @@ impl<T> Member<T> {
     /// What may be asked of its session, which is to be given this handle.
     pub fn handle(&self) -> &SessionHandle {
         &self.handle
+    }
+
+    /// How many messages it has sent and got, once its session runs.
+    pub fn counts(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// When it connected.
+    pub fn since(&self) -> Instant {
+        self.since
     }
 
     pub(super) fn contest(self: &Arc<Self>) -> Option<Contest<T>> {

@@ -3,6 +3,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counts what passes through sessions. Clones count together; the counters
 /// change once per batch.
+///
+/// ```
+/// use aiomsg_layers::session::Meter;
+///
+/// let all = Meter::new();
+/// let of_one_session = all.child(); // what it counts, `all` counts, too
+/// assert_eq!(of_one_session.sent_messages(), all.sent_messages());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Meter(Arc<Counts>);
 
@@ -12,12 +20,21 @@ struct Counts {
     sent_bytes: AtomicU64,
     received_messages: AtomicU64,
     received_bytes: AtomicU64,
+    parent: Option<Meter>,
 }
 
 impl Meter {
     /// All at zero.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A meter at zero. What it counts is counted here, too.
+    pub fn child(&self) -> Self {
+        Self(Arc::new(Counts {
+            parent: Some(self.clone()),
+            ..Counts::default()
+        }))
     }
 
     /// Messages that were handed to a connection.
@@ -43,10 +60,16 @@ impl Meter {
     pub(super) fn sent(&self, messages: usize, bytes: usize) {
         self.0.sent_messages.fetch_add(messages as u64, Relaxed);
         self.0.sent_bytes.fetch_add(bytes as u64, Relaxed);
+        if let Some(parent) = &self.0.parent {
+            parent.sent(messages, bytes);
+        }
     }
 
     pub(super) fn received(&self, messages: usize, bytes: usize) {
         self.0.received_messages.fetch_add(messages as u64, Relaxed);
         self.0.received_bytes.fetch_add(bytes as u64, Relaxed);
+        if let Some(parent) = &self.0.parent {
+            parent.received(messages, bytes);
+        }
     }
 }

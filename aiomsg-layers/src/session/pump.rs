@@ -119,7 +119,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
     }
 
     /// The session of a peer that was [admitted](crate::admission::Admission),
-    /// with its queue, its link and its handle. It is to be dropped before the
+    /// with its queue, its link, its handle and its meter. It is to be dropped before the
     /// place of the peer is given up: the router then finds in the queue what
     /// was not sent.
     pub fn of<T>(member: &Member<T>, connection: C, intake: I) -> Self {
@@ -127,6 +127,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         Self::new(member.identity().clone(), connection, queue, intake)
             .link(member.link().clone())
             .handle(member.handle().clone())
+            .meter(member.counts().clone())
     }
 
     /// Says where the connection leaves the frames that never left. Without

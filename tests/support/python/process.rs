@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -58,9 +58,7 @@ impl Process {
         let python = tokio::task::spawn_blocking(move || interpreter(version))
             .await
             .expect("the Python environment is there (the panic above says why not)");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/python")
-            .join(script);
+        let path = folder().join(script);
 
         let mut child = Command::new(&python)
             .arg(path)
@@ -209,6 +207,15 @@ impl Output {
         let cut = state.stderr.ceil_char_boundary(excess);
         state.stderr.drain(..cut);
     }
+}
+
+/// Where the programs are: below the root of the workspace, where this crate is,
+/// or one that is inside it.
+fn folder() -> PathBuf {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders
+        .find_map(|it| Some(it.join("tests/python")).filter(|it| it.is_dir()))
+        .expect("the folder tests/python is there")
 }
 
 /// Reads both streams until the child is gone.

@@ -1,0 +1,150 @@
+//! Times and sizes, as they are written on the command line and in files.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+/// A time: `500ms`, `10s`, `5m`, `1h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
+
+/// A number of bytes: `1000`, `512KiB`, `64MiB`, `1GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) usize);
+
+/// Nobody means more, and what is added to the present must not overflow.
+const LONGEST_MILLIS: u64 = 365 * 24 * 3600 * 1000;
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("\"{text}\" is not a time such as \"500ms\", \"10s\" or \"5m\"");
+        let (number, unit) = split(text).ok_or_else(wrong)?;
+        let millis: u64 = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60 * 1000,
+            "h" => 3600 * 1000,
+            _ => return Err(wrong()),
+        };
+        let millis = number.checked_mul(millis).ok_or_else(wrong)?;
+        match millis <= LONGEST_MILLIS {
+            true => Ok(Self(Duration::from_millis(millis))),
+            false => Err(format!("\"{text}\" is longer than a year")),
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("\"{text}\" is not a size such as \"1000\", \"512KiB\" or \"64MiB\"");
+        let (number, unit) = split(text).ok_or_else(wrong)?;
+        let unit: u64 = match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(wrong()),
+        };
+        let bytes = number.checked_mul(unit).ok_or_else(wrong)?;
+        usize::try_from(bytes).map(Self).map_err(|_| wrong())
+    }
+}
+
+/// The digits, and what follows them.
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, unit) = text.split_at(end.unwrap_or(text.len()));
+    Some((digits.parse().ok()?, unit))
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time in quotes, such as \"10s\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrText;
+        impl Visitor<'_> for NumberOrText {
+            type Value = Size;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a size, such as 1000 or \"64MiB\"")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Size, E> {
+                match usize::try_from(number) {
+                    Ok(bytes) => Ok(Size(bytes)),
+                    Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
+                }
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(NumberOrText)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_read() {
+        for (text, millis) in [("0s", 0), ("500ms", 500), ("10s", 10_000), ("2m", 120_000)] {
+            assert_eq!(text.parse(), Ok(Time(Duration::from_millis(millis))));
+        }
+        for (text, bytes) in [("7", 7), ("512KiB", 512 << 10), ("64MiB", 64 << 20)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_or_size_is_named() {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "1.5s",
+            "9999999999999999999s",
+            "9000h",
+        ] {
+            let error = text.parse::<Time>().unwrap_err();
+            assert!(error.contains(&format!("\"{text}\"")), "{error}");
+        }
+        for text in ["", "MiB", "-1", "64mb", "99999999999999GiB"] {
+            let error = text.parse::<Size>().unwrap_err();
+            assert!(error.contains(&format!("\"{text}\"")), "{error}");
+        }
+    }
+}

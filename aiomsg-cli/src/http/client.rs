@@ -1,0 +1,60 @@
+//! Getting what such a server shows.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper::{Request, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::common::failure::{Failure, Outcome};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest answer.
+const LARGEST: usize = 16 << 20;
+
+/// The body at a path.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Outcome<Bytes> {
+    let url = format!("http://{address}{path}");
+    match timeout(PATIENCE, ask(address, path)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(what)) => Err(Failure::nobody(format!("{url}: {what}"))),
+        Err(_) => Err(Failure::nobody(format!(
+            "{url}: no answer within {PATIENCE:?}"
+        ))),
+    }
+}
+
+async fn ask(address: SocketAddr, path: &str) -> Result<Bytes, String> {
+    let stream = TcpStream::connect(address).await;
+    let stream = stream.map_err(|error| format!("nobody is there: {error}"))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let request = Request::get(path)
+        .header(header::HOST, address.to_string())
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    tokio::spawn(async {
+        // What becomes of it, the request is told.
+        let _ = connection.await;
+    });
+    let response = sender.send_request(request).await;
+    let response = response.map_err(|error| format!("no answer in http: {error}"))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), LARGEST).collect().await;
+    let body = body.map_err(|error| format!("the answer breaks off: {error}"))?;
+    match status.is_success() {
+        true => Ok(body.to_bytes()),
+        false => Err(format!(
+            "it answers {status}, and is no proxy with --dashboard"
+        )),
+    }
+}

@@ -1,0 +1,5 @@
+//! A small HTTP server for looking at a program, and a client for it.
+
+pub(crate) mod address;
+pub(crate) mod client;
+pub(crate) mod server;

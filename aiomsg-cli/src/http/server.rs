@@ -1,0 +1,153 @@
+//! The server: bounded in connections, in the size of a request and in time.
+//!
+//! A connection carries one request. Whoever looks once a second needs no more,
+//! and nothing is left to be held open.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use crate::common::failure::{Failure, Outcome};
+
+/// What is served.
+pub(crate) type Response = hyper::Response<Full<Bytes>>;
+
+/// A request, of which the body is never read.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    headers: hyper::HeaderMap,
+}
+
+/// Beyond that, whoever comes waits with the system.
+const CONNECTIONS: usize = 64;
+
+/// The most bytes of a request's head.
+const HEAD: usize = 16 << 10;
+
+/// How long a request may take to come, and all of it together.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+const ALL_TIME: Duration = Duration::from_secs(10);
+
+/// What to wait when the system cannot accept.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Asked {
+    fn new(request: &Request<Incoming>) -> Self {
+        Self {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            headers: request.headers().clone(),
+        }
+    }
+
+    /// A header that is there once and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Listens, and says where.
+pub(crate) async fn listen(address: SocketAddr) -> Outcome<(TcpListener, SocketAddr)> {
+    let fail = |error| Failure::failed(format!("http://{address}: cannot listen there: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let address = listener.local_addr().map_err(fail)?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "http is served beyond this machine, to anybody, without a password");
+    }
+    Ok((listener, address))
+}
+
+/// Serves for as long as it is polled.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    answer: impl Fn(&Asked) -> Response + Send + Sync + 'static,
+) -> Infallible {
+    let answer = Arc::new(answer);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return std::future::pending().await;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a look was not accepted");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let answer = Arc::clone(&answer);
+        tokio::spawn(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let response = respond(&*answer, &request);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIME)
+                .max_buf_size(HEAD)
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), service);
+            // What it comes to is for the other end to see.
+            let _ = timeout(ALL_TIME, connection).await;
+            drop(place);
+        });
+    }
+}
+
+/// The answer, and what is in the head of every one.
+fn respond(
+    answer: &(impl Fn(&Asked) -> Response + ?Sized),
+    request: &Request<Incoming>,
+) -> Response {
+    let mut response = answer(&Asked::new(request));
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+             connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A response of this type.
+pub(crate) fn response(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = hyper::Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// A line of text.
+pub(crate) fn text(status: StatusCode, text: &str) -> Response {
+    response(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}

@@ -1,0 +1,87 @@
+//! Whether messages are taken from the frontend.
+
+use tokio::sync::watch;
+
+/// What the proxy does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It hands messages on.
+    Running,
+    /// It takes none: what has come waits, and creators are held back.
+    Paused,
+    /// It is about to end, and finishes what it has begun.
+    Draining,
+    /// The frontend is closed, and what it had got is dealt with.
+    Emptying,
+}
+
+impl State {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Draining | Self::Emptying => "draining",
+        }
+    }
+}
+
+/// The state, for whoever changes it.
+#[derive(Debug)]
+pub(crate) struct Control(watch::Sender<State>);
+
+impl Control {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(State::Running))
+    }
+
+    pub(crate) fn state(&self) -> State {
+        *self.0.borrow()
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        Gate(self.0.subscribe())
+    }
+
+    /// Pauses, unless the proxy is about to end. Says whether that changed
+    /// anything.
+    pub(crate) fn pause(&self) -> bool {
+        self.swap(State::Running, State::Paused)
+    }
+
+    /// Goes on after a pause.
+    pub(crate) fn resume(&self) -> bool {
+        self.swap(State::Paused, State::Running)
+    }
+
+    fn swap(&self, from: State, to: State) -> bool {
+        self.0.send_if_modified(|state| {
+            let changes = *state == from;
+            if changes {
+                *state = to;
+            }
+            changes
+        })
+    }
+
+    pub(super) fn set(&self, state: State) {
+        self.0.send_replace(state);
+    }
+}
+
+/// The state, for whoever goes by it.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate(watch::Receiver<State>);
+
+impl Gate {
+    pub(super) fn state(&self) -> State {
+        *self.0.borrow()
+    }
+
+    /// Waits for a state that is as it should be. Never ready when there will be
+    /// no other state.
+    pub(super) async fn wait_for(&mut self, is_so: impl Fn(State) -> bool) {
+        if self.0.wait_for(|state| is_so(*state)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What the proxy itself counts: the rest is counted by its sockets.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Why the proxy could not hand a message on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It is larger than a message of the other side may be.
+    TooLarge,
+    /// There was no room for it, and the settings say to drop it then.
+    Refused,
+    /// No worker acknowledged it, and its creator did not ask to be told.
+    Unacknowledged,
+    /// A reply to nothing that came by this proxy.
+    Unaddressed,
+    /// A worker has sent something, and replies are not asked for.
+    Unasked,
+}
+
+const LOSSES: usize = Loss::ALL.len();
+
+impl Loss {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::TooLarge,
+        Self::Refused,
+        Self::Unacknowledged,
+        Self::Unaddressed,
+        Self::Unasked,
+    ];
+
+    /// For people.
+    pub(crate) fn means(self) -> &'static str {
+        match self {
+            Self::TooLarge => "it is larger than a message of the other side may be",
+            Self::Refused => "there was no room for it",
+            Self::Unacknowledged => "no worker acknowledged it",
+            Self::Unaddressed => "it is a reply to nothing that came by this proxy",
+            Self::Unasked => "a worker sent it, and the proxy takes no replies",
+        }
+    }
+
+    /// For labels of metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::Refused => "refused",
+            Self::Unacknowledged => "unacknowledged",
+            Self::Unaddressed => "unaddressed",
+            Self::Unasked => "unasked",
+        }
+    }
+}
+
+/// Messages in one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Way {
+    /// Taken out of the inbox of one side.
+    pub(super) taken: AtomicU64,
+    /// Accepted by the other side.
+    pub(super) handed_on: AtomicU64,
+    /// Not acknowledged, so that their senders keep them and send them again.
+    pub(super) left: AtomicU64,
+    lost: [AtomicU64; LOSSES],
+}
+
+/// Both directions.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// From creators to workers.
+    pub(crate) messages: Way,
+    /// From workers to creators.
+    pub(crate) replies: Way,
+    /// Messages without an id that could be answered, while replies are asked
+    /// for.
+    pub(super) unanswerable: AtomicU64,
+    pub(super) reloads: AtomicU64,
+    pub(super) failed_reloads: AtomicU64,
+}
+
+pub(super) fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+pub(crate) fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Relaxed)
+}
+
+impl Way {
+    pub(super) fn lose(&self, why: Loss) {
+        add(&self.lost[why as usize]);
+    }
+
+    pub(crate) fn lost(&self, why: Loss) -> u64 {
+        read(&self.lost[why as usize])
+    }
+
+    pub(crate) fn all_lost(&self) -> u64 {
+        self.lost.iter().map(read).sum()
+    }
+
+    /// Taken, and nothing is decided yet.
+    pub(super) fn in_hand(&self) -> u64 {
+        let settled = read(&self.handed_on) + read(&self.left) + self.all_lost();
+        read(&self.taken).saturating_sub(settled)
+    }
+}

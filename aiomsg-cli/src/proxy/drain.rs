@@ -1,0 +1,165 @@
+//! Ending in good order.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::control::State;
+use super::counts::{Loss, read};
+use super::{Proxy, Relays};
+use crate::common::failure::{Failure, Outcome};
+use crate::outln;
+
+/// When nothing has moved for so long, no reply is waited for any more.
+const QUIET: Duration = Duration::from_secs(1);
+
+const STEP: Duration = Duration::from_millis(10);
+
+/// What became of the messages of the creators.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    taken: u64,
+    handed_on: u64,
+    left: u64,
+    unsent: u64,
+    dropped: Vec<(String, u64)>,
+    replies: Option<(u64, u64)>,
+}
+
+impl Proxy {
+    /// Lets nobody new in, hands on what has come, hears what is owed, and
+    /// closes both sides.
+    ///
+    /// What is not acknowledged to its creator is not taken up any more: it has
+    /// it, and sends it again.
+    pub(super) async fn drain(&self, mut relays: Relays) -> Report {
+        let settings = self.settings();
+        let deadline = Instant::now() + settings.drain_deadline;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        // A pause ends with this, too: what has come is to go.
+        self.control.set(State::Draining);
+        self.frontend.stop_listening().await;
+        if settings.replies {
+            let _ = timeout_at(deadline, self.quiet()).await;
+        }
+        if settings.defers() {
+            // The acknowledgements go out while their creators are connected.
+            let _ = timeout_at(deadline, until(|| self.counts.messages.in_hand() == 0)).await;
+        }
+        let frontend = &self.frontend.socket;
+        let backend = &self.backend.socket;
+        frontend.close(left()).await;
+        self.control.set(State::Emptying);
+        // It ends when nothing is in the frontend any more.
+        let emptied = timeout_at(deadline, &mut relays.onward).await.is_ok();
+        // A worker may yet come, for what waits for one.
+        let waits = || {
+            let stats = backend.stats();
+            stats.buffered_messages + stats.unacknowledged_messages > 0
+        };
+        let _ = timeout_at(deadline, until(|| !waits())).await;
+        let unsent = backend.close(left()).await;
+        if !emptied {
+            relays.onward.abort();
+            let _ = relays.onward.await;
+        }
+        // The backend is closed: it ends when it has dealt with what had come.
+        let _ = relays.back.await;
+
+        let messages = &self.counts.messages;
+        let mut report = Report {
+            taken: frontend.stats().received_messages,
+            handed_on: read(&messages.handed_on),
+            left: read(&messages.left),
+            unsent: messages.in_hand() + frontend.stats().unreceived_messages as u64,
+            dropped: self.dropped(),
+            replies: settings.replies.then(|| {
+                let replies = &self.counts.replies;
+                (read(&replies.taken), read(&replies.handed_on))
+            }),
+        };
+        // What waits for its acknowledgement as a whole is in hand already.
+        if !(settings.defers() && settings.resends()) {
+            let unsent = unsent.unsent.len() + unsent.unacknowledged.len();
+            report.unsent += unsent as u64;
+            report.handed_on = report.handed_on.saturating_sub(unsent as u64);
+        }
+        report
+    }
+
+    /// Ready when every message that was handed on has its reply and no other
+    /// waits, or nothing moves any more.
+    async fn quiet(&self) {
+        let (messages, replies) = (&self.counts.messages, &self.counts.replies);
+        let moved = || read(&messages.handed_on) + read(&replies.taken);
+        let (mut before, mut since) = (moved(), Instant::now());
+        until(|| {
+            if moved() != before {
+                (before, since) = (moved(), Instant::now());
+            }
+            let waiting = self.frontend.socket.stats().unreceived_messages;
+            let owed = read(&messages.handed_on) > read(&replies.taken);
+            (waiting == 0 && !owed) || since.elapsed() >= QUIET
+        })
+        .await;
+    }
+
+    /// What was given up, by side and reason, where there is any.
+    pub(super) fn dropped(&self) -> Vec<(String, u64)> {
+        let mut dropped = Vec::new();
+        for side in [&self.frontend, &self.backend] {
+            for (reason, count) in side.socket.stats().drops.iter() {
+                dropped.push((format!("{} by the {}", reason.name(), side.name), count));
+            }
+        }
+        for (way, of) in [
+            ("message", &self.counts.messages),
+            ("reply", &self.counts.replies),
+        ] {
+            for why in Loss::ALL {
+                dropped.push((format!("{} {way}", why.name()), of.lost(why)));
+            }
+        }
+        dropped.retain(|(_, count)| *count > 0);
+        dropped
+    }
+}
+
+async fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        sleep(STEP).await;
+    }
+}
+
+impl Report {
+    pub(super) fn print(&self) {
+        let Self {
+            taken,
+            handed_on,
+            left,
+            unsent,
+            ..
+        } = self;
+        let dropped: u64 = self.dropped.iter().map(|(_, count)| count).sum();
+        tracing::info!(taken, handed_on, left, unsent, dropped, "drained");
+        outln!(
+            "drained: {taken} taken, {handed_on} handed on, {left} left with their creators, \
+             {unsent} unsent, {dropped} dropped"
+        );
+        for (what, count) in &self.dropped {
+            outln!("  {count} dropped: {what}");
+        }
+        if let Some((taken, handed_on)) = self.replies {
+            outln!("  replies: {taken} taken, {handed_on} handed on");
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.unsent {
+            0 => Ok(()),
+            unsent => Err(Failure::failed(format!(
+                "messages that are lost, as no worker took them before the drain deadline: {unsent}"
+            ))),
+        }
+    }
+}

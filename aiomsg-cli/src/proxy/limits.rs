@@ -1,0 +1,259 @@
+//! What may wait, and for how long: one set for each side.
+
+use std::time::Duration;
+
+use aiomsg::{Limits as Room, Overflow, SocketBuilder};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::common::text::{Size, Time};
+
+/// The limits and times of a socket. What is not set is as the library has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[command(next_help_heading = "Limits, of both sides (a file can set them for each)")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Limits {
+    /// How many messages may wait for one peer [default: 8192]
+    #[arg(long, value_name = "COUNT")]
+    queue_messages: Option<usize>,
+    /// How much may wait for one peer [default: 1MiB]
+    #[arg(long, value_name = "SIZE")]
+    queue_bytes: Option<Size>,
+    /// How many messages may wait while no peer is connected [default: 65536]
+    #[arg(long, value_name = "COUNT")]
+    buffer_messages: Option<usize>,
+    /// How much may wait while no peer is connected [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    buffer_bytes: Option<Size>,
+    /// How many messages may have arrived and wait to be handed on; beyond that
+    /// their senders are held back [default: 65536]
+    #[arg(long, value_name = "COUNT")]
+    inbox_messages: Option<usize>,
+    /// How much may have arrived and wait to be handed on [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    inbox_bytes: Option<Size>,
+    /// How many replies may wait for creators that are away [default: 65536]
+    #[arg(long, value_name = "COUNT")]
+    absent_messages: Option<usize>,
+    /// How much may wait for creators that are away [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    absent_bytes: Option<Size>,
+    /// How long a reply waits for a creator that is away [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    absent_timeout: Option<Time>,
+    /// How many messages may wait for acknowledgements [default: 65536]
+    #[arg(long, value_name = "COUNT")]
+    unacknowledged_messages: Option<usize>,
+    /// How much may wait for acknowledgements [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    unacknowledged_bytes: Option<Size>,
+    /// How long an acknowledgement may take before a message is sent again
+    /// [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    ack_timeout: Option<Time>,
+    /// How often a message is sent again before it is given up [default: 5]
+    #[arg(long, value_name = "COUNT")]
+    max_resends: Option<u32>,
+    /// What is done with a message for which there is no room [default: wait
+    /// towards the backend, refuse-newest towards the frontend]
+    #[arg(long, value_name = "POLICY")]
+    overflow: Option<OverflowArg>,
+    /// The largest message; a peer that sends a larger one is disconnected
+    /// [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_message: Option<Size>,
+    /// How many peers may be connected [default: 65536]
+    #[arg(long, value_name = "COUNT")]
+    max_peers: Option<usize>,
+    /// How many handshakes may be under way at one endpoint [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    max_handshakes: Option<usize>,
+    /// How long connecting, TLS and the handshake may take [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    handshake_timeout: Option<Time>,
+    /// After how long without a message a heartbeat is sent [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    heartbeat_interval: Option<Time>,
+    /// After how long of silence a peer is dead [default: 15s]
+    #[arg(long, value_name = "TIME")]
+    heartbeat_timeout: Option<Time>,
+    /// How long a connection has to show that it is alive when another one comes
+    /// with its identity [default: 6s]
+    #[arg(long, value_name = "TIME")]
+    takeover_timeout: Option<Time>,
+    /// How many connections the system may hold before they are accepted
+    /// [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    backlog: Option<u32>,
+}
+
+/// See [`Overflow`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OverflowArg {
+    /// It waits, and so does all that comes behind it.
+    Wait,
+    /// It is dropped.
+    RefuseNewest,
+    /// The oldest that wait are dropped, until there is room.
+    DropOldest,
+    /// All that wait are dropped.
+    KeepNewest,
+    /// The peer is disconnected; what waited for it goes to others.
+    Disconnect,
+}
+
+impl From<OverflowArg> for Overflow {
+    fn from(overflow: OverflowArg) -> Self {
+        match overflow {
+            OverflowArg::Wait => Self::Wait,
+            OverflowArg::RefuseNewest => Self::RefuseNewest,
+            OverflowArg::DropOldest => Self::DropOldest,
+            OverflowArg::KeepNewest => Self::KeepNewest,
+            OverflowArg::Disconnect => Self::Disconnect,
+        }
+    }
+}
+
+/// Does the same for every field.
+macro_rules! fields {
+    ($($field:ident $name:literal,)*) => {
+        impl Limits {
+            /// These, and where they say nothing, others.
+            pub(super) fn or(&self, others: &Self) -> Self {
+                Self { $($field: self.$field.or(others.$field),)* }
+            }
+
+            /// The names of those that are not the same.
+            pub(super) fn differences(&self, other: &Self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(if self.$field != other.$field {
+                    names.push($name);
+                })*
+                names
+            }
+        }
+    };
+}
+
+fields! {
+    queue_messages "queue-messages",
+    queue_bytes "queue-bytes",
+    buffer_messages "buffer-messages",
+    buffer_bytes "buffer-bytes",
+    inbox_messages "inbox-messages",
+    inbox_bytes "inbox-bytes",
+    absent_messages "absent-messages",
+    absent_bytes "absent-bytes",
+    absent_timeout "absent-timeout",
+    unacknowledged_messages "unacknowledged-messages",
+    unacknowledged_bytes "unacknowledged-bytes",
+    ack_timeout "ack-timeout",
+    max_resends "max-resends",
+    overflow "overflow",
+    max_message "max-message",
+    max_peers "max-peers",
+    max_handshakes "max-handshakes",
+    handshake_timeout "handshake-timeout",
+    heartbeat_interval "heartbeat-interval",
+    heartbeat_timeout "heartbeat-timeout",
+    takeover_timeout "takeover-timeout",
+    backlog "backlog",
+}
+
+/// What the library has where only one of a pair is set.
+const PEER: Room = Room {
+    items: 8192,
+    bytes: 1 << 20,
+};
+const OTHERS: Room = Room {
+    items: 65_536,
+    bytes: 64 << 20,
+};
+
+fn room(items: Option<usize>, bytes: Option<Size>, default: Room) -> Room {
+    Room {
+        items: items.unwrap_or(default.items),
+        bytes: bytes.map_or(default.bytes, |size| size.0),
+    }
+}
+
+impl Limits {
+    /// Names what cannot work. The socket says the rest when it is built.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for (name, time) in [
+            ("ack-timeout", self.ack_timeout),
+            ("handshake-timeout", self.handshake_timeout),
+            ("heartbeat-interval", self.heartbeat_interval),
+        ] {
+            if time.is_some_and(|it| it.0.is_zero()) {
+                return Err(format!("{name} is 0: expected a time, such as \"5s\""));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was said of messages for which there is no room.
+    pub(super) fn overflow_or(&self, default: Overflow) -> Overflow {
+        self.overflow.map_or(default, Into::into)
+    }
+
+    /// Sets what is set.
+    pub(super) fn apply(&self, builder: SocketBuilder) -> SocketBuilder {
+        let mut builder = builder
+            .peer_limits(room(self.queue_messages, self.queue_bytes, PEER))
+            .buffer_limits(room(self.buffer_messages, self.buffer_bytes, OTHERS))
+            .receive_limits(room(self.inbox_messages, self.inbox_bytes, OTHERS))
+            .absent_limits(room(self.absent_messages, self.absent_bytes, OTHERS))
+            .unacknowledged_limits(room(
+                self.unacknowledged_messages,
+                self.unacknowledged_bytes,
+                OTHERS,
+            ));
+        let time = |set: Option<Time>| set.map(|it: Time| -> Duration { it.0 });
+        /// Calls the setter if there is something to set.
+        macro_rules! set {
+            ($($setter:ident $value:expr,)*) => {
+                $(if let Some(value) = $value {
+                    builder = builder.$setter(value);
+                })*
+            };
+        }
+        set! {
+            absent_timeout time(self.absent_timeout),
+            ack_timeout time(self.ack_timeout),
+            max_resends self.max_resends,
+            max_message_size self.max_message.map(|size| size.0),
+            max_peers self.max_peers,
+            max_pending_handshakes self.max_handshakes,
+            handshake_timeout time(self.handshake_timeout),
+            heartbeat_interval time(self.heartbeat_interval),
+            heartbeat_timeout time(self.heartbeat_timeout),
+            takeover_timeout time(self.takeover_timeout),
+            backlog self.backlog,
+        }
+        builder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_wins_and_what_differs_is_named() {
+        let ours = Limits {
+            queue_messages: Some(1),
+            ..Limits::default()
+        };
+        let others = Limits {
+            queue_messages: Some(2),
+            max_resends: Some(3),
+            ..Limits::default()
+        };
+        let both = ours.or(&others);
+        assert_eq!(both.queue_messages, Some(1));
+        assert_eq!(both.max_resends, Some(3));
+        assert_eq!(ours.differences(&both), ["max-resends"]);
+    }
+}

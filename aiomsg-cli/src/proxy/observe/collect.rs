@@ -1,0 +1,192 @@
+//! Putting together what is shown.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::history::{self, History, Totals};
+use super::metrics::Metrics;
+use super::peers::Peers;
+use super::status::{Drop, Place, Side, Status, Way};
+use crate::proxy::counts::{self, Loss, read};
+use crate::proxy::settings::Settings;
+use crate::proxy::side;
+use crate::proxy::{Proxy, args};
+
+/// Looks at the proxy once a second, however many ask.
+pub(super) struct Collector {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) metrics: Metrics,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    history: History,
+    creators: Peers,
+    workers: Peers,
+    /// What was put together last.
+    status: Bytes,
+}
+
+impl Collector {
+    pub(super) fn new(proxy: Arc<Proxy>) -> Self {
+        let collector = Self {
+            proxy,
+            metrics: Metrics::new(),
+            seen: Mutex::default(),
+        };
+        collector.look(history::STEP);
+        collector
+    }
+
+    /// Runs for as long as the proxy does.
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut ticks = interval(history::STEP);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        let mut last = Instant::now();
+        loop {
+            ticks.tick().await;
+            self.look(last.elapsed());
+            last = Instant::now();
+        }
+    }
+
+    /// The status in JSON, as it was at the last look.
+    pub(super) fn status(&self) -> Bytes {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.status.clone()
+    }
+
+    /// Looks anew, without a step of time: after something was changed.
+    pub(super) fn refresh(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(mut status) = serde_json::from_slice::<Status>(&seen.status) else {
+            return;
+        };
+        self.proxy
+            .control
+            .state()
+            .name()
+            .clone_into(&mut status.state);
+        status.not_ready = self.proxy.not_ready();
+        seen.status = json(&status);
+    }
+
+    fn look(&self, took: Duration) {
+        let proxy = &*self.proxy;
+        let settings = proxy.settings();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (messages, answers) = (&proxy.counts.messages, &proxy.counts.replies);
+        let drops = drops(proxy);
+        let totals = Totals {
+            messages: read(&messages.handed_on),
+            answers: read(&answers.handed_on),
+            dropped: drops.iter().map(|drop| drop.count).sum(),
+        };
+        seen.history.add(totals, took);
+        let (message_rate, answer_rate) = seen.history.now();
+        let creators = seen.creators.look(&proxy.frontend.socket, took);
+        let workers = seen.workers.look(&proxy.backend.socket, took);
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: proxy.control.state().name().to_owned(),
+            not_ready: proxy.not_ready(),
+            uptime_seconds: proxy.started.elapsed().as_secs(),
+            mode: mode(&settings).to_owned(),
+            at_least_once: at_least_once(&settings).map(str::to_owned),
+            replies: settings.replies,
+            messages: way(messages, message_rate),
+            answers: way(answers, answer_rate),
+            frontend: show_side(&proxy.frontend, creators),
+            backend: show_side(&proxy.backend, workers),
+            drops,
+            history: seen.history.show(),
+        };
+        seen.status = json(&status);
+    }
+}
+
+fn json(status: &Status) -> Bytes {
+    // It has nothing in it that JSON has not.
+    serde_json::to_vec(status).unwrap_or_default().into()
+}
+
+pub(super) fn mode(settings: &Settings) -> &'static str {
+    match settings.mode {
+        args::ModeArg::RoundRobin => "round-robin",
+        args::ModeArg::Publish => "publish",
+    }
+}
+
+pub(super) fn at_least_once(settings: &Settings) -> Option<&'static str> {
+    settings.at_least_once.map(|side| match side {
+        args::AtLeastOnceArg::Frontend => "frontend",
+        args::AtLeastOnceArg::Backend => "backend",
+        args::AtLeastOnceArg::Both => "both",
+    })
+}
+
+fn way(way: &counts::Way, rate: f64) -> Way {
+    Way {
+        taken: read(&way.taken),
+        handed_on: read(&way.handed_on),
+        left: read(&way.left),
+        rate,
+    }
+}
+
+/// All that was given up, by side and reason; also where there is none.
+pub(super) fn drops(proxy: &Proxy) -> Vec<Drop> {
+    let mut drops = Vec::new();
+    for side in [&proxy.frontend, &proxy.backend] {
+        for (reason, count) in side.socket.stats().drops.iter() {
+            drops.push(Drop {
+                side: side.name.to_owned(),
+                reason: reason.name().to_owned(),
+                means: reason.to_string(),
+                count,
+            });
+        }
+    }
+    let Proxy { counts, .. } = proxy;
+    for why in Loss::ALL {
+        drops.push(Drop {
+            side: "proxy".to_owned(),
+            reason: why.name().to_owned(),
+            means: why.means().to_owned(),
+            count: counts.messages.lost(why) + counts.replies.lost(why),
+        });
+    }
+    drops
+}
+
+fn show_side(side: &side::Side, (peer_count, peers): (usize, Vec<super::status::Peer>)) -> Side {
+    let stats = side.socket.stats();
+    let endpoints = side.places().into_iter().map(|place| Place {
+        endpoint: place.endpoint().to_string(),
+        listens: place.listens,
+        error: match &place.at {
+            Err(error) => Some(error.clone()),
+            Ok(endpoint) => side.dial_error(endpoint),
+        },
+    });
+    Side {
+        identity: side.socket.identity().to_string(),
+        endpoints: endpoints.collect(),
+        received_messages: stats.received_messages,
+        sent_messages: stats.sent_messages,
+        received_bytes: stats.received_bytes,
+        sent_bytes: stats.sent_bytes,
+        inbox: stats.unreceived_messages,
+        buffered: stats.buffered_messages,
+        unacknowledged: stats.unacknowledged_messages,
+        connections: stats.connections,
+        failed_connections: stats.failed_connections,
+        peer_count,
+        peers,
+    }
+}

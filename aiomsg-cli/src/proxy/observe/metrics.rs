@@ -1,0 +1,201 @@
+//! What `/metrics` says, for Prometheus.
+//!
+//! All labels have few values that are known beforehand: no peer has one of its
+//! own.
+
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use super::collect;
+use crate::proxy::Proxy;
+use crate::proxy::control::State;
+use crate::proxy::counts::read;
+use crate::proxy::side::Side;
+
+/// A recorder of our own: what is shown is read off the sockets when it is asked
+/// for, and counting costs nothing in between.
+pub(super) struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        with_local_recorder(&recorder, describe);
+        Self {
+            handle: recorder.handle(),
+            recorder,
+        }
+    }
+
+    pub(super) fn render(&self, proxy: &Proxy) -> String {
+        with_local_recorder(&self.recorder, || {
+            record_proxy(proxy);
+            record_side(&proxy.frontend);
+            record_side(&proxy.backend);
+        });
+        self.handle.render()
+    }
+}
+
+/// The names, and what they mean. `docs/proxy.md` has the same table.
+fn describe() {
+    let gauges = [
+        (
+            "aiomsg_proxy_info",
+            "1, with the version and the mode as labels",
+        ),
+        ("aiomsg_proxy_state", "1 for the state that the proxy is in"),
+        ("aiomsg_proxy_ready", "whether /readyz says yes"),
+        ("aiomsg_proxy_uptime_seconds", "for how long the proxy runs"),
+        (
+            "aiomsg_endpoints",
+            "endpoints of the settings, in use (up) or not (down)",
+        ),
+        ("aiomsg_peers", "peers that are connected"),
+        (
+            "aiomsg_inbox_messages",
+            "messages that have arrived and wait to be handed on",
+        ),
+        (
+            "aiomsg_buffered_messages",
+            "messages that wait since no peer is connected",
+        ),
+        (
+            "aiomsg_unacknowledged_messages",
+            "messages that wait for an acknowledgement",
+        ),
+        (
+            "aiomsg_queued_messages",
+            "messages in the queues of all peers together",
+        ),
+        (
+            "aiomsg_queued_bytes",
+            "bytes in the queues of all peers together",
+        ),
+        (
+            "aiomsg_longest_queue_messages",
+            "messages in the longest queue of any peer",
+        ),
+    ];
+    for (name, means) in gauges {
+        describe_gauge!(name, Unit::Count, means);
+    }
+    let counters = [
+        (
+            "aiomsg_proxy_taken_total",
+            "messages taken from a side: onward from creators, back from workers",
+        ),
+        (
+            "aiomsg_proxy_handed_on_total",
+            "messages that the other side has accepted",
+        ),
+        (
+            "aiomsg_proxy_left_total",
+            "messages left with their creators, who send them again",
+        ),
+        (
+            "aiomsg_proxy_unanswerable_total",
+            "with replies, messages without an id that can be answered",
+        ),
+        ("aiomsg_proxy_reloads_total", "reloads of the file"),
+        (
+            "aiomsg_dropped_messages_total",
+            "messages that were given up",
+        ),
+        ("aiomsg_received_messages_total", "messages that arrived"),
+        ("aiomsg_received_bytes_total", "their payloads"),
+        (
+            "aiomsg_sent_messages_total",
+            "messages that were handed to a connection",
+        ),
+        ("aiomsg_sent_bytes_total", "their payloads"),
+        (
+            "aiomsg_connections_total",
+            "connections that were made, in either direction",
+        ),
+        (
+            "aiomsg_failed_connections_total",
+            "connections that failed before a peer was there",
+        ),
+    ];
+    for (name, means) in counters {
+        describe_counter!(name, Unit::Count, means);
+    }
+}
+
+fn record_proxy(proxy: &Proxy) {
+    let settings = proxy.settings();
+    gauge!(
+        "aiomsg_proxy_info",
+        "version" => env!("CARGO_PKG_VERSION"),
+        "mode" => collect::mode(&settings),
+        "at_least_once" => collect::at_least_once(&settings).unwrap_or("none"),
+    )
+    .set(1.0);
+    let state = proxy.control.state().name();
+    for it in [State::Running, State::Paused, State::Draining] {
+        let is_so = it.name() == state;
+        gauge!("aiomsg_proxy_state", "state" => it.name()).set(f64::from(u8::from(is_so)));
+    }
+    let ready = proxy.not_ready().is_none();
+    gauge!("aiomsg_proxy_ready").set(f64::from(u8::from(ready)));
+    gauge!("aiomsg_proxy_uptime_seconds").set(proxy.started.elapsed().as_secs_f64().floor());
+    let counts = &proxy.counts;
+    for (direction, way) in [("onward", &counts.messages), ("back", &counts.replies)] {
+        counter!("aiomsg_proxy_taken_total", "direction" => direction).absolute(read(&way.taken));
+        counter!("aiomsg_proxy_handed_on_total", "direction" => direction)
+            .absolute(read(&way.handed_on));
+    }
+    counter!("aiomsg_proxy_left_total").absolute(read(&counts.messages.left));
+    counter!("aiomsg_proxy_unanswerable_total").absolute(read(&counts.unanswerable));
+    counter!("aiomsg_proxy_reloads_total", "result" => "done").absolute(read(&counts.reloads));
+    counter!("aiomsg_proxy_reloads_total", "result" => "failed")
+        .absolute(read(&counts.failed_reloads));
+    for drop in collect::drops(proxy) {
+        counter!("aiomsg_dropped_messages_total", "side" => drop.side, "reason" => drop.reason)
+            .absolute(drop.count);
+    }
+}
+
+fn record_side(side: &Side) {
+    let name = side.name;
+    let stats = side.socket.stats();
+    let (up, down): (Vec<_>, Vec<_>) = side.places().into_iter().partition(|it| it.at.is_ok());
+    for (state, places) in [("up", up), ("down", down)] {
+        gauge!("aiomsg_endpoints", "side" => name, "state" => state).set(places.len() as f64);
+    }
+    let peers = side.socket.peer_stats();
+    let longest = peers.iter().map(|it| it.queued_messages).max();
+    for (metric, value) in [
+        ("aiomsg_peers", peers.len()),
+        ("aiomsg_inbox_messages", stats.unreceived_messages),
+        ("aiomsg_buffered_messages", stats.buffered_messages),
+        (
+            "aiomsg_unacknowledged_messages",
+            stats.unacknowledged_messages,
+        ),
+        (
+            "aiomsg_queued_messages",
+            peers.iter().map(|it| it.queued_messages).sum(),
+        ),
+        (
+            "aiomsg_queued_bytes",
+            peers.iter().map(|it| it.queued_bytes).sum(),
+        ),
+        ("aiomsg_longest_queue_messages", longest.unwrap_or(0)),
+    ] {
+        gauge!(metric, "side" => name).set(value as f64);
+    }
+    for (metric, value) in [
+        ("aiomsg_received_messages_total", stats.received_messages),
+        ("aiomsg_received_bytes_total", stats.received_bytes),
+        ("aiomsg_sent_messages_total", stats.sent_messages),
+        ("aiomsg_sent_bytes_total", stats.sent_bytes),
+        ("aiomsg_connections_total", stats.connections),
+        ("aiomsg_failed_connections_total", stats.failed_connections),
+    ] {
+        counter!(metric, "side" => name).absolute(value);
+    }
+}

@@ -1,0 +1,58 @@
+//! Looking at a proxy: metrics, health, and a page that shows it live.
+
+mod collect;
+mod history;
+mod metrics;
+mod peers;
+mod routes;
+pub(crate) mod status;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Proxy;
+use super::settings::Settings;
+use crate::common::failure::Outcome;
+use crate::http::server;
+use crate::outln;
+use collect::Collector;
+use routes::{Routes, Shows};
+
+/// Listens where the settings say, and serves in the background.
+pub(super) async fn start(proxy: &Arc<Proxy>, settings: &Settings) -> Outcome {
+    let mut shows: HashMap<_, Shows> = HashMap::new();
+    if let Some(address) = settings.metrics {
+        shows.entry(address).or_default().metrics = true;
+    }
+    if let Some(address) = settings.dashboard {
+        shows.entry(address).or_default().dashboard = true;
+    }
+    let mut listening = Vec::new();
+    for (address, shows) in shows {
+        let (listener, address) = server::listen(address).await?;
+        if shows.metrics {
+            outln!("metrics: http://{address}/metrics");
+        }
+        if shows.dashboard {
+            outln!("dashboard: http://{address}/");
+        }
+        listening.push((listener, address, shows));
+    }
+    if listening.is_empty() {
+        return Ok(());
+    }
+    let collector = Arc::new(Collector::new(Arc::clone(proxy)));
+    if settings.dashboard.is_some() {
+        tokio::spawn(Arc::clone(&collector).run());
+    }
+    for (listener, address, shows) in listening {
+        let routes = Routes::new(
+            Arc::clone(&collector),
+            address,
+            shows,
+            settings.allow_control,
+        );
+        tokio::spawn(server::serve(listener, move |asked| routes.answer(asked)));
+    }
+    Ok(())
+}

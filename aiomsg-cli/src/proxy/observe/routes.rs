@@ -1,0 +1,132 @@
+//! What is served where.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use aiomsg::Identity;
+use hyper::{Method, StatusCode};
+
+use super::collect::Collector;
+use crate::http::address::is_plain_host;
+use crate::http::server::{Asked, Response, response, text};
+
+/// What one address shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shows {
+    pub(super) metrics: bool,
+    pub(super) dashboard: bool,
+}
+
+pub(super) struct Routes {
+    collector: Arc<Collector>,
+    address: SocketAddr,
+    shows: Shows,
+    /// What a page must say to pause and resume. Only a page of ours knows it:
+    /// one of somebody else's may send us requests, and cannot read the answers.
+    token: Option<String>,
+}
+
+const PAGE: &str = include_str!("page.html");
+
+/// The page says the token in this header, which makes a browser ask first if
+/// the page is somebody else's.
+const TOKEN_HEADER: &str = "x-aiomsg-token";
+
+impl Routes {
+    pub(super) fn new(
+        collector: Arc<Collector>,
+        address: SocketAddr,
+        shows: Shows,
+        allow_control: bool,
+    ) -> Self {
+        // Random bytes in hexadecimal digits.
+        let token = allow_control.then(|| Identity::random().to_string());
+        Self {
+            collector,
+            address,
+            shows,
+            token,
+        }
+    }
+
+    pub(super) fn answer(&self, asked: &Asked) -> Response {
+        let get = asked.method == Method::GET || asked.method == Method::HEAD;
+        match &*asked.path {
+            "/healthz" if get => text(StatusCode::OK, "alive"),
+            "/readyz" if get => match self.collector.proxy.not_ready() {
+                None => text(StatusCode::OK, "ready"),
+                Some(why) => text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &format!("not ready: {why}"),
+                ),
+            },
+            "/metrics" if get && self.shows.metrics => response(
+                StatusCode::OK,
+                "text/plain; version=0.0.4; charset=utf-8",
+                self.collector.metrics.render(&self.collector.proxy),
+            ),
+            "/" | "/api/status" | "/api/pause" | "/api/resume" if self.shows.dashboard => {
+                self.dashboard(asked)
+            }
+            "/healthz" | "/readyz" | "/metrics" if !get => wrong_method("GET"),
+            _ => text(StatusCode::NOT_FOUND, "there is nothing here"),
+        }
+    }
+
+    fn dashboard(&self, asked: &Asked) -> Response {
+        let host = asked.header("host").unwrap_or_default();
+        // A name of somebody else's that points to this machine would have the
+        // browser take us for theirs.
+        if self.address.ip().is_loopback() && !is_plain_host(host) {
+            return text(
+                StatusCode::FORBIDDEN,
+                "ask by an address or by localhost, not by another name",
+            );
+        }
+        let get = asked.method == Method::GET || asked.method == Method::HEAD;
+        match &*asked.path {
+            "/" if get => {
+                let token = self.token.as_deref().filter(|_| is_plain_host(host));
+                let page = PAGE.replace("{{token}}", token.unwrap_or_default());
+                response(StatusCode::OK, "text/html; charset=utf-8", page)
+            }
+            "/api/status" if get => {
+                response(StatusCode::OK, "application/json", self.collector.status())
+            }
+            "/api/pause" | "/api/resume" if asked.method == Method::POST => {
+                self.control(asked, host)
+            }
+            "/" | "/api/status" => wrong_method("GET"),
+            _ => wrong_method("POST"),
+        }
+    }
+
+    fn control(&self, asked: &Asked, host: &str) -> Response {
+        let Some(token) = &self.token else {
+            return text(
+                StatusCode::FORBIDDEN,
+                "the proxy was started without --allow-control",
+            );
+        };
+        let from_elsewhere = asked
+            .header("origin")
+            .is_some_and(|origin| origin != format!("http://{host}"));
+        let knows = asked.header(TOKEN_HEADER) == Some(token);
+        if from_elsewhere || !knows || !is_plain_host(host) {
+            return text(
+                StatusCode::FORBIDDEN,
+                "only the page itself may ask this: reload it",
+            );
+        }
+        match &*asked.path {
+            "/api/pause" => self.collector.proxy.pause("the dashboard"),
+            _ => self.collector.proxy.resume("the dashboard"),
+        }
+        self.collector.refresh();
+        text(StatusCode::OK, self.collector.proxy.control.state().name())
+    }
+}
+
+fn wrong_method(right: &str) -> Response {
+    text(StatusCode::METHOD_NOT_ALLOWED, &format!("expected {right}"))
+}

@@ -1,0 +1,108 @@
+//! What `/api/status` says, in JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole proxy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) version: String,
+    /// `running`, `paused` or `draining`.
+    pub(crate) state: String,
+    /// Why it is not ready.
+    pub(crate) not_ready: Option<String>,
+    pub(crate) uptime_seconds: u64,
+    pub(crate) mode: String,
+    pub(crate) at_least_once: Option<String>,
+    pub(crate) replies: bool,
+    /// From creators to workers.
+    pub(crate) messages: Way,
+    /// From workers to creators.
+    pub(crate) answers: Way,
+    pub(crate) frontend: Side,
+    pub(crate) backend: Side,
+    pub(crate) drops: Vec<Drop>,
+    pub(crate) history: History,
+}
+
+/// One direction.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Way {
+    pub(crate) taken: u64,
+    pub(crate) handed_on: u64,
+    /// Left with their senders, who send them again.
+    pub(crate) left: u64,
+    /// Handed on in a second.
+    pub(crate) rate: f64,
+}
+
+/// One side.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Side {
+    pub(crate) identity: String,
+    pub(crate) endpoints: Vec<Place>,
+    pub(crate) received_messages: u64,
+    pub(crate) sent_messages: u64,
+    pub(crate) received_bytes: u64,
+    pub(crate) sent_bytes: u64,
+    /// Messages that have arrived and wait to be handed on.
+    pub(crate) inbox: usize,
+    /// Messages that wait since no peer is connected.
+    pub(crate) buffered: usize,
+    pub(crate) unacknowledged: usize,
+    pub(crate) connections: u64,
+    pub(crate) failed_connections: u64,
+    /// How many are connected, of which some are shown.
+    pub(crate) peer_count: usize,
+    /// The busiest first.
+    pub(crate) peers: Vec<Peer>,
+}
+
+/// An endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) endpoint: String,
+    /// Whether it listens there, and does not connect.
+    pub(crate) listens: bool,
+    /// Why it is not in use.
+    pub(crate) error: Option<String>,
+}
+
+/// A peer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Peer {
+    pub(crate) identity: String,
+    pub(crate) address: String,
+    pub(crate) endpoint: String,
+    pub(crate) dialect: String,
+    pub(crate) tls: bool,
+    pub(crate) dialled: bool,
+    pub(crate) connected_seconds: u64,
+    pub(crate) queued_messages: usize,
+    pub(crate) queued_bytes: usize,
+    pub(crate) received_messages: u64,
+    pub(crate) sent_messages: u64,
+    /// Messages in a second, from it and to it.
+    pub(crate) rate: f64,
+}
+
+/// Messages that were given up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Drop {
+    /// `frontend`, `backend` or `proxy`.
+    pub(crate) side: String,
+    pub(crate) reason: String,
+    /// The reason, for people.
+    pub(crate) means: String,
+    pub(crate) count: u64,
+}
+
+/// Rates of the last minutes, the oldest first.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct History {
+    pub(crate) step_seconds: u64,
+    /// How many steps there can be.
+    pub(crate) steps: usize,
+    pub(crate) messages: Vec<f64>,
+    pub(crate) answers: Vec<f64>,
+    pub(crate) dropped: Vec<f64>,
+}

@@ -1,0 +1,92 @@
+//! Handing messages on, in both directions.
+//!
+//! ```text
+//!  creators ─▶ frontend ─▶ [ gate ] ─▶ onward, or acknowledged ─▶ backend ─▶ workers
+//!  creators ◀─ frontend ◀──────────────────────────── replies ◀─ backend ◀─ workers
+//! ```
+
+mod acknowledged;
+mod intake;
+mod onward;
+mod replies;
+mod return_address;
+
+use std::sync::Arc;
+
+use aiomsg::{Delivery, Error, Socket};
+use bytes::Bytes;
+
+use super::control::State;
+use super::counts::{Counts, Loss, add};
+use return_address::ReturnAddresses;
+
+/// What every direction needs.
+#[derive(Clone)]
+pub(super) struct Relay {
+    pub(super) frontend: Socket,
+    pub(super) backend: Socket,
+    pub(super) counts: Arc<Counts>,
+    /// Where replies go, if they are asked for.
+    addresses: Option<Arc<ReturnAddresses>>,
+    /// Whether messages are acknowledged to creators only when they are handed
+    /// on.
+    defers: bool,
+}
+
+impl Relay {
+    pub(super) fn new(frontend: Socket, backend: Socket, counts: Arc<Counts>) -> Self {
+        Self {
+            frontend,
+            backend,
+            counts,
+            addresses: None,
+            defers: false,
+        }
+    }
+
+    pub(super) fn replies(mut self, are_wanted: bool) -> Self {
+        self.addresses = are_wanted.then(Arc::default);
+        self
+    }
+
+    pub(super) fn defers(mut self, defers: bool) -> Self {
+        self.defers = defers;
+        self
+    }
+
+    /// Whether messages are taken in this state.
+    fn takes_in(&self, state: State) -> bool {
+        match state {
+            State::Running | State::Emptying => true,
+            State::Paused => false,
+            // What is not yet acknowledged may as well stay with its creator.
+            State::Draining => !self.defers,
+        }
+    }
+
+    /// What the workers get to see of a message.
+    fn outward(&self, message: &Delivery) -> Bytes {
+        let payload = message.payload();
+        let Some(addresses) = &self.addresses else {
+            return payload.clone();
+        };
+        addresses.put(message.from(), payload).unwrap_or_else(|| {
+            add(&self.counts.unanswerable);
+            payload.clone()
+        })
+    }
+}
+
+/// Why a side did not take a message. `None`: it is closed, and the message
+/// counts as not sent.
+fn loss(error: &Error) -> Option<Loss> {
+    if error.is_closed() {
+        None
+    } else if error.is_too_large() {
+        Some(Loss::TooLarge)
+    } else if error.is_timeout() {
+        Some(Loss::Unacknowledged)
+    } else {
+        Some(Loss::Refused)
+    }
+}

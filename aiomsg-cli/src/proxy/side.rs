@@ -1,0 +1,247 @@
+//! One side of the proxy: a socket, and where it listens and connects.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Event, SendMode, Socket, TlsConfig};
+
+use super::args::ModeArg;
+use super::settings::{Settings, SideSettings};
+use crate::common::failure::{Failure, Outcome};
+
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    pub(super) socket: Socket,
+    tls: Option<TlsConfig>,
+    places: Mutex<Vec<Place>>,
+    /// Why the last try to connect failed, for each endpoint where one has.
+    dial_errors: Arc<Mutex<HashMap<Endpoint, String>>>,
+}
+
+/// An endpoint that the settings name.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    wanted: Endpoint,
+    /// Whether we listen there, and do not connect.
+    pub(super) listens: bool,
+    /// Where that is, with the real port, or why it is not.
+    pub(super) at: Result<Endpoint, String>,
+}
+
+impl Side {
+    pub(super) fn frontend(settings: &Settings) -> Outcome<Self> {
+        let ack_mode = match settings.defers() {
+            true => AckMode::Handled,
+            false => AckMode::Received,
+        };
+        Self::build(&settings.frontend, |builder| builder.ack_mode(ack_mode))
+    }
+
+    pub(super) fn backend(settings: &Settings) -> Outcome<Self> {
+        let mode = match settings.mode {
+            ModeArg::RoundRobin => SendMode::RoundRobin,
+            ModeArg::Publish => SendMode::Publish,
+        };
+        let guarantee = match settings.resends() {
+            true => DeliveryGuarantee::AtLeastOnce,
+            false => DeliveryGuarantee::AtMostOnce,
+        };
+        Self::build(&settings.backend, |builder| {
+            builder.send_mode(mode).delivery_guarantee(guarantee)
+        })
+    }
+
+    fn build(
+        settings: &SideSettings,
+        set: impl FnOnce(aiomsg::SocketBuilder) -> aiomsg::SocketBuilder,
+    ) -> Outcome<Self> {
+        let name = settings.name;
+        let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{name}: {what}"));
+        let tls = settings.tls.config().map_err(|failure| wrong(&failure))?;
+        let mut builder = Socket::builder()
+            .dialects(settings.dialect.dialects())
+            .overflow(settings.overflow());
+        builder = settings.limits.apply(set(builder));
+        if let Some(identity) = &settings.identity {
+            builder = builder.identity(identity.clone());
+        }
+        if let Some(tls) = &tls {
+            builder = builder.tls(tls.clone());
+        }
+        Ok(Self {
+            name,
+            socket: builder.build().map_err(|error| wrong(&error))?,
+            tls,
+            places: Mutex::default(),
+            dial_errors: Arc::default(),
+        })
+    }
+
+    /// Listens and connects everywhere. Here, what fails is final.
+    pub(super) async fn open(&self, settings: &SideSettings) -> Outcome {
+        tokio::spawn(note_dial_errors(
+            self.socket.events(),
+            Arc::clone(&self.dial_errors),
+        ));
+        for endpoint in &settings.bind {
+            let at = self.socket.bind(endpoint.clone()).await?;
+            self.add(endpoint, true, Ok(at));
+        }
+        for endpoint in &settings.connect {
+            self.socket.connect(endpoint.clone())?;
+            self.add(endpoint, false, Ok(endpoint.clone()));
+        }
+        Ok(())
+    }
+
+    /// Listens and connects where these settings say, and nowhere else. What
+    /// fails is logged, and shown until it is tried again by another reload.
+    pub(super) async fn update(&self, settings: &SideSettings) {
+        if let Some(tls) = &self.tls {
+            self.renew(tls, settings);
+        }
+        // New ones first, so that nobody is turned away in between.
+        let failed = self.listen_at_new(settings, false).await;
+        for gone in self.remove(|place| place.listens && !settings.bind.contains(&place.wanted)) {
+            let Ok(at) = gone.at else { continue };
+            match self.socket.unbind(at.clone()).await {
+                Ok(()) => tracing::info!(side = self.name, endpoint = %at, "no longer listening"),
+                Err(error) => tracing::error!(side = self.name, %error, "not unbound"),
+            }
+        }
+        if failed {
+            // One that was just let go may have been in the way.
+            self.listen_at_new(settings, true).await;
+        }
+        for gone in self.remove(|it| !it.listens && !settings.connect.contains(&it.wanted)) {
+            if self.socket.disconnect(gone.wanted.clone()).is_ok() {
+                lock(&self.dial_errors).remove(&gone.wanted);
+                tracing::info!(side = self.name, endpoint = %gone.wanted, "no longer connected");
+            }
+        }
+        for endpoint in &settings.connect {
+            if self.has(endpoint, false) {
+                continue;
+            }
+            let connected = self.socket.connect(endpoint.clone());
+            let at = connected.map(|()| endpoint.clone());
+            self.note(endpoint, false, &at);
+        }
+    }
+
+    /// Says whether there is one where it did not work.
+    async fn listen_at_new(&self, settings: &SideSettings, last: bool) -> bool {
+        let mut failed = false;
+        for endpoint in &settings.bind {
+            if self.has(endpoint, true) {
+                continue;
+            }
+            match self.socket.bind(endpoint.clone()).await {
+                Err(_) if !last => failed = true,
+                bound => self.note(endpoint, true, &bound),
+            }
+        }
+        failed
+    }
+
+    fn renew(&self, tls: &TlsConfig, settings: &SideSettings) {
+        let renewed = match settings.tls.config() {
+            Ok(Some(new)) => tls.replace_with(&new).map_err(|error| error.to_string()),
+            Ok(None) => Ok(()),
+            Err(failure) => Err(failure.to_string()),
+        };
+        match renewed {
+            Ok(()) => tracing::info!(side = self.name, "certificates reloaded"),
+            Err(error) => {
+                tracing::error!(side = self.name, %error, "the old certificates stay in use");
+            }
+        }
+    }
+
+    /// Tries that failed are not there, so that they are tried again.
+    fn has(&self, endpoint: &Endpoint, listens: bool) -> bool {
+        let places = lock(&self.places);
+        let mut same = places
+            .iter()
+            .filter(|it| it.listens == listens && it.at.is_ok());
+        same.any(|it| it.wanted == *endpoint)
+    }
+
+    fn note(&self, endpoint: &Endpoint, listens: bool, at: &Result<Endpoint, aiomsg::Error>) {
+        self.remove(|it| it.listens == listens && it.wanted == *endpoint);
+        let noted = match at {
+            Ok(at) => Ok(at.clone()),
+            Err(error) => Err(error.to_string()),
+        };
+        self.add(endpoint, listens, noted);
+        // Whoever reads it may rely on it.
+        match at {
+            Ok(at) if listens => crate::outln!("{}: listening at {at}", self.name),
+            Ok(at) => crate::outln!("{}: connecting to {at}", self.name),
+            Err(error) => tracing::error!(side = self.name, %error, "an endpoint is not in use"),
+        }
+    }
+
+    fn add(&self, wanted: &Endpoint, listens: bool, at: Result<Endpoint, String>) {
+        lock(&self.places).push(Place {
+            wanted: wanted.clone(),
+            listens,
+            at,
+        });
+    }
+
+    fn remove(&self, which: impl Fn(&Place) -> bool) -> Vec<Place> {
+        let mut places = lock(&self.places);
+        let (gone, stay) = places.drain(..).partition(|it| which(it));
+        *places = stay;
+        gone
+    }
+
+    /// Listens nowhere any more.
+    pub(super) async fn stop_listening(&self) {
+        for place in self.places().into_iter().filter(|place| place.listens) {
+            if let Ok(at) = place.at {
+                // It fails if it is not bound, and that is what is wanted.
+                let _ = self.socket.unbind(at).await;
+            }
+        }
+    }
+
+    pub(super) fn places(&self) -> Vec<Place> {
+        lock(&self.places).clone()
+    }
+
+    /// Why an endpoint is not reached, if the last try to connect failed.
+    pub(super) fn dial_error(&self, endpoint: &Endpoint) -> Option<String> {
+        lock(&self.dial_errors).get(endpoint).cloned()
+    }
+}
+
+impl Place {
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        self.at.as_ref().unwrap_or(&self.wanted)
+    }
+}
+
+async fn note_dial_errors(
+    mut events: aiomsg::Events,
+    errors: Arc<Mutex<HashMap<Endpoint, String>>>,
+) {
+    while let Some(event) = events.next().await {
+        match event {
+            Event::DialFailed {
+                endpoint, error, ..
+            } => {
+                lock(&errors).insert(endpoint, error.to_string());
+            }
+            Event::PeerUp { peer } if peer.dialled => {
+                lock(&errors).remove(&peer.endpoint);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,79 @@
+//! `aiomsg top`: a proxy, live, in the terminal.
+
+mod line;
+mod screen;
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::common::failure::{Failure, Outcome};
+use crate::common::outln;
+use crate::common::text::Time;
+use crate::http::address::{self, HttpAddress};
+use crate::http::client;
+use crate::proxy::status::Status;
+
+/// Shows a proxy live: throughput, peers, queues and what is dropped.
+///
+/// On a terminal it fills the screen, until q or Ctrl-C. In a pipe it prints a
+/// line each time.
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// The --dashboard address of the proxy; without a host (9000 or :9000) it is
+    /// the loopback one.
+    #[arg(value_name = "ADDRESS", value_parser = address::parse)]
+    address: HttpAddress,
+    /// Looks once, prints a line and ends.
+    #[arg(long)]
+    once: bool,
+    /// Prints all that is known, as a JSON object in a line.
+    #[arg(long)]
+    json: bool,
+    /// How often to look.
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    interval: Time,
+}
+
+pub(crate) async fn run(args: TopArgs) -> Outcome {
+    if args.interval.0 < Duration::from_millis(100) {
+        return Err(Failure::usage(
+            "the interval is below 100ms, which is more than there is to see",
+        ));
+    }
+    // What is wrong with the address is to be seen before the screen is taken.
+    let first = look(args.address).await?;
+    if args.once || args.json || !std::io::stdout().is_terminal() {
+        return lines(&args, first).await;
+    }
+    screen::run(args.address, args.interval.0, first).await
+}
+
+async fn look(address: HttpAddress) -> Outcome<Status> {
+    let body = client::get(address, "/api/status").await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        Failure::failed(format!(
+            "http://{address}/api/status: what is there is not of this version of aiomsg: {error}"
+        ))
+    })
+}
+
+async fn lines(args: &TopArgs, mut status: Status) -> Outcome {
+    loop {
+        let shown = match args.json {
+            true => {
+                let json = serde_json::to_string(&status);
+                json.map_err(|error| Failure::failed(error.to_string()))?
+            }
+            false => line::line(&status),
+        };
+        let shown = outln::line(format_args!("{shown}"));
+        // Nobody reads on.
+        if args.once || shown.is_err() {
+            return Ok(());
+        }
+        tokio::time::sleep(args.interval.0).await;
+        status = look(args.address).await?;
+    }
+}

@@ -1,0 +1,283 @@
+//! A proxy on a whole screen.
+
+use std::io;
+use std::time::Duration;
+
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
+use ratatui::{DefaultTerminal, Frame};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::line::waiting;
+use super::look;
+use crate::common::failure::{Failure, Outcome};
+use crate::http::address::HttpAddress;
+use crate::proxy::status::{Side, Status};
+
+/// How often it is looked whether a key was pressed.
+const KEYS: Duration = Duration::from_millis(100);
+
+/// Something that has to do with the keyboard.
+enum Key {
+    Quit,
+    /// The window has another size.
+    Redraw,
+}
+
+/// Shows it until a key ends that.
+pub(super) async fn run(address: HttpAddress, every: Duration, first: Status) -> Outcome {
+    let failed =
+        |error: io::Error| Failure::failed(format!("the terminal does not take it: {error}"));
+    let mut terminal = ratatui::try_init().map_err(failed)?;
+    let shown = show(&mut terminal, address, every, first).await;
+    // Also when it failed: the shell is to be as it was.
+    ratatui::restore();
+    shown.map_err(failed)
+}
+
+async fn show(
+    terminal: &mut DefaultTerminal,
+    address: HttpAddress,
+    every: Duration,
+    mut status: Status,
+) -> io::Result<()> {
+    let mut keys = keys();
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let mut trouble = None;
+    loop {
+        terminal.draw(|frame| draw(frame, &status, trouble.as_deref()))?;
+        tokio::select! {
+            key = keys.recv() => match key {
+                Some(Key::Redraw) => {}
+                Some(Key::Quit) | None => return Ok(()),
+            },
+            _ = ticks.tick() => match look(address).await {
+                Ok(new) => (status, trouble) = (new, None),
+                // It may come back; what was seen last stays.
+                Err(failure) => trouble = Some(failure.to_string()),
+            },
+        }
+    }
+}
+
+/// What is typed, from a thread of its own, that ends when nobody listens.
+fn keys() -> mpsc::Receiver<Key> {
+    let (sender, keys) = mpsc::channel(8);
+    std::thread::spawn(move || {
+        while !sender.is_closed() {
+            let key = match event::poll(KEYS) {
+                Ok(false) => continue,
+                Ok(true) => event::read().ok().and_then(|event| meaning(&event)),
+                // There is no terminal any more.
+                Err(_) => return,
+            };
+            if let Some(key) = key
+                && sender.blocking_send(key).is_err()
+            {
+                return;
+            }
+        }
+    });
+    keys
+}
+
+fn meaning(event: &Event) -> Option<Key> {
+    match event {
+        Event::Resize(..) => Some(Key::Redraw),
+        Event::Key(key) if key.kind == KeyEventKind::Press => {
+            let interrupt = key.modifiers.contains(KeyModifiers::CONTROL);
+            match key.code {
+                KeyCode::Char('q') | KeyCode::Esc => Some(Key::Quit),
+                KeyCode::Char('c') if interrupt => Some(Key::Quit),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
+    let drops: Vec<_> = status.drops.iter().filter(|it| it.count > 0).collect();
+    let [head, chart, creators, workers, dropped, foot] = Layout::vertical([
+        Constraint::Length(3),
+        Constraint::Length(7),
+        Constraint::Min(4),
+        Constraint::Min(4),
+        Constraint::Length(2 + drops.len().clamp(1, 5) as u16),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    frame.render_widget(summary(status), head);
+    draw_chart(frame, status, chart);
+    frame.render_widget(peers("creators", &status.frontend), creators);
+    frame.render_widget(peers("workers", &status.backend), workers);
+    let lines: Vec<_> = match &drops[..] {
+        [] => vec![Line::from("nothing")],
+        drops => drops
+            .iter()
+            .map(|it| {
+                Line::from(format!(
+                    "{:>10}  {}, {}: {}",
+                    it.count, it.side, it.reason, it.means
+                ))
+            })
+            .collect(),
+    };
+    frame.render_widget(
+        Paragraph::new(lines).block(Block::bordered().title(" dropped ")),
+        dropped,
+    );
+    let foot_line = match trouble {
+        Some(trouble) => Line::styled(format!("old: {trouble}"), Color::Red),
+        None => Line::from("q ends this"),
+    };
+    frame.render_widget(Paragraph::new(foot_line), foot);
+}
+
+fn summary(status: &Status) -> Paragraph<'_> {
+    let color = match &*status.state {
+        "running" => Color::Green,
+        "paused" => Color::Yellow,
+        _ => Color::Red,
+    };
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    let guarantee = match &status.at_least_once {
+        Some(side) => format!("at-least-once ({side})"),
+        None => "at-most-once".to_owned(),
+    };
+    let mut counts = format!(
+        "{}/s, {} handed on, {} waiting, {} left with creators",
+        status.messages.rate,
+        status.messages.handed_on,
+        waiting(status),
+        status.messages.left,
+    );
+    if status.replies {
+        counts += &format!(
+            ", replies {}/s, {} handed back",
+            status.answers.rate, status.answers.handed_on
+        );
+    }
+    let why = status
+        .not_ready
+        .as_deref()
+        .filter(|_| status.state == "running");
+    Paragraph::new(vec![
+        Line::from(vec![
+            Span::styled("aiomsg proxy ", bold),
+            Span::styled(status.state.as_str(), bold.fg(color)),
+            Span::from(format!(
+                "  {}, {guarantee}, up for {} s",
+                status.mode, status.uptime_seconds
+            )),
+        ]),
+        Line::from(counts),
+        Line::styled(
+            why.map(|why| format!("not ready: {why}"))
+                .unwrap_or_default(),
+            Color::Yellow,
+        ),
+    ])
+}
+
+fn draw_chart(frame: &mut Frame<'_>, status: &Status, area: Rect) {
+    let rates = &status.history.messages;
+    let most = rates.iter().copied().fold(0.0, f64::max);
+    let title = format!(" messages in a second, at most {most} ");
+    let block = Block::bordered().title(title);
+    let room = usize::from(block.inner(area).width);
+    // The newest, at the right.
+    let seen = &rates[rates.len().saturating_sub(room)..];
+    let mut bars = vec![0; room - seen.len().min(room)];
+    bars.extend(seen.iter().map(|rate| rate.round() as u64));
+    let chart = Sparkline::default()
+        .data(bars)
+        .style(Color::Cyan)
+        .block(block);
+    frame.render_widget(chart, area);
+}
+
+fn peers<'a>(name: &str, side: &'a Side) -> Table<'a> {
+    let more = side.peer_count - side.peers.len().min(side.peer_count);
+    let title = match more {
+        0 => format!(" {} {name} ", side.peer_count),
+        more => format!(" {} {name}, {more} of them not shown ", side.peer_count),
+    };
+    let rows = side.peers.iter().map(|peer| {
+        let identity = peer.identity.get(..12).unwrap_or(&peer.identity);
+        Row::new([
+            identity.to_owned(),
+            peer.address.clone(),
+            peer.dialect.clone(),
+            if peer.tls { "yes" } else { "no" }.to_owned(),
+            peer.queued_messages.to_string(),
+            format!("{}/s", peer.rate),
+            (peer.received_messages + peer.sent_messages).to_string(),
+        ])
+    });
+    let widths = [
+        Constraint::Length(12),
+        Constraint::Min(16),
+        Constraint::Length(7),
+        Constraint::Length(3),
+        Constraint::Length(8),
+        Constraint::Length(10),
+        Constraint::Length(12),
+    ];
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    Table::new(rows, widths)
+        .header(
+            Row::new([
+                "identity", "address", "dialect", "tls", "queue", "rate", "messages",
+            ])
+            .style(bold),
+        )
+        .block(Block::bordered().title(title))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top::line::example;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    fn drawn(status: &Status, trouble: Option<&str>, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, status, trouble)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn all_is_on_the_screen() {
+        let screen = drawn(&example(), None, 100, 40);
+        for text in [
+            "aiomsg proxy running  round-robin, at-most-once, up for 61 s",
+            "2.5/s, 11 handed on, 6 waiting, 0 left with creators, replies 2.5/s, 11 handed back",
+            "messages in a second, at most 2.5",
+            "3 creators",
+            "127.0.0.1:40002",
+            "1 workers",
+            "4  proxy, unasked: a worker sent it",
+            "q ends this",
+        ] {
+            assert!(screen.contains(text), "no {text:?} in\n{screen}");
+        }
+        let trouble = drawn(&example(), Some("nobody is there"), 100, 40);
+        assert!(trouble.contains("old: nobody is there"), "{trouble}");
+    }
+
+    /// However small the window is.
+    #[test]
+    fn it_draws_on_any_screen() {
+        for (width, height) in [(1, 1), (20, 5), (80, 24), (300, 100)] {
+            drawn(&example(), None, width, height);
+        }
+    }
+}

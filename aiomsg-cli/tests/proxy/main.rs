@@ -1,0 +1,131 @@
+//! `aiomsg proxy` as a process, with our sockets and real Python programs on both
+//! sides of it.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics fails, which is what is wanted"
+)]
+
+mod at_least_once;
+mod config;
+mod deploy;
+mod drain;
+mod end_to_end;
+mod http;
+mod observe;
+mod pause;
+mod program;
+mod proxies_die;
+mod python;
+mod reload;
+mod replies;
+#[path = "../../../tests/support/mod.rs"]
+mod support;
+mod tls;
+mod top;
+
+use std::future::Future;
+use std::time::Duration;
+
+use aiomsg::{Delivery, Socket};
+use tokio::time::sleep;
+
+use program::{PATIENCE, Program};
+
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
+    }
+}
+
+/// Waits until something is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    within(what, async {
+        while !is_so() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+/// A proxy on ports of its own, and where it is.
+struct Proxy {
+    program: Program,
+    frontend: String,
+    backend: String,
+    metrics: String,
+}
+
+impl Proxy {
+    /// Both sides listen, and metrics are served, with these options besides.
+    async fn start(options: &[&str]) -> Self {
+        let sides = ["--frontend", "127.0.0.1:0", "--backend", "127.0.0.1:0"];
+        Self::with(&[&sides[..], options].concat()).await
+    }
+
+    /// Metrics are served, and all else is said by these options.
+    async fn with(options: &[&str]) -> Self {
+        let program = Program::start([&["proxy", "--metrics", "0"][..], options].concat());
+        Self {
+            frontend: program.after("frontend: listening at ").await,
+            backend: program.after("backend: listening at ").await,
+            metrics: program.after("metrics: ").await,
+            program,
+        }
+    }
+
+    /// A creator that is connected.
+    async fn creator(&self) -> Socket {
+        self.joined(Socket::new().unwrap(), "frontend").await
+    }
+
+    /// A worker that is connected.
+    async fn worker(&self) -> Socket {
+        self.joined(Socket::new().unwrap(), "backend").await
+    }
+
+    /// Connects a socket to a side, and waits until both ends know of it.
+    async fn joined(&self, socket: Socket, side: &str) -> Socket {
+        let metric = format!("aiomsg_peers{{side=\"{side}\"}}");
+        let others = http::metric(&self.metrics, &metric).await;
+        let endpoint = match side {
+            "frontend" => &self.frontend,
+            _ => &self.backend,
+        };
+        socket.connect(&**endpoint).unwrap();
+        within("the proxy", socket.wait_for_peers(1)).await.unwrap();
+        self.until(&metric, others + 1.0).await;
+        socket
+    }
+
+    /// Waits until a metric has a value.
+    async fn until(&self, metric: &str, value: f64) {
+        http::until(&self.metrics, metric, value).await;
+    }
+}
+
+fn connected(socket: Socket, endpoint: &str) -> Socket {
+    socket.connect(endpoint).unwrap();
+    socket
+}
+
+/// The next message.
+async fn recv(socket: &Socket) -> Delivery {
+    within("a message", socket.recv_message()).await.unwrap()
+}
+
+async fn recv_text(socket: &Socket) -> String {
+    within("a message", socket.recv_text()).await.unwrap()
+}
+
+/// All that comes, until there are so many.
+async fn recv_all(socket: &Socket, count: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.push(recv_text(socket).await);
+    }
+    all
+}

@@ -1,0 +1,306 @@
+//! What is shown of the proxy.
+
+use super::*;
+
+struct Shown {
+    proxy: Proxy,
+    /// Without a slash at its end.
+    at: String,
+}
+
+impl Shown {
+    async fn start(options: &[&str]) -> Self {
+        let proxy = Proxy::start(&[&["--dashboard", "0"][..], options].concat()).await;
+        let at = proxy.program.after("dashboard: ").await;
+        Self {
+            proxy,
+            at: at.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> http::Answer {
+        http::get(&format!("{}{path}", self.at)).await
+    }
+
+    async fn post(&self, path: &str, headers: &[(&str, &str)]) -> http::Answer {
+        http::ask("POST", &format!("{}{path}", self.at), headers).await
+    }
+
+    async fn status(&self) -> serde_json::Value {
+        let answer = self.get("/api/status").await;
+        assert_eq!(answer.status, 200);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    /// Waits until the status is as it should be.
+    async fn until(&self, what: &str, is_so: impl Fn(&serde_json::Value) -> bool) {
+        within(what, async {
+            while !is_so(&self.status().await) {
+                sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_those_of_what_happened() {
+    let proxy = Proxy::start(&[]).await;
+    let url = proxy.metrics.clone();
+    assert!(
+        url.starts_with("http://127.0.0.1:"),
+        "loopback, as no host was named"
+    );
+    let before = http::scrape(&url).await;
+    let worker = proxy.worker().await;
+    let creator = proxy.creator().await;
+    for _ in 0..10 {
+        creator.send("12345").await.unwrap();
+    }
+    assert_eq!(recv_all(&worker, 10).await.len(), 10);
+    worker.send("unasked").await.unwrap();
+    http::until(
+        &url,
+        "aiomsg_dropped_messages_total{side=\"proxy\",reason=\"unasked\"}",
+        1.0,
+    )
+    .await;
+    for (name, value) in [
+        ("aiomsg_proxy_taken_total{direction=\"onward\"}", 10.0),
+        ("aiomsg_proxy_handed_on_total{direction=\"onward\"}", 10.0),
+        ("aiomsg_proxy_taken_total{direction=\"back\"}", 1.0),
+        ("aiomsg_received_messages_total{side=\"frontend\"}", 10.0),
+        ("aiomsg_received_bytes_total{side=\"frontend\"}", 50.0),
+        ("aiomsg_sent_messages_total{side=\"backend\"}", 10.0),
+        ("aiomsg_peers{side=\"backend\"}", 1.0),
+        ("aiomsg_peers{side=\"frontend\"}", 1.0),
+        ("aiomsg_endpoints{side=\"frontend\",state=\"up\"}", 1.0),
+        ("aiomsg_proxy_state{state=\"running\"}", 1.0),
+        ("aiomsg_proxy_ready", 1.0),
+    ] {
+        assert_eq!(http::metric(&url, name).await, value, "{name}");
+    }
+    // However many peers there are, there are no more names.
+    let after = http::scrape(&url).await;
+    assert_eq!(before.len(), after.len());
+    let text = http::get(&url).await;
+    assert!(
+        text.head
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{}",
+        text.head
+    );
+    for (name, _) in &after {
+        let metric = name.split('{').next().unwrap();
+        assert!(text.body.contains(&format!("# TYPE {metric} ")), "{name}");
+        assert!(text.body.contains(&format!("# HELP {metric} ")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn health_and_readiness_are_told_apart() {
+    let shown = Shown::start(&["--ready-workers", "1"]).await;
+    assert_eq!(shown.get("/healthz").await.status, 200);
+    let ready = shown.get("/readyz").await;
+    assert_eq!(
+        (ready.status, &*ready.body),
+        (503, "not ready: 0 of 1 workers are connected\n")
+    );
+    let _worker = shown.proxy.worker().await;
+    within("the worker to be seen", async {
+        while shown.get("/readyz").await.status != 200 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    assert_eq!(shown.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_status_has_peers_drops_and_rates() {
+    let shown = Shown::start(&[]).await;
+    let worker = shown.proxy.worker().await;
+    let creator = shown.proxy.creator().await;
+    for _ in 0..10 {
+        creator.send("job").await.unwrap();
+        recv(&worker).await;
+    }
+    shown
+        .until("the jobs", |it| it["messages"]["handed_on"] == 10)
+        .await;
+    shown
+        .until("a rate", |it| {
+            it["history"]["messages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|it| it != 0.0)
+        })
+        .await;
+    let status = shown.status().await;
+    let peer = &status["frontend"]["peers"][0];
+    assert_eq!(peer["identity"], creator.identity().to_string());
+    assert_eq!(peer["received_messages"], 10);
+    assert_eq!(peer["tls"], false);
+    assert_eq!(peer["queued_messages"], 0);
+    assert!(
+        peer["address"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{peer}"
+    );
+    assert!(peer["dialect"].is_string());
+    assert_eq!(status["backend"]["peer_count"], 1);
+    assert_eq!(status["state"], "running");
+    assert_eq!(status["history"]["steps"], 600);
+    let drops = status["drops"].as_array().unwrap();
+    assert!(drops.iter().all(|it| it["count"] == 0), "{status}");
+}
+
+/// A creator's name is text, whatever it is.
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere() {
+    let shown = Shown::start(&[]).await;
+    let page = shown.get("/").await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.head
+            .contains("content-security-policy: default-src 'none'"),
+        "{}",
+        page.head
+    );
+    // The name of a language, which nobody looks up.
+    let body = page.body.replace("http://www.w3.org/2000/svg", "");
+    assert!(!body.contains("://"), "no other address is named in it");
+    assert!(!page.body.contains("innerHTML"));
+    assert!(
+        page.body.contains("const token = \"\""),
+        "nobody may pause it"
+    );
+}
+
+#[tokio::test]
+async fn only_the_page_itself_can_pause_and_only_if_it_may() {
+    let closed = Shown::start(&[]).await;
+    assert_eq!(
+        closed
+            .post("/api/pause", &[("x-aiomsg-token", "")])
+            .await
+            .status,
+        403
+    );
+
+    let shown = Shown::start(&["--allow-control"]).await;
+    let page = shown.get("/").await.body;
+    let token = page
+        .split("const token = \"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    assert!(token.len() >= 32, "{token}");
+    let host = shown.at.strip_prefix("http://").unwrap();
+    let evil = [("x-aiomsg-token", token), ("origin", "http://evil.example")];
+    for headers in [
+        &[][..],
+        &[("x-aiomsg-token", "")],
+        &[("x-aiomsg-token", "00000000000000000000000000000000")],
+        &[("x-aiomsg-token", token), ("x-aiomsg-token", token)],
+        &evil,
+        &[("x-aiomsg-token", token), ("host", "evil.example")],
+    ] {
+        assert_eq!(
+            shown.post("/api/pause", headers).await.status,
+            403,
+            "{headers:?}"
+        );
+    }
+    assert_eq!(shown.get("/api/pause").await.status, 405);
+    assert_eq!(shown.status().await["state"], "running");
+
+    let origin = format!("http://{host}");
+    let own = [("x-aiomsg-token", token), ("origin", &*origin)];
+    assert_eq!(shown.post("/api/pause", &own).await.body, "paused\n");
+    assert_eq!(shown.status().await["state"], "paused");
+    assert_eq!(shown.post("/api/resume", &own).await.body, "running\n");
+    assert_eq!(shown.status().await["state"], "running");
+}
+
+/// A page of somebody else's, under a name that points here, learns nothing.
+#[tokio::test]
+async fn other_names_for_this_machine_are_refused() {
+    let shown = Shown::start(&["--allow-control"]).await;
+    for path in ["/", "/api/status"] {
+        let url = format!("{}{path}", shown.at);
+        for host in ["evil.example", "evil.example:80", ""] {
+            assert_eq!(
+                http::ask("GET", &url, &[("host", host)]).await.status,
+                403,
+                "{host}"
+            );
+        }
+        assert_eq!(
+            http::ask("GET", &url, &[("host", "localhost:1")])
+                .await
+                .status,
+            200
+        );
+    }
+}
+
+#[tokio::test]
+async fn odd_requests_are_refused() {
+    let shown = Shown::start(&[]).await;
+    assert_eq!(shown.get("/no/such").await.status, 404);
+    assert_eq!(shown.post("/metrics", &[]).await.status, 405);
+    let host = shown.at.strip_prefix("http://").unwrap();
+    assert_eq!(
+        http::raw(host, b"\x02\0\0\0nonsense\r\n\r\n").await.status,
+        400
+    );
+    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(100_000));
+    let status = http::raw(host, long.as_bytes()).await.status;
+    assert!([0, 414, 431].contains(&status), "{status}");
+    assert_eq!(shown.get("/healthz").await.status, 200);
+}
+
+/// Whoever holds connections open and says nothing keeps others out for a few
+/// seconds at most.
+#[tokio::test]
+async fn silent_connections_are_ended() {
+    let shown = Shown::start(&[]).await;
+    let host = shown.at.strip_prefix("http://").unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..70 {
+        silent.push(
+            within("room", tokio::net::TcpStream::connect(host))
+                .await
+                .unwrap(),
+        );
+    }
+    assert_eq!(shown.get("/healthz").await.status, 200);
+}
+
+/// A metrics address alone shows no page, and a dashboard alone no metrics.
+#[tokio::test]
+async fn each_address_shows_what_it_is_for() {
+    let proxy = Proxy::start(&[]).await;
+    assert_eq!(
+        http::get(&proxy.metrics.replace("metrics", ""))
+            .await
+            .status,
+        404
+    );
+    let sides = ["--frontend", "127.0.0.1:0", "--backend", "127.0.0.1:0"];
+    let program = Program::start([&["proxy", "--dashboard", "0"], &sides[..]].concat());
+    let page = program.after("dashboard: ").await;
+    program.after("frontend: listening at ").await;
+    assert_eq!(http::get(&format!("{page}metrics")).await.status, 404);
+    assert_eq!(http::get(&format!("{page}readyz")).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_beyond_this_machine_is_honoured_with_a_warning() {
+    let proxy = Proxy::start(&["--dashboard", "0.0.0.0:0"]).await;
+    proxy.program.after("dashboard: http://0.0.0.0:").await;
+    proxy.program.logs("beyond this machine").await;
+}

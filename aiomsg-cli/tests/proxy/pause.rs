@@ -1,0 +1,71 @@
+//! Pausing and going on.
+
+use super::*;
+
+/// Creators are held back, and nothing is lost.
+#[tokio::test]
+async fn while_it_is_paused_messages_wait_and_creators_are_held_back() {
+    const JOBS: usize = 20_000;
+    let proxy = Proxy::start(&["--inbox-messages", "100"]).await;
+    let worker = proxy.worker().await;
+    let creator = proxy.creator().await;
+    creator.send("before").await.unwrap();
+    assert_eq!(recv_text(&worker).await, "before");
+
+    proxy.program.signal("USR1").await;
+    proxy.program.says("paused", 1).await;
+    let ready = http::get(&proxy.metrics.replace("/metrics", "/readyz")).await;
+    assert_eq!(
+        (ready.status, &*ready.body),
+        (503, "not ready: it is paused\n")
+    );
+    let sending = tokio::spawn({
+        let creator = creator.clone();
+        async move {
+            let payload = "x".repeat(1000);
+            for _ in 0..JOBS {
+                creator.send(payload.clone()).await.unwrap();
+            }
+        }
+    });
+    // Far more than a hundred messages and what the system holds of a connection.
+    until("the creator to be held back", || {
+        creator.peer_stats()[0].queued_messages > 500
+    })
+    .await;
+    assert_eq!(worker.stats().received_messages, 1, "nothing is handed on");
+    let taken = http::metric(
+        &proxy.metrics,
+        "aiomsg_proxy_taken_total{direction=\"onward\"}",
+    )
+    .await;
+    assert_eq!(taken, 1.0);
+
+    proxy.program.signal("USR2").await;
+    proxy.program.says("resumed", 1).await;
+    for _ in 0..JOBS {
+        recv(&worker).await;
+    }
+    sending.await.unwrap();
+    assert_eq!(proxy.program.stop().await.code, Some(0));
+}
+
+/// A pause does not keep it from ending, and what had come is handed on.
+#[tokio::test]
+async fn it_drains_when_it_is_paused_too() {
+    let proxy = Proxy::start(&[]).await;
+    let worker = proxy.worker().await;
+    let creator = proxy.creator().await;
+    proxy.program.signal("USR1").await;
+    proxy.program.says("paused", 1).await;
+    for n in 0..10 {
+        creator.send(n.to_string()).await.unwrap();
+    }
+    assert!(creator.close(PATIENCE).await.is_clean());
+    proxy
+        .until("aiomsg_received_messages_total{side=\"frontend\"}", 10.0)
+        .await;
+    let ended = proxy.program.stop().await;
+    assert_eq!(recv_all(&worker, 10).await.len(), 10);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}

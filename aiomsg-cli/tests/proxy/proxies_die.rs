@@ -1,0 +1,163 @@
+//! Creators and workers with three proxies between them, each of which is killed
+//! in its turn, under load, and comes back. Nothing is lost.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use futures::future::select_all;
+
+use super::*;
+
+const CREATORS: usize = 2;
+
+/// Between two jobs of a creator.
+const BETWEEN: Duration = Duration::from_millis(1);
+
+/// As many of a creator's may be on their way: what a proxy had is sent again
+/// when its time is up, and that is not to be all there is.
+const WINDOW: usize = 500;
+
+/// An address of the loopback interface whose port the system gives to nobody
+/// who asks for any: the others dial it while nobody listens.
+fn address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = (std::process::id() % 190) as u16 * 100;
+    for _ in 0..19_000 {
+        let port = 11_000 + (base + NEXT.fetch_add(1, Ordering::Relaxed)) % 19_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return format!("tcp://127.0.0.1:{port}");
+        }
+    }
+    panic!("no port is free");
+}
+
+async fn start(frontend: &str, backend: &str) -> Program {
+    let program = Program::start([
+        "proxy",
+        "--frontend",
+        frontend,
+        "--backend",
+        backend,
+        "--at-least-once",
+        "both",
+    ]);
+    program.after("frontend: listening at ").await;
+    program
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
+    let addresses: Vec<_> = (0..3).map(|_| (address(), address())).collect();
+    let mut proxies = Vec::new();
+    for (frontend, backend) in &addresses {
+        proxies.push(start(frontend, backend).await);
+    }
+    let creators: Vec<_> = (0..CREATORS)
+        .map(|_| {
+            let limits = aiomsg::Limits {
+                items: WINDOW,
+                bytes: 1 << 20,
+            };
+            let socket = Socket::builder()
+                .at_least_once()
+                .ack_timeout(Duration::from_millis(500))
+                .max_resends(u32::MAX)
+                .unacknowledged_limits(limits)
+                .reconnect_delay(|_| Duration::from_millis(20))
+                .build()
+                .unwrap();
+            addresses
+                .iter()
+                .for_each(|it| socket.connect(&*it.0).unwrap());
+            socket
+        })
+        .collect();
+    let workers: Vec<_> = (0..2)
+        .map(|_| {
+            let socket = Socket::builder()
+                .reconnect_delay(|_| Duration::from_millis(20))
+                .build()
+                .unwrap();
+            addresses
+                .iter()
+                .for_each(|it| socket.connect(&*it.1).unwrap());
+            socket
+        })
+        .collect();
+    let all_connected = async |count| {
+        until("all connections", || {
+            let mut all = creators.iter().chain(&workers);
+            all.all(|it| it.stats().peers == count)
+        })
+        .await;
+    };
+    all_connected(3).await;
+
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let sending: Vec<_> = creators
+        .iter()
+        .cloned()
+        .enumerate()
+        .map(|(name, creator)| {
+            let stopped = stopped.clone();
+            tokio::spawn(async move {
+                let mut next = 0;
+                while !*stopped.borrow() {
+                    creator.send(format!("{name} {next}")).await.unwrap();
+                    next += 1;
+                    sleep(BETWEEN).await;
+                }
+                next
+            })
+        })
+        .collect();
+    let (count, arrived) = tokio::sync::watch::channel(BTreeSet::new());
+    let receiving = tokio::spawn({
+        let workers = workers.clone();
+        async move {
+            loop {
+                let jobs = workers.iter().map(|it| Box::pin(it.recv_text()));
+                let job = select_all(jobs).await.0.unwrap();
+                count.send_modify(|all| {
+                    all.insert(job);
+                });
+            }
+        }
+    });
+    let more = async |jobs: usize| {
+        let before = arrived.borrow().len();
+        let mut arrived = arrived.clone();
+        within("jobs", arrived.wait_for(|all| all.len() >= before + jobs))
+            .await
+            .unwrap();
+    };
+    for (n, (frontend, backend)) in addresses.iter().enumerate() {
+        more(100).await;
+        proxies[n].kill().await;
+        all_connected(2).await;
+        more(100).await;
+        proxies[n] = start(frontend, backend).await;
+        all_connected(3).await;
+    }
+    more(100).await;
+    stop.send_replace(true);
+    let mut sent = BTreeSet::new();
+    for (name, sending) in sending.into_iter().enumerate() {
+        let count = within("the last jobs", sending).await.unwrap();
+        sent.extend((0..count).map(|n| format!("{name} {n}")));
+    }
+    until("all acknowledgements", || {
+        creators
+            .iter()
+            .all(|it| it.stats().unacknowledged_messages == 0)
+    })
+    .await;
+    until("all jobs", || arrived.borrow().len() == sent.len()).await;
+    assert!(*arrived.borrow() == sent, "what arrived is what was sent");
+    assert!(creators.iter().all(|it| it.stats().dropped_messages == 0));
+    receiving.abort();
+    for proxy in proxies {
+        let ended = proxy.stop().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Real Python creators and workers of both versions, with the proxy between
+//! them.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::support::python::{Script, Version};
+
+const VERSIONS: [Version; 2] = [Version::V2019, Version::V2026];
+
+/// As Python programs are given it.
+fn address(endpoint: &str) -> &str {
+    endpoint.strip_prefix("tcp://").unwrap()
+}
+
+const JOBS: usize = 500;
+
+/// Two workers of each version, that the proxy knows of.
+async fn workers(proxy: &Proxy, flags: &[&str]) -> Vec<Script> {
+    let mut workers = Vec::new();
+    for version in [VERSIONS, VERSIONS].concat() {
+        let args = [&[address(&proxy.backend)][..], flags].concat();
+        workers.push(Script::start(version, "worker.py", args).await);
+    }
+    proxy.until("aiomsg_peers{side=\"backend\"}", 4.0).await;
+    workers
+}
+
+/// A creator of each version. Both number their jobs from 0.
+async fn creators(proxy: &Proxy, flags: &[&str]) -> Vec<Script> {
+    let jobs = JOBS.to_string();
+    let mut creators = Vec::new();
+    for version in VERSIONS {
+        let args = [&[&*jobs, address(&proxy.frontend)][..], flags].concat();
+        creators.push(Script::start(version, "jobcreator.py", args).await);
+    }
+    creators
+}
+
+/// Stops the proxy, which has handed all jobs on.
+async fn all_handed_on(proxy: Proxy) {
+    let metric = "aiomsg_proxy_handed_on_total{direction=\"onward\"}";
+    proxy.until(metric, 2.0 * JOBS as f64).await;
+    let ended = proxy.program.stop().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.report().contains("1000 handed on"), "{ended:?}");
+}
+
+/// Each job is worked once, and the workers have equal shares.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_both_versions_to_workers_of_both_versions() {
+    let proxy = Proxy::start(&[]).await;
+    let workers = workers(&proxy, &[]).await;
+    let _creators = creators(&proxy, &[]).await;
+    let mut worked = BTreeMap::new();
+    for worker in &workers {
+        for _ in 0..2 * JOBS / workers.len() {
+            *worked.entry(worker.job().await).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(worked.len(), JOBS);
+    assert!(worked.values().all(|times| *times == 2), "{worked:?}");
+    all_handed_on(proxy).await;
+}
+
+/// Acknowledged by workers of both versions to creators of both versions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_both_versions_at_least_once() {
+    let flags = ["--at-least-once"];
+    let proxy = Proxy::start(&["--at-least-once", "both"]).await;
+    let workers = workers(&proxy, &flags).await;
+    let _creators = creators(&proxy, &flags).await;
+    let (job, mut jobs) = tokio::sync::mpsc::channel(16);
+    for worker in workers {
+        let job = job.clone();
+        tokio::spawn(async move {
+            while let Some(line) = worker.try_line_for(PATIENCE).await {
+                let name = line["job"].as_str().unwrap().to_owned();
+                if job.send(name).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    let mut worked = BTreeMap::new();
+    // One may be worked twice, if its acknowledgement is late.
+    while worked.len() < JOBS || worked.values().any(|times| *times < 2) {
+        let job = within("a job", jobs.recv()).await.unwrap();
+        *worked.entry(job).or_insert(0) += 1;
+    }
+    all_handed_on(proxy).await;
+}
+
+/// Replies of workers of both versions, to creators of both versions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_come_back_to_creators_of_both_versions() {
+    const QUESTIONS: usize = 100;
+    let proxy = Proxy::start(&["--replies"]).await;
+    let mut workers = Vec::new();
+    for version in VERSIONS {
+        let args = ["--connect", address(&proxy.backend)];
+        workers.push(Script::start(version, "answerer.py", args).await);
+    }
+    proxy.until("aiomsg_peers{side=\"backend\"}", 2.0).await;
+    let questions = QUESTIONS.to_string();
+    let mut creators = Vec::new();
+    for version in VERSIONS {
+        let args = [&*questions, "--connect", address(&proxy.frontend)];
+        creators.push(Script::start(version, "asker.py", args).await);
+    }
+    for creator in &creators {
+        for n in 0..QUESTIONS {
+            let line = creator.line().await;
+            assert_eq!(line["question"], format!("question {n}"));
+            assert_eq!(line["answer"], format!("QUESTION {n}"));
+        }
+    }
+    let ended = proxy.program.stop().await;
+    let replies = format!("  replies: {0} taken, {0} handed on", 2 * QUESTIONS);
+    assert!(ended.lines.contains(&replies), "{ended:?}");
+}

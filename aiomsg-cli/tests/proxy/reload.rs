@@ -1,0 +1,179 @@
+//! Reading the file again.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::support::python::certificate;
+
+/// A proxy with a file.
+struct Filed {
+    proxy: Proxy,
+    file: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Filed {
+    async fn start(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("proxy.toml");
+        fs::write(&file, text).unwrap();
+        let args = ["--log", "info", "--config", file.to_str().unwrap()];
+        Self {
+            proxy: Proxy::with(&args).await,
+            file,
+            folder,
+        }
+    }
+
+    /// Writes another text, and has it read.
+    async fn reload(&self, text: &str) {
+        fs::write(&self.file, text).unwrap();
+        self.proxy.program.signal("HUP").await;
+    }
+}
+
+const SIDES: &str = "[frontend]\nbind = [\"127.0.0.1:0\"]\n[backend]\nbind = [\"127.0.0.1:0\"]\n";
+
+#[tokio::test]
+async fn endpoints_come_and_go_and_connections_stay() {
+    let filed = Filed::start(SIDES).await;
+    let proxy = &filed.proxy;
+    let worker = proxy.worker().await;
+    let path = filed.folder.path().join("front.sock");
+    let other = format!("unix://{}", path.display());
+    // Both at once.
+    let listens = Socket::new().unwrap();
+    let at = listens.bind("127.0.0.1:0").await.unwrap();
+    filed
+        .reload(&format!(
+            "[frontend]\nbind = [\"127.0.0.1:0\", {other:?}]\n\
+             [backend]\nbind = [\"127.0.0.1:0\"]\nconnect = [\"{at}\"]\n"
+        ))
+        .await;
+    proxy.program.says("reloaded", 1).await;
+    within("the proxy", listens.wait_for_peers(1))
+        .await
+        .unwrap();
+    let creator = connected(Socket::new().unwrap(), &other);
+    for n in 0..2 {
+        creator.send(n.to_string()).await.unwrap();
+    }
+    recv(&worker).await;
+    recv(&listens).await;
+
+    // Without the first one, and without the one that it connected to.
+    filed
+        .reload(&format!(
+            "[frontend]\nbind = [{other:?}]\n[backend]\nbind = [\"127.0.0.1:0\"]\n"
+        ))
+        .await;
+    proxy.program.says("reloaded", 2).await;
+    until("the end of the connection", || listens.peers().is_empty()).await;
+    let address = proxy.frontend.strip_prefix("tcp://").unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    creator.send("by the one that is left").await.unwrap();
+    assert_eq!(recv_text(&worker).await, "by the one that is left");
+    assert_eq!(worker.stats().connections, 1, "it was never disconnected");
+}
+
+#[tokio::test]
+async fn a_wrong_file_changes_nothing() {
+    let filed = Filed::start(SIDES).await;
+    let proxy = &filed.proxy;
+    filed.reload("[frontend]\nbind = [\"127.0.0.1\"]\n").await;
+    proxy.program.logs("not reloaded, all stays as it is").await;
+    proxy.program.logs(":2: ").await;
+    fs::remove_file(&filed.file).unwrap();
+    proxy.program.signal("HUP").await;
+    proxy.program.logs("the file cannot be read").await;
+    let worker = proxy.worker().await;
+    let creator = proxy.creator().await;
+    creator.send("still there").await.unwrap();
+    assert_eq!(recv_text(&worker).await, "still there");
+}
+
+#[tokio::test]
+async fn what_needs_a_restart_is_named() {
+    let filed = Filed::start(SIDES).await;
+    let text = format!(
+        "mode = \"publish\"\ndrain-deadline = \"1s\"\n{SIDES}[backend.limits]\nqueue-messages = 7\n"
+    );
+    filed.reload(&text).await;
+    let program = &filed.proxy.program;
+    program.says("reloaded", 1).await;
+    program
+        .logs("mode has changed, which needs a restart")
+        .await;
+    program
+        .logs("backend.limits.queue-messages has changed, which needs a restart")
+        .await;
+    let warnings = program.output().errors;
+    let warnings = warnings.iter().filter(|it| it.contains("needs a restart"));
+    assert_eq!(warnings.count(), 2);
+}
+
+/// An endpoint that cannot be had is told of and makes the proxy not ready, and
+/// is tried again by the next reload.
+#[tokio::test]
+async fn an_endpoint_that_is_taken_is_tried_again() {
+    let filed = Filed::start(SIDES).await;
+    let program = &filed.proxy.program;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let with = SIDES.replacen("127.0.0.1:0\"", &format!("127.0.0.1:0\", \"{address}\""), 1);
+    filed.reload(&with).await;
+    program.says("reloaded", 1).await;
+    program.logs("an endpoint is not in use").await;
+    let ready = filed.proxy.metrics.replace("/metrics", "/readyz");
+    let answer = http::get(&ready).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains(&address.to_string()), "{answer:?}");
+    drop(taken);
+    filed.reload(&with).await;
+    program
+        .says(&format!("frontend: listening at tcp://{address}"), 1)
+        .await;
+    assert_eq!(http::get(&ready).await.status, 200);
+}
+
+/// New connections see the new certificate.
+#[tokio::test]
+async fn certificates_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| certificate(folder.path(), name));
+    let [cert, key] = ["in-use.cert", "in-use.key"].map(|name| folder.path().join(name));
+    let install = |from: &crate::support::python::Certificate| {
+        fs::copy(&from.cert, &cert).unwrap();
+        fs::copy(&from.key, &key).unwrap();
+    };
+    install(&old);
+    let text = format!(
+        "[frontend]\nbind = [\"tls://127.0.0.1:0\"]\ntls = {{ cert = {cert:?}, key = {key:?} }}\n\
+         [backend]\nbind = [\"127.0.0.1:0\"]\n"
+    );
+    let filed = Filed::start(&text).await;
+    let first = tls::trusting(&old);
+    first.connect(&*filed.proxy.frontend).unwrap();
+    within("the proxy", first.wait_for_peers(1)).await.unwrap();
+
+    // Half of it is there: the old one stays in use.
+    fs::copy(&new.cert, &cert).unwrap();
+    filed.reload(&text).await;
+    filed
+        .proxy
+        .program
+        .logs("the old certificates stay in use")
+        .await;
+    let second = tls::trusting(&old);
+    second.connect(&*filed.proxy.frontend).unwrap();
+    within("the proxy", second.wait_for_peers(1)).await.unwrap();
+
+    install(&new);
+    filed.reload(&text).await;
+    filed.proxy.program.logs("certificates reloaded").await;
+    let third = tls::trusting(&new);
+    third.connect(&*filed.proxy.frontend).unwrap();
+    within("the proxy", third.wait_for_peers(1)).await.unwrap();
+    assert_eq!(first.stats().connections, 1);
+}
