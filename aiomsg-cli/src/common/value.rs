@@ -11,10 +11,14 @@ use tower::limit::RateLimitLayer;
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time.is_zero() => Err("the time is zero: write 500ms, 5s or 2m".to_owned()),
+        // Longer ones cannot all be added to the present.
+        Ok(time) if time > LONGEST => Err("the time is longer than a year".to_owned()),
         Ok(time) => Ok(time),
         Err(_) => Err("it is no time: write 500ms, 5s or 2m".to_owned()),
     }
 }
+
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A number of bytes, as `65536`, `64KiB` or `1MB`.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
@@ -120,7 +124,7 @@ mod tests {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(size("64KiB"), Ok(65536));
         assert_eq!(size("100"), Ok(100));
-        for wrong in ["", "5", "-1s", "0s"] {
+        for wrong in ["", "5", "-1s", "0s", "2years", "99999999999999999999s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
         for wrong in ["", "x", "-1", "0"] {
