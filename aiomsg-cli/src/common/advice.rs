@@ -13,7 +13,7 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
             return Some("start what is to listen there, or check the address");
         }
         Some(io::ErrorKind::NotFound) => {
-            return Some("start what is to listen there, or check the path");
+            return Some("check the path, and that what is to listen there is started");
         }
         Some(io::ErrorKind::AddrInUse) => {
             return Some("end what listens there already, or choose another port");

@@ -66,9 +66,23 @@ impl Failure {
     }
 }
 
+/// The library names the methods that would help, where the command has options.
+const OPTIONS: [(&str, &str); 3] = [
+    ("TlsConfig::builder().server_name(..)", "--server-name"),
+    (
+        "TlsConfig::builder().certificate_files(..)",
+        "--cert and --key",
+    ),
+    ("TlsConfig::builder().trust_file(..)", "--trust"),
+];
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message.replace('\n', "; "))
+        let mut line = self.message.replace('\n', "; ");
+        for (method, option) in OPTIONS {
+            line = line.replace(method, option);
+        }
+        f.write_str(&line)
     }
 }
 

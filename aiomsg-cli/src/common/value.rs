@@ -11,10 +11,14 @@ use tower::limit::RateLimitLayer;
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time.is_zero() => Err("the time is zero: write 500ms, 5s or 2m".to_owned()),
+        // Longer ones cannot all be added to the present.
+        Ok(time) if time > LONGEST => Err("the time is longer than a year".to_owned()),
         Ok(time) => Ok(time),
         Err(_) => Err("it is no time: write 500ms, 5s or 2m".to_owned()),
     }
 }
+
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A number of bytes, as `65536`, `64KiB` or `1MB`.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
@@ -70,12 +74,13 @@ pub(crate) struct Rate {
     per_second: f64,
 }
 
-/// Timers are no finer than this by far, so that what is faster comes in groups.
-const STEP: f64 = 0.01;
+/// Each wait is a little too long, by a timer's millisecond and by what else runs:
+/// little beside this, so what is faster comes in groups.
+const STEP: f64 = 0.1;
 
 impl Rate {
-    /// Tower's layer for this rate: one message at a time where there are less
-    /// than a hundred a second, and else as many as there are in a hundredth.
+    /// Tower's layer for this rate: one message at a time up to ten a second, and
+    /// else as many as there are in a tenth.
     pub(crate) fn layer(self) -> RateLimitLayer {
         let (messages, time) = self.groups();
         RateLimitLayer::new(messages, time)
@@ -119,7 +124,7 @@ mod tests {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(size("64KiB"), Ok(65536));
         assert_eq!(size("100"), Ok(100));
-        for wrong in ["", "5", "-1s", "0s"] {
+        for wrong in ["", "5", "-1s", "0s", "2years", "99999999999999999999s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
         for wrong in ["", "x", "-1", "0"] {
@@ -134,7 +139,7 @@ mod tests {
         let groups = |text: &str| text.parse::<Rate>().map(Rate::groups);
         assert_eq!(groups("2/s"), Ok((1, Duration::from_millis(500))));
         assert_eq!(groups("10"), Ok((1, Duration::from_millis(100))));
-        assert_eq!(groups("1000/s"), Ok((10, Duration::from_millis(10))));
+        assert_eq!(groups("1000/s"), Ok((100, Duration::from_millis(100))));
         assert_eq!(groups("6/m"), Ok((1, Duration::from_secs(10))));
         for wrong in ["", "0", "-1/s", "x/s", "5/d", "nan", "inf"] {
             assert!(groups(wrong).is_err(), "{wrong}");

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
 use crate::common::progress::Progress;
+use crate::common::say::{self, say};
 use crate::common::socket::SocketArgs;
 use crate::common::stop::{Stop, Stopped};
 use crate::common::value::{Patience, Rate, Repeat, duration, size};
@@ -220,19 +221,26 @@ async fn drive<S: SendService + Send>(
     progress.finish();
     let time = started.elapsed();
     let summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
-    let told = summary.tell(args.json, args.quiet);
-    match (ended, report) {
+    let outcome = match (ended, report) {
         (Ended::Failed(failure), _) => Err(failure),
         (Ended::Stopped(stopped), _) => Err(Failure::stopped(
             stopped,
-            format!("stopped before all was read; {summary}"),
+            format!("stopped before all was read; sent were {summary}"),
         )),
         (Ended::AllRead, Err(stopped)) => Err(Failure::stopped(
             stopped,
-            format!("stopped before all was sent; {summary}"),
+            format!("stopped before all was sent; of {summary}"),
         )),
-        (Ended::AllRead, Ok(_)) => summary.outcome(args.how.at_least_once).and(told),
+        (Ended::AllRead, Ok(_)) => summary.outcome(args.how.at_least_once),
+    };
+    // An error says it already, or says why there is nothing to sum up.
+    if args.json {
+        return outcome.and(say::print_line(&summary));
     }
+    if outcome.is_ok() && !args.quiet {
+        say(format_args!("sent {summary}"));
+    }
+    outcome
 }
 
 /// Waits for what is on its way, and closes the socket, unless a signal comes

@@ -1,6 +1,5 @@
 //! What was sent, and what was not.
 
-use crate::common::say::say;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use serde::Serialize;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
-use crate::common::say;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
@@ -49,16 +47,6 @@ impl Summary {
             dropped: stats.dropped_messages,
             cut_off: report.is_none(),
         }
-    }
-
-    pub(super) fn tell(&self, as_json: bool, quiet: bool) -> Outcome {
-        if as_json {
-            return say::print_line(self);
-        }
-        if !quiet {
-            say(self);
-        }
-        Ok(())
     }
 
     /// Whether that was all.

@@ -261,7 +261,10 @@ fn one_that_demands_a_certificate() {
     ]);
     let endpoint = there.endpoint();
     let trust = text(&server.cert);
-    run(&["doctor", &endpoint, "--trust", &trust]).fails(1, &["demands a certificate", "--cert"]);
+    run(&["doctor", &endpoint, "--trust", &trust]).fails(
+        1,
+        &["demands a certificate", "set one with --cert and --key"],
+    );
     let wrong = ["--cert", &text(&server.cert), "--key", &text(&server.key)];
     let args = [&["doctor", &endpoint, "--trust", &trust][..], &wrong].concat();
     run(&args).fails(1, &["refused our certificate"]);

@@ -60,6 +60,10 @@ fn wrong_command_lines() {
 fn wrong_values() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["send", "--timeout", "5"], &["--timeout", "5s", "forever"]),
+        (
+            &["bench", "--duration", "500years"],
+            &["--duration", "longer than a year"],
+        ),
         (&["send", "--linger", "soon"], &["--linger", "5s"]),
         (&["send", "--ack-timeout", "0s"], &["--ack-timeout", "zero"]),
         (&["send", "--rate", "fast", "x"], &["--rate", "100/s"]),
