@@ -89,6 +89,11 @@ pub mod builder {
 }
 
 /// The README's programs compile.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And so do those about security.
+#[cfg(all(doctest, feature = "system-roots"))]
+#[doc = include_str!("../docs/security.md")]
+struct Security;

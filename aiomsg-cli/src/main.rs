@@ -7,14 +7,23 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
+mod command_line;
 mod common;
+mod completions;
+mod demo;
+mod doctor;
+mod echo;
 mod http;
+mod peers;
 mod proxy;
+mod recv;
+mod send;
 mod top;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use common::failure::{Failure, Outcome};
 use common::log::LogArgs;
@@ -25,7 +34,12 @@ use common::log::LogArgs;
 /// Exit codes: 0 done; 1 failed, or not all was done; 2 the command line or a
 /// file that it names is wrong; 3 nobody was there in time.
 #[derive(Debug, Parser)]
-#[command(name = "aiomsg", version, propagate_version = true)]
+#[command(
+    name = "aiomsg",
+    version,
+    propagate_version = true,
+    max_term_width = 80
+)]
 struct Command {
     #[command(subcommand)]
     what: What,
@@ -35,12 +49,24 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Send(send::SendArgs),
+    Recv(recv::RecvArgs),
+    Echo(echo::EchoArgs),
+    Doctor(doctor::DoctorArgs),
+    Peers(peers::PeersArgs),
+    Demo(demo::DemoArgs),
+    Bench(bench::BenchArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
     Proxy(Box<proxy::ProxyArgs>),
     Top(top::TopArgs),
 }
 
 fn main() -> ExitCode {
-    let command = Command::parse();
+    let command: Command = match command_line::parse() {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
     command.log.init();
     match run(command.what) {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,13 +79,23 @@ fn run(what: What) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime does not start: {error}")))?;
-    let done = runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match what {
+            What::Send(args) => send::run(args).await,
+            What::Recv(args) => recv::run(args).await,
+            What::Echo(args) => echo::run(args).await,
+            What::Doctor(args) => doctor::run(args).await,
+            What::Peers(args) => peers::run(args).await,
+            What::Demo(args) => demo::run(args).await,
             What::Proxy(args) => proxy::run(*args).await,
             What::Top(args) => top::run(args).await,
+            What::Bench(args) => bench::run(args).await,
+            What::Completions(args) => completions::completions(&args, Command::command()),
+            What::Man(args) => completions::man(&args, Command::command()),
         }
     });
-    // A name that is being looked up would have to be waited for otherwise.
+    // Neither a write to a pipe that nobody empties is waited for, nor a name that
+    // is being looked up.
     runtime.shutdown_background();
-    done
+    outcome
 }

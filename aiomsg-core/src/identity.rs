@@ -76,6 +76,7 @@ impl Identity {
     }
 
     /// The bytes, as they travel.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Short { len, bytes } => &bytes.0[..usize::from(*len)],
@@ -142,17 +143,30 @@ impl AsRef<[u8]> for Identity {
     }
 }
 
+// Short identities are compared and hashed whole, as two words: what is behind
+// their end is zero.
+
 impl PartialEq for Identity {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        match (&self.0, &other.0) {
+            (Repr::Short { len, .. }, Repr::Short { len: other, .. }) if len != other => false,
+            (Repr::Short { bytes, .. }, Repr::Short { bytes: other, .. }) => bytes.0 == other.0,
+            (Repr::Long(bytes), Repr::Long(other)) => bytes == other,
+            _ => false,
+        }
     }
 }
 
 impl Eq for Identity {}
 
 impl Hash for Identity {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
+        match &self.0 {
+            Repr::Short { bytes, .. } => state.write_u128(u128::from_ne_bytes(bytes.0)),
+            Repr::Long(bytes) => bytes.hash(state),
+        }
     }
 }
 

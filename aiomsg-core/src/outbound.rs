@@ -56,6 +56,7 @@ impl Outbound {
 
     /// Addresses the message to one peer.
     #[must_use]
+    #[inline]
     pub fn to(mut self, peer: Identity) -> Self {
         self.target = Target::Peer(peer);
         self
@@ -63,6 +64,7 @@ impl Outbound {
 
     /// Sets whom the message is for.
     #[must_use]
+    #[inline]
     pub fn with_target(mut self, target: Target) -> Self {
         self.target = target;
         self
@@ -97,16 +99,19 @@ impl Outbound {
     }
 
     /// What is sent.
+    #[inline]
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
     /// For whom the message is.
+    #[inline]
     pub fn target(&self) -> &Target {
         &self.target
     }
 
     /// The peer that the message is addressed to, if it is addressed.
+    #[inline]
     pub fn peer(&self) -> Option<&Identity> {
         match &self.target {
             Target::Peer(identity) => Some(identity),
@@ -120,11 +125,13 @@ impl Outbound {
     }
 
     /// Whether whoever sends it waits until it is acknowledged.
+    #[inline]
     pub fn is_until_acked(&self) -> bool {
         self.until_acked
     }
 
     /// Takes the payload out.
+    #[inline]
     pub fn into_payload(self) -> Bytes {
         self.payload
     }

@@ -60,6 +60,20 @@ enum What {
         #[arg(long)]
         raw: bool,
     },
+    /// Good peers that connect by TLS among strangers that say nothing, drip a
+    /// byte a second, or send garbage: the time it takes them, what is refused
+    /// and why, and memory.
+    Hostile {
+        /// How many say nothing, and how many drip.
+        #[arg(long, default_value_t = 5_000)]
+        count: usize,
+        /// How many good peers connect, one after the other.
+        #[arg(long, default_value_t = 100)]
+        peers: usize,
+        /// How many addresses the strangers have; 0: that of the good peers.
+        #[arg(long, default_value_t = 1)]
+        addresses: u32,
+    },
     /// Much data through a proxy whose consumer is slow, and the memory of the
     /// proxy meanwhile.
     SlowConsumer {
@@ -101,6 +115,11 @@ pub fn main(libraries: &[&'static dyn Library]) -> ExitCode {
                 false => loaded(load::connections::run(count, idle)),
             }
         }
+        Some(What::Hostile {
+            count,
+            peers,
+            addresses,
+        }) => loaded(load::hostile::run(count, peers, addresses)),
         Some(What::SlowConsumer { mebibytes, rate }) => {
             loaded(load::slow_consumer::run(mebibytes << 20, rate << 20))
         }

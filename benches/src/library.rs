@@ -111,6 +111,8 @@ pub struct Job {
     pub peers: usize,
     /// Whether messages are acknowledged.
     pub at_least_once: bool,
+    /// Whether all messages are for one of the peers, by its identity.
+    pub addressed: bool,
     /// Connections are encrypted, with this certificate.
     pub tls: Option<Certificate>,
 }

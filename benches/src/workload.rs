@@ -14,6 +14,8 @@ pub(crate) struct Workload {
     pub(crate) peers: usize,
     pub(crate) tls: bool,
     pub(crate) at_least_once: bool,
+    /// All of it is for one of the peers.
+    pub(crate) addressed: bool,
 }
 
 /// Who does what.
@@ -72,6 +74,15 @@ const fn workload(name: &'static str, cast: &'static Cast, size: usize, peers: u
         peers,
         tls: false,
         at_least_once: false,
+        addressed: false,
+    }
+}
+
+/// To one of so many peers.
+const fn addressed(name: &'static str, peers: usize) -> Workload {
+    Workload {
+        addressed: true,
+        ..workload(name, &SPREAD, 64, peers)
     }
 }
 
@@ -103,6 +114,11 @@ pub(crate) const ALL: &[Workload] = &[
     workload("peers-256", &SPREAD, 64, 256),
     workload("peers-4096", &SPREAD, 64, 4096),
     workload("peers-10000", &SPREAD, 64, 10_000),
+    addressed("one-of-1", 1),
+    addressed("one-of-16", 16),
+    addressed("one-of-256", 256),
+    addressed("one-of-4096", 4096),
+    addressed("one-of-10000", 10_000),
 ];
 
 impl Workload {

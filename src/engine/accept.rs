@@ -1,7 +1,6 @@
 //! Accepting connections.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::{Certificate, Error, ErrorKind};
@@ -11,6 +10,7 @@ use aiomsg_transport::{Incoming, Io, Listener};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::pending::{Pending, Turn};
 use super::session::{self, Session};
 use super::{Engine, dial, explain, gate, with_certificate};
 
@@ -22,7 +22,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// the end of all accepting.
 pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: CancellationToken) {
     let endpoint = listener.local_endpoint();
-    let mut pending = Pending::new(engine.config.max_pending_handshakes);
+    let mut pending = Pending::new(
+        engine.config.max_pending_handshakes,
+        engine.config.max_pending_of_one(),
+    );
     loop {
         let incoming = tokio::select! {
             biased;
@@ -32,7 +35,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: Can
         };
         match incoming {
             Ok(incoming) => {
-                let turn = pending.admit();
+                let turn = pending.admit(incoming.remote());
                 let engine_of_task = Arc::clone(&engine);
                 engine.spawn(handle(engine_of_task, incoming, turn));
             }
@@ -69,14 +72,17 @@ fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Ou
     }
 }
 
-async fn establish(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> Result<Session, Error> {
+async fn establish(
+    engine: Arc<Engine>,
+    incoming: Incoming,
+    mut turn: Turn,
+) -> Result<Session, Error> {
     let endpoint = incoming.endpoint().clone();
     let mut known = None;
     // The deadline is over TLS and the handshake together.
     let shaken = tokio::select! {
         biased;
-        () = turn.ended.cancelled() => Err(Error::new(ErrorKind::Limit)
-            .with_reason("too many handshakes are under way, and this one is the oldest")),
+        excess = turn.ended() => Err(excess),
         () = engine.stop_intake.cancelled() => Err(ErrorKind::Closed.into()),
         shaken = timeout(
             engine.config.handshake_timeout,
@@ -99,65 +105,6 @@ async fn shake(
     let opening = gate::open(&engine.accept, incoming).await;
     let mut io = opening.map_err(explain)?.await.map_err(explain)?;
     *known = io.info().certificate().cloned();
-    let established = engine.config.handshake().accept(&mut io).await?;
-    io.check_identity(&established.peer)?;
-    Ok((io, established))
-}
-
-/// The handshakes that are under way, by the order in which they began.
-///
-/// When there are too many, the oldest is ended: silent connections then cost
-/// other silent ones their place, and a good peer, which needs it only for a
-/// moment, gets in.
-#[derive(Debug)]
-struct Pending {
-    turns: Turns,
-    next: u64,
-    max: usize,
-}
-
-type Turns = Arc<Mutex<BTreeMap<u64, CancellationToken>>>;
-
-/// The place of one handshake among those that are under way.
-#[derive(Debug)]
-struct Turn {
-    number: u64,
-    ended: CancellationToken,
-    turns: Turns,
-}
-
-impl Pending {
-    fn new(max: usize) -> Self {
-        Self {
-            turns: Turns::default(),
-            next: 0,
-            max,
-        }
-    }
-
-    fn admit(&mut self) -> Turn {
-        let number = self.next;
-        self.next += 1;
-        let ended = CancellationToken::new();
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        while turns.len() >= self.max
-            && let Some((_, oldest)) = turns.pop_first()
-        {
-            oldest.cancel();
-        }
-        turns.insert(number, ended.clone());
-        drop(turns);
-        Turn {
-            number,
-            ended,
-            turns: Arc::clone(&self.turns),
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.remove(&self.number);
-    }
+    let established = engine.config.handshake().accept(&mut io).await;
+    session::checked(io, established).await
 }

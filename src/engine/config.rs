@@ -38,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) reconnect_delay: Delay,
     pub(crate) reconnect_good_after: Duration,
     pub(crate) max_pending_handshakes: usize,
+    pub(crate) max_pending_handshakes_per_address: Option<usize>,
     pub(crate) max_peers: usize,
     pub(crate) event_capacity: usize,
     pub(crate) backlog: u32,
@@ -76,6 +77,7 @@ impl Default for Config {
             ),
             reconnect_good_after: ReconnectLayer::GOOD_AFTER,
             max_pending_handshakes: 1024,
+            max_pending_handshakes_per_address: None,
             max_peers: 65_536,
             event_capacity: 1024,
             backlog: 1024,
@@ -121,6 +123,10 @@ impl Config {
         }
         for (name, count) in [
             ("max_pending_handshakes", self.max_pending_handshakes),
+            (
+                "max_pending_handshakes_per_address",
+                self.max_pending_of_one(),
+            ),
             ("max_peers", self.max_peers),
             ("event_capacity", self.event_capacity),
         ] {
@@ -129,6 +135,14 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// How many handshakes may be under way with one address: half of all,
+    /// unless it is set. Many good peers may start at once behind one address,
+    /// and of several that flood, whoever has the most makes room.
+    pub(crate) fn max_pending_of_one(&self) -> usize {
+        let half = self.max_pending_handshakes.div_ceil(2);
+        self.max_pending_handshakes_per_address.unwrap_or(half)
     }
 
     pub(crate) fn policy<P>(&self) -> AnyPolicy<P> {

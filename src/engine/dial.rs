@@ -60,9 +60,8 @@ fn admitting(
             let shake = async {
                 let mut io = opening.await?;
                 known = io.info().certificate().cloned();
-                let established = engine.config.handshake().connect(&mut io).await?;
-                io.check_identity(&established.peer)?;
-                Ok::<_, BoxError>((io, established))
+                let established = engine.config.handshake().connect(&mut io).await;
+                Ok::<_, BoxError>(session::checked(io, established).await?)
             };
             let shaken = timeout(engine.config.handshake_timeout, shake).await;
             let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));

@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::peer::PeerInfo;
+use super::refusals::Refusals;
 use super::stats::Counters;
 
 /// Something that happened in a socket.
@@ -55,6 +56,15 @@ pub enum Event {
         remote: Option<RemoteAddr>,
         /// Why.
         error: Arc<Error>,
+    },
+    /// So many more connections that came have failed than
+    /// [`AcceptFailed`](Self::AcceptFailed) told of. No more than a quarter of
+    /// [`event_capacity`](crate::SocketBuilder::event_capacity) are told of one by
+    /// one in a second, so that strangers in great number do not push out what
+    /// else has happened. Told before the next event after that second.
+    AcceptFailuresOmitted {
+        /// How many.
+        count: u64,
     },
     /// A message was given up.
     Dropped {
@@ -141,6 +151,7 @@ struct Inner {
     events: Mutex<Option<broadcast::Sender<Event>>>,
     capacity: usize,
     counters: Counters,
+    refusals: Refusals,
     drops: DropLog,
 }
 
@@ -150,6 +161,7 @@ impl Reporter {
             events: Mutex::new(Some(broadcast::Sender::new(capacity))),
             capacity,
             counters: Counters::default(),
+            refusals: Refusals::new(capacity),
             drops: DropLog::default(),
         }))
     }
@@ -184,6 +196,9 @@ impl Reporter {
     fn tell(&self, event: Event) {
         if let Some(sender) = &*self.lock() {
             // An error says that nobody listens.
+            if let Some(count) = self.0.refusals.take_omitted() {
+                let _ = sender.send(Event::AcceptFailuresOmitted { count });
+            }
             let _ = sender.send(event);
         }
     }
@@ -238,6 +253,9 @@ impl Reporter {
     ) {
         Counters::count(&self.0.counters.failed_connections);
         tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
+        if !self.0.refusals.admit() {
+            return;
+        }
         self.tell(Event::AcceptFailed {
             endpoint: endpoint.clone(),
             remote,

@@ -14,18 +14,24 @@ use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::Established;
-use tokio::time::sleep;
+use futures_sink::Sink;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
+use super::race::{Race, Won};
 use super::rest::Rest;
 use super::seldom::Seldom;
 use super::{Engine, gate};
 
 /// How long a peer has to find out that we did not let its connection in.
 const HALF_OPEN: Duration = Duration::from_secs(2);
+
+/// How long the end of a refused connection may take to be sent.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Makes the intake of one session.
 pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + Sync>;
@@ -37,6 +43,32 @@ pub(crate) type Wrap = Arc<dyn Fn(PeerConnection) -> Box<dyn Connection> + Send 
 pub(crate) struct Session {
     admitted: Admitted<PeerInfo>,
     framed: Framed<Io>,
+}
+
+/// What comes of a handshake, if the peer may have the identity that it has
+/// claimed.
+pub(super) async fn checked(
+    mut io: Io,
+    established: Result<Established, Error>,
+) -> Result<(Io, Established), Error> {
+    let checked = established.and_then(|established| {
+        io.check_identity(&established.peer)?;
+        Ok(established)
+    });
+    match checked {
+        Ok(established) => Ok((io, established)),
+        Err(error) => {
+            goodbye(io.shutdown()).await;
+            Err(error)
+        }
+    }
+}
+
+/// Ends a connection in good order that is refused. On one with TLS, its peer
+/// could not tell otherwise whether somebody in between has cut it off.
+async fn goodbye<T>(closing: impl Future<Output = T>) {
+    // Nothing more can be done for a peer that is gone or takes nothing.
+    let _ = timeout(GOODBYE, closing).await;
 }
 
 /// Admits a connection after its handshake.
@@ -78,8 +110,9 @@ pub(crate) async fn admit(
     match engine.peers.admit_or_refuse(member).await {
         Ok(admitted) => Ok(Session { admitted, framed }),
         Err(mut refused) => {
-            if let Some(member) = refused.half_open() {
-                engine.spawn(read_to_end(Arc::clone(engine), member, framed));
+            match refused.half_open() {
+                Some(member) => engine.spawn(read_to_end(Arc::clone(engine), member, framed)),
+                None => goodbye(poll_fn(|cx| Pin::new(&mut framed).poll_close(cx))).await,
             }
             Err(super::with_certificate(
                 refused.into_error().at(endpoint),
@@ -102,12 +135,7 @@ fn read_to_end(
         let finish = engine.finish.clone();
         let ends = Ends {
             evicted: pending(),
-            finish: async move {
-                tokio::select! {
-                    () = sleep(HALF_OPEN) => {}
-                    () = finish.cancelled() => {}
-                }
-            },
+            finish: Race::new(sleep(HALF_OPEN), finish.cancelled()),
             half_open: true,
         };
         let rest = match gate::catch(|| start(framed, &engine, &member, ends)) {
@@ -155,12 +183,7 @@ impl Session {
         let superseded = admitted.superseded();
         let ends = Ends {
             evicted: admitted.evicted(),
-            finish: async move {
-                tokio::select! {
-                    () = superseded => {}
-                    () = finish.cancelled() => {}
-                }
-            },
+            finish: Race::new(superseded, finish.cancelled()),
             half_open: false,
         };
         // A layer that panics ends the connection, and not the task that
@@ -204,7 +227,7 @@ fn start<'a, E, F>(
 ) -> Running<'a>
 where
     E: Future<Output = ()> + Send + 'a,
-    F: Future<Output = ()> + Send + 'a,
+    F: Future + Send + 'a,
 {
     let mut acknowledge = AcknowledgeLayer::new().deferral(engine.deferral.clone());
     if let Some(unacked) = &engine.unacked {
@@ -238,7 +261,7 @@ fn fill<'a, C, E, F>(
 where
     C: Connection + 'a,
     E: Future<Output = ()> + Send + 'a,
-    F: Future<Output = ()> + Send + 'a,
+    F: Future + Send + 'a,
 {
     let (peer, half_open) = (member.identity(), ends.half_open);
     match &engine.intake {
@@ -275,7 +298,7 @@ where
     C: Connection + 'a,
     I: Intake + 'a,
     E: Future<Output = ()> + Send + 'a,
-    F: Future<Output = ()> + Send + 'a,
+    F: Future + Send + 'a,
 {
     // A busy session is polled for each batch, and ends once. Boxed, and not an
     // `async fn`: whatever is moved into an `async` block and on from there has room
@@ -283,19 +306,16 @@ where
     let Ends {
         evicted, finish, ..
     } = ends;
-    let ended = Seldom::new(Box::pin(async {
-        tokio::select! {
-            biased;
-            () = evicted => replaced(),
-            () = engine.stop.cancelled() => Error::new(ErrorKind::Closed),
-        }
-    }));
+    let ended = Seldom::new(Box::pin(Race::new(evicted, engine.stop.cancelled())));
     let finish = Seldom::new(Box::pin(finish));
     async move {
         let reason = tokio::select! {
             biased;
-            reason = ended => reason,
-            reason = session.run(finish) => reason,
+            ended = ended => match ended {
+                Won::First => replaced(),
+                Won::Second => Error::new(ErrorKind::Closed),
+            },
+            reason = session.run(async { _ = finish.await }) => reason,
         };
         Ok((reason, rest(session.into_intake())))
     }

@@ -38,6 +38,7 @@ where
     ///
     /// When the future is dropped before it is ready, the message was not
     /// sent; it is dropped with the future.
+    #[inline]
     pub fn send(&self, payload: impl Into<Bytes>) -> impl Future<Output = Result<(), Error>> {
         self.send_message(Outbound::new(payload))
     }
@@ -54,6 +55,7 @@ where
     /// # Cancel safety
     ///
     /// As for [`send`](Socket::send).
+    #[inline]
     pub fn send_to(
         &self,
         peer: impl Into<Identity>,
@@ -121,6 +123,7 @@ where
     /// # Cancel safety
     ///
     /// As for [`send`](Socket::send).
+    #[inline]
     pub fn send_message(
         &self,
         message: impl Into<Outbound>,

@@ -62,6 +62,14 @@ macro_rules! each_version_and_role {
 }
 
 mod addressed;
+#[cfg(feature = "tls")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary includes all of it and uses a part"
+)]
+#[path = "../support/authority.rs"]
+mod authority;
 mod both_dialects;
 mod distribution;
 mod guarantees;

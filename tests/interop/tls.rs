@@ -1,6 +1,7 @@
 //! Mutual TLS with certificates as the cookbook makes them.
 
 use super::*;
+use crate::authority::{Authority, Wanted};
 use crate::support::python::{Certificate, Tls, certificate};
 use aiomsg::TlsConfig;
 use std::path::{Path, PathBuf};
@@ -100,7 +101,61 @@ async fn ours_may_be_the_one_that_is_refused(version: Version) {
     assert_eq!(stranger.stats().connections, 0);
 }
 
-each_version_and_role!(messages_in_both_directions, a_wrong_certificate_is_refused);
+/// A private authority: a root, which is what both ends trust, an authority
+/// below it, and a certificate from that for each end. Each presents its own and
+/// that of the authority in between.
+async fn an_authority_of_ones_own(version: Version, binds: Binds) {
+    let dir = directory("authority", version, binds);
+    let root = Authority::root("our root");
+    let between = root.intermediate("our authority in between");
+    std::fs::write(dir.join("root.cert"), root.pem()).unwrap();
+    let [ours, theirs] = ["ours", "theirs"].map(|name| {
+        let issued = between.issue(Wanted::named(name));
+        let (cert, key) = (format!("{name}.cert"), format!("{name}.key"));
+        let certificate = Certificate {
+            cert: dir.join(cert),
+            key: dir.join(key),
+        };
+        std::fs::write(&certificate.cert, issued.chain).unwrap();
+        std::fs::write(&certificate.key, issued.key).unwrap();
+        certificate
+    });
+    let root = Certificate {
+        cert: dir.join("root.cert"),
+        key: dir.join("none"),
+    };
+    let socket = socket(&ours, &root);
+    let builder = Peer::builder(version).tls(peer_tls(&theirs, &root));
+    let peer = join_tls(&socket, builder, binds).await;
+    let info = socket.peers().remove(0);
+    let certificate = info.certificate().expect("it has presented one");
+    assert_eq!(certificate.common_name(), Some("theirs"));
+    talk(&socket, &peer, &info.identity).await;
+}
+
+/// Pinned, and nothing else trusted: the certificates of the cookbook again.
+async fn pinned_certificates(version: Version, binds: Binds) {
+    let dir = directory("pinned", version, binds);
+    let ours = certificate(&dir, "ours");
+    let theirs = certificate(&dir, "theirs");
+    let tls = TlsConfig::builder()
+        .certificate_files(&ours.cert, &ours.key)
+        .pin_file(&theirs.cert)
+        .build()
+        .unwrap();
+    let socket = Socket::builder().tls(tls).build().unwrap();
+    let builder = Peer::builder(version).tls(peer_tls(&theirs, &ours));
+    let peer = join_tls(&socket, builder, binds).await;
+    let who = only_peer(&socket);
+    talk(&socket, &peer, &who).await;
+}
+
+each_version_and_role!(
+    messages_in_both_directions,
+    a_wrong_certificate_is_refused,
+    an_authority_of_ones_own,
+    pinned_certificates,
+);
 each_version!(ours_may_be_the_one_that_is_refused);
 
 const TLS_LOOPBACK: &str = "tls://127.0.0.1:0";

@@ -838,7 +838,7 @@ mod tls {
     ) -> AndThenLayer<impl Fn(Io) -> Ready<Result<Io, BoxError>> + Clone + use<>> {
         let wanted = certificate.clone();
         AndThenLayer::new(move |io: Io| {
-            let shown = io.info().certificate().map(|it| it.der());
+            let shown = io.info().certificate().map(aiomsg::Certificate::der);
             ready(match shown == Some(&wanted) {
                 true => Ok(io),
                 false => Err("not on the list".into()),

@@ -180,6 +180,93 @@ async fn silent_peers_do_not_keep_good_ones_out() {
     assert!(error.is_limit(), "{error}");
 }
 
+/// A flood from one address costs that address its places, and nobody else's
+/// handshake.
+#[tokio::test]
+async fn one_address_does_not_take_all_places() {
+    let server = Socket::builder()
+        .max_pending_handshakes(100)
+        .max_pending_handshakes_per_address(5)
+        .build()
+        .unwrap();
+    let mut events = server.events();
+    let endpoint = server.bind("tcp://0.0.0.0:0").await.unwrap();
+    let port = endpoint.port().unwrap();
+    // Another address of the same machine.
+    let mut other = Raw(TcpStream::connect(("127.0.0.2", port)).await.unwrap());
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind(([127, 0, 0, 3], 0).into()).unwrap();
+    let from_3 = bound.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+    let mut from_3 = Raw(from_3);
+    let mut silent = Vec::new();
+    for _ in 0..50 {
+        silent.push(Raw(TcpStream::connect(("127.0.0.1", port)).await.unwrap()));
+    }
+    for _ in 0..45 {
+        let error = refused(&mut events).await;
+        assert!(error.is_limit(), "{error}");
+        assert!(error.to_string().contains("with this address"), "{error}");
+    }
+    for (peer, identity) in [(&mut other, [1; 16]), (&mut from_3, [2; 16])] {
+        peer.write(hello_v1(&identity)).await;
+    }
+    within("both", server.wait_for_peers(1)).await.unwrap();
+    let peer = within("the first", async {
+        loop {
+            if let Some(peer) = server.peer(&[2; 16].into()) {
+                return peer;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(peer.await.remote.to_string().starts_with("127.0.0.3:"));
+}
+
+/// Strangers in great number do not push out of the events what else happens.
+#[tokio::test]
+async fn a_flood_of_refusals_leaves_room_for_other_events() {
+    const FLOOD: usize = 200;
+    let server = Socket::builder().event_capacity(16).build().unwrap();
+    let mut events = server.events();
+    let endpoint = server.bind("127.0.0.1:0").await.unwrap();
+    let client = Socket::new().unwrap();
+    client.connect(endpoint.clone()).unwrap();
+    within("the good peer", server.wait_for_peers(1))
+        .await
+        .unwrap();
+    for _ in 0..FLOOD {
+        let mut bad = Raw::connect(&endpoint).await;
+        bad.write(b"garbage").await;
+        bad.closed().await;
+    }
+    client.close(PATIENCE).await;
+    // Whatever came after they were told of, within the same second or not.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let another = Raw::connect(&endpoint).await;
+    drop(another);
+
+    let (mut up, mut told, mut omitted) = (false, 0, 0);
+    let total = within("all of them", async {
+        loop {
+            match events.next().await.unwrap() {
+                Event::PeerUp { .. } => up = true,
+                Event::AcceptFailed { .. } => told += 1,
+                Event::AcceptFailuresOmitted { count } => omitted += count,
+                Event::Missed { count } => panic!("{count} events were pushed out"),
+                _ => {}
+            }
+            if told + omitted > FLOOD as u64 {
+                return told + omitted;
+            }
+        }
+    })
+    .await;
+    assert!(up, "it is still there to be heard");
+    assert_eq!(total, FLOOD as u64 + 1);
+    assert!(omitted > 0);
+    assert_eq!(server.stats().failed_connections, total);
+}
+
 #[tokio::test]
 async fn an_address_in_use() {
     let (_server, endpoint) = bound().await;

@@ -25,16 +25,22 @@ mod descriptors;
 mod endpoints;
 mod events;
 mod liveness;
+#[cfg(feature = "tls")]
+mod logs;
 mod outcomes;
 mod overflow;
 mod peer_stats;
 mod pitfalls_table;
 mod reconnect;
 mod routing;
+#[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.
+mod security_recipes;
 mod streams;
 mod takeover;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_refusals;
 #[cfg(feature = "tls")]
 mod tls_reload;
 mod wire;

@@ -84,7 +84,8 @@ impl Authority {
 
     pub fn issue(&self, wanted: Wanted) -> Issued {
         let key = KeyPair::generate().unwrap();
-        let certificate = wanted.0.signed_by(&key, &self.issuer).unwrap();
+        let Wanted(params) = wanted;
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Issued {
             chain: certificate.pem() + &self.between,
             key: key.serialize_pem(),

@@ -1,8 +1,11 @@
 //! How a command ends when it does not succeed: one line that says what to do,
 //! and a code that scripts can use.
 
+use super::say::say;
 use std::fmt;
 use std::process::ExitCode;
+
+use super::stop::Stopped;
 
 /// What a command comes to.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -22,6 +25,8 @@ pub(crate) enum Kind {
     Usage,
     /// Nobody was there in time.
     Nobody,
+    /// A signal ended it before it was done.
+    Stopped(u8),
 }
 
 impl Failure {
@@ -37,6 +42,11 @@ impl Failure {
         Self::new(Kind::Nobody, message)
     }
 
+    /// A signal ended it before it was done: the code is that of the shells.
+    pub(crate) fn stopped(Stopped(code): Stopped, message: impl Into<String>) -> Self {
+        Self::new(Kind::Stopped(code), message)
+    }
+
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -46,11 +56,12 @@ impl Failure {
 
     /// Says so on standard error, in one line.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("error: {self}");
+        say(format_args!("error: {self}"));
         ExitCode::from(match self.kind {
             Kind::Failed => 1,
             Kind::Usage => 2,
             Kind::Nobody => 3,
+            Kind::Stopped(code) => code,
         })
     }
 }

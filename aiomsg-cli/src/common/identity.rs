@@ -11,6 +11,18 @@ pub(crate) fn parse(text: &str) -> Result<Identity, String> {
     Identity::new(bytes).map_err(|error| error.to_string())
 }
 
+/// An identity as [`parse`] reads it: printable text as it is, and else `hex:…`.
+pub(crate) fn show(identity: &Identity) -> String {
+    match std::str::from_utf8(identity.as_bytes()) {
+        Ok(text) if is_plain(text) => text.to_owned(),
+        _ => format!("hex:{identity}"),
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|char| char.is_ascii_graphic()) && !text.starts_with("hex:")
+}
+
 fn from_hex(digits: &str) -> Result<Vec<u8>, String> {
     let wrong = || format!("\"{digits}\" is not pairs of hexadecimal digits");
     if digits.len() % 2 == 1 {
@@ -36,5 +48,19 @@ mod tests {
         assert!(parse("hex:+1").unwrap_err().contains("pairs"));
         assert!(parse("hex:é").unwrap_err().contains("pairs"));
         assert!(parse("").is_err());
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read() {
+        for bytes in [
+            &b"server"[..],
+            b"two words",
+            b"hex:00",
+            &[0, 255],
+            "é".as_bytes(),
+        ] {
+            let identity = Identity::new(bytes).unwrap();
+            assert_eq!(parse(&show(&identity)), Ok(identity));
+        }
     }
 }

@@ -1,9 +1,16 @@
 //! What several commands need.
 
+pub(crate) mod advice;
+pub(crate) mod closed;
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;
+pub(crate) mod outln;
+pub(crate) mod progress;
 pub(crate) mod say;
 pub(crate) mod socket;
+pub(crate) mod stop;
 pub(crate) mod text;
 pub(crate) mod tls;
+pub(crate) mod value;
+pub(crate) mod wait;

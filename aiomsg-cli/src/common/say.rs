@@ -1,19 +1,40 @@
-//! Lines on standard output.
+//! What is said on standard output and standard error: it is no error when nobody
+//! listens.
 
-use std::fmt;
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 
-/// Prints a line, as `println!` does. That nobody reads it any more is no reason
-/// to end.
-#[macro_export]
-macro_rules! say {
-    ($($what:tt)*) => {{
-        let _ = $crate::common::say::line(::std::format_args!($($what)*));
-    }};
+use serde::Serialize;
+
+use super::failure::{Failure, Outcome};
+
+/// Says something on standard error: a line, in one piece, since other programs of
+/// a pipe write there too.
+pub(crate) fn say(line: impl Display) {
+    let line = format!("{line}\n");
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// The same, for those to whom it is one.
-pub(crate) fn line(what: fmt::Arguments<'_>) -> std::io::Result<()> {
+/// Writes one object as one line to standard output.
+pub(crate) fn print_line(value: &impl Serialize) -> Outcome {
+    let mut line = serde_json::to_vec(value)
+        .map_err(|error| Failure::failed(format!("the result has no form in json: {error}")))?;
+    line.push(b'\n');
+    print(&line)
+}
+
+/// Writes text to standard output.
+pub(crate) fn print_text(text: &str) -> Outcome {
+    print(text.as_bytes())
+}
+
+/// A reader that has left is no error: the exit code says what there is to say.
+fn print(bytes: &[u8]) -> Outcome {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{what}").and_then(|()| out.flush())
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
+            "standard output cannot be written: {error}"
+        ))),
+        _ => Ok(()),
+    }
 }

@@ -1,27 +1,27 @@
 //! A socket by the options of the command line.
 
+use super::say::say;
 use aiomsg::{Dialect, Endpoint, Identity, Socket, SocketBuilder};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
-use super::failure::Outcome;
+use super::advice;
+use super::failure::{Failure, Outcome};
 use super::identity;
 use super::tls::TlsArgs;
 
 /// Where a socket binds and connects, and who it is.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Socket")]
+#[command(
+    next_help_heading = "Socket",
+    group = ArgGroup::new("endpoints").required(true).multiple(true)
+)]
 pub(crate) struct SocketArgs {
     /// Listens at this endpoint, such as tcp://127.0.0.1:25000; may be repeated.
-    #[arg(
-        long,
-        short,
-        value_name = "ENDPOINT",
-        required_unless_present = "connect"
-    )]
+    #[arg(long, short, value_name = "ENDPOINT", group = "endpoints")]
     pub(crate) bind: Vec<Endpoint>,
     /// Connects to this endpoint, again and again until it is there; may be
     /// repeated.
-    #[arg(long, short, value_name = "ENDPOINT")]
+    #[arg(long, short, value_name = "ENDPOINT", group = "endpoints")]
     pub(crate) connect: Vec<Endpoint>,
     /// The socket's own identity: text, or hex:… [default: a random one]
     #[arg(long, value_name = "IDENTITY", value_parser = identity::parse)]
@@ -52,11 +52,38 @@ impl DialectArg {
             Self::V2019 => aiomsg::Dialects::Only(Dialect::V2019),
         }
     }
+
+    /// Refuses an identity that the dialect has no room for.
+    pub(crate) fn check(self, identity: Option<&Identity>) -> Outcome {
+        match identity.map(Identity::len) {
+            Some(len) if len != 16 && self != Self::V2019 => Err(Failure::usage(format!(
+                "--identity: this one has {len} bytes, and only --dialect 2019 has others than \
+                 16: give 16 characters, or hex: and 32 digits"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl SocketArgs {
     /// A builder with what was said; the command adds what it is about.
     pub(crate) fn builder(&self) -> Outcome<SocketBuilder> {
+        for (endpoints, binds) in [(&self.bind, true), (&self.connect, false)] {
+            for endpoint in endpoints {
+                if let Endpoint::Mem { .. } = endpoint {
+                    return Err(Failure::usage(format!(
+                        "{endpoint}: mem:// is inside of one process; use unix:// on this machine"
+                    )));
+                }
+                if !binds && endpoint.port() == Some(0) {
+                    return Err(Failure::usage(format!(
+                        "{endpoint}: nobody listens at port 0"
+                    )));
+                }
+                self.tls.check(endpoint, binds)?;
+            }
+        }
+        self.dialect.check(self.identity.as_ref())?;
         let mut builder = Socket::builder().dialects(self.dialect.dialects());
         if let Some(identity) = &self.identity {
             builder = builder.identity(identity.clone());
@@ -67,11 +94,26 @@ impl SocketArgs {
         Ok(builder)
     }
 
+    /// Whether nothing but connecting was asked for: then somebody should be there.
+    pub(crate) fn only_connects(&self) -> bool {
+        self.bind.is_empty()
+    }
+
+    /// Binds and connects, and says on standard error where it listens.
+    pub(crate) async fn start<S>(&self, socket: &Socket<S>) -> Outcome<Vec<Endpoint>> {
+        let listening = self.open(socket).await?;
+        for endpoint in &listening {
+            say(format_args!("listening at {endpoint}"));
+        }
+        Ok(listening)
+    }
+
     /// Binds and connects, and names what it listens at.
     pub(crate) async fn open<S>(&self, socket: &Socket<S>) -> Outcome<Vec<Endpoint>> {
         let mut listening = Vec::new();
         for endpoint in &self.bind {
-            listening.push(socket.bind(endpoint.clone()).await?);
+            let bound = socket.bind(endpoint.clone()).await;
+            listening.push(bound.map_err(|error| advice::with_advice(&error))?);
         }
         for endpoint in &self.connect {
             socket.connect(endpoint.clone())?;

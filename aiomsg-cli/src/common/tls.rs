@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use aiomsg::TlsConfig;
+use aiomsg::{Endpoint, TlsConfig};
 use clap::Args;
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 
 /// What `tls://` endpoints need.
 #[derive(Debug, Clone, Default, Args)]
@@ -42,5 +42,20 @@ impl TlsArgs {
             builder = builder.server_name(name);
         }
         Ok(Some(builder.build()?))
+    }
+
+    /// Refuses an endpoint for which an option is missing, and names the option.
+    pub(crate) fn check(&self, endpoint: &Endpoint, binds: bool) -> Outcome {
+        if !matches!(endpoint, Endpoint::Tls { .. }) {
+            return Ok(());
+        }
+        let missing = match binds {
+            true if self.cert.is_none() => "listening with tls needs --cert FILE and --key FILE",
+            false if self.trust.is_empty() => {
+                "connecting with tls needs the peer's certificate, or its issuer's: --trust FILE"
+            }
+            _ => return Ok(()),
+        };
+        Err(Failure::usage(format!("{endpoint}: {missing}")))
     }
 }

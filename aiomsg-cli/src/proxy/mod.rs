@@ -22,7 +22,7 @@ pub(crate) use args::ProxyArgs;
 pub(crate) use observe::status;
 
 use crate::common::failure::{Failure, Outcome};
-use crate::say;
+use crate::outln;
 use control::Control;
 use counts::Counts;
 use relay::Relay;
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
     let check_config = args.check_config;
     let proxy = Arc::new(Proxy::build(settings.clone(), args)?);
     if check_config {
-        say!("the settings are good");
+        outln!("the settings are good");
         return Ok(());
     }
     // Before anybody can know that we are there.
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
                 true => "listening at",
                 false => "connecting to",
             };
-            say!("{}: {what} {}", side.name, place.endpoint());
+            outln!("{}: {what} {}", side.name, place.endpoint());
         }
     }
     let mut relays = proxy.relay(&settings);
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
             Signal::End => break,
         }
     }
-    say!("draining; another signal ends it at once");
+    outln!("draining; another signal ends it at once");
     let draining = proxy.drain(relays);
     tokio::pin!(draining);
     let report = loop {
@@ -148,14 +148,14 @@ impl Proxy {
     fn pause(&self, by: &str) {
         if self.control.pause() {
             tracing::warn!(by, "paused: nothing is taken from the frontend");
-            say!("paused");
+            outln!("paused");
         }
     }
 
     fn resume(&self, by: &str) {
         if self.control.resume() {
             tracing::warn!(by, "resumed");
-            say!("resumed");
+            outln!("resumed");
         }
     }
 

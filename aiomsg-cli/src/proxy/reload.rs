@@ -28,6 +28,6 @@ impl Proxy {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = new;
         add(&self.counts.reloads);
         tracing::info!("reloaded");
-        crate::say!("reloaded");
+        crate::outln!("reloaded");
     }
 }

@@ -176,8 +176,8 @@ impl Side {
         self.add(endpoint, listens, noted);
         // Whoever reads it may rely on it.
         match at {
-            Ok(at) if listens => crate::say!("{}: listening at {at}", self.name),
-            Ok(at) => crate::say!("{}: connecting to {at}", self.name),
+            Ok(at) if listens => crate::outln!("{}: listening at {at}", self.name),
+            Ok(at) => crate::outln!("{}: connecting to {at}", self.name),
             Err(error) => tracing::error!(side = self.name, %error, "an endpoint is not in use"),
         }
     }

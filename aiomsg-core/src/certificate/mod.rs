@@ -185,7 +185,7 @@ impl Hash for Certificate {
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(subject) = self.subject() {
-            write!(f, "\"{}\" ", subject.escape_debug())?;
+            write!(f, "{subject:?} ")?;
         }
         write!(f, "({})", self.fingerprint())
     }

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use aiomsg_core::{Frame, Target};
+use aiomsg_core::{Frame, Identity, Target};
 use bytes::Bytes;
 
-/// The frames of which not every byte was taken yet, in their order.
+/// The frames of which it is not known that every byte has left, in their order.
 ///
 /// A flood of small messages would spend much of its time on putting aside
 /// messages that are never asked for again. So a message whose payload is copied
@@ -17,6 +17,9 @@ pub(super) struct Ledger {
     entries: VecDeque<Entry>,
     /// The frames of entries that are kept, in their order.
     kept: VecDeque<Frame>,
+    /// For whom addressed messages were. A connection has one peer, so there is
+    /// one; a frame for any other is kept.
+    peer: Option<Identity>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,7 @@ enum What {
     Kept,
     // Messages that are made again, by their target.
     Any,
+    Peer,
     Copy,
     Connection,
 }
@@ -44,11 +48,19 @@ impl Ledger {
         Self {
             entries: VecDeque::new(),
             kept: VecDeque::new(),
+            peer: None,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Makes it fit for another connection.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.kept.clear();
+        self.peer = None;
     }
 
     /// For how many frames there is room without more memory.
@@ -57,12 +69,12 @@ impl Ledger {
     }
 
     /// Notes a frame of so many bytes, which ends here. `copied` says whether
-    /// the bytes have its payload for as long as not all of them are taken.
+    /// its payload is among the bytes.
     #[inline]
     pub(super) fn push(&mut self, frame: Frame, len: usize, end: u64, copied: bool) {
         if copied
             && let Frame::Data { payload, target } = &frame
-            && let Some(what) = What::of(target)
+            && let Some(what) = self.what(target)
             && let Ok(len) = u16::try_from(len)
         {
             let payload = payload.len() as u16;
@@ -83,39 +95,41 @@ impl Ledger {
         });
     }
 
-    /// From where on bytes are needed to make frames again, if `taken` were: the
-    /// beginning of a frame of which a part is taken.
-    pub(super) fn needed_from(&self, taken: u64) -> u64 {
+    /// From where on bytes are needed to make frames again, if those before this
+    /// position have left: the beginning of a frame of which a part has.
+    pub(super) fn needed_from(&self, position: u64) -> u64 {
         let first = self.entries.front();
         let first = first.filter(|entry| entry.what != What::Kept);
-        first.map_or(taken, |entry| taken.min(entry.end - u64::from(entry.len)))
+        first.map_or(position, |entry| {
+            position.min(entry.end - u64::from(entry.len))
+        })
     }
 
-    fn taken(&self, taken: u64) -> usize {
-        self.entries.partition_point(|entry| entry.end <= taken)
+    fn ended(&self, position: u64) -> usize {
+        self.entries.partition_point(|entry| entry.end <= position)
     }
 
     /// Forgets the frames before this position.
-    pub(super) fn forget(&mut self, taken: u64) {
-        let entries = self.entries.drain(..self.taken(taken));
+    pub(super) fn forget(&mut self, position: u64) {
+        let entries = self.entries.drain(..self.ended(position));
         let kept = entries.filter(|entry| entry.what == What::Kept).count();
         self.kept.drain(..kept);
     }
 
-    /// Takes the frames before this position, none of which is to be made again.
-    pub(super) fn take_kept(&mut self, taken: u64) -> Vec<Frame> {
-        let entries = self.entries.drain(..self.taken(taken));
-        let kept = entries.filter(|entry| entry.what == What::Kept).count();
-        self.kept.drain(..kept).collect()
-    }
-
-    /// Takes all frames. `bytes` copies what the stream has at these positions.
-    pub(super) fn take_all(&mut self, bytes: impl Fn(u64, usize) -> Bytes) -> Vec<Frame> {
-        let Self { entries, kept } = self;
-        let frames = entries.drain(..).filter_map(|entry| {
+    /// Takes the frames before this position. `bytes` copies what the stream has
+    /// at a position.
+    pub(super) fn take(&mut self, until: u64, bytes: impl Fn(u64, usize) -> Bytes) -> Vec<Frame> {
+        let count = self.ended(until);
+        let Self {
+            entries,
+            kept,
+            peer,
+        } = self;
+        let frames = entries.drain(..count).filter_map(|entry| {
             let target = match entry.what {
                 What::Kept => return kept.pop_front(),
                 What::Any => Target::Any,
+                What::Peer => Target::Peer(peer.clone()?),
                 What::Copy => Target::Copy,
                 What::Connection => Target::Connection,
             };
@@ -125,15 +139,16 @@ impl Ledger {
         });
         frames.collect()
     }
-}
 
-impl What {
-    fn of(target: &Target) -> Option<Self> {
+    fn what(&mut self, target: &Target) -> Option<What> {
         match target {
-            Target::Any => Some(Self::Any),
-            Target::Copy => Some(Self::Copy),
-            Target::Connection => Some(Self::Connection),
-            // It has more to say than there is room for here.
+            Target::Any => Some(What::Any),
+            Target::Copy => Some(What::Copy),
+            Target::Connection => Some(What::Connection),
+            Target::Peer(to) => {
+                let peer = self.peer.get_or_insert_with(|| to.clone());
+                (peer == to).then_some(What::Peer)
+            }
             _ => None,
         }
     }

@@ -203,6 +203,68 @@ async fn frames_that_were_taken_and_not_flushed_are_unconfirmed() {
     assert!(!unconfirmed.is_empty());
 }
 
+/// Takes bytes ahead of what it passes on, as TLS does, and passes on as much as a
+/// test says.
+#[derive(Default)]
+struct Ahead {
+    held: usize,
+}
+
+impl Ahead {
+    const ROOM: usize = 64 << 10;
+}
+
+impl AsyncWrite for Ahead {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        match buf.len().min(Self::ROOM - self.held) {
+            0 => Poll::Pending,
+            taken => {
+                self.held += taken;
+                Poll::Ready(Ok(taken))
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.held {
+            0 => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+/// A peer on TLS that always had something waiting for it was never flushed, and
+/// each message that it was sent was remembered until then.
+#[tokio::test]
+async fn what_is_remembered_until_a_flush_is_bounded() {
+    for size in [100, 1000, 20_000] {
+        let codec = FrameCodec::new(Dialect::V1);
+        let mut ours = Framed::new(Ahead::default(), codec).buffered_below(true);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let (mut sent, mut most) = (0, 0);
+        for _ in 0..20_000 {
+            while Pin::new(&mut ours).poll_ready(&mut cx).is_ready() {
+                let frame = Frame::data(vec![0; size]);
+                Pin::new(&mut ours).start_send(frame).unwrap();
+                sent += 1;
+            }
+            let _ = Pin::new(&mut ours).poll_flush(&mut cx);
+            ours.io.held = ours.io.held.saturating_sub(1 << 10);
+            most = most.max(ours.write.unflushed());
+        }
+        assert!(sent * size > 10 << 20, "{sent} messages of {size} bytes");
+        assert!(most <= (128 << 10) + size + 5, "{most} bytes");
+    }
+}
+
 mod splits {
     use super::*;
     use proptest::prelude::*;
@@ -377,6 +439,7 @@ mod splits {
             Just(Target::Copy),
             Just(Target::Connection),
             Just(Target::Peer(Identity::new("somebody").unwrap())),
+            Just(Target::Peer(Identity::new("somebody else").unwrap())),
         ]
     }
 }

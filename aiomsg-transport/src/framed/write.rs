@@ -26,25 +26,33 @@ const SLICES: usize = 64;
 /// A buffer above this is given up once it is empty.
 const KEEP: usize = 1 << 10;
 
+/// Bytes on their way, and which frames they are.
+///
+/// ```text
+///   here ≤ left ≤ taken ≤ given      positions in the stream of bytes
+/// ```
 #[derive(Debug, Default)]
 pub(super) struct WriteBuffer {
-    /// What goes out before `tail`: large payloads, and what was in front of
-    /// each.
+    /// What is before `tail`: large payloads, and what was in front of each.
     chunks: VecDeque<Bytes>,
     /// Heads and small payloads, copied one behind the other.
     pub(super) tail: BytesMut,
-    /// How much was taken of the first of these.
-    started: usize,
     /// How much `tail` held at its last flush: what it will hold at the next.
     expected: usize,
-    /// Frames of which not every byte was taken yet.
+    /// Frames of which it is not known that every byte has left.
     ledger: Ledger,
     /// What takes the bytes may hold them back until it is flushed.
     pub(super) buffered_below: bool,
-    /// Positions in the stream of bytes: how much was given to us, and how
-    /// much of that was taken from us.
+    /// How much was given to us.
     given: u64,
+    /// How much was taken from us.
     taken: u64,
+    /// How much has left: what was taken or, with something below that may hold it
+    /// back, what was flushed.
+    left: u64,
+    /// Where the bytes begin that are here. A frame of which a part has left may
+    /// be needed from its beginning.
+    here: u64,
 }
 
 impl WriteBuffer {
@@ -52,8 +60,13 @@ impl WriteBuffer {
         (self.given - self.taken) as usize
     }
 
+    /// How many bytes it is not known of that they have left.
+    pub(super) fn unflushed(&self) -> usize {
+        (self.given - self.left) as usize
+    }
+
     pub(super) fn has_room(&self) -> bool {
-        self.waiting() < HIGH_WATER
+        self.unflushed() < HIGH_WATER
     }
 
     pub(super) fn push(&mut self, codec: &mut FrameCodec, frame: Frame) -> Result<(), Error> {
@@ -64,14 +77,13 @@ impl WriteBuffer {
         let before = self.tail.len();
         codec.encode_head(&frame, &mut self.tail)?;
         let mut len = self.tail.len() - before;
-        // Below TLS bytes are needed for longer than they are here.
-        let mut copied = !self.buffered_below;
+        let mut copied = true;
         if let Some(payload) = frame.payload() {
             len += payload.len();
-            if payload.len() <= COPY_UP_TO {
+            copied = payload.len() <= COPY_UP_TO;
+            if copied {
                 self.tail.extend_from_slice(payload);
             } else {
-                copied = false;
                 self.chunks.push_back(self.tail.split().freeze());
                 self.chunks.push_back(payload.clone());
             }
@@ -93,12 +105,7 @@ impl WriteBuffer {
         }
         self.expected = self.tail.len();
         while self.waiting() > 0 {
-            let result = if self.chunks.is_empty() {
-                Pin::new(&mut *io).poll_write(cx, &self.tail[self.started..])
-            } else {
-                self.poll_write_chunks(io, cx)
-            };
-            let Poll::Ready(result) = result else {
+            let Poll::Ready(result) = self.poll_write(io, cx) else {
                 link.set_waiting(self.waiting());
                 return Poll::Pending;
             };
@@ -108,30 +115,39 @@ impl WriteBuffer {
                         .with_reason("the connection takes no more bytes")));
                 }
                 bytes => {
-                    self.advance(bytes);
+                    self.taken += bytes as u64;
+                    if !self.buffered_below {
+                        self.note_left();
+                    }
                     link.add_sent(bytes, self.waiting());
                 }
             }
         }
-        self.tail.clear();
-        self.started = 0;
-        spare::give_back(&mut self.tail, &mut self.ledger);
         Poll::Ready(Ok(()))
     }
 
-    fn poll_write_chunks<T: AsyncWrite + Unpin>(
+    fn poll_write<T: AsyncWrite + Unpin>(
         &self,
         io: &mut T,
         cx: &mut Context<'_>,
     ) -> Poll<std::io::Result<usize>> {
+        let mut skip = (self.taken - self.here) as usize;
+        if self.chunks.is_empty() {
+            return Pin::new(io).poll_write(cx, &self.tail[skip..]);
+        }
+        let waiting = self.parts().filter_map(|part| {
+            let rest = part.get(skip..);
+            skip -= skip.min(part.len());
+            rest.filter(|rest| !rest.is_empty())
+        });
         if !io.is_write_vectored() {
-            return Pin::new(io).poll_write(cx, &self.chunks[0][self.started..]);
+            let first = waiting.into_iter().next().unwrap_or_default();
+            return Pin::new(io).poll_write(cx, first);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut count = 0;
-        let mut skip = self.started;
-        for (slice, bytes) in slices.iter_mut().zip(self.parts()) {
-            *slice = IoSlice::new(&bytes[std::mem::take(&mut skip)..]);
+        for (slice, bytes) in slices.iter_mut().zip(waiting) {
+            *slice = IoSlice::new(bytes);
             count += 1;
         }
         Pin::new(io).poll_write_vectored(cx, &slices[..count])
@@ -143,48 +159,55 @@ impl WriteBuffer {
         chunks.chain([&self.tail[..]])
     }
 
-    fn advance(&mut self, bytes: usize) {
-        self.taken += bytes as u64;
-        self.started += bytes;
-        while let Some(chunk) = self.chunks.front()
-            && self.started >= chunk.len()
-        {
-            self.started -= chunk.len();
-            self.chunks.pop_front();
-        }
-        if !self.buffered_below {
-            self.ledger.forget(self.taken);
-        }
-        if self.chunks.is_empty() {
-            // Its room is used again.
-            let needed = (self.taken - self.ledger.needed_from(self.taken)) as usize;
-            self.tail.advance(self.started.saturating_sub(needed));
-            self.started = self.started.min(needed);
+    /// What was taken has been passed on.
+    pub(super) fn flushed(&mut self) {
+        if self.buffered_below {
+            self.note_left();
         }
     }
 
-    /// What was taken has left, all that was here.
-    pub(super) fn flushed(&mut self) {
-        if self.buffered_below {
-            self.ledger.forget(self.taken);
-            spare::give_back(&mut self.tail, &mut self.ledger);
+    /// What was taken has left.
+    fn note_left(&mut self) {
+        self.left = self.taken;
+        self.ledger.forget(self.left);
+        let needed = self.ledger.needed_from(self.left);
+        while let Some(chunk) = self.chunks.front()
+            && self.here + chunk.len() as u64 <= needed
+        {
+            self.here += chunk.len() as u64;
+            self.chunks.pop_front();
+        }
+        if self.chunks.is_empty() {
+            self.tail.advance((needed - self.here) as usize);
+            self.here = needed;
+            if self.tail.is_empty() {
+                self.tail.clear();
+                spare::give_back(&mut self.tail, &mut self.ledger);
+            }
         }
     }
 
     /// The frames that were taken by something that may not have passed them
     /// on.
     pub(super) fn take_unconfirmed(&mut self) -> Vec<Frame> {
-        self.ledger.take_kept(self.taken)
+        self.take(self.taken)
     }
 
     /// The frames of which not every byte was taken.
     pub(super) fn take_unsent(&mut self) -> Vec<Frame> {
-        let mut ledger = std::mem::take(&mut self.ledger);
-        let here = self.taken - self.started as u64;
-        ledger.take_all(|from, len| self.copy((from - here) as usize, len))
+        self.take(self.given)
     }
 
-    /// Copies so many bytes from one of the parts.
+    fn take(&mut self, until: u64) -> Vec<Frame> {
+        let mut ledger = std::mem::take(&mut self.ledger);
+        let frames = ledger.take(until, |from, len| {
+            self.copy((from - self.here) as usize, len)
+        });
+        self.ledger = ledger;
+        frames
+    }
+
+    /// Copies so many bytes, which are in one of the parts.
     fn copy(&self, mut from: usize, len: usize) -> Bytes {
         for part in self.parts() {
             match part.get(from..from + len) {
@@ -236,7 +259,8 @@ mod spare {
             }
         }
         if ledger.is_empty() && ledger.capacity() > KEEP_FRAMES {
-            let ledger = std::mem::take(ledger);
+            let mut ledger = std::mem::take(ledger);
+            ledger.clear();
             if ledger.capacity() <= MOST_FRAMES {
                 LEDGER.set(ledger);
             }

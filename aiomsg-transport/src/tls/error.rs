@@ -3,7 +3,9 @@
 use std::io;
 
 use aiomsg_core::{Error, ErrorKind};
-use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
+use tokio_rustls::rustls::{
+    self, AlertDescription, CertificateError, PeerIncompatible, PeerMisbehaved,
+};
 
 /// The error for an endpoint with TLS without settings for it.
 pub(crate) fn missing() -> Error {
@@ -42,6 +44,12 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
 /// one.
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
+    if is_truncation(error) {
+        return Some(Error::new(ErrorKind::Disconnected).with_reason(
+            "the peer closed the connection without the end of tls, so what it sent last may have \
+             been cut off",
+        ));
+    }
     Some(match of_rustls(error)? {
         Tls::InvalidCertificate(reason) => tls(certificate(reason)),
         Tls::NoCertificatesPresented => {
@@ -49,6 +57,16 @@ pub(crate) fn explain(error: &io::Error) -> Option<Error> {
         }
         Tls::AlertReceived(description) => tls(alert(*description)),
         Tls::InvalidMessage(_) => speaks_plain(),
+        Tls::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
+            tls("the peer asks for renegotiation, which is not done")
+        }
+        Tls::PeerIncompatible(
+            PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            // Which a client of 1.2 would send.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
+        ) => tls("the peer speaks an old version of tls, and 1.2 or 1.3 is needed"),
         Tls::PeerIncompatible(reason) => tls(format!(
             "the peer and we have no tls version or cipher in common: {reason:?}"
         )),
@@ -58,6 +76,13 @@ pub(crate) fn explain(error: &io::Error) -> Option<Error> {
 
 fn tls(reason: impl Into<String>) -> Error {
     Error::new(ErrorKind::Tls).with_reason(reason)
+}
+
+/// Whether a connection has ended where TLS had not. rustls says so by a text.
+fn is_truncation(error: &io::Error) -> bool {
+    let ended = error.kind() == io::ErrorKind::UnexpectedEof;
+    let text = error.get_ref().filter(|_| ended).map(ToString::to_string);
+    text.is_some_and(|text| text.contains("close_notify"))
 }
 
 fn of_rustls(error: &io::Error) -> Option<&rustls::Error> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod connections;
 mod crowd;
+pub(crate) mod hostile;
 pub(crate) mod light_peer;
 mod pace;
 mod pipeline;
@@ -37,6 +38,10 @@ fn told(child: &mut Child, word: &str) -> String {
 pub(crate) enum LoadRole {
     /// Many peers of one socket.
     Crowd { address: String, count: usize },
+    /// Strangers that want to keep a socket busy.
+    Attackers(hostile::Attackers),
+    /// Peers that connect among them.
+    GoodPeers(hostile::GoodPeers),
     /// Sends numbered messages to a proxy.
     Sender(pipeline::Sender),
     /// Hands messages on.
@@ -47,6 +52,8 @@ impl LoadRole {
     pub(crate) async fn run(self) {
         match self {
             Self::Crowd { address, count } => crowd::run(&address, count).await,
+            Self::Attackers(attackers) => attackers.run().await,
+            Self::GoodPeers(peers) => peers.run().await,
             Self::Sender(sender) => sender.run().await,
             Self::Proxy(proxy) => proxy.run().await,
         }

@@ -1,6 +1,6 @@
 //! Measuring: libraries by turns, each role in a process of its own.
 
-mod certificate;
+pub(crate) mod certificate;
 mod rounds;
 mod run;
 

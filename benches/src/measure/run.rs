@@ -85,6 +85,7 @@ pub(super) fn run(
             address: None,
             peers: workload.peers,
             at_least_once: workload.at_least_once,
+            addressed: workload.addressed,
             tls: certificate.filter(|_| workload.tls).cloned(),
         },
         actors: Vec::new(),

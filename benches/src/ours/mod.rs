@@ -4,7 +4,7 @@ mod crowd;
 
 use std::time::Duration;
 
-use aiomsg::{Socket, SocketBuilder, TlsConfig};
+use aiomsg::{Identity, Socket, SocketBuilder, TlsConfig};
 use bytes::Bytes;
 
 use crate::drive::{self, Inlet, Outlet, Together, block_on};
@@ -27,6 +27,10 @@ impl Library for Aiomsg {
                 false => open(job, parent, SocketBuilder::build).await?,
                 true => open(job, parent, |builder| builder.at_least_once().build()).await?,
             };
+            if job.addressed {
+                let ends = ends.into_iter().map(ToOne::from).collect();
+                return drive::send(job, parent, Together::Tasks, ends).await;
+            }
             drive::send(job, parent, Together::Tasks, ends).await
         })
     }
@@ -100,6 +104,38 @@ impl Outlet for End {
                 report.unacknowledged.len()
             ))),
         }
+    }
+}
+
+/// A socket that sends to one of its peers.
+struct ToOne {
+    socket: End,
+    peer: Option<Identity>,
+}
+
+impl From<End> for ToOne {
+    fn from(socket: End) -> Self {
+        Self { socket, peer: None }
+    }
+}
+
+impl Outlet for ToOne {
+    async fn prepare(&mut self, peers: usize) -> Outcome {
+        self.socket.prepare(peers).await?;
+        let first = self.socket.0.peers().into_iter().next();
+        self.peer = first.map(|peer| peer.identity);
+        Ok(())
+    }
+
+    #[inline]
+    async fn send(&mut self, message: Bytes) -> Outcome {
+        let peer = self.peer.clone();
+        let peer = peer.ok_or_else(|| Failure::new("there is no peer"))?;
+        Ok(self.socket.0.send_to(peer, message).await?)
+    }
+
+    async fn finish(&mut self) -> Outcome {
+        self.socket.finish().await
     }
 }
 

@@ -219,10 +219,20 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self
     }
 
-    /// How many handshakes may be under way for one bound endpoint; beyond
-    /// that the oldest is ended. Default: 1,024.
+    /// How many handshakes may be under way for one bound endpoint. Beyond that
+    /// one is ended: the oldest of the address that has the most. Default:
+    /// 1,024.
     pub fn max_pending_handshakes(mut self, count: usize) -> Self {
         self.settings.config.max_pending_handshakes = count;
+        self
+    }
+
+    /// How many of them may be with one address; beyond that the oldest with
+    /// this address is ended. The addresses of an IPv6 network of 64 bits count
+    /// as one. Default: half of
+    /// [`max_pending_handshakes`](SocketBuilder::max_pending_handshakes).
+    pub fn max_pending_handshakes_per_address(mut self, count: usize) -> Self {
+        self.settings.config.max_pending_handshakes_per_address = Some(count);
         self
     }
 

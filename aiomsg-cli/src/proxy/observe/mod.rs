@@ -14,7 +14,7 @@ use super::Proxy;
 use super::settings::Settings;
 use crate::common::failure::Outcome;
 use crate::http::server;
-use crate::say;
+use crate::outln;
 use collect::Collector;
 use routes::{Routes, Shows};
 
@@ -31,10 +31,10 @@ pub(super) async fn start(proxy: &Arc<Proxy>, settings: &Settings) -> Outcome {
     for (address, shows) in shows {
         let (listener, address) = server::listen(address).await?;
         if shows.metrics {
-            say!("metrics: http://{address}/metrics");
+            outln!("metrics: http://{address}/metrics");
         }
         if shows.dashboard {
-            say!("dashboard: http://{address}/");
+            outln!("dashboard: http://{address}/");
         }
         listening.push((listener, address, shows));
     }

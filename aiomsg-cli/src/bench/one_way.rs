@@ -1,0 +1,80 @@
+//! Messages that nobody answers.
+
+use std::time::Duration;
+
+use aiomsg::Socket;
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::LoadArgs;
+use super::report::Report;
+use crate::common::failure::Outcome;
+
+/// How long, at the end, what is on its way may take.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// The clock is read once for so many messages.
+const TURN: u32 = 64;
+
+pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report> {
+    let payload = Bytes::from(vec![0; load.size]);
+    send_until(socket, &payload, Instant::now() + load.warm_up).await?;
+    let done = || {
+        let stats = socket.stats();
+        // What is sent again counts again, so what is open is taken off the calls.
+        stats.sent_messages
+    };
+    let (begin, before) = (Instant::now(), done());
+    let open_before = socket.stats().unacknowledged_messages as u64;
+    let sent = send_until(socket, &payload, begin + load.duration).await?;
+    let (time, after) = (begin.elapsed(), done());
+    let open = socket.stats().unacknowledged_messages as u64;
+    let messages = match load.at_least_once {
+        true => (sent + open_before).saturating_sub(open),
+        false => after - before,
+    };
+    let settled = async {
+        while socket.stats().unacknowledged_messages > 0 {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let end = Instant::now() + LINGER;
+    let _ = timeout_at(end, settled).await;
+    let report = socket
+        .close(end.saturating_duration_since(Instant::now()))
+        .await;
+    let missing = (report.unsent.len() + report.unacknowledged.len()) as u64;
+    Ok(Report {
+        what: match load.at_least_once {
+            true => "messages acknowledged",
+            false => "messages sent",
+        },
+        messages,
+        size: load.size,
+        in_flight: None,
+        seconds: time.as_secs_f64(),
+        missing: missing + socket.stats().dropped_messages,
+        strange: 0,
+        latency: None,
+    })
+}
+
+/// How many were sent.
+async fn send_until(socket: &Socket, payload: &Bytes, end: Instant) -> Outcome<u64> {
+    let mut sent = 0;
+    let all = async {
+        loop {
+            for _ in 0..TURN {
+                socket.send(payload.clone()).await?;
+                sent += 1;
+            }
+            if Instant::now() >= end {
+                return Ok::<_, aiomsg::Error>(());
+            }
+        }
+    };
+    if let Ok(failed) = timeout_at(end, all).await {
+        failed?;
+    }
+    Ok(sent)
+}

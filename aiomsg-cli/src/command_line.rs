@@ -1,0 +1,82 @@
+//! Reads the command line; what is wrong with it is said in one line.
+
+use crate::common::say::say;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+/// The command, or the code to end with when there is nothing more to do.
+pub(crate) fn parse<C: Parser>() -> Result<C, ExitCode> {
+    let error = match C::try_parse() {
+        Ok(command) => return Ok(command),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A reader that has left wants no help.
+            let _ = error.print();
+            Err(ExitCode::SUCCESS)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            Err(ExitCode::from(2))
+        }
+        _ => {
+            let help = help_of::<C>(std::env::args_os().skip(1));
+            let rendered = error.render().to_string();
+            say(format_args!("{}; see {help} --help", one_line(&rendered)));
+            Err(ExitCode::from(2))
+        }
+    }
+}
+
+/// The command, or the subcommand if one was named.
+fn help_of<C: CommandFactory>(mut args: impl Iterator<Item = OsString>) -> String {
+    let command = C::command();
+    let name = command.get_name();
+    match args.find_map(|arg| command.find_subcommand(arg)) {
+        Some(what) => format!("{name} {}", what.get_name()),
+        None => name.to_owned(),
+    }
+}
+
+/// What clap says in several lines, without the usage, which `--help` has.
+fn one_line(rendered: &str) -> String {
+    let said = rendered
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty());
+    let mut all = String::new();
+    for line in said {
+        if !all.is_empty() {
+            // A list goes on behind its colon, and what it holds is separated.
+            all.push_str(if all.ends_with(':') { " " } else { "; " });
+        }
+        all.push_str(line);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_lines_become_one() {
+        let said = "error: unexpected argument '--cuont' found\n\n  tip: a similar argument \
+                    exists: '--count'\n\nUsage: aiomsg send\n\nFor more information, try '--help'.\n";
+        assert_eq!(
+            one_line(said),
+            "error: unexpected argument '--cuont' found; tip: a similar argument exists: '--count'"
+        );
+        let said = "error: the following required arguments were not provided:\n  --bind <ENDPOINT>\
+                    \n\nUsage: aiomsg recv";
+        assert_eq!(
+            one_line(said),
+            "error: the following required arguments were not provided: --bind <ENDPOINT>"
+        );
+    }
+}

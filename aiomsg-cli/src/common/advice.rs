@@ -1,0 +1,55 @@
+//! What to do about an error.
+
+use std::io;
+
+use aiomsg::{Error, ErrorKind};
+
+use super::failure::Failure;
+
+/// What to do about an error of connecting or binding, where that can be said.
+pub(crate) fn advice(error: &Error) -> Option<&'static str> {
+    match error.io().map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => {
+            return Some("start what is to listen there, or check the address");
+        }
+        Some(io::ErrorKind::NotFound) => {
+            return Some("start what is to listen there, or check the path");
+        }
+        Some(io::ErrorKind::AddrInUse) => {
+            return Some("end what listens there already, or choose another port");
+        }
+        Some(io::ErrorKind::AddrNotAvailable) => {
+            return Some("choose an address of this machine, or 0.0.0.0 for all of them");
+        }
+        Some(io::ErrorKind::PermissionDenied) => {
+            return Some("choose a place that this user may use, or a port above 1023");
+        }
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            return Some("check the address and the network");
+        }
+        _ => {}
+    }
+    Some(match error.kind() {
+        ErrorKind::Address => "check the spelling of the name",
+        ErrorKind::Timeout => "check the address, and firewalls on the way",
+        ErrorKind::Tls => "check tls:// or tcp://, --trust, --cert and --server-name",
+        ErrorKind::Version => "try --dialect any",
+        ErrorKind::Protocol | ErrorKind::TooLarge => {
+            "check that aiomsg listens there, with tcp:// or tls:// as here"
+        }
+        ErrorKind::IdentityInUse => "choose another --identity, or leave it out",
+        _ => return None,
+    })
+}
+
+/// The error as the end of a command.
+pub(crate) fn with_advice(error: &Error) -> Failure {
+    let said = match advice(error) {
+        Some(advice) => format!("{error}; {advice}"),
+        None => error.to_string(),
+    };
+    match error.is_config() {
+        true => Failure::usage(said),
+        false => Failure::failed(said),
+    }
+}

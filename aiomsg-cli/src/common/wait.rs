@@ -1,0 +1,159 @@
+//! Waiting until the peers are there.
+
+use super::say::say;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aiomsg::{Endpoint, Error, Event, Events, Identity, Socket};
+use clap::Args;
+use tokio::time::sleep;
+
+use super::advice::advice;
+use super::failure::{Failure, Outcome};
+use super::identity;
+use super::socket::SocketArgs;
+use super::stop::Stop;
+use super::value::Patience;
+
+/// Who must be there, and how soon.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Waiting")]
+pub(crate) struct WaitArgs {
+    /// Begins when this many peers are connected.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    wait_peers: usize,
+    /// Gives up when nobody is there, or nothing moves, for this long: a time
+    /// such as 5s, or forever [default: 10s until the first peers are there, if
+    /// the socket only connects; else forever]
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Patience>,
+}
+
+/// How long a socket that only connects waits if nothing else is said.
+const CONNECTS: Duration = Duration::from_secs(10);
+
+impl WaitArgs {
+    /// How long nothing may move once the peers are there.
+    pub(crate) fn stall(&self) -> Option<Duration> {
+        self.timeout.and_then(|Patience(time)| time)
+    }
+
+    fn patience(&self, socket: &SocketArgs) -> Option<Duration> {
+        match self.timeout {
+            Some(Patience(time)) => time,
+            None => socket.only_connects().then_some(CONNECTS),
+        }
+    }
+
+    /// Waits for the peers, and for this one among them. `events` are from
+    /// before the socket connected.
+    pub(crate) async fn wait<S>(
+        &self,
+        socket: &Socket<S>,
+        args: &SocketArgs,
+        events: &mut Events,
+        named: Option<&Identity>,
+        stop: &mut Stop,
+    ) -> Outcome {
+        let patience = self.patience(args);
+        let mut failures = BTreeMap::new();
+        // One that has sent all and gone before anybody looked was there, too.
+        let mut seen = HashSet::new();
+        let deadline = async {
+            match patience {
+                Some(time) => sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(deadline);
+        while !self.are_there(socket, &seen, named) {
+            tokio::select! {
+                biased;
+                stopped = stop.asked() => {
+                    return Err(Failure::stopped(stopped, "stopped before the peers were there"));
+                }
+                event = events.next() => match event {
+                    Some(Event::PeerUp { peer })
+                        if seen.len() < self.wait_peers || named == Some(&peer.identity) =>
+                    {
+                        seen.insert(peer.identity);
+                    }
+                    event => note(event, patience.is_none(), &mut failures),
+                },
+                () = &mut deadline => {
+                    let missing = self.missing(socket, named, patience);
+                    return Err(Failure::nobody(because(missing, &failures)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn are_there<S>(
+        &self,
+        socket: &Socket<S>,
+        seen: &HashSet<Identity>,
+        named: Option<&Identity>,
+    ) -> bool {
+        let now = socket.peers();
+        let mut all: HashSet<_> = now.iter().map(|peer| &peer.identity).collect();
+        all.extend(seen);
+        all.len() >= self.wait_peers && named.is_none_or(|name| all.contains(name))
+    }
+
+    fn missing<S>(
+        &self,
+        socket: &Socket<S>,
+        named: Option<&Identity>,
+        patience: Option<Duration>,
+    ) -> String {
+        let time = humantime::format_duration(patience.unwrap_or_default());
+        match (socket.peers().len(), named) {
+            (0, _) => format!("nobody was there within {time}"),
+            (there, Some(name)) if there >= self.wait_peers => {
+                let name = identity::show(name);
+                format!("{name} was not among the peers within {time}")
+            }
+            (there, _) => {
+                let wanted = self.wait_peers;
+                format!("only {there} of {wanted} peers were there within {time}")
+            }
+        }
+    }
+}
+
+type Failures = BTreeMap<String, Arc<Error>>;
+
+/// Keeps the last failure of each endpoint, of which there are as many as the
+/// command line names. Whoever waits for ever is told of the first.
+fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
+    let (endpoint, error) = match event {
+        Some(Event::DialFailed {
+            endpoint, error, ..
+        }) => (endpoint, error),
+        Some(Event::AcceptFailed {
+            endpoint, error, ..
+        }) => (endpoint, error),
+        _ => return,
+    };
+    let key = Endpoint::to_string(&endpoint);
+    if tell && !failures.contains_key(&key) {
+        say(format_args!("note: {error}; trying again"));
+    }
+    failures.insert(key, error);
+}
+
+fn because(mut missing: String, failures: &Failures) -> String {
+    match failures.values().next() {
+        Some(error) => {
+            let _ = write!(missing, ": {error}");
+            if let Some(advice) = advice(error) {
+                let _ = write!(missing, "; {advice}");
+            }
+        }
+        None => missing.push_str("; start the other end, or raise --timeout"),
+    }
+    missing
+}

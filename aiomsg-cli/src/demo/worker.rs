@@ -1,0 +1,59 @@
+//! The workers of the demo.
+
+use aiomsg::{Endpoint, Socket};
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::{DEADLINE, failed};
+use crate::common::failure::Outcome;
+
+/// Which worker did which job.
+pub(super) type Done = (u32, Bytes);
+
+pub(super) struct Worker {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Outcome>,
+}
+
+impl Worker {
+    pub(super) fn start(number: u32, proxy: &Endpoint, done: &mpsc::Sender<Done>) -> Outcome<Self> {
+        let socket = Socket::new()?;
+        socket.connect(proxy.clone())?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(work(number, socket, done.clone(), stopped));
+        Ok(Self { stop, task })
+    }
+
+    /// Ends when it has done what it was sent.
+    pub(super) async fn stop(self) -> Outcome {
+        // An error says that it has ended already, and the next line why.
+        let _ = self.stop.send(());
+        self.task.await.map_err(|error| failed(&error))?
+    }
+}
+
+async fn work(
+    number: u32,
+    socket: Socket,
+    done: mpsc::Sender<Done>,
+    mut stopped: oneshot::Receiver<()>,
+) -> Outcome {
+    loop {
+        let job = tokio::select! {
+            job = socket.recv() => job?,
+            _ = &mut stopped => break,
+        };
+        // An error says that nobody counts any more.
+        let _ = done.send((number, job)).await;
+    }
+    // What was sent to this worker is its own to do: nobody else will get it. Going
+    // on while the socket closes makes room for what is not in yet.
+    let rest = async {
+        while let Ok(job) = socket.recv().await {
+            let _ = done.send((number, job)).await;
+        }
+    };
+    tokio::join!(rest, socket.close(DEADLINE));
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Becoming a peer, for as long as it takes to see a heartbeat.
+
+use std::time::Duration;
+
+use aiomsg::core::Frame;
+use aiomsg::core::codec::FrameCodec;
+use aiomsg::transport::framed::Framed;
+use aiomsg::transport::handshake::{Dialects, Handshake};
+use aiomsg::{Dialect, Identity};
+use futures::{SinkExt, StreamExt};
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+
+use super::look::Look;
+use crate::common::advice::with_advice;
+use crate::common::failure::{Failure, Outcome};
+
+/// What came before the heartbeat, and when that came.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Joined {
+    pub(super) heartbeat_seconds: f64,
+    /// Messages that came here, and are lost.
+    pub(super) lost: u64,
+    /// Messages that came here, and that their sender will send again.
+    pub(super) unacknowledged: u64,
+}
+
+pub(super) async fn join(
+    look: &Look,
+    identity: Option<&Identity>,
+    dialect: Dialect,
+    patience: Duration,
+) -> Outcome<Joined> {
+    let identity = identity.cloned().unwrap_or_else(Identity::random);
+    if dialect == Dialect::V1 && identity.len() != 16 {
+        return Err(Failure::usage(format!(
+            "--identity: dialect v1 is spoken there, and its identities have 16 bytes, not {}",
+            identity.len()
+        )));
+    }
+    let mut io = look.connect().await.map_err(|error| with_advice(&error))?;
+    let handshake = Handshake::new(identity).dialects(Dialects::Only(dialect));
+    let established = match timeout(look.patience, handshake.connect(&mut io)).await {
+        Ok(established) => established.map_err(|error| with_advice(&error))?,
+        Err(_) => return Err(failed(look, "does not complete the handshake in time")),
+    };
+    let codec = FrameCodec::new(established.dialect);
+    let mut framed = Framed::with_received(io, codec, established.received);
+
+    let started = Instant::now();
+    let mut joined = Joined::default();
+    let listening = async {
+        while let Some(frame) = framed.next().await {
+            match frame {
+                Ok(Frame::Heartbeat) => return Ok(true),
+                Ok(Frame::Data { .. }) => joined.lost += 1,
+                Ok(Frame::Request { .. }) => joined.unacknowledged += 1,
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    };
+    let heard = timeout(patience, listening).await;
+    let time = started.elapsed();
+    joined.heartbeat_seconds = time.as_secs_f64();
+    match heard {
+        Ok(Ok(true)) => {
+            // The end of our side; the other one sees a peer that has left.
+            let _ = timeout(look.patience, framed.close()).await;
+            Ok(joined)
+        }
+        Ok(Ok(false) | Err(_)) => Err(failed(
+            look,
+            &format!(
+                "ends the connection of a new peer after {time:.1?}: its identity may be in use \
+                 there, or a limit is reached; see its log, and try another --identity"
+            ),
+        )),
+        Err(_) => Err(failed(
+            look,
+            &format!("sends no heartbeat in {patience:.1?}: it hangs, or has other settings"),
+        )),
+    }
+}
+
+fn failed(look: &Look, what: &str) -> Failure {
+    Failure::failed(format!(
+        "{}: an aiomsg socket answers, but {what}",
+        look.endpoint
+    ))
+}

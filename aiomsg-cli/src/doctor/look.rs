@@ -1,0 +1,165 @@
+//! Connections that are given up before the handshake is complete.
+
+use std::time::Duration;
+
+use aiomsg::core::codec::hello::{self, Opening};
+use aiomsg::transport::{Connector, Io, IoInfo};
+use aiomsg::{Dialect, Endpoint, Error, ErrorKind, Identity, TlsConfig};
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+use tower::{Service, ServiceExt};
+
+/// The beginning of every handshake: it leaves the choice of the dialect.
+pub(super) const PROBE: &[u8] = &hello::PROBE;
+
+/// A handshake in dialect v1, as far as its version.
+pub(super) const V1: &[u8] = &[0, 0, 0, 18, 1, 1];
+
+/// A handshake in the 2019 dialect, as far as the length of an identity of 16
+/// bytes.
+pub(super) const V2019: &[u8] = &[0, 0, 0, 16];
+
+/// So much of what is said is looked at.
+const ENOUGH: usize = 1024;
+
+/// Where to look, and how long.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    pub(super) endpoint: Endpoint,
+    pub(super) tls: Option<TlsConfig>,
+    pub(super) patience: Duration,
+}
+
+/// What there was when something was said to it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) info: IoInfo,
+    /// How long it took to connect, with TLS.
+    pub(super) connected: Duration,
+    pub(super) answer: Answer,
+}
+
+/// What the other end says.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The handshake of an aiomsg socket.
+    Aiomsg {
+        dialect: Dialect,
+        identity: Identity,
+    },
+    /// Something else.
+    Other { said: BytesMut, error: Error },
+    /// Nothing, or no more than this, in time.
+    Silent { said: BytesMut },
+    /// The end of the connection, or an error.
+    Ended { error: Error },
+}
+
+impl Look {
+    pub(super) fn new(endpoint: Endpoint, tls: Option<TlsConfig>, patience: Duration) -> Self {
+        Self {
+            endpoint,
+            tls,
+            patience,
+        }
+    }
+
+    pub(super) async fn connect(&self) -> Result<Io, Error> {
+        let mut connector = Connector::new();
+        if let Some(tls) = &self.tls {
+            connector = connector.tls(tls.clone());
+        }
+        let connected = async {
+            let connector = connector.ready().await?;
+            connector.call(self.endpoint.clone()).await
+        };
+        let connected = timeout(self.patience, connected).await;
+        connected.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Timeout)
+                .with_reason(format!("no connection within {:?}", self.patience))
+                .at(self.endpoint.clone()))
+        })
+    }
+
+    /// Says something on a new connection, and reads until it is known what the
+    /// other end is.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub(super) async fn ask(&self, opening: &[u8]) -> Result<Asked, Error> {
+        let started = Instant::now();
+        let mut io = self.connect().await?;
+        let (connected, info) = (started.elapsed(), io.info().clone());
+        let mut said = BytesMut::with_capacity(ENOUGH);
+        let answered = timeout(self.patience, answer(&mut io, opening, &mut said)).await;
+        let answer = answered.unwrap_or(Answer::Silent { said });
+        Ok(Asked {
+            info,
+            connected,
+            answer,
+        })
+    }
+}
+
+async fn answer(io: &mut Io, opening: &[u8], said: &mut BytesMut) -> Answer {
+    let wrote = async {
+        io.write_all(opening).await?;
+        io.flush().await
+    };
+    if let Err(error) = wrote.await {
+        return Answer::Ended {
+            error: aiomsg::transport::io::explain(error),
+        };
+    }
+    loop {
+        match identify(said) {
+            Ok(Some((dialect, identity))) => return Answer::Aiomsg { dialect, identity },
+            Ok(None) => {}
+            Err(error) => {
+                // A little more of it tells better what it is.
+                let more = read_all(io, said);
+                let _ = timeout(Duration::from_millis(200), more).await;
+                return Answer::Other {
+                    said: said.split(),
+                    error,
+                };
+            }
+        }
+        match io.read_buf(said).await {
+            Ok(0) => {
+                let reason = match said.len() {
+                    0 => "the other end closed the connection without a word".to_owned(),
+                    some => format!("the other end closed the connection after {some} bytes"),
+                };
+                let error = Error::new(ErrorKind::Disconnected).with_reason(reason);
+                return Answer::Ended { error };
+            }
+            Ok(_) => {}
+            Err(error) => {
+                return Answer::Ended {
+                    error: aiomsg::transport::io::explain(error),
+                };
+            }
+        }
+    }
+}
+
+fn identify(said: &[u8]) -> Result<Option<(Dialect, Identity)>, Error> {
+    let Opening::Speaks(dialect) = hello::detect(said)? else {
+        return Ok(None);
+    };
+    let identity = hello::decode(dialect, &mut BytesMut::from(said))?;
+    Ok(identity.map(|identity| (dialect, identity)))
+}
+
+/// Reads until the end, or until it is enough.
+async fn read_all(io: &mut Io, said: &mut BytesMut) {
+    while said.len() < ENOUGH {
+        match io.read_buf(said).await {
+            Ok(1..) => {}
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `aiomsg doctor`: who listens at an endpoint, and what is wrong if it is not
+//! as it should be.
+//!
+//! A peer that is let in gets messages, and a job that is sent to somebody who
+//! only looks is a job lost. So nobody is let in: each connection here says as
+//! much as it takes for the other end to say who it is, and no more. An end that
+//! accepts answers the first bytes of a handshake with its own.
+
+mod first_bytes;
+mod join;
+mod look;
+mod report;
+mod stranger;
+
+use std::time::Duration;
+
+use aiomsg::{Dialect, Endpoint, Identity, TlsConfig};
+use clap::Args;
+
+use crate::common::advice::{advice, with_advice};
+use crate::common::failure::{Failure, Outcome};
+use crate::common::identity;
+use crate::common::tls::TlsArgs;
+use crate::common::value::duration;
+use look::{Answer, Look};
+use report::Report;
+
+/// Looks who listens at an endpoint, and says what is wrong
+///
+/// Resolves the name, connects, does TLS for tls://, and finds out which dialects
+/// are spoken and which identity answers. It never completes the handshake: the
+/// other end does not take it for a peer, and sends it no messages; it notes some
+/// connections that came to nothing.
+///
+/// With --join it does become a peer, and waits for a heartbeat. A socket that
+/// sends in turn may send it messages then. It acknowledges none, so senders with
+/// at-least-once send those again; others are lost. It ends with the first
+/// heartbeat.
+///
+/// Exit codes: 0 all is well; 1 something is wrong there; 2 the command line or a
+/// file is wrong; 3 nobody is there.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Where to look, such as tcp://127.0.0.1:25000.
+    #[arg(value_name = "ENDPOINT")]
+    endpoint: Endpoint,
+    /// How long each step may take.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    timeout: Duration,
+    /// Becomes a peer and waits for a heartbeat: the other end may send it
+    /// messages.
+    #[arg(long)]
+    join: bool,
+    /// How long, with --join, a heartbeat may take.
+    #[arg(long, value_name = "TIME", default_value = "16s", value_parser = duration)]
+    heartbeat: Duration,
+    /// The identity to have with --join: text, or hex:… [default: a random one]
+    #[arg(long, value_name = "IDENTITY", value_parser = identity::parse, requires = "join")]
+    identity: Option<Identity>,
+    #[command(flatten)]
+    tls: TlsArgs,
+    /// Writes one object with what was found to standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: DoctorArgs) -> Outcome {
+    if let Endpoint::Mem { .. } = args.endpoint {
+        return Err(Failure::usage(format!(
+            "{}: mem:// is inside of one process, and cannot be looked at from another",
+            args.endpoint
+        )));
+    }
+    args.tls.check(&args.endpoint, false)?;
+    let tls = args.tls.config()?;
+    let mut report = Report::new(&args.endpoint);
+    let outcome = examine(&args, tls, &mut report).await;
+    let told = report.tell(&outcome, args.json);
+    outcome.and(told)
+}
+
+async fn examine(args: &DoctorArgs, tls: Option<TlsConfig>, report: &mut Report) -> Outcome {
+    let look = Look::new(args.endpoint.clone(), tls, args.timeout);
+    let asked = match look.ask(look::PROBE).await {
+        Ok(asked) => asked,
+        Err(error) if error.is_tls() => return Err(stranger::without_tls(&look, &error).await),
+        Err(error) if error.is_config() => return Err(error.into()),
+        Err(error) => return Err(nobody(&error)),
+    };
+    report.reached(&asked);
+    let Answer::Aiomsg { dialect, identity } = asked.answer else {
+        return Err(stranger::explain(&look, asked.answer).await);
+    };
+    report.knows(dialect, &identity);
+    // One dialect was chosen by the other end. Is the other one spoken, too?
+    let (other, opening) = match dialect {
+        Dialect::V1 => (Dialect::V2019, look::V2019),
+        _ => (Dialect::V1, look::V1),
+    };
+    let asked = look.ask(opening).await.map_err(|error| gone(&error))?;
+    match asked.answer {
+        Answer::Aiomsg { dialect, identity } if dialect == other => {
+            report.knows(other, &identity);
+        }
+        _ => {}
+    }
+    if args.join {
+        let joined = join::join(&look, args.identity.as_ref(), dialect, args.heartbeat).await?;
+        report.joined(joined);
+    }
+    Ok(())
+}
+
+fn nobody(error: &aiomsg::Error) -> Failure {
+    let advice = advice(error).unwrap_or("check the address");
+    Failure::nobody(format!("nobody can be reached: {error}; {advice}"))
+}
+
+/// It answered a moment ago.
+fn gone(error: &aiomsg::Error) -> Failure {
+    with_advice(error)
+}

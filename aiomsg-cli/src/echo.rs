@@ -1,0 +1,145 @@
+//! `aiomsg echo`: every message goes back to whom it came from.
+
+use crate::common::say::say;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use aiomsg::{AckMode, Delivery, Limits, Outbound, Socket};
+use clap::Args;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::common::failure::{Failure, Outcome};
+use crate::common::say;
+use crate::common::socket::SocketArgs;
+use crate::common::stop::{Stop, Stopped};
+
+/// Sends each message that arrives back to its sender
+///
+/// A peer to measure and to try with: see aiomsg bench. A message is acknowledged
+/// when its answer is accepted. An answer for a peer that has gone waits 5 s for
+/// it. Ends by a signal, or after --count messages, and says how many there were.
+///
+/// Exit codes: 0 done, or ended by a signal without --count; 1 not all was
+/// answered; 2 the command line or a file is wrong; 130 and 143 ended by SIGINT
+/// and SIGTERM before --count was reached.
+#[derive(Debug, Args)]
+pub(crate) struct EchoArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+    /// Ends after this many messages.
+    #[arg(long, short = 'n', value_name = "N")]
+    count: Option<NonZeroU64>,
+    /// Writes one object with the numbers to standard output at the end.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What may wait here: the peers can wait as well.
+const WAITING: Limits = Limits {
+    items: 8192,
+    bytes: 8 << 20,
+};
+
+/// How long an answer waits for a peer that has gone, and the end for the rest.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default, Serialize)]
+struct Counts {
+    messages: u64,
+    bytes: u64,
+    seconds: f64,
+    /// Connections that there were.
+    connections: u64,
+    /// Answers that did not reach their peer.
+    unanswered: u64,
+}
+
+pub(crate) async fn run(args: EchoArgs) -> Outcome {
+    let socket = args
+        .socket
+        .builder()?
+        .ack_mode(AckMode::Handled)
+        .receive_limits(WAITING)
+        .absent_limits(WAITING)
+        .absent_timeout(PATIENCE)
+        .build()?;
+    let mut stop = Stop::new()?;
+    args.socket.start(&socket).await?;
+
+    let started = Instant::now();
+    let mut counts = Counts::default();
+    let wanted = args.count.map(NonZeroU64::get);
+    let mut stopped = None;
+    while wanted.is_none_or(|wanted| counts.messages < wanted) {
+        let answered = tokio::select! {
+            biased;
+            signal = stop.asked() => {
+                stopped = Some(signal);
+                break;
+            }
+            answered = answer(&socket) => answered?,
+        };
+        counts.messages += 1;
+        counts.bytes += answered as u64;
+    }
+    let report = tokio::select! {
+        biased;
+        _ = stop.asked() => None,
+        report = socket.close(PATIENCE) => Some(report),
+    };
+    let stats = socket.stats();
+    counts.seconds = started.elapsed().as_secs_f64();
+    counts.connections = stats.connections;
+    counts.unanswered =
+        stats.dropped_messages + report.map_or(0, |report| report.unsent.len() as u64);
+    let told = counts.tell(args.json);
+    counts.outcome(wanted, stopped).and(told)
+}
+
+/// Answers the next message, and says how large it was.
+async fn answer(socket: &Socket) -> Outcome<usize> {
+    let message = socket.recv_message().await?;
+    let (from, payload, id) = message.into_parts();
+    let len = payload.len();
+    let asked = id.map(|id| Delivery::new(from.clone(), bytes::Bytes::new()).with_id(id));
+    socket.send_message(Outbound::new(payload).to(from)).await?;
+    if let Some(asked) = asked {
+        // Its peer, if it is not there any more, sends it again.
+        socket.acknowledge(&asked);
+    }
+    Ok(len)
+}
+
+impl Counts {
+    fn tell(&self, as_json: bool) -> Outcome {
+        if as_json {
+            return say::print_line(self);
+        }
+        let Self {
+            messages,
+            connections,
+            seconds,
+            ..
+        } = self;
+        let size = bytesize::ByteSize::b(self.bytes).display().iec();
+        say(format_args!(
+            "{messages} messages, {size}, in {seconds:.2} s, {connections} connections"
+        ));
+        Ok(())
+    }
+
+    fn outcome(&self, wanted: Option<u64>, stopped: Option<Stopped>) -> Outcome {
+        let messages = self.messages;
+        if let (Some(wanted), Some(stopped)) = (wanted, stopped) {
+            let said = format!("stopped after {messages} of {wanted} messages");
+            return Err(Failure::stopped(stopped, said));
+        }
+        match self.unanswered {
+            0 => Ok(()),
+            unanswered => Err(Failure::failed(format!(
+                "{unanswered} of {messages} answers were not sent: their peers have gone"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Where messages are written, and how.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::time::SystemTime;
+
+use aiomsg::Delivery;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use tokio::fs::File;
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
+
+use crate::common::closed::Closed;
+use crate::common::failure::{Failure, Outcome};
+use crate::common::identity;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Lines,
+    /// Lines on a terminal, which must not be told what to do by a message.
+    Escaped,
+    LengthPrefixed,
+    Raw,
+    Json,
+}
+
+pub(super) struct Output {
+    to: BufWriter<Box<dyn AsyncWrite + Send + Unpin>>,
+    format: Format,
+    closed: Closed,
+}
+
+/// How much is written at once.
+const BUFFER: usize = 256 << 10;
+
+impl Output {
+    /// The output, and whether it is a terminal.
+    pub(super) async fn open(file: Option<&Path>, format: Format) -> Outcome<(Self, bool)> {
+        let mut is_screen = false;
+        let (to, closed): (Box<dyn AsyncWrite + Send + Unpin>, _) = match file {
+            Some(path) => {
+                let file = File::create(path).await;
+                let wrong = |error| Failure::usage(format!("{}: {error}", path.display()));
+                (Box::new(file.map_err(wrong)?), Closed::never())
+            }
+            None => {
+                is_screen = io::stdout().is_terminal();
+                (Box::new(tokio::io::stdout()), Closed::of_stdout())
+            }
+        };
+        let format = match format {
+            Format::Lines if is_screen => Format::Escaped,
+            format => format,
+        };
+        let to = BufWriter::with_capacity(BUFFER, to);
+        Ok((Self { to, format, closed }, is_screen))
+    }
+
+    pub(super) async fn write(&mut self, message: &Delivery) -> io::Result<()> {
+        let payload = message.payload();
+        match self.format {
+            Format::Raw => self.to.write_all(payload).await,
+            Format::Lines => {
+                self.to.write_all(payload).await?;
+                self.to.write_all(b"\n").await
+            }
+            Format::Escaped => {
+                let mut line = escaped(payload);
+                line.push('\n');
+                self.to.write_all(line.as_bytes()).await
+            }
+            Format::LengthPrefixed => {
+                // No message is as large as 4 GiB.
+                self.to.write_u32(payload.len() as u32).await?;
+                self.to.write_all(payload).await
+            }
+            Format::Json => {
+                let mut line = serde_json::to_vec(&Line::of(message))?;
+                line.push(b'\n');
+                self.to.write_all(&line).await
+            }
+        }
+    }
+
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        self.to.flush().await
+    }
+
+    /// Ready when nobody reads it any more, where that can be known.
+    pub(super) async fn closed(&mut self) {
+        self.closed.wait().await;
+    }
+}
+
+/// Text as it is, and everything else as `\xNN`.
+fn escaped(payload: &[u8]) -> String {
+    let mut shown = String::with_capacity(payload.len());
+    for chunk in payload.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\t' => shown.push(char),
+                // Those that a terminal acts upon, or that change how text runs.
+                _ if char.is_control() || is_direction(char) => {
+                    let mut bytes = [0; 4];
+                    hex(char.encode_utf8(&mut bytes).as_bytes(), &mut shown);
+                }
+                _ => shown.push(char),
+            }
+        }
+        hex(chunk.invalid(), &mut shown);
+    }
+    shown
+}
+
+fn is_direction(char: char) -> bool {
+    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn hex(bytes: &[u8], shown: &mut String) {
+    for byte in bytes {
+        shown.push_str(&format!("\\x{byte:02x}"));
+    }
+}
+
+/// A message as JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    from: String,
+    size: usize,
+    /// If the sender wants it acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+}
+
+impl<'a> Line<'a> {
+    fn of(message: &'a Delivery) -> Self {
+        let text = std::str::from_utf8(message.payload()).ok();
+        Self {
+            time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            from: identity::show(message.from()),
+            size: message.payload().len(),
+            id: message.id().map(|id| id.to_string()),
+            text,
+            base64: text.is_none().then(|| STANDARD.encode(message.payload())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_tell_the_terminal_what_to_do() {
+        assert_eq!(escaped("tab\tand é".as_bytes()), "tab\tand é");
+        assert_eq!(escaped(b"\x1b[2J\xff\n"), "\\x1b[2J\\xff\\x0a");
+        assert_eq!(
+            escaped("\u{9b}\u{202e}".as_bytes()),
+            "\\xc2\\x9b\\xe2\\x80\\xae"
+        );
+    }
+}

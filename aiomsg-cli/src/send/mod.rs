@@ -1,0 +1,347 @@
+//! `aiomsg send`: messages from the command line, from files and from a pipe.
+
+mod cut;
+mod input;
+mod summary;
+
+use std::ffi::OsString;
+use std::num::NonZeroU64;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+
+use aiomsg::builder::SendService;
+use aiomsg::{CloseReport, DeliveryGuarantee, Identity, Limits, Outbound, SendMode, Socket};
+use bytes::Bytes;
+use clap::Args;
+use futures::FutureExt;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::common::failure::{Failure, Outcome};
+use crate::common::identity;
+use crate::common::progress::Progress;
+use crate::common::socket::SocketArgs;
+use crate::common::stop::{Stop, Stopped};
+use crate::common::value::{Patience, Rate, Repeat, duration, size};
+use crate::common::wait::WaitArgs;
+use cut::Cut;
+use input::{Input, Source};
+
+use summary::Summary;
+
+/// Sends messages: the texts given here, or files, or lines from standard input
+///
+/// Without texts and files, each line of standard input is a message, without
+/// its newline. Messages go to one peer after the other unless --publish or --to
+/// says otherwise. A message has at most 64 MiB.
+///
+/// Exit codes: 0 all was sent (and acknowledged, with --at-least-once); 1 not
+/// all; 2 the command line or a file is wrong; 3 nobody was there in time; 130
+/// and 143 ended by SIGINT and SIGTERM before all was sent.
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    how: HowArgs,
+    /// Writes one object with what was done to standard output.
+    #[arg(long)]
+    json: bool,
+    /// Tells nothing of how far it is.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What is sent.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+struct InputArgs {
+    /// Messages to send.
+    #[arg(value_name = "TEXT", conflicts_with_all = ["file", "lines", "length_prefixed", "raw"])]
+    texts: Vec<OsString>,
+    /// Sends a file as one message, or in pieces with --chunk-size, or as
+    /// --lines or --length-prefixed say; - is standard input; may be repeated.
+    #[arg(long, short, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// Each line is a message, without its newline. The default for standard
+    /// input.
+    #[arg(long, short, group = "cut")]
+    lines: bool,
+    /// Before each message stands its length, in 4 bytes, big-endian.
+    #[arg(long, group = "cut")]
+    length_prefixed: bool,
+    /// Sends bytes as they come, in pieces of --chunk-size at most.
+    #[arg(long, group = "cut")]
+    raw: bool,
+    /// The size of a piece: implies --raw [default: 64KiB]
+    #[arg(long, value_name = "SIZE", value_parser = size,
+          conflicts_with_all = ["texts", "lines", "length_prefixed"])]
+    chunk_size: Option<usize>,
+    /// Sends this many messages at most.
+    #[arg(long, short = 'n', value_name = "N")]
+    count: Option<NonZeroU64>,
+    /// Sends the texts or files this many times: a number, or forever.
+    #[arg(long, value_name = "TIMES", default_value = "1")]
+    repeat: Repeat,
+}
+
+/// How it is sent.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sending")]
+struct HowArgs {
+    /// Sends so many messages in a time at most, such as 100/s, 30/m or 5/h.
+    #[arg(long, value_name = "RATE")]
+    rate: Option<Rate>,
+    /// Sends each message to every peer that is connected.
+    #[arg(long, short)]
+    publish: bool,
+    /// Sends to the peer with this identity, text or hex:…, and waits for it.
+    #[arg(long, value_name = "IDENTITY", value_parser = identity::parse, conflicts_with = "publish")]
+    to: Option<Identity>,
+    /// Sends each message again until it is acknowledged: it may arrive twice.
+    #[arg(long, short, conflicts_with = "publish")]
+    at_least_once: bool,
+    /// How long an acknowledgement may take before the message is sent again, 5
+    /// times at most.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    ack_timeout: Duration,
+    /// How long, at the end, what is not sent or acknowledged is waited for: a
+    /// time, or forever.
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    linger: Patience,
+}
+
+/// What may be on its way: enough for a fast network, and little memory.
+const IN_FLIGHT: Limits = Limits {
+    items: 65_536,
+    bytes: 8 << 20,
+};
+
+pub(crate) async fn run(args: SendArgs) -> Outcome {
+    let (input, total) = args.input.open()?;
+    let builder = args.socket.builder()?;
+    let (mode, guarantee) = (args.how.mode(), args.how.guarantee());
+    let builder = builder
+        .send_mode(mode)
+        .delivery_guarantee(guarantee)
+        .ack_timeout(args.how.ack_timeout)
+        .unacknowledged_limits(IN_FLIGHT)
+        .buffer_limits(IN_FLIGHT);
+    let progress = Progress::new("sent", total, args.quiet);
+    match args.how.rate {
+        Some(rate) => drive(&args, builder.layer(rate.layer()).build()?, input, progress).await,
+        None => drive(&args, builder.build()?, input, progress).await,
+    }
+}
+
+impl InputArgs {
+    /// What is sent, and of how many bytes it is, if that is known.
+    fn open(&self) -> Outcome<(Input, Option<u64>)> {
+        let cut = match self {
+            Self { lines: true, .. } => Cut::Lines,
+            Self {
+                length_prefixed: true,
+                ..
+            } => Cut::LengthPrefixed,
+            Self {
+                raw, chunk_size, ..
+            } if *raw || chunk_size.is_some() => Cut::pieces(chunk_size.unwrap_or(64 << 10))?,
+            Self { file, .. } if !file.is_empty() => Cut::Whole,
+            _ => Cut::Lines,
+        };
+        let source = match (self.texts.is_empty(), self.file.is_empty()) {
+            (false, _) => Source::Texts(self.texts.clone()),
+            (true, false) => Source::Files(self.file.clone()),
+            (true, true) => Source::Stdin,
+        };
+        source.check(cut, self.repeat)?;
+        let total = match self.count {
+            None => source.bytes(self.repeat),
+            Some(_) => None,
+        };
+        let input = Input::start(source, cut, self.repeat, self.count)?;
+        Ok((input, total))
+    }
+}
+
+impl HowArgs {
+    fn mode(&self) -> SendMode {
+        match self.publish {
+            true => SendMode::Publish,
+            false => SendMode::RoundRobin,
+        }
+    }
+
+    fn guarantee(&self) -> DeliveryGuarantee {
+        match self.at_least_once {
+            true => DeliveryGuarantee::AtLeastOnce,
+            false => DeliveryGuarantee::AtMostOnce,
+        }
+    }
+}
+
+/// Why no more is sent.
+enum Ended {
+    AllRead,
+    Stopped(Stopped),
+    Failed(Failure),
+}
+
+async fn drive<S: SendService + Send>(
+    args: &SendArgs,
+    socket: Socket<S>,
+    mut input: Input,
+    mut progress: Progress,
+) -> Outcome {
+    let mut stop = Stop::new()?;
+    let mut events = socket.events();
+    args.socket.start(&socket).await?;
+    let named = args.how.to.as_ref();
+    args.wait
+        .wait(&socket, &args.socket, &mut events, named, &mut stop)
+        .await?;
+    drop(events);
+
+    let started = Instant::now();
+    let mut sending = Sending {
+        socket: &socket,
+        to: named,
+        stall: args.wait.stall(),
+        stop: &mut stop,
+        progress: &mut progress,
+    };
+    let ended = sending.all(&mut input).await;
+    let report = finish(&socket, args.how.linger, &mut stop).await;
+    progress.finish();
+    let time = started.elapsed();
+    let summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
+    let told = summary.tell(args.json, args.quiet);
+    match (ended, report) {
+        (Ended::Failed(failure), _) => Err(failure),
+        (Ended::Stopped(stopped), _) => Err(Failure::stopped(
+            stopped,
+            format!("stopped before all was read; {summary}"),
+        )),
+        (Ended::AllRead, Err(stopped)) => Err(Failure::stopped(
+            stopped,
+            format!("stopped before all was sent; {summary}"),
+        )),
+        (Ended::AllRead, Ok(_)) => summary.outcome(args.how.at_least_once).and(told),
+    }
+}
+
+/// Waits for what is on its way, and closes the socket, unless a signal comes
+/// meanwhile.
+async fn finish<S>(
+    socket: &Socket<S>,
+    Patience(linger): Patience,
+    stop: &mut Stop,
+) -> Result<CloseReport, Stopped> {
+    // A socket that closes does not wait for a peer that is about to be back.
+    let linger = linger.unwrap_or(Duration::MAX / 4);
+    let started = Instant::now();
+    let settled = async {
+        let is_open = || {
+            let stats = socket.stats();
+            stats.buffered_messages > 0 || stats.unacknowledged_messages > 0
+        };
+        while is_open() {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let closed = async {
+        let _ = timeout(linger.min(FOREVER), settled).await;
+        socket.close(linger.saturating_sub(started.elapsed())).await
+    };
+    tokio::select! {
+        biased;
+        stopped = stop.asked() => Err(stopped),
+        report = closed => Ok(report),
+    }
+}
+
+/// What a timer can be set to.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+// ===== Sending =====
+
+struct Sending<'a, S> {
+    socket: &'a Socket<S>,
+    to: Option<&'a Identity>,
+    stall: Option<Duration>,
+    stop: &'a mut Stop,
+    progress: &'a mut Progress,
+}
+
+impl<S: SendService + Send> Sending<'_, S> {
+    async fn all(&mut self, input: &mut Input) -> Ended {
+        loop {
+            let batch = tokio::select! {
+                biased;
+                stopped = self.stop.asked() => return Ended::Stopped(stopped),
+                batch = input.next() => batch,
+            };
+            let batch = match batch {
+                None => return Ended::AllRead,
+                Some(Err(failure)) => return Ended::Failed(failure),
+                Some(Ok(batch)) => batch,
+            };
+            for payload in batch {
+                if let ControlFlow::Break(ended) = self.one(payload).await {
+                    return ended;
+                }
+            }
+            self.progress.show();
+        }
+    }
+
+    async fn one(&mut self, payload: Bytes) -> ControlFlow<Ended> {
+        let bytes = payload.len();
+        let mut message = Outbound::new(payload);
+        if let Some(peer) = self.to {
+            message = message.to(peer.clone());
+        }
+        let mut sent = pin!(self.socket.send_message(message));
+        // Most can be sent at once, and need no timer.
+        let result = match sent.as_mut().now_or_never() {
+            Some(result) => result,
+            None => {
+                let stalled = async {
+                    match self.stall {
+                        Some(time) => sleep(time).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                self.progress.show();
+                tokio::select! {
+                    biased;
+                    stopped = self.stop.asked() => return ControlFlow::Break(Ended::Stopped(stopped)),
+                    result = sent => result,
+                    () = stalled => return ControlFlow::Break(Ended::Failed(self.stuck())),
+                }
+            }
+        };
+        match result {
+            Ok(()) => {
+                self.progress.add(bytes);
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(Ended::Failed(error.into())),
+        }
+    }
+
+    fn stuck(&self) -> Failure {
+        let time = humantime::format_duration(self.stall.unwrap_or_default());
+        match self.socket.peers().is_empty() {
+            true => Failure::nobody(format!("all peers have gone, and none came back in {time}")),
+            false => Failure::failed(format!(
+                "the peers have taken nothing for {time}; see what they do, or raise --timeout"
+            )),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What was sent, and what was not.
+
+use crate::common::say::say;
+use std::fmt;
+use std::time::Duration;
+
+use aiomsg::{CloseReport, Stats};
+use bytesize::ByteSize;
+use serde::Serialize;
+
+use crate::common::failure::{Failure, Outcome};
+use crate::common::progress::Progress;
+use crate::common::say;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    /// What the socket took.
+    messages: u64,
+    bytes: u64,
+    seconds: f64,
+    /// Of these, what is with no peer.
+    unsent: usize,
+    /// What was sent, and not acknowledged.
+    unacknowledged: usize,
+    /// What was given up, or copies of it.
+    dropped: u64,
+    /// A signal ended it before it was known what was sent.
+    cut_off: bool,
+}
+
+impl Summary {
+    pub(super) fn new(
+        progress: &Progress,
+        stats: Stats,
+        report: Option<&CloseReport>,
+        time: Duration,
+    ) -> Self {
+        // Without a report, what the socket still has counts.
+        let (unsent, unacknowledged) = match report {
+            Some(report) => (report.unsent.len(), report.unacknowledged.len()),
+            None => (stats.buffered_messages, stats.unacknowledged_messages),
+        };
+        Self {
+            messages: progress.messages,
+            bytes: progress.bytes,
+            seconds: time.as_secs_f64(),
+            unsent,
+            unacknowledged,
+            dropped: stats.dropped_messages,
+            cut_off: report.is_none(),
+        }
+    }
+
+    pub(super) fn tell(&self, as_json: bool, quiet: bool) -> Outcome {
+        if as_json {
+            return say::print_line(self);
+        }
+        if !quiet {
+            say(self);
+        }
+        Ok(())
+    }
+
+    /// Whether that was all.
+    pub(super) fn outcome(&self, at_least_once: bool) -> Outcome {
+        let is_all = self.unsent == 0 && self.unacknowledged == 0 && self.dropped == 0;
+        match is_all {
+            true => Ok(()),
+            false => Err(Failure::failed(format!(
+                "not all was {}: {self}; see what the peers do, or raise --linger",
+                if at_least_once {
+                    "acknowledged"
+                } else {
+                    "sent"
+                },
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = ByteSize::b(self.bytes).display().iec();
+        let Self {
+            messages, seconds, ..
+        } = self;
+        write!(f, "{messages} messages, {size}, in {seconds:.2} s")?;
+        for (count, what) in [
+            (self.unsent as u64, "unsent"),
+            (self.unacknowledged as u64, "unacknowledged"),
+            (self.dropped, "given up"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        if self.cut_off {
+            f.write_str(", and a signal cut the rest off")?;
+        }
+        Ok(())
+    }
+}

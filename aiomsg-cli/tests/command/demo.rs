@@ -1,0 +1,36 @@
+//! The demo does each job once.
+
+use super::process::run;
+
+#[test]
+fn a_table_shows_who_did_how_many() {
+    let done = run(&["demo", "--jobs", "2000"]);
+    let text = done.ends(0).text();
+    for part in [
+        "worker 1",
+        "worker 2",
+        "0 lost, 0 done twice",
+        "every job was done exactly once",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn the_numbers_add_up() {
+    let report = run(&["demo", "--jobs", "999", "--workers", "3", "--json"])
+        .ends(0)
+        .json();
+    assert_eq!(report["done"], 999);
+    assert_eq!(
+        (report["lost"].as_u64(), report["doubled"].as_u64()),
+        (Some(0), Some(0))
+    );
+    let each: Vec<_> = report["workers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(serde_json::Value::as_u64)
+        .collect();
+    assert_eq!(each, [Some(333); 3]);
+}

@@ -1,0 +1,17 @@
+//! The `aiomsg` command as its user sees it: processes, pipes and exit codes.
+
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod demo;
+mod doctor;
+mod echo;
+mod files;
+mod help;
+mod messages;
+mod peers;
+mod pipes;
+mod process;
+mod signals;
+mod unreachable;
+mod usage;

@@ -1,0 +1,213 @@
+//! Running the command, with a limit for what hangs.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Longer than anything takes on a machine that is busy with other tests.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// A command that runs.
+pub(crate) struct Process {
+    child: Child,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    lines: Receiver<String>,
+    stderr: String,
+}
+
+/// What became of it.
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aiomsg"));
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs the command to its end.
+pub(crate) fn run(args: &[&str]) -> Done {
+    Process::start(args).finish()
+}
+
+/// Runs the command to its end, with this on standard input.
+pub(crate) fn run_with(args: &[&str], input: &[u8]) -> Done {
+    let (process, mut stdin) = Process::with_stdin(args);
+    let input = input.to_vec();
+    let writing = thread::spawn(move || {
+        // It may end without having read all.
+        let _ = stdin.write_all(&input);
+    });
+    let done = process.finish();
+    writing.join().unwrap();
+    done
+}
+
+impl Process {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut child = command(args).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let mut this = Self::of(child);
+        this.collect(stdout);
+        this
+    }
+
+    /// The same, with an open standard input.
+    pub(crate) fn with_stdin(args: &[&str]) -> (Self, ChildStdin) {
+        let mut child = command(args).stdin(Stdio::piped()).spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let mut this = Self::of(child);
+        this.collect(stdout);
+        (this, stdin)
+    }
+
+    /// The same, where nobody reads standard output but the caller.
+    pub(crate) fn with_stdout(args: &[&str]) -> (Self, ChildStdout) {
+        let mut child = command(args).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        (Self::of(child), stdout)
+    }
+
+    fn of(mut child: Child) -> Self {
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (told, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if told.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            stdout: None,
+            lines,
+            stderr: String::new(),
+        }
+    }
+
+    fn collect(&mut self, mut stdout: ChildStdout) {
+        self.stdout = Some(thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stdout.read_to_end(&mut bytes).unwrap();
+            bytes
+        }));
+    }
+
+    /// Waits for a line on standard error that begins like this, and returns the
+    /// rest of it.
+    pub(crate) fn says(&mut self, begins: &str) -> String {
+        loop {
+            let line = match self.lines.recv_timeout(HANGS) {
+                Ok(line) => line,
+                Err(error) => panic!("no \"{begins}…\": {error}: {}", self.stderr),
+            };
+            self.stderr.push_str(&line);
+            self.stderr.push('\n');
+            if let Some(rest) = line.strip_prefix(begins) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn endpoint(&mut self) -> String {
+        self.says("listening at ")
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// The most memory that it has had, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.and_then(|number| number.parse().ok()).unwrap()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Done {
+        // Standard error ends with it.
+        loop {
+            match self.lines.recv_timeout(HANGS) {
+                Ok(line) => {
+                    self.stderr.push_str(&line);
+                    self.stderr.push('\n');
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    self.child.kill().unwrap();
+                    panic!("it does not end: {}", self.stderr);
+                }
+            }
+        }
+        let code = self.child.wait().unwrap().code();
+        let stdout = self.stdout.take();
+        Done {
+            code,
+            stdout: stdout.map_or_else(Vec::new, |thread| thread.join().unwrap()),
+            stderr: std::mem::take(&mut self.stderr),
+        }
+    }
+}
+
+/// A test that fails leaves nothing behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Done {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+
+    /// The one object on standard output.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.text(), self.stderr))
+    }
+
+    /// It ended with this code.
+    #[track_caller]
+    pub(crate) fn ends(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        self
+    }
+
+    /// It ended with this code, and with a line of error that has all of this in it.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, with: &[&str]) {
+        self.ends(code);
+        let errors: Vec<_> = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error:"))
+            .collect();
+        let [error] = errors[..] else {
+            panic!("{code}: {}", self.stderr);
+        };
+        for part in with {
+            assert!(error.contains(part), "no \"{part}\" in: {error}");
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+    }
+}

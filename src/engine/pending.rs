@@ -1,0 +1,263 @@
+//! The handshakes that are under way.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aiomsg_core::{Error, ErrorKind};
+use aiomsg_transport::RemoteAddr;
+use tokio::sync::oneshot;
+
+/// The handshakes of one bound endpoint, in the order in which they began.
+///
+/// When there are too many, one is ended, and it is one of those who have the
+/// most: a flood from one address costs itself its places, and so do connections
+/// that say nothing. A good peer needs its place only for a moment.
+#[derive(Debug)]
+pub(super) struct Pending {
+    table: Arc<Mutex<Table>>,
+    next: u64,
+    max: usize,
+    max_of_one: usize,
+}
+
+/// As large as there are handshakes, and no larger.
+#[derive(Debug, Default)]
+struct Table {
+    all: BTreeMap<u64, Place>,
+    /// The same, by whose they are.
+    by_origin: HashMap<Origin, BTreeSet<u64>>,
+    /// How many each has, and its oldest: the last one here is to go first.
+    ranks: BTreeSet<(usize, Reverse<u64>)>,
+}
+
+#[derive(Debug)]
+struct Place {
+    origin: Origin,
+    end: oneshot::Sender<Excess>,
+}
+
+/// Who counts as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    /// The same machine, by other ways than TCP.
+    Local,
+    V4(Ipv4Addr),
+    /// The first 64 bits: everyone has at least as many addresses below them.
+    V6([u16; 4]),
+}
+
+/// Of what there is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excess {
+    All,
+    OfOne,
+}
+
+/// The place of one handshake among those that are under way.
+#[derive(Debug)]
+pub(super) struct Turn {
+    number: u64,
+    ended: oneshot::Receiver<Excess>,
+    table: Arc<Mutex<Table>>,
+}
+
+impl Pending {
+    /// At most `max`, and at most `max_of_one` from the same address.
+    pub(super) fn new(max: usize, max_of_one: usize) -> Self {
+        Self {
+            table: Arc::default(),
+            next: 0,
+            max,
+            max_of_one,
+        }
+    }
+
+    /// A place for a handshake with this address.
+    pub(super) fn admit(&mut self, remote: &RemoteAddr) -> Turn {
+        let origin = Origin::of(remote);
+        let number = self.next;
+        self.next += 1;
+        let (end, ended) = oneshot::channel();
+        let mut table = lock(&self.table);
+        while origin != Origin::Local
+            && let Some((count, Reverse(oldest))) = table.rank(origin)
+            && count >= self.max_of_one
+        {
+            table.end(oldest, Excess::OfOne);
+        }
+        while table.all.len() >= self.max
+            && let Some(&(_, Reverse(oldest))) = table.ranks.last()
+        {
+            table.end(oldest, Excess::All);
+        }
+        table.insert(number, Place { origin, end });
+        drop(table);
+        Turn {
+            number,
+            ended,
+            table: Arc::clone(&self.table),
+        }
+    }
+}
+
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Table {
+    /// How many someone has, and the oldest.
+    fn rank(&self, origin: Origin) -> Option<(usize, Reverse<u64>)> {
+        let turns = self.by_origin.get(&origin)?;
+        Some((turns.len(), Reverse(*turns.first()?)))
+    }
+
+    fn insert(&mut self, number: u64, place: Place) {
+        let origin = place.origin;
+        self.all.insert(number, place);
+        self.change(origin, |turns| turns.insert(number));
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Place> {
+        let place = self.all.remove(&number)?;
+        self.change(place.origin, |turns| turns.remove(&number));
+        Some(place)
+    }
+
+    fn change(&mut self, origin: Origin, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        if let Some(rank) = self.rank(origin) {
+            self.ranks.remove(&rank);
+        }
+        let turns = self.by_origin.entry(origin).or_default();
+        change(turns);
+        if turns.is_empty() {
+            self.by_origin.remove(&origin);
+        }
+        self.ranks.extend(self.rank(origin));
+    }
+
+    fn end(&mut self, number: u64, excess: Excess) {
+        if let Some(place) = self.remove(number) {
+            // Or it has ended by itself.
+            let _ = place.end.send(excess);
+        }
+    }
+}
+
+impl Origin {
+    fn of(remote: &RemoteAddr) -> Self {
+        let RemoteAddr::Inet(address) = remote else {
+            return Self::Local;
+        };
+        match address.ip().to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+impl Turn {
+    /// Ready when this one is to end, as there are too many.
+    pub(super) async fn ended(&mut self) -> Error {
+        match (&mut self.ended).await {
+            Ok(excess) => excess.error(),
+            // Not while this has a place, which is what holds the other end.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Excess {
+    fn error(self) -> Error {
+        Error::new(ErrorKind::Limit).with_reason(match self {
+            Self::All => {
+                "too many handshakes are under way, and this one is the oldest of those whose \
+                 address has the most"
+            }
+            Self::OfOne => {
+                "too many handshakes are under way with this address, and this one is the oldest"
+            }
+        })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.table).remove(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ip: &str) -> RemoteAddr {
+        RemoteAddr::Inet((ip.parse::<IpAddr>().unwrap(), 7).into())
+    }
+
+    fn excess(turn: &mut Turn) -> Option<Excess> {
+        turn.ended.try_recv().ok()
+    }
+
+    #[test]
+    fn one_address_has_its_own_limit_and_the_oldest_goes() {
+        let mut pending = Pending::new(10, 2);
+        let mut other = pending.admit(&at("10.0.0.2"));
+        let mut turns: Vec<_> = (0..4).map(|_| pending.admit(&at("10.0.0.1"))).collect();
+        let ended: Vec<_> = turns.iter_mut().map(excess).collect();
+        let of_one = Some(Excess::OfOne);
+        assert_eq!(ended, [of_one, of_one, None, None]);
+        assert_eq!(excess(&mut other), None);
+    }
+
+    #[test]
+    fn whoever_has_the_most_makes_room() {
+        let mut pending = Pending::new(4, 3);
+        let mut good = pending.admit(&at("10.0.0.1"));
+        let mut flood: Vec<_> = (0..3).map(|_| pending.admit(&at("10.0.0.2"))).collect();
+        let mut late = pending.admit(&at("10.0.0.3"));
+        assert_eq!(excess(&mut good), None, "although it is the oldest");
+        assert_eq!(excess(&mut late), None);
+        let ended: Vec<_> = flood.iter_mut().map(excess).collect();
+        assert_eq!(ended, [Some(Excess::All), None, None]);
+    }
+
+    #[test]
+    fn of_equals_the_oldest_makes_room() {
+        let mut pending = Pending::new(3, 3);
+        let from = |n: u8| at(&format!("10.0.0.{n}"));
+        let mut turns: Vec<_> = (0..5).map(|n| pending.admit(&from(n))).collect();
+        let ended: Vec<_> = turns.iter_mut().map(excess).collect();
+        let all = Some(Excess::All);
+        assert_eq!(ended, [all, all, None, None, None]);
+    }
+
+    #[test]
+    fn addresses_that_one_has_many_of_count_as_one() {
+        let origin = |ip| Origin::of(&at(ip));
+        assert_eq!(origin("2001:db8::1"), origin("2001:db8::ffff:0:0:2"));
+        assert_ne!(origin("2001:db8::1"), origin("2001:db8:0:1::1"));
+        assert_eq!(origin("::ffff:10.0.0.1"), origin("10.0.0.1"));
+        assert_ne!(origin("10.0.0.1"), origin("10.0.0.2"));
+        assert_eq!(Origin::of(&RemoteAddr::Unix(None)), Origin::Local);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_is_over() {
+        let mut pending = Pending::new(100, 10);
+        for n in 0..1000_u16 {
+            let ip = Ipv4Addr::from(u32::from(n) << 8).to_string();
+            drop(pending.admit(&at(&ip)));
+        }
+        let turns: Vec<_> = (0..1000).map(|_| pending.admit(&at("10.0.0.1"))).collect();
+        assert_eq!(lock(&pending.table).all.len(), 10);
+        drop(turns);
+        let table = lock(&pending.table);
+        assert!(table.all.is_empty() && table.by_origin.is_empty());
+        assert!(table.ranks.is_empty());
+    }
+}

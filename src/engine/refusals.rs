@@ -1,0 +1,115 @@
+//! How many refused connections are told of, one by one.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A flood of connections must not push out of the events what else happens, or
+/// strangers could hide it.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    most: u32,
+    second: Mutex<Second>,
+    /// Whether any were omitted, for events that come all the time.
+    any: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Second {
+    began: Option<Instant>,
+    told: u32,
+    omitted: u64,
+    /// Those of the seconds before.
+    due: u64,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Refusals {
+    /// A quarter of the events that are kept for a listener, each second.
+    pub(super) fn new(event_capacity: usize) -> Self {
+        Self {
+            most: u32::try_from(event_capacity / 4).unwrap_or(u32::MAX).max(1),
+            second: Mutex::default(),
+            any: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether one more is told of. If not, it is counted.
+    pub(super) fn admit(&self) -> bool {
+        let mut second = self.lock();
+        if second.began.is_none() {
+            second.began = Some(Instant::now());
+        }
+        if second.told < self.most {
+            second.told += 1;
+            return true;
+        }
+        second.omitted += 1;
+        self.any.store(true, Relaxed);
+        false
+    }
+
+    /// How many were not told of in the seconds that are over.
+    pub(super) fn take_omitted(&self) -> Option<u64> {
+        if !self.any.load(Relaxed) {
+            return None;
+        }
+        let mut second = self.lock();
+        self.any.store(second.omitted > 0, Relaxed);
+        Some(std::mem::take(&mut second.due)).filter(|&due| due > 0)
+    }
+
+    /// The second that it is now.
+    fn lock(&self) -> MutexGuard<'_, Second> {
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if second
+            .began
+            .is_some_and(|began| Instant::now() >= began + SECOND)
+        {
+            *second = Second {
+                due: second.due + second.omitted,
+                ..Second::default()
+            };
+        }
+        second
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_a_second_and_the_rest_is_counted() {
+        let refusals = Refusals::new(8);
+        let mut told = 0;
+        for _ in 0..10 {
+            told += u32::from(refusals.admit());
+        }
+        assert_eq!(told, 2);
+        assert_eq!(refusals.take_omitted(), None, "there may be more");
+        advance(SECOND).await;
+        assert_eq!(refusals.take_omitted(), Some(8));
+        assert_eq!(refusals.take_omitted(), None);
+        assert!(refusals.admit());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_that_goes_on_is_told_of_each_second() {
+        let refusals = Refusals::new(8);
+        let mut omitted = Vec::new();
+        for _ in 0..5 {
+            for _ in 0..10 {
+                if refusals.admit() {
+                    omitted.extend(refusals.take_omitted());
+                }
+            }
+            advance(SECOND).await;
+        }
+        assert_eq!(omitted, [8, 8, 8, 8]);
+    }
+}
