@@ -26,6 +26,7 @@ def parse_args():
     parser.add_argument(
         "--interval", type=float, default=0.0, help="seconds between two jobs"
     )
+    parser.add_argument("--name", default="job", help="what the jobs are called")
     return parser.parse_args()
 
 
@@ -41,7 +42,7 @@ async def main(args):
         for host, port in args.proxies:
             await sock.connect(hostname=host, port=port)
         for number in range(args.count):
-            await sock.send(f"job-{number:05}".encode("ascii"))
+            await sock.send(f"{args.name}-{number:05}".encode("ascii"))
             await asyncio.sleep(args.interval)
         harness.emit(event="sent", count=args.count)
 

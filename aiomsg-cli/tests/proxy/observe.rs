@@ -2,6 +2,8 @@
 
 use super::*;
 
+const DOCS: &str = include_str!("../../../docs/proxy.md");
+
 struct Shown {
     proxy: Proxy,
     /// Without a slash at its end.
@@ -94,6 +96,17 @@ async fn metrics_are_those_of_what_happened() {
         let metric = name.split('{').next().unwrap();
         assert!(text.body.contains(&format!("# TYPE {metric} ")), "{name}");
         assert!(text.body.contains(&format!("# HELP {metric} ")), "{name}");
+        assert!(
+            DOCS.contains(&format!("`{metric}`")),
+            "docs/proxy.md lacks {metric}"
+        );
+        if let Some((_, reason)) = name.split_once("reason=\"") {
+            let reason = reason.split('"').next().unwrap();
+            assert!(
+                DOCS.contains(&format!("`{reason}`")),
+                "docs/proxy.md lacks {reason}"
+            );
+        }
     }
 }
 

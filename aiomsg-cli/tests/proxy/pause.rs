@@ -22,7 +22,7 @@ async fn while_it_is_paused_messages_wait_and_creators_are_held_back() {
     let sending = tokio::spawn({
         let creator = creator.clone();
         async move {
-            let payload = "x".repeat(1000);
+            let payload = "x".repeat(5000);
             for _ in 0..JOBS {
                 creator.send(payload.clone()).await.unwrap();
             }
@@ -30,7 +30,7 @@ async fn while_it_is_paused_messages_wait_and_creators_are_held_back() {
     });
     // Far more than a hundred messages and what the system holds of a connection.
     until("the creator to be held back", || {
-        creator.peer_stats()[0].queued_messages > 500
+        creator.peer_stats()[0].queued_messages > 100
     })
     .await;
     assert_eq!(worker.stats().received_messages, 1, "nothing is handed on");

@@ -17,6 +17,43 @@ const BETWEEN: Duration = Duration::from_millis(1);
 /// when its time is up, and that is not to be all there is.
 const WINDOW: usize = 500;
 
+/// Three proxies, each of which comes back where it was.
+pub(crate) struct Three {
+    programs: Vec<Program>,
+    /// For creators, and for workers.
+    pub(crate) addresses: Vec<(String, String)>,
+}
+
+impl Three {
+    pub(crate) async fn start() -> Self {
+        let addresses: Vec<_> = (0..3).map(|_| (address(), address())).collect();
+        let mut programs = Vec::new();
+        for addresses in &addresses {
+            programs.push(start(addresses).await);
+        }
+        Self {
+            programs,
+            addresses,
+        }
+    }
+
+    pub(crate) async fn kill(&mut self, n: usize) {
+        self.programs[n].kill().await;
+    }
+
+    pub(crate) async fn restart(&mut self, n: usize) {
+        self.programs[n] = start(&self.addresses[n]).await;
+    }
+
+    /// Ends them in good order.
+    pub(crate) async fn stop(self) {
+        for program in self.programs {
+            let ended = program.stop().await;
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+        }
+    }
+}
+
 /// An address of the loopback interface whose port the system gives to nobody
 /// who asks for any: the others dial it while nobody listens.
 fn address() -> String {
@@ -31,27 +68,17 @@ fn address() -> String {
     panic!("no port is free");
 }
 
-async fn start(frontend: &str, backend: &str) -> Program {
-    let program = Program::start([
-        "proxy",
-        "--frontend",
-        frontend,
-        "--backend",
-        backend,
-        "--at-least-once",
-        "both",
-    ]);
+async fn start((frontend, backend): &(String, String)) -> Program {
+    let sides = ["--frontend", frontend, "--backend", backend];
+    let program = Program::start([&["proxy", "--at-least-once", "both"][..], &sides[..]].concat());
     program.after("frontend: listening at ").await;
     program
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
-    let addresses: Vec<_> = (0..3).map(|_| (address(), address())).collect();
-    let mut proxies = Vec::new();
-    for (frontend, backend) in &addresses {
-        proxies.push(start(frontend, backend).await);
-    }
+    let mut proxies = Three::start().await;
+    let addresses = proxies.addresses.clone();
     let creators: Vec<_> = (0..CREATORS)
         .map(|_| {
             let limits = aiomsg::Limits {
@@ -131,12 +158,12 @@ async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
             .await
             .unwrap();
     };
-    for (n, (frontend, backend)) in addresses.iter().enumerate() {
+    for n in 0..3 {
         more(100).await;
-        proxies[n].kill().await;
+        proxies.kill(n).await;
         all_connected(2).await;
         more(100).await;
-        proxies[n] = start(frontend, backend).await;
+        proxies.restart(n).await;
         all_connected(3).await;
     }
     more(100).await;
@@ -156,8 +183,5 @@ async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
     assert!(*arrived.borrow() == sent, "what arrived is what was sent");
     assert!(creators.iter().all(|it| it.stats().dropped_messages == 0));
     receiving.abort();
-    for proxy in proxies {
-        let ended = proxy.stop().await;
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-    }
+    proxies.stop().await;
 }

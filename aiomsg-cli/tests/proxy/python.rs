@@ -1,9 +1,10 @@
 //! Real Python creators and workers of both versions, with the proxy between
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::proxies_die::Three;
 use crate::support::python::{Script, Version};
 
 const VERSIONS: [Version; 2] = [Version::V2019, Version::V2026];
@@ -89,6 +90,57 @@ async fn jobs_of_both_versions_at_least_once() {
         *worked.entry(job).or_insert(0) += 1;
     }
     all_handed_on(proxy).await;
+}
+
+/// Creators and workers of both versions, and three proxies, each of which is
+/// killed in its turn. Nothing is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_three_proxies_is_killed_between_programs_of_both_versions() {
+    const JOBS: usize = 400;
+    let mut proxies = Three::start().await;
+    let (front, back): (Vec<_>, Vec<_>) = proxies.addresses.iter().cloned().unzip();
+    let (job, mut jobs) = tokio::sync::mpsc::channel(16);
+    for version in VERSIONS {
+        let args = back.iter().map(|it| address(it)).chain(["--at-least-once"]);
+        let worker = Script::start(version, "worker.py", args).await;
+        let job = job.clone();
+        tokio::spawn(async move {
+            while let Some(line) = worker.try_line_for(PATIENCE).await {
+                let name = line["job"].as_str().unwrap().to_owned();
+                if job.send(name).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    let (count, mut creators, mut expected) = (JOBS.to_string(), Vec::new(), BTreeSet::new());
+    for version in VERSIONS {
+        let name = version.as_str();
+        let options = ["--at-least-once", "--interval", "0.005", "--name", name];
+        let args = front.iter().map(|it| address(it)).chain(options);
+        let args = std::iter::once(&*count).chain(args);
+        creators.push(Script::start(version, "jobcreator.py", args).await);
+        expected.extend((0..JOBS).map(|n| format!("{name}-{n:05}")));
+    }
+    let mut worked = BTreeSet::new();
+    let mut more = async |jobs_more: usize| {
+        let enough = expected.len().min(worked.len() + jobs_more);
+        while worked.len() < enough {
+            worked.insert(within("a job", jobs.recv()).await.unwrap());
+        }
+    };
+    for n in 0..3 {
+        more(100).await;
+        proxies.kill(n).await;
+        more(100).await;
+        proxies.restart(n).await;
+    }
+    more(expected.len()).await;
+    assert_eq!(worked, expected);
+    for creator in &mut creators {
+        creator.close().await;
+    }
+    proxies.stop().await;
 }
 
 /// Replies of workers of both versions, to creators of both versions.

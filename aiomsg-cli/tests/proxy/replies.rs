@@ -148,7 +148,7 @@ async fn without_replies_what_workers_send_is_dropped() {
 /// It loses replies that it does not take, and nobody else does.
 #[tokio::test]
 async fn a_creator_that_takes_no_replies_holds_up_nobody_else() {
-    const REQUESTS: usize = 300;
+    const REQUESTS: usize = 500;
     let proxy = Proxy::start(&["--replies"]).await;
     let worker = proxy.worker().await;
     let limits = aiomsg::Limits { items: 1, bytes: 1 };
