@@ -257,10 +257,10 @@ impl Bound {
 // ===== impl ListenOptions =====
 
 impl ListenOptions {
-    /// A backlog of 1024, and no TLS.
+    /// A backlog of 4,096, and no TLS.
     pub fn new() -> Self {
         Self {
-            backlog: 1024,
+            backlog: 4096,
             #[cfg(feature = "tls")]
             tls: None,
         }

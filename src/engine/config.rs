@@ -80,7 +80,7 @@ impl Default for Config {
             max_pending_handshakes_per_address: None,
             max_peers: 65_536,
             event_capacity: 1024,
-            backlog: 1024,
+            backlog: 4096,
             #[cfg(feature = "tls")]
             tls: None,
         }

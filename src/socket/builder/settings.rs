@@ -243,7 +243,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     }
 
     /// How many connections the system may hold for us before we accept them.
-    /// Default: 1,024.
+    /// Default: 4,096, which is the most that systems allow, as a rule. A peer
+    /// that finds it full tries again after a second, so that a small one lets a
+    /// flood of strangers delay good peers.
     pub fn backlog(mut self, backlog: u32) -> Self {
         self.settings.config.backlog = backlog;
         self

@@ -37,9 +37,6 @@ pub(crate) async fn run(count: usize, peers: usize, addresses: u32) {
         .tls(tls(&files.certificate, &files.key))
         // All are counted here; a flood does not push out others by default.
         .event_capacity(1 << 17)
-        // The most that systems allow, as a rule: a connection that finds the
-        // queue full tries again after a second.
-        .backlog(4_096)
         .build()
         .expect("the settings are good");
     let endpoint = server
