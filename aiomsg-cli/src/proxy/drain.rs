@@ -36,15 +36,17 @@ impl Proxy {
         let settings = self.settings();
         let deadline = Instant::now() + settings.drain_deadline;
         let left = || deadline.saturating_duration_since(Instant::now());
+        // The rest is for what waits in the queues of creators.
+        let soon = deadline - settings.drain_deadline / 4;
         // A pause ends with this, too: what has come is to go.
         self.control.set(State::Draining);
         self.frontend.stop_listening().await;
         if settings.replies {
-            let _ = timeout_at(deadline, self.quiet()).await;
+            let _ = timeout_at(soon, self.quiet()).await;
         }
         if settings.defers() {
             // The acknowledgements go out while their creators are connected.
-            let _ = timeout_at(deadline, until(|| self.counts.messages.in_hand() == 0)).await;
+            let _ = timeout_at(soon, until(|| self.counts.messages.in_hand() == 0)).await;
         }
         let frontend = &self.frontend.socket;
         let backend = &self.backend.socket;
@@ -59,11 +61,11 @@ impl Proxy {
         };
         let _ = timeout_at(deadline, until(|| !waits())).await;
         let unsent = backend.close(left()).await;
+        // Both sides are closed: they end when they have said of all that had
+        // come what becomes of it.
         if !emptied {
-            relays.onward.abort();
             let _ = relays.onward.await;
         }
-        // The backend is closed: it ends when it has dealt with what had come.
         let _ = relays.back.await;
 
         let messages = &self.counts.messages;

@@ -184,9 +184,9 @@ mod tests {
                 "\"5\" is not a time",
             ),
             (
-                "[limits]\nqueue-bytes = \"1mb\"",
+                "[limits]\nqueue-bytes = \"1 piece\"",
                 2,
-                "\"1mb\" is not a size",
+                "\"1 piece\" is not a size",
             ),
             ("[limits]\nqueue-bytes = -1", 2, "expected a size"),
             (

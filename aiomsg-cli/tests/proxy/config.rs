@@ -81,7 +81,7 @@ async fn what_is_wrong_on_the_command_line_is_named() {
             "\"here\" is not an address: expected a port",
         ),
         (&["--drain-deadline", "5"], "\"5\" is not a time"),
-        (&["--queue-bytes", "5mb"], "\"5mb\" is not a size"),
+        (&["--queue-bytes", "5 pieces"], "\"5 pieces\" is not a size"),
         (
             &["--overflow", "drop"],
             "possible values: wait, refuse-newest",

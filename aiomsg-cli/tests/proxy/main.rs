@@ -89,15 +89,21 @@ impl Proxy {
 
     /// Connects a socket to a side, and waits until both ends know of it.
     async fn joined(&self, socket: Socket, side: &str) -> Socket {
-        let metric = format!("aiomsg_peers{{side=\"{side}\"}}");
-        let others = http::metric(&self.metrics, &metric).await;
+        // Not the number of peers, of which one may be about to go.
+        let metric = format!("aiomsg_connections_total{{side=\"{side}\"}}");
+        let before = http::metric(&self.metrics, &metric).await;
         let endpoint = match side {
             "frontend" => &self.frontend,
             _ => &self.backend,
         };
         socket.connect(&**endpoint).unwrap();
         within("the proxy", socket.wait_for_peers(1)).await.unwrap();
-        self.until(&metric, others + 1.0).await;
+        within("the proxy to know", async {
+            while http::metric(&self.metrics, &metric).await <= before {
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
         socket
     }
 

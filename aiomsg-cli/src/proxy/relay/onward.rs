@@ -6,7 +6,7 @@ use super::intake::Intake;
 use super::{Relay, loss};
 
 impl Relay {
-    /// Runs until the frontend is closed and empty, or the backend is closed.
+    /// Runs until the frontend is closed and empty.
     pub(in crate::proxy) async fn onward(self, gate: Gate) {
         let counts = &self.counts.messages;
         let mut intake = Intake::new(&self, gate);
@@ -18,11 +18,12 @@ impl Relay {
                         self.frontend.acknowledge(&message);
                     }
                 }
+                // It is not acknowledged, and its creator sends it again.
+                Err(_) if self.defers && message.id().is_some() => add(&counts.left),
                 Err(error) => match loss(&error) {
-                    None => return,
-                    // It is not acknowledged, and its creator sends it again.
-                    Some(_) if self.defers && message.id().is_some() => add(&counts.left),
                     Some(why) => counts.lose(why),
+                    // The backend is closed: it counts as not sent.
+                    None => {}
                 },
             }
         }
