@@ -6,7 +6,6 @@
 //!                                       └─▶ worker 2
 //! ```
 
-mod proxy;
 mod tally;
 mod worker;
 
@@ -22,7 +21,7 @@ use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
 use crate::common::say::{self, say};
 use crate::common::stop::Stop;
-use proxy::Proxy;
+use crate::proxy::InProcess;
 use tally::Tally;
 use worker::Worker;
 
@@ -79,23 +78,25 @@ pub(crate) async fn run(args: DemoArgs) -> Outcome {
 
 async fn show(args: &DemoArgs) -> Outcome {
     let jobs = args.jobs.get();
-    let proxy = Proxy::start().await?;
+    // The system chooses the ports.
+    let anywhere = ["--frontend", "127.0.0.1:0", "--backend", "127.0.0.1:0"];
+    let proxy = InProcess::start(&anywhere).await?;
+    let (for_creators, for_workers) = (proxy.frontend()?, proxy.backend()?);
     if !args.json {
         say(format_args!(
-            "proxy: creators at {}, workers at {}",
-            proxy.creators, proxy.workers
+            "proxy: creators at {for_creators}, workers at {for_workers}"
         ));
     }
     let (done, mut results) = mpsc::channel(1024);
     let mut workers = Vec::new();
     for number in 1..=args.workers.get() {
-        workers.push(Worker::start(number, &proxy.workers, &done)?);
+        workers.push(Worker::start(number, &for_workers, &done)?);
     }
     drop(done);
     proxy.wait_for_workers(workers.len()).await?;
 
     let started = Instant::now();
-    let creator = tokio::spawn(create(jobs, proxy.creators.clone()));
+    let creator = tokio::spawn(create(jobs, for_creators));
     let mut progress = Progress::new("done", None, args.json).without_lines();
     let mut tally = Tally::new(jobs, workers.len());
     // They end when the last worker has ended.
@@ -113,7 +114,7 @@ async fn show(args: &DemoArgs) -> Outcome {
     // From the source down, so that each end has sent all before the next one ends.
     let work = async {
         creator.await.map_err(|error| failed(&error))??;
-        proxy.stop().await?;
+        proxy.drain().await?;
         for worker in workers {
             worker.stop().await?;
         }

@@ -5,6 +5,7 @@ mod control;
 mod counts;
 mod drain;
 mod file;
+mod in_process;
 mod limits;
 mod observe;
 mod relay;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 pub(crate) use args::ProxyArgs;
+pub(crate) use in_process::InProcess;
 pub(crate) use observe::status;
 
 use crate::common::failure::{Failure, Outcome};
@@ -60,12 +62,8 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
     // Before anybody can know that we are there.
     let mut signals = Signals::new()?;
     observe::start(&proxy, &settings).await?;
-    // Workers first: what creators send has somewhere to go.
-    for (side, settings) in [
-        (&proxy.backend, &settings.backend),
-        (&proxy.frontend, &settings.frontend),
-    ] {
-        side.open(settings).await?;
+    proxy.open(&settings).await?;
+    for side in [&proxy.backend, &proxy.frontend] {
         for place in side.places() {
             let what = match place.listens {
                 true => "listening at",
@@ -122,6 +120,12 @@ impl Proxy {
             counts: Arc::default(),
             started: Instant::now(),
         })
+    }
+
+    /// Workers first: what creators send has somewhere to go.
+    async fn open(&self, settings: &Settings) -> Outcome {
+        self.backend.open(&settings.backend).await?;
+        self.frontend.open(&settings.frontend).await
     }
 
     fn relay(&self, settings: &Settings) -> Relays {
