@@ -20,11 +20,12 @@ impl Relay {
                 }
                 // It is not acknowledged, and its creator sends it again.
                 Err(_) if self.defers && message.id().is_some() => add(&counts.left),
-                Err(error) => match loss(&error) {
-                    Some(why) => counts.lose(why),
-                    // The backend is closed: it counts as not sent.
-                    None => {}
-                },
+                Err(error) => {
+                    // If the backend is closed, it counts as not sent.
+                    if let Some(why) = loss(&error) {
+                        counts.lose(why);
+                    }
+                }
             }
         }
     }
