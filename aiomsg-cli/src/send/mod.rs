@@ -4,6 +4,7 @@ mod cut;
 mod input;
 mod summary;
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
@@ -217,7 +218,11 @@ async fn drive<S: SendService + Send>(
         progress: &mut progress,
     };
     let ended = sending.all(&mut input).await;
-    let report = finish(&socket, args.how.linger, &mut stop).await;
+    let hint = matches!(ended, Ended::Stopped(_)) && !args.quiet;
+    let report = tokio::select! {
+        report = finish(&socket, args.how.linger, &mut stop) => report,
+        never = hint_at_the_rest(hint) => match never {},
+    };
     progress.finish();
     let time = started.elapsed();
     let summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
@@ -271,6 +276,17 @@ async fn finish<S>(
         stopped = stop.asked() => Err(stopped),
         report = closed => Ok(report),
     }
+}
+
+/// Whoever has stopped it and waits is told what for.
+async fn hint_at_the_rest(hint: bool) -> Infallible {
+    if hint {
+        sleep(Duration::from_millis(200)).await;
+        say(
+            "stopped; what is on its way has until --linger is over; another signal ends it at once",
+        );
+    }
+    std::future::pending().await
 }
 
 /// What a timer can be set to.

@@ -120,6 +120,26 @@ impl Process {
         }
     }
 
+    /// Whether it says a line on standard error that begins like this before it
+    /// ends.
+    #[cfg(unix)]
+    pub(crate) fn says_before_its_end(&mut self, begins: &str) -> bool {
+        loop {
+            let line = match self.lines.recv_timeout(HANGS) {
+                Ok(line) => line,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("neither \"{begins}…\" nor an end: {}", self.stderr)
+                }
+            };
+            self.stderr.push_str(&line);
+            self.stderr.push('\n');
+            if line.starts_with(begins) {
+                return true;
+            }
+        }
+    }
+
     /// Where it listens.
     pub(crate) fn endpoint(&mut self) -> String {
         self.says("listening at ")
