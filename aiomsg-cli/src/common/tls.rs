@@ -1,6 +1,6 @@
 //! TLS by the options of the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aiomsg::{Endpoint, TlsConfig};
 use clap::Args;
@@ -26,22 +26,42 @@ pub(crate) struct TlsArgs {
     server_name: Option<String>,
 }
 
-impl TlsArgs {
+/// The files that were named, wherever that was done.
+pub(crate) struct TlsFiles<'a> {
+    /// Our certificate, and its key.
+    pub(crate) pair: Option<(&'a Path, &'a Path)>,
+    pub(crate) trust: &'a [PathBuf],
+    pub(crate) server_name: Option<&'a str>,
+}
+
+impl TlsFiles<'_> {
+    /// Reads them, if there are any.
     pub(crate) fn config(&self) -> Outcome<Option<TlsConfig>> {
-        if self.cert.is_none() && self.trust.is_empty() {
+        if self.pair.is_none() && self.trust.is_empty() {
             return Ok(None);
         }
         let mut builder = TlsConfig::builder();
-        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+        if let Some((cert, key)) = self.pair {
             builder = builder.certificate_files(cert, key);
         }
-        for file in &self.trust {
+        for file in self.trust {
             builder = builder.trust_file(file);
         }
-        if let Some(name) = &self.server_name {
+        if let Some(name) = self.server_name {
             builder = builder.server_name(name);
         }
         Ok(Some(builder.build()?))
+    }
+}
+
+impl TlsArgs {
+    pub(crate) fn config(&self) -> Outcome<Option<TlsConfig>> {
+        let files = TlsFiles {
+            pair: self.cert.as_deref().zip(self.key.as_deref()),
+            trust: &self.trust,
+            server_name: self.server_name.as_deref(),
+        };
+        files.config()
     }
 
     /// Refuses an endpoint for which an option is missing, and names the option.

@@ -10,6 +10,7 @@ use super::file::{File, SideTable};
 use super::limits::Limits;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::socket::DialectArg;
+use crate::common::tls::TlsFiles;
 use crate::http::address::HttpAddress;
 
 /// All settings of a proxy.
@@ -325,19 +326,11 @@ impl TlsSettings {
 
     /// Reads the files.
     pub(super) fn config(&self) -> Outcome<Option<TlsConfig>> {
-        if !self.is_set() {
-            return Ok(None);
-        }
-        let mut builder = TlsConfig::builder();
-        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
-            builder = builder.certificate_files(cert, key);
-        }
-        for file in &self.trust {
-            builder = builder.trust_file(file);
-        }
-        if let Some(name) = &self.server_name {
-            builder = builder.server_name(name);
-        }
-        Ok(Some(builder.build()?))
+        let files = TlsFiles {
+            pair: self.cert.as_deref().zip(self.key.as_deref()),
+            trust: &self.trust,
+            server_name: self.server_name.as_deref(),
+        };
+        files.config()
     }
 }
