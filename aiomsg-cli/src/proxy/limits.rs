@@ -82,7 +82,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "TIME")]
     takeover_timeout: Option<Time>,
     /// How many connections the system may hold before they are accepted
-    /// [default: 1024]
+    /// [default: 4096]
     #[arg(long, value_name = "COUNT")]
     backlog: Option<u32>,
 }
