@@ -142,11 +142,12 @@ impl Error {
         self
     }
 
-    /// Adds the certificate of the peer it happened with, unless that is known
-    /// already.
+    /// Adds the certificate of the peer it happened with, if there is one, unless
+    /// that is known already.
     #[must_use]
-    pub fn with_certificate(mut self, certificate: Certificate) -> Self {
-        self.0.certificate.get_or_insert(certificate);
+    pub fn with_certificate(mut self, certificate: impl Into<Option<Certificate>>) -> Self {
+        let known = self.0.certificate.take();
+        self.0.certificate = known.or_else(|| certificate.into());
         self
     }
 

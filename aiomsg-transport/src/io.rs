@@ -138,11 +138,9 @@ impl Io {
             return Ok(());
         };
         check(identity).map_err(|error| {
-            let error = error.with_peer(identity.clone());
-            match self.info.certificate() {
-                Some(certificate) => error.with_certificate(certificate.clone()),
-                None => error,
-            }
+            error
+                .with_peer(identity.clone())
+                .with_certificate(self.info.certificate().cloned())
         })
     }
 }

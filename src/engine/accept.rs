@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pending::{Pending, Turn};
 use super::session::{self, Session};
-use super::{Engine, dial, explain, gate, with_certificate};
+use super::{Engine, dial, explain, gate};
 
 /// How long to wait when the system cannot accept: out of file descriptors,
 /// as a rule, and trying at once would keep a core busy to no avail.
@@ -89,7 +89,7 @@ async fn establish(
             shake(&engine, incoming, &mut known),
         ) => shaken.unwrap_or_else(|_| Err(dial::timed_out(&engine))),
     };
-    let (io, established) = shaken.map_err(|error| with_certificate(error, known))?;
+    let (io, established) = shaken.map_err(|error| error.with_certificate(known))?;
     // Waiting for an identity is no longer a handshake that is under way: it
     // is bounded by one for each identity.
     drop(turn);

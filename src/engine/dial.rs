@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::session::{self, Session};
-use super::{Engine, gate, with_certificate};
+use super::{Engine, gate};
 
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect`, which is a child of `finish`, or the end of all dialling.
@@ -66,7 +66,7 @@ fn admitting(
             let shaken = timeout(engine.config.handshake_timeout, shake).await;
             let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));
             let (io, established) =
-                shaken.map_err(|error| with_certificate(super::explain(error), known))?;
+                shaken.map_err(|error| super::explain(error).with_certificate(known))?;
             let session = session::admit(&engine, io, established, endpoint, true).await?;
             Ok::<_, BoxError>(session)
         }

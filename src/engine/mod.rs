@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{BoxError, Certificate, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
+use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
 use aiomsg_layers::AtLeastOnceLayer;
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
@@ -64,14 +64,6 @@ pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
             .with_source(error);
     }
     Error::from_boxed(error)
-}
-
-/// Says of which peer an error is, as far as that is known.
-pub(crate) fn with_certificate(error: Error, certificate: Option<Certificate>) -> Error {
-    match certificate {
-        Some(certificate) => error.with_certificate(certificate),
-        None => error,
-    }
 }
 
 /// The paths of a socket, with the layers of a user's own around them.

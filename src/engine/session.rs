@@ -114,10 +114,8 @@ pub(crate) async fn admit(
                 Some(member) => engine.spawn(read_to_end(Arc::clone(engine), member, framed)),
                 None => goodbye(poll_fn(|cx| Pin::new(&mut framed).poll_close(cx))).await,
             }
-            Err(super::with_certificate(
-                refused.into_error().at(endpoint),
-                known,
-            ))
+            let error = refused.into_error().at(endpoint);
+            Err(error.with_certificate(known))
         }
     }
 }
