@@ -5,7 +5,6 @@ pub(crate) mod closed;
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;
-pub(crate) mod outln;
 pub(crate) mod progress;
 pub(crate) mod say;
 pub(crate) mod socket;

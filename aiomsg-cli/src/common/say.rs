@@ -2,7 +2,7 @@
 //! listens.
 
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::failure::{Failure, Outcome};
 /// a pipe write there too.
 pub(crate) fn say(line: impl Display) {
     let line = format!("{line}\n");
-    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Writes one object as one line to standard output.
@@ -30,11 +30,26 @@ pub(crate) fn print_text(text: &str) -> Outcome {
 
 /// A reader that has left is no error: the exit code says what there is to say.
 fn print(bytes: &[u8]) -> Outcome {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    match write(bytes) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
             "standard output cannot be written: {error}"
         ))),
         _ => Ok(()),
     }
+}
+
+/// Tells how it goes: a line on standard output, for whoever reads it. That nobody
+/// does any more is no reason to end.
+pub(crate) fn tell(line: impl Display) {
+    let _ = out(line);
+}
+
+/// The same, for those to whom it is one.
+pub(crate) fn out(line: impl Display) -> io::Result<()> {
+    write(format!("{line}\n").as_bytes())
+}
+
+fn write(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
 }

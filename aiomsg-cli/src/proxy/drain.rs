@@ -8,7 +8,7 @@ use super::control::State;
 use super::counts::{Loss, read};
 use super::{Proxy, Relays};
 use crate::common::failure::{Failure, Outcome};
-use crate::outln;
+use crate::common::say::tell;
 
 /// When nothing has moved for so long, no reply is waited for any more.
 const QUIET: Duration = Duration::from_secs(1);
@@ -144,15 +144,17 @@ impl Report {
         } = self;
         let dropped: u64 = self.dropped.iter().map(|(_, count)| count).sum();
         tracing::info!(taken, handed_on, left, unsent, dropped, "drained");
-        outln!(
+        tell(format_args!(
             "drained: {taken} taken, {handed_on} handed on, {left} left with their creators, \
              {unsent} unsent, {dropped} dropped"
-        );
+        ));
         for (what, count) in &self.dropped {
-            outln!("  {count} dropped: {what}");
+            tell(format_args!("  {count} dropped: {what}"));
         }
         if let Some((taken, handed_on)) = self.replies {
-            outln!("  replies: {taken} taken, {handed_on} handed on");
+            tell(format_args!(
+                "  replies: {taken} taken, {handed_on} handed on"
+            ));
         }
     }
 

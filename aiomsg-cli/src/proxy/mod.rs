@@ -24,7 +24,7 @@ pub(crate) use in_process::InProcess;
 pub(crate) use observe::status;
 
 use crate::common::failure::{Failure, Outcome};
-use crate::outln;
+use crate::common::say::tell;
 use control::Control;
 use counts::Counts;
 use relay::Relay;
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
     let check_config = args.check_config;
     let proxy = Arc::new(Proxy::build(settings.clone(), args)?);
     if check_config {
-        outln!("the settings are good");
+        tell("the settings are good");
         return Ok(());
     }
     // Before anybody can know that we are there.
@@ -69,7 +69,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
                 true => "listening at",
                 false => "connecting to",
             };
-            outln!("{}: {what} {}", side.name, place.endpoint());
+            tell(format_args!("{}: {what} {}", side.name, place.endpoint()));
         }
     }
     let mut relays = proxy.relay(&settings);
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
             Signal::End => break,
         }
     }
-    outln!("draining; another signal ends it at once");
+    tell("draining; another signal ends it at once");
     let draining = proxy.drain(relays);
     tokio::pin!(draining);
     let report = loop {
@@ -152,14 +152,14 @@ impl Proxy {
     fn pause(&self, by: &str) {
         if self.control.pause() {
             tracing::warn!(by, "paused: nothing is taken from the frontend");
-            outln!("paused");
+            tell("paused");
         }
     }
 
     fn resume(&self, by: &str) {
         if self.control.resume() {
             tracing::warn!(by, "resumed");
-            outln!("resumed");
+            tell("resumed");
         }
     }
 

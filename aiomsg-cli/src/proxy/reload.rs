@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use super::Proxy;
 use super::counts::add;
 use super::settings::Settings;
+use crate::common::say::tell;
 
 impl Proxy {
     /// Reads the file again and does what it says, as far as that can be done
@@ -28,6 +29,6 @@ impl Proxy {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = new;
         add(&self.counts.reloads);
         tracing::info!("reloaded");
-        crate::outln!("reloaded");
+        tell("reloaded");
     }
 }

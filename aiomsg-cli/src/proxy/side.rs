@@ -8,6 +8,7 @@ use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Event, SendMode, Socket, TlsC
 use super::args::ModeArg;
 use super::settings::{Settings, SideSettings};
 use crate::common::failure::{Failure, Outcome};
+use crate::common::say::tell;
 
 pub(super) struct Side {
     pub(super) name: &'static str,
@@ -176,8 +177,8 @@ impl Side {
         self.add(endpoint, listens, noted);
         // Whoever reads it may rely on it.
         match at {
-            Ok(at) if listens => crate::outln!("{}: listening at {at}", self.name),
-            Ok(at) => crate::outln!("{}: connecting to {at}", self.name),
+            Ok(at) if listens => tell(format_args!("{}: listening at {at}", self.name)),
+            Ok(at) => tell(format_args!("{}: connecting to {at}", self.name)),
             Err(error) => tracing::error!(side = self.name, %error, "an endpoint is not in use"),
         }
     }

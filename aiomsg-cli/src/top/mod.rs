@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::common::failure::{Failure, Outcome};
-use crate::common::outln;
+use crate::common::say;
 use crate::common::text::Time;
 use crate::http::address::{self, HttpAddress};
 use crate::http::client;
@@ -68,7 +68,7 @@ async fn lines(args: &TopArgs, mut status: Status) -> Outcome {
             }
             false => line::line(&status),
         };
-        let shown = outln::line(format_args!("{shown}"));
+        let shown = say::out(shown);
         // Nobody reads on.
         if args.once || shown.is_err() {
             return Ok(());

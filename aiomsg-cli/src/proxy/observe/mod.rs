@@ -13,8 +13,8 @@ use std::sync::Arc;
 use super::Proxy;
 use super::settings::Settings;
 use crate::common::failure::Outcome;
+use crate::common::say::tell;
 use crate::http::server;
-use crate::outln;
 use collect::Collector;
 use routes::{Routes, Shows};
 
@@ -31,10 +31,10 @@ pub(super) async fn start(proxy: &Arc<Proxy>, settings: &Settings) -> Outcome {
     for (address, shows) in shows {
         let (listener, address) = server::listen(address).await?;
         if shows.metrics {
-            outln!("metrics: http://{address}/metrics");
+            tell(format_args!("metrics: http://{address}/metrics"));
         }
         if shows.dashboard {
-            outln!("dashboard: http://{address}/");
+            tell(format_args!("dashboard: http://{address}/"));
         }
         listening.push((listener, address, shows));
     }
