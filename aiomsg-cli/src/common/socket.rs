@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::identity;
-use super::tls::TlsArgs;
+use super::tls::TlsFiles;
 
 /// Where a socket binds and connects, and who it is.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(crate) struct SocketArgs {
     #[arg(long, value_name = "DIALECT", default_value = "any")]
     pub(crate) dialect: DialectArg,
     #[command(flatten)]
-    pub(crate) tls: TlsArgs,
+    pub(crate) tls: TlsFiles,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

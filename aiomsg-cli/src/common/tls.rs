@@ -1,67 +1,56 @@
-//! TLS by the options of the command line.
+//! The files that TLS needs, by the options of the command line or a table of a
+//! file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aiomsg::{Endpoint, TlsConfig};
 use clap::Args;
+use serde::Deserialize;
 
 use super::failure::{Failure, Outcome};
 
 /// What `tls://` endpoints need.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[command(next_help_heading = "TLS")]
-pub(crate) struct TlsArgs {
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct TlsFiles {
     /// Our certificate, a PEM file, followed there by those of its issuers.
     #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
+    pub(crate) cert: Option<PathBuf>,
     /// The private key of our certificate, a PEM file.
     #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     /// Trusts peers with these certificates, or with ones that they have issued; a
     /// PEM file, may be repeated. A binding end then demands a certificate.
     #[arg(long, value_name = "FILE")]
-    trust: Vec<PathBuf>,
+    pub(crate) trust: Vec<PathBuf>,
     /// The name that the server's certificate must have, if not the host's.
     #[arg(long, value_name = "NAME", requires = "trust")]
-    server_name: Option<String>,
+    pub(crate) server_name: Option<String>,
 }
 
-/// The files that were named, wherever that was done.
-pub(crate) struct TlsFiles<'a> {
-    /// Our certificate, and its key.
-    pub(crate) pair: Option<(&'a Path, &'a Path)>,
-    pub(crate) trust: &'a [PathBuf],
-    pub(crate) server_name: Option<&'a str>,
-}
+impl TlsFiles {
+    /// Whether anything was said.
+    pub(crate) fn is_set(&self) -> bool {
+        *self != Self::default()
+    }
 
-impl TlsFiles<'_> {
-    /// Reads them, if there are any.
+    /// Reads the files, if there are any.
     pub(crate) fn config(&self) -> Outcome<Option<TlsConfig>> {
-        if self.pair.is_none() && self.trust.is_empty() {
+        if self.cert.is_none() && self.trust.is_empty() {
             return Ok(None);
         }
         let mut builder = TlsConfig::builder();
-        if let Some((cert, key)) = self.pair {
+        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
             builder = builder.certificate_files(cert, key);
         }
-        for file in self.trust {
+        for file in &self.trust {
             builder = builder.trust_file(file);
         }
-        if let Some(name) = self.server_name {
+        if let Some(name) = &self.server_name {
             builder = builder.server_name(name);
         }
         Ok(Some(builder.build()?))
-    }
-}
-
-impl TlsArgs {
-    pub(crate) fn config(&self) -> Outcome<Option<TlsConfig>> {
-        let files = TlsFiles {
-            pair: self.cert.as_deref().zip(self.key.as_deref()),
-            trust: &self.trust,
-            server_name: self.server_name.as_deref(),
-        };
-        files.config()
     }
 
     /// Refuses an endpoint for which an option is missing, and names the option.

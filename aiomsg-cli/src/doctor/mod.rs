@@ -20,7 +20,7 @@ use clap::Args;
 use crate::common::advice::{advice, with_advice};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
-use crate::common::tls::TlsArgs;
+use crate::common::tls::TlsFiles;
 use crate::common::value::duration;
 use look::{Answer, Look};
 use report::Report;
@@ -58,7 +58,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "IDENTITY", value_parser = identity::parse, requires = "join")]
     identity: Option<Identity>,
     #[command(flatten)]
-    tls: TlsArgs,
+    tls: TlsFiles,
     /// Writes one object with what was found to standard output.
     #[arg(long)]
     json: bool,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aiomsg::{Endpoint, Identity};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
 use crate::common::socket::DialectArg;
 use crate::common::text::Time;
+use crate::common::tls::TlsFiles;
 use crate::http::address::{self, HttpAddress};
 
 /// All that a file can say.
@@ -38,17 +39,8 @@ pub(super) struct SideTable {
     pub(super) connect: Vec<EndpointText>,
     pub(super) identity: Option<IdentityText>,
     pub(super) dialect: Option<DialectText>,
-    pub(super) tls: TlsTable,
+    pub(super) tls: TlsFiles,
     pub(super) limits: Limits,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct TlsTable {
-    pub(super) cert: Option<PathBuf>,
-    pub(super) key: Option<PathBuf>,
-    pub(super) trust: Vec<PathBuf>,
-    pub(super) server_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

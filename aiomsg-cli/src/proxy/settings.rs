@@ -1,9 +1,8 @@
 //! What was said on the command line and in the file, together.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use aiomsg::{Endpoint, Identity, Overflow, TlsConfig};
+use aiomsg::{Endpoint, Identity, Overflow};
 
 use super::args::{AtLeastOnceArg, ModeArg, ProxyArgs};
 use super::file::{File, SideTable};
@@ -37,17 +36,8 @@ pub(super) struct SideSettings {
     pub(super) connect: Vec<Endpoint>,
     pub(super) identity: Option<Identity>,
     pub(super) dialect: DialectArg,
-    pub(super) tls: TlsSettings,
+    pub(super) tls: TlsFiles,
     pub(super) limits: Limits,
-}
-
-/// The files that `tls://` endpoints need.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct TlsSettings {
-    cert: Option<PathBuf>,
-    key: Option<PathBuf>,
-    trust: Vec<PathBuf>,
-    server_name: Option<String>,
 }
 
 const IN_FLIGHT: usize = 1000;
@@ -63,7 +53,7 @@ macro_rules! side {
             [] => others.into_iter().map(|it| it.0).collect(),
             given => given.to_vec(),
         };
-        let tls = TlsSettings {
+        let tls = TlsFiles {
             cert: args.cert.clone().or(table.tls.cert),
             key: args.key.clone().or(table.tls.key),
             trust: match &args.trust[..] {
@@ -316,21 +306,5 @@ impl SideSettings {
             "frontend" => Overflow::RefuseNewest,
             _ => Overflow::Wait,
         })
-    }
-}
-
-impl TlsSettings {
-    pub(super) fn is_set(&self) -> bool {
-        *self != Self::default()
-    }
-
-    /// Reads the files.
-    pub(super) fn config(&self) -> Outcome<Option<TlsConfig>> {
-        let files = TlsFiles {
-            pair: self.cert.as_deref().zip(self.key.as_deref()),
-            trust: &self.trust,
-            server_name: self.server_name.as_deref(),
-        };
-        files.config()
     }
 }
