@@ -12,7 +12,6 @@ use clap::Args;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::socket::SocketArgs;
-use crate::common::stop::Stop;
 use crate::common::value::{duration, size};
 use crate::common::wait::WaitArgs;
 use report::Report;
@@ -113,13 +112,7 @@ pub(crate) async fn run(args: BenchArgs) -> Outcome {
         .delivery_guarantee(guarantee)
         .unacknowledged_limits(in_flight)
         .build()?;
-    let mut stop = Stop::new()?;
-    let mut events = socket.events();
-    args.socket.start(&socket).await?;
-    args.wait
-        .wait(&socket, &args.socket, &mut events, None, &mut stop)
-        .await?;
-    drop(events);
+    let (mut stop, _) = args.wait.start(&socket, &args.socket, None).await?;
     let report = tokio::select! {
         biased;
         stopped = stop.asked() => {

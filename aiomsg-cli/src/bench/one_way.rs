@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use aiomsg::Socket;
+use aiomsg::{Socket, Stats};
 use bytes::Bytes;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::LoadArgs;
 use super::report::Report;
 use crate::common::failure::Outcome;
+use crate::common::wait::until;
 
 /// How long, at the end, what is on its way may take.
 const LINGER: Duration = Duration::from_secs(10);
@@ -19,25 +20,16 @@ const TURN: u32 = 64;
 pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report> {
     let payload = Bytes::from(vec![0; load.size]);
     send_until(socket, &payload, Instant::now() + load.warm_up).await?;
-    let done = || {
-        let stats = socket.stats();
-        // What is sent again counts again, so what is open is taken off the calls.
-        stats.sent_messages
-    };
-    let (begin, before) = (Instant::now(), done());
-    let open_before = socket.stats().unacknowledged_messages as u64;
+    let (begin, before) = (Instant::now(), socket.stats());
     let sent = send_until(socket, &payload, begin + load.duration).await?;
-    let (time, after) = (begin.elapsed(), done());
-    let open = socket.stats().unacknowledged_messages as u64;
+    let (time, after) = (begin.elapsed(), socket.stats());
+    let open = |stats: &Stats| stats.unacknowledged_messages as u64;
     let messages = match load.at_least_once {
-        true => (sent + open_before).saturating_sub(open),
-        false => after - before,
+        // What is sent again counts again, so what is open is taken off the calls.
+        true => (sent + open(&before)).saturating_sub(open(&after)),
+        false => after.sent_messages - before.sent_messages,
     };
-    let settled = async {
-        while socket.stats().unacknowledged_messages > 0 {
-            sleep(Duration::from_millis(2)).await;
-        }
-    };
+    let settled = until(|| socket.stats().unacknowledged_messages == 0);
     let end = Instant::now() + LINGER;
     let _ = timeout_at(end, settled).await;
     let report = socket

@@ -53,12 +53,19 @@ impl DialectArg {
         }
     }
 
+    /// Whether an identity can be had: any but those of 16 bytes are for the dialect
+    /// of 2019 only.
+    pub(crate) fn allows(self, identity: &Identity) -> bool {
+        identity.len() == 16 || self == Self::V2019
+    }
+
     /// Refuses an identity that the dialect has no room for.
-    pub(crate) fn check(self, identity: Option<&Identity>) -> Outcome {
-        match identity.map(Identity::len) {
-            Some(len) if len != 16 && self != Self::V2019 => Err(Failure::usage(format!(
-                "--identity: this one has {len} bytes, and only --dialect 2019 has others than \
-                 16: give 16 characters, or hex: and 32 digits"
+    fn check(self, identity: Option<&Identity>) -> Outcome {
+        match identity {
+            Some(identity) if !self.allows(identity) => Err(Failure::usage(format!(
+                "--identity: this one has {} bytes, and only --dialect 2019 has others than \
+                 16: give 16 characters, or hex: and 32 digits",
+                identity.len()
             ))),
             _ => Ok(()),
         }

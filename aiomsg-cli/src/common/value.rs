@@ -4,8 +4,9 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use tower::limit::RateLimitLayer;
+
+use super::text::Size;
 
 /// A time, as `500ms`, `5s` or `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -22,14 +23,10 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A number of bytes, as `65536`, `64KiB` or `1MB`.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
-    let size = text.parse::<ByteSize>();
-    let bytes = size
-        .ok()
-        .and_then(|size| usize::try_from(size.as_u64()).ok());
-    match bytes {
-        Some(0) => Err("the size is zero: write 65536, 64KiB or 1MB".to_owned()),
-        Some(bytes) => Ok(bytes),
-        None => Err("it is no size: write 65536, 64KiB or 1MB".to_owned()),
+    match text.parse() {
+        Ok(Size(0)) => Err("the size is zero: write 65536, 64KiB or 1MB".to_owned()),
+        Ok(Size(bytes)) => Ok(bytes),
+        Err(_) => Err("it is no size: write 65536, 64KiB or 1MB".to_owned()),
     }
 }
 

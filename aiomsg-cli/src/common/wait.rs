@@ -3,6 +3,7 @@
 use super::say::say;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,22 @@ impl WaitArgs {
         }
     }
 
+    /// Binds and connects a socket, and waits for its peers, and for this one among
+    /// them. What it hands back goes on from there: the signals, and the events.
+    pub(crate) async fn start<S>(
+        &self,
+        socket: &Socket<S>,
+        args: &SocketArgs,
+        named: Option<&Identity>,
+    ) -> Outcome<(Stop, Events)> {
+        let mut stop = Stop::new()?;
+        let mut events = socket.events();
+        args.start(socket).await?;
+        self.wait(socket, args, &mut events, named, &mut stop)
+            .await?;
+        Ok((stop, events))
+    }
+
     /// Waits for the peers, and for this one among them. `events` are from
     /// before the socket connected.
     pub(crate) async fn wait<S>(
@@ -61,13 +78,7 @@ impl WaitArgs {
         let mut failures = BTreeMap::new();
         // One that has sent all and gone before anybody looked was there, too.
         let mut seen = HashSet::new();
-        let deadline = async {
-            match patience {
-                Some(time) => sleep(time).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(deadline);
+        let mut deadline = pin!(after(patience));
         while !self.are_there(socket, &seen, named) {
             tokio::select! {
                 biased;
@@ -123,6 +134,24 @@ impl WaitArgs {
         }
     }
 }
+
+/// Ready after a time, if there is one, and never otherwise.
+pub(crate) async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ready when something is so that nothing tells of.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        sleep(STEP).await;
+    }
+}
+
+/// How often that is looked at.
+const STEP: Duration = Duration::from_millis(2);
 
 type Failures = BTreeMap<String, Arc<Error>>;
 

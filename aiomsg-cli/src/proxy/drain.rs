@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::control::State;
 use super::counts::{Loss, read};
 use super::{Proxy, Relays};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say::tell;
+use crate::common::wait::until;
 
 /// When nothing has moved for so long, no reply is waited for any more.
 const QUIET: Duration = Duration::from_secs(1);
-
-const STEP: Duration = Duration::from_millis(10);
 
 /// What became of the messages of the creators.
 #[derive(Debug, Default)]
@@ -124,12 +123,6 @@ impl Proxy {
         }
         dropped.retain(|(_, count)| *count > 0);
         dropped
-    }
-}
-
-async fn until(mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        sleep(STEP).await;
     }
 }
 

@@ -241,8 +241,7 @@ impl SideSettings {
             ));
         }
         if let Some(identity) = &self.identity
-            && identity.len() != 16
-            && self.dialect != DialectArg::V2019
+            && !self.dialect.allows(identity)
         {
             return Err(format!(
                 "{name}.identity has {} bytes, and any but 16 work in the dialect of 2019 only: add \

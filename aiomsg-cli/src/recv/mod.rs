@@ -20,7 +20,7 @@ use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::{Stop, Stopped};
-use crate::common::wait::WaitArgs;
+use crate::common::wait::{WaitArgs, after};
 
 use output::{Format, Output};
 
@@ -128,12 +128,7 @@ pub(crate) async fn run(args: RecvArgs) -> Outcome {
         .ack_mode(AckMode::Handled)
         .receive_limits(Limits { items, ..WAITING })
         .build()?;
-    let mut stop = Stop::new()?;
-    let mut events = socket.events();
-    args.socket.start(&socket).await?;
-    args.wait
-        .wait(&socket, &args.socket, &mut events, None, &mut stop)
-        .await?;
+    let (mut stop, mut events) = args.wait.start(&socket, &args.socket, None).await?;
 
     let started = Instant::now();
     let mut receiving = Receiving {
@@ -229,12 +224,6 @@ where
                 return ended;
             }
             self.progress.show();
-            let stalled = async {
-                match stall {
-                    Some(time) => sleep(time).await,
-                    None => std::future::pending().await,
-                }
-            };
             let taken = tokio::select! {
                 biased;
                 stopped = stop.asked() => return Ended::Stopped(stopped),
@@ -247,7 +236,7 @@ where
                     true => Err(Ended::Gone),
                     false => Ok(()),
                 },
-                () = stalled => Err(Ended::Stalled),
+                () = after(stall) => Err(Ended::Stalled),
             };
             if let Err(ended) = taken {
                 return ended;

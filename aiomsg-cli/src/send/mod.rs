@@ -26,7 +26,7 @@ use crate::common::say::{self, say};
 use crate::common::socket::SocketArgs;
 use crate::common::stop::{Stop, Stopped};
 use crate::common::value::{Patience, Rate, Repeat, duration, size};
-use crate::common::wait::WaitArgs;
+use crate::common::wait::{WaitArgs, after, until};
 use cut::Cut;
 use input::{Input, Source};
 
@@ -200,14 +200,8 @@ async fn drive<S: SendService + Send>(
     mut input: Input,
     mut progress: Progress,
 ) -> Outcome {
-    let mut stop = Stop::new()?;
-    let mut events = socket.events();
-    args.socket.start(&socket).await?;
     let named = args.how.to.as_ref();
-    args.wait
-        .wait(&socket, &args.socket, &mut events, named, &mut stop)
-        .await?;
-    drop(events);
+    let (mut stop, _) = args.wait.start(&socket, &args.socket, named).await?;
 
     let started = Instant::now();
     let mut sending = Sending {
@@ -258,15 +252,10 @@ async fn finish<S>(
     // A socket that closes does not wait for a peer that is about to be back.
     let linger = linger.unwrap_or(Duration::MAX / 4);
     let started = Instant::now();
-    let settled = async {
-        let is_open = || {
-            let stats = socket.stats();
-            stats.buffered_messages > 0 || stats.unacknowledged_messages > 0
-        };
-        while is_open() {
-            sleep(Duration::from_millis(2)).await;
-        }
-    };
+    let settled = until(|| {
+        let stats = socket.stats();
+        stats.buffered_messages == 0 && stats.unacknowledged_messages == 0
+    });
     let closed = async {
         let _ = timeout(linger.min(FOREVER), settled).await;
         socket.close(linger.saturating_sub(started.elapsed())).await
@@ -335,12 +324,7 @@ impl<S: SendService + Send> Sending<'_, S> {
         let result = match sent.as_mut().now_or_never() {
             Some(result) => result,
             None => {
-                let stalled = async {
-                    match self.stall {
-                        Some(time) => sleep(time).await,
-                        None => std::future::pending().await,
-                    }
-                };
+                let stalled = after(self.stall);
                 self.progress.show();
                 tokio::select! {
                     biased;

@@ -27,8 +27,17 @@ struct Seen {
     history: History,
     creators: Peers,
     workers: Peers,
-    /// What was put together last.
-    status: Bytes,
+    /// What was put together last, and the same in JSON.
+    status: Option<Status>,
+    json: Bytes,
+}
+
+impl Seen {
+    fn note(&mut self, status: Status) {
+        // It has nothing in it that JSON has not.
+        self.json = serde_json::to_vec(&status).unwrap_or_default().into();
+        self.status = Some(status);
+    }
 }
 
 impl Collector {
@@ -58,22 +67,17 @@ impl Collector {
     /// The status in JSON, as it was at the last look.
     pub(super) fn status(&self) -> Bytes {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.status.clone()
+        seen.json.clone()
     }
 
     /// Looks anew, without a step of time: after something was changed.
     pub(super) fn refresh(&self) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(mut status) = serde_json::from_slice::<Status>(&seen.status) else {
-            return;
-        };
-        self.proxy
-            .control
-            .state()
-            .name()
-            .clone_into(&mut status.state);
-        status.not_ready = self.proxy.not_ready();
-        seen.status = json(&status);
+        if let Some(mut status) = seen.status.take() {
+            status.state = self.proxy.control.state().name().to_owned();
+            status.not_ready = self.proxy.not_ready();
+            seen.note(status);
+        }
     }
 
     fn look(&self, took: Duration) {
@@ -106,13 +110,8 @@ impl Collector {
             drops,
             history: seen.history.show(),
         };
-        seen.status = json(&status);
+        seen.note(status);
     }
-}
-
-fn json(status: &Status) -> Bytes {
-    // It has nothing in it that JSON has not.
-    serde_json::to_vec(status).unwrap_or_default().into()
 }
 
 pub(super) fn mode(settings: &Settings) -> &'static str {
