@@ -2,23 +2,27 @@
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod meeting;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use aiomsg_core::{Endpoint, Error};
+use aiomsg_core::Endpoint;
 use aiomsg_transport::tls::rustls::crypto::ring;
 use aiomsg_transport::tls::rustls::pki_types::pem::PemObject;
 use aiomsg_transport::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use aiomsg_transport::tls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use aiomsg_transport::tls::rustls::{ClientConfig, RootCertStore, ServerConfig, version};
 use aiomsg_transport::tls::{TlsConfig, TlsConfigBuilder};
-use aiomsg_transport::{Connector, Io, ListenOptions, Listener, io};
+use aiomsg_transport::{Connector, ListenOptions, Listener};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tower::ServiceExt;
+
+use meeting::{meet, refused};
 
 // ===== certificates =====
 
@@ -161,42 +165,7 @@ fn config(presented: &Pair, trusted: &Pair) -> TlsConfig {
 }
 
 async fn listener(tls: TlsConfig) -> Listener {
-    let endpoint = Endpoint::tls("127.0.0.1", 0);
-    Listener::bind(&endpoint, &ListenOptions::new().tls(tls))
-        .await
-        .unwrap()
-}
-
-/// What comes of a connection: the connecting end's and the binding end's
-/// outcome, each after it has read a byte of the other.
-async fn meet(server: TlsConfig, client: TlsConfig) -> (Result<Io, Error>, Result<Io, Error>) {
-    let mut listener = listener(server).await;
-    let endpoint = listener.local_endpoint();
-    let near = async { greet(Connector::new().tls(client).oneshot(endpoint).await?).await };
-    let far = async { greet(listener.accept().await?.secure().await?).await };
-    timeout(Duration::from_secs(10), async { tokio::join!(near, far) })
-        .await
-        .expect("both ends come to an end")
-}
-
-async fn greet(mut io: Io) -> Result<Io, Error> {
-    // In TLS 1.3 this end may have finished before the other one refuses it,
-    // so a write may go through, or fail, before the reason arrives.
-    let _ = async {
-        io.write_all(b"!").await?;
-        io.flush().await
-    }
-    .await;
-    let mut byte = [0];
-    io.read_exact(&mut byte).await.map_err(io::explain)?;
-    Ok(io)
-}
-
-#[track_caller]
-fn refused(outcome: Result<Io, Error>, expected: &str) {
-    let error = outcome.unwrap_err();
-    assert!(error.is_tls(), "{error}");
-    assert!(error.to_string().contains(expected), "{error}");
+    meeting::bind(&tls).await.unwrap()
 }
 
 // ===== what must work =====

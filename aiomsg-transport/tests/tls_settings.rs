@@ -2,12 +2,14 @@
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod meeting;
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::{Certificate, Endpoint, Error};
+use aiomsg_core::Certificate;
 use aiomsg_transport::tls::rustls::crypto::ring;
 use aiomsg_transport::tls::rustls::pki_types::pem::PemObject;
 use aiomsg_transport::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,12 +17,13 @@ use aiomsg_transport::tls::rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
 };
 use aiomsg_transport::tls::{TlsConfig, TlsConfigBuilder};
-use aiomsg_transport::{Connector, Io, ListenOptions, Listener, io};
+use aiomsg_transport::{Io, Listener};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tower::ServiceExt;
+
+use meeting::{bind, connect, greet, meet, refused};
 
 // ===== certificates =====
 
@@ -63,49 +66,10 @@ fn write(folder: &Path, pair: &Pair) {
 
 // ===== connections =====
 
-async fn bind(tls: &TlsConfig) -> Result<Listener, Error> {
-    let endpoint = Endpoint::tls("127.0.0.1", 0);
-    Listener::bind(&endpoint, &ListenOptions::new().tls(tls.clone())).await
-}
-
-/// What comes of a connection, at the connecting and at the binding end.
-async fn connect(
-    listener: &mut Listener,
-    tls: &TlsConfig,
-) -> (Result<Io, Error>, Result<Io, Error>) {
-    let endpoint = listener.local_endpoint();
-    let dial = Connector::new().tls(tls.clone()).oneshot(endpoint);
-    let near = async { greet(dial.await?).await };
-    let far = async { greet(listener.accept().await?.secure().await?).await };
-    timeout(Duration::from_secs(10), async { tokio::join!(near, far) })
-        .await
-        .expect("both ends come to an end")
-}
-
-async fn meet(server: &TlsConfig, client: &TlsConfig) -> (Result<Io, Error>, Result<Io, Error>) {
-    let mut listener = bind(server).await.unwrap();
-    connect(&mut listener, client).await
-}
-
-async fn greet(mut io: Io) -> Result<Io, Error> {
-    // The other end may have refused us by now.
-    let _ = io.write_all(b"!").await;
-    let _ = io.flush().await;
-    io.read_exact(&mut [0]).await.map_err(io::explain)?;
-    Ok(io)
-}
-
 fn shown(io: &Io) -> &Certificate {
     io.info()
         .certificate()
         .expect("a certificate was presented")
-}
-
-#[track_caller]
-fn refused(outcome: Result<Io, Error>, expected: &str) {
-    let error = outcome.unwrap_err();
-    assert!(error.is_tls(), "{error}");
-    assert!(error.to_string().contains(expected), "{error}");
 }
 
 // ===== pins =====
@@ -266,18 +230,48 @@ async fn with_system_roots(folder: &Path) {
 
 // ===== renewal =====
 
+/// A server with its certificate, "first", in files, and a client that trusts who
+/// has issued it.
+struct Renewed {
+    folder: tempfile::TempDir,
+    root: Authority,
+    server: TlsConfig,
+    client: TlsConfig,
+    listener: Listener,
+}
+
+impl Renewed {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = authority("root");
+        let at = |name| folder.path().join(name);
+        write(folder.path(), &issued(&root, "first"));
+        let server = TlsConfig::builder()
+            .certificate_files(at("cert"), at("key"))
+            .build()
+            .unwrap();
+        let client = TlsConfig::builder().trust_pem(root.pem()).build().unwrap();
+        let listener = bind(&server).await.unwrap();
+        Self {
+            folder,
+            root,
+            server,
+            client,
+            listener,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_reload_is_for_new_connections_and_all_clones() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = authority("root");
+    let Renewed {
+        folder,
+        root,
+        server,
+        client,
+        mut listener,
+    } = Renewed::new().await;
     let at = |name| folder.path().join(name);
-    write(folder.path(), &issued(&root, "first"));
-    let server = TlsConfig::builder()
-        .certificate_files(at("cert"), at("key"))
-        .build()
-        .unwrap();
-    let client = TlsConfig::builder().trust_pem(root.pem()).build().unwrap();
-    let mut listener = bind(&server).await.unwrap();
     let (near, far) = connect(&mut listener, &client).await;
     let (mut old_near, mut old_far) = (near.unwrap(), far.unwrap());
     assert_eq!(shown(&old_near).common_name(), Some("first"));
@@ -339,16 +333,14 @@ async fn settings_without_files_are_replaced_and_keep_their_roles() {
 
 #[tokio::test]
 async fn a_watch_reloads_by_itself_and_says_once_what_is_wrong() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = authority("root");
+    let Renewed {
+        folder,
+        root,
+        server,
+        client,
+        mut listener,
+    } = Renewed::new().await;
     let at = |name| folder.path().join(name);
-    write(folder.path(), &issued(&root, "first"));
-    let server = TlsConfig::builder()
-        .certificate_files(at("cert"), at("key"))
-        .build()
-        .unwrap();
-    let client = TlsConfig::builder().trust_pem(root.pem()).build().unwrap();
-    let mut listener = bind(&server).await.unwrap();
     let (tell, mut told) = mpsc::channel(16);
     let interval = Duration::from_millis(20);
     let watch = server.watch(interval, move |outcome| tell.try_send(outcome).unwrap());

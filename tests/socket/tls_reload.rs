@@ -17,6 +17,15 @@ fn renew(folder: &Path, root: &Authority, name: &str) {
     std::fs::write(folder.join("key"), issued.key).unwrap();
 }
 
+/// What both ends have: they present what is in the files.
+fn settings(folder: &Path, root: &Authority) -> TlsConfig {
+    TlsConfig::builder()
+        .certificate_files(folder.join("cert"), folder.join("key"))
+        .trust_pem(root.pem())
+        .build()
+        .unwrap()
+}
+
 fn name_of(socket: &Socket) -> String {
     let peer = &socket.peers()[0];
     let certificate = peer.certificate().expect("it has presented one");
@@ -28,12 +37,7 @@ async fn nothing_is_lost_and_new_connections_have_the_new_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let root = Authority::root("root");
     renew(folder.path(), &root, "number 0");
-    // Both ends have the same settings, and present what is in the files.
-    let tls = TlsConfig::builder()
-        .certificate_files(folder.path().join("cert"), folder.path().join("key"))
-        .trust_pem(root.pem())
-        .build()
-        .unwrap();
+    let tls = settings(folder.path(), &root);
     let server = Socket::builder().tls(tls.clone()).build().unwrap();
     let endpoint = server.bind("tls://127.0.0.1:0").await.unwrap();
     let old = Socket::builder().tls(tls.clone()).build().unwrap();
@@ -92,11 +96,7 @@ async fn a_connection_that_is_made_again_has_the_new_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let root = Authority::root("root");
     renew(folder.path(), &root, "before");
-    let tls = TlsConfig::builder()
-        .certificate_files(folder.path().join("cert"), folder.path().join("key"))
-        .trust_pem(root.pem())
-        .build()
-        .unwrap();
+    let tls = settings(folder.path(), &root);
     let server = Socket::builder().tls(tls.clone()).build().unwrap();
     let endpoint = server.bind("tls://127.0.0.1:0").await.unwrap();
     let client = Socket::builder().tls(tls.clone()).at_least_once();

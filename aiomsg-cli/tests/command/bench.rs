@@ -34,15 +34,7 @@ fn round_trips_are_counted_and_drawn() {
 
 #[test]
 fn one_way_is_counted_by_what_left_or_was_acknowledged() {
-    let mut sink = Process::start(&[
-        "recv",
-        "-b",
-        "tcp://127.0.0.1:0",
-        "--raw",
-        "-o",
-        "/dev/null",
-    ]);
-    let endpoint = sink.endpoint();
+    let (_sink, endpoint) = sink();
     for flags in [&[][..], &["-a"]] {
         let args = [
             &[
@@ -67,6 +59,13 @@ fn one_way_is_counted_by_what_left_or_was_acknowledged() {
 
 #[test]
 fn a_peer_that_does_not_answer_is_told() {
+    let (_sink, endpoint) = sink();
+    let args = ["bench", "-c", &endpoint, "--answer-within", "200ms"];
+    run(&args).fails(1, &["did not come back", "aiomsg echo"]);
+}
+
+/// What takes everything and answers nothing, and where it is.
+fn sink() -> (Process, String) {
     let mut sink = Process::start(&[
         "recv",
         "-b",
@@ -76,6 +75,5 @@ fn a_peer_that_does_not_answer_is_told() {
         "/dev/null",
     ]);
     let endpoint = sink.endpoint();
-    let args = ["bench", "-c", &endpoint, "--answer-within", "200ms"];
-    run(&args).fails(1, &["did not come back", "aiomsg echo"]);
+    (sink, endpoint)
 }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::sync::mpsc;
+
 use super::*;
 use crate::proxies_die::Three;
 use crate::support::python::{Script, Version};
@@ -38,6 +40,16 @@ async fn creators(proxy: &Proxy, flags: &[&str]) -> Vec<Script> {
     creators
 }
 
+/// Says which jobs a worker does, for as long as anybody listens.
+async fn report(worker: Script, job: mpsc::Sender<String>) {
+    while let Some(line) = worker.try_line_for(PATIENCE).await {
+        let name = line["job"].as_str().unwrap().to_owned();
+        if job.send(name).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Stops the proxy, which has handed all jobs on.
 async fn all_handed_on(proxy: Proxy) {
     let metric = "aiomsg_proxy_handed_on_total{direction=\"onward\"}";
@@ -71,17 +83,9 @@ async fn jobs_of_both_versions_at_least_once() {
     let proxy = Proxy::start(&["--at-least-once", "both"]).await;
     let workers = workers(&proxy, &flags).await;
     let _creators = creators(&proxy, &flags).await;
-    let (job, mut jobs) = tokio::sync::mpsc::channel(16);
+    let (job, mut jobs) = mpsc::channel(16);
     for worker in workers {
-        let job = job.clone();
-        tokio::spawn(async move {
-            while let Some(line) = worker.try_line_for(PATIENCE).await {
-                let name = line["job"].as_str().unwrap().to_owned();
-                if job.send(name).await.is_err() {
-                    return;
-                }
-            }
-        });
+        tokio::spawn(report(worker, job.clone()));
     }
     let mut worked = BTreeMap::new();
     // One may be worked twice, if its acknowledgement is late.
@@ -99,19 +103,11 @@ async fn each_of_three_proxies_is_killed_between_programs_of_both_versions() {
     const JOBS: usize = 400;
     let mut proxies = Three::start().await;
     let (front, back): (Vec<_>, Vec<_>) = proxies.addresses.iter().cloned().unzip();
-    let (job, mut jobs) = tokio::sync::mpsc::channel(16);
+    let (job, mut jobs) = mpsc::channel(16);
     for version in VERSIONS {
         let args = back.iter().map(|it| address(it)).chain(["--at-least-once"]);
         let worker = Script::start(version, "worker.py", args).await;
-        let job = job.clone();
-        tokio::spawn(async move {
-            while let Some(line) = worker.try_line_for(PATIENCE).await {
-                let name = line["job"].as_str().unwrap().to_owned();
-                if job.send(name).await.is_err() {
-                    return;
-                }
-            }
-        });
+        tokio::spawn(report(worker, job.clone()));
     }
     let (count, mut creators, mut expected) = (JOBS.to_string(), Vec::new(), BTreeSet::new());
     for version in VERSIONS {
