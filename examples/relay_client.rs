@@ -11,6 +11,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use aiomsg::Socket;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How long the news may take before we ask again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -27,9 +32,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     news.connect(news_address)?;
     println!("connecting to {address} and {news_address}");
 
+    let hello = format!("hello from {me}");
+    let heard = Notify::new();
     let ask = async {
-        // What is published before we are there is not for us.
-        news.wait_for_peers(1).await?;
+        // What is published before the relay knows of us is not for us, and that we
+        // know of the relay does not say that it does. So we say hello until we
+        // hear it.
+        loop {
+            relay.send_text(format!("0\0{hello}")).await?;
+            relay.recv_text().await?;
+            if timeout(AGAIN, heard.notified()).await.is_ok() {
+                break;
+            }
+        }
         for n in 1..=count {
             let message = format!("{n}\0message {n} of {me}");
             relay.send_text(message).await?;
@@ -45,6 +60,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let last = format!("message {count} of {me}");
         loop {
             let item = news.recv_text().await?;
+            if item == hello {
+                heard.notify_one();
+                continue;
+            }
             println!("news: {item}");
             if item == last {
                 return Ok(());
