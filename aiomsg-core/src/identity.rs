@@ -31,8 +31,40 @@ pub struct Identity(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Short { len: u8, bytes: Aligned },
+    Short(Short),
     Long(Arc<[u8]>),
+}
+
+/// In this order: what is told apart by the values that are no length, such as a
+/// [`Target`](crate::Target) or an `Option`, is then told apart by the last word,
+/// and the 16 bytes before it are moved as one.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Short {
+    bytes: Aligned,
+    len: Len,
+}
+
+/// The length of a short identity, in a whole word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+enum Len {
+    _1 = 1,
+    _2 = 2,
+    _3 = 3,
+    _4 = 4,
+    _5 = 5,
+    _6 = 6,
+    _7 = 7,
+    _8 = 8,
+    _9 = 9,
+    _10 = 10,
+    _11 = 11,
+    _12 = 12,
+    _13 = 13,
+    _14 = 14,
+    _15 = 15,
+    _16 = 16,
 }
 
 /// In whole words, so that a message that has an identity is moved in those.
@@ -41,6 +73,25 @@ enum Repr {
 struct Aligned([u8; SHORT]);
 
 const SHORT: usize = 16;
+
+const LENS: [Len; SHORT] = [
+    Len::_1,
+    Len::_2,
+    Len::_3,
+    Len::_4,
+    Len::_5,
+    Len::_6,
+    Len::_7,
+    Len::_8,
+    Len::_9,
+    Len::_10,
+    Len::_11,
+    Len::_12,
+    Len::_13,
+    Len::_14,
+    Len::_15,
+    Len::_16,
+];
 
 impl Identity {
     /// The most bytes that an identity may have: its length must fit in the
@@ -65,10 +116,10 @@ impl Identity {
             len if len <= SHORT => {
                 let mut short = [0; SHORT];
                 short[..len].copy_from_slice(bytes);
-                Ok(Self(Repr::Short {
-                    len: len as u8,
+                Ok(Self(Repr::Short(Short {
                     bytes: Aligned(short),
-                }))
+                    len: LENS[len - 1],
+                })))
             }
             len if len <= Self::MAX_LEN => Ok(Self(Repr::Long(bytes.into()))),
             len => Err(IdentityError { len }),
@@ -79,7 +130,7 @@ impl Identity {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Repr::Short { len, bytes } => &bytes.0[..usize::from(*len)],
+            Repr::Short(short) => &short.bytes.0[..short.len as usize],
             Repr::Long(bytes) => bytes,
         }
     }
@@ -88,7 +139,7 @@ impl Identity {
     #[expect(clippy::len_without_is_empty, reason = "an identity is never empty")]
     pub fn len(&self) -> usize {
         match &self.0 {
-            Repr::Short { len, .. } => usize::from(*len),
+            Repr::Short(short) => short.len as usize,
             Repr::Long(bytes) => bytes.len(),
         }
     }
@@ -122,10 +173,10 @@ impl From<Uuid> for Identity {
 
 impl From<[u8; 16]> for Identity {
     fn from(bytes: [u8; 16]) -> Self {
-        Self(Repr::Short {
-            len: 16,
+        Self(Repr::Short(Short {
             bytes: Aligned(bytes),
-        })
+            len: Len::_16,
+        }))
     }
 }
 
@@ -150,8 +201,9 @@ impl PartialEq for Identity {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Repr::Short { len, .. }, Repr::Short { len: other, .. }) if len != other => false,
-            (Repr::Short { bytes, .. }, Repr::Short { bytes: other, .. }) => bytes.0 == other.0,
+            (Repr::Short(one), Repr::Short(other)) => {
+                one.len == other.len && one.bytes.0 == other.bytes.0
+            }
             (Repr::Long(bytes), Repr::Long(other)) => bytes == other,
             _ => false,
         }
@@ -164,7 +216,7 @@ impl Hash for Identity {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.0 {
-            Repr::Short { bytes, .. } => state.write_u128(u128::from_ne_bytes(bytes.0)),
+            Repr::Short(short) => state.write_u128(u128::from_ne_bytes(short.bytes.0)),
             Repr::Long(bytes) => bytes.hash(state),
         }
     }

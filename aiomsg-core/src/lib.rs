@@ -52,6 +52,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod certificate;
 pub mod codec;
 pub mod connection;
@@ -69,6 +70,7 @@ pub mod queue;
 pub mod reply;
 mod sync;
 
+pub use batch::{BatchConnection, FrameSource, FrameVisitor, OneByOne};
 pub use certificate::{Certificate, Fingerprint};
 pub use connection::{Connection, Identified};
 pub use delivery::Delivery;

@@ -1,5 +1,7 @@
 //! A message on its way out.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use crate::queue::Weight;
@@ -18,11 +20,72 @@ use crate::{Identity, MessageId};
 /// assert_eq!(addressed.target(), &Target::Peer(peer));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct Outbound {
     payload: Bytes,
+    rest: Rest,
+}
+
+/// All of a message but its payload, in the room that an identity alone would need:
+/// messages are moved often, and wait by the thousand. What few have has an
+/// allocation of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Rest {
+    /// Without an id.
+    Target(Target),
+    /// For anyone.
+    Id(MessageId),
+    /// None of the above, and nothing else is here.
+    Both(Box<Both>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Both {
     target: Target,
     id: Option<MessageId>,
     until_acked: bool,
+}
+
+static ANY: Target = Target::Any;
+
+impl Rest {
+    fn new(both: Both) -> Self {
+        match both {
+            Both {
+                target,
+                id: None,
+                until_acked: false,
+            } => Self::Target(target),
+            Both {
+                target: Target::Any,
+                id: Some(id),
+                until_acked: false,
+            } => Self::Id(id),
+            both => Self::Both(Box::new(both)),
+        }
+    }
+
+    fn take(&mut self) -> Both {
+        match std::mem::replace(self, Self::Target(Target::Any)) {
+            Self::Target(target) => Both {
+                target,
+                id: None,
+                until_acked: false,
+            },
+            Self::Id(id) => Both {
+                target: Target::Any,
+                id: Some(id),
+                until_acked: false,
+            },
+            Self::Both(both) => *both,
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Both)) {
+        let mut both = self.take();
+        change(&mut both);
+        *self = Self::new(both);
+    }
 }
 
 /// For whom a message is.
@@ -48,46 +111,50 @@ impl Outbound {
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {
             payload: payload.into(),
-            target: Target::Any,
-            id: None,
-            until_acked: false,
+            rest: Rest::Target(Target::Any),
         }
     }
 
     /// Addresses the message to one peer.
     #[must_use]
     #[inline]
-    pub fn to(mut self, peer: Identity) -> Self {
-        self.target = Target::Peer(peer);
-        self
+    pub fn to(self, peer: Identity) -> Self {
+        self.with_target(Target::Peer(peer))
     }
 
     /// Sets whom the message is for.
     #[must_use]
     #[inline]
     pub fn with_target(mut self, target: Target) -> Self {
-        self.target = target;
+        match &mut self.rest {
+            Rest::Target(old) => *old = target,
+            rest => rest.change(|both| both.target = target),
+        }
         self
     }
 
     /// Asks for an acknowledgement under this id.
     #[must_use]
     pub fn with_id(mut self, id: MessageId) -> Self {
-        self.id = Some(id);
+        self.set_id(Some(id));
         self
     }
 
     /// Asks for an acknowledgement under this id, or for none.
     #[inline]
     pub fn set_id(&mut self, id: Option<MessageId>) {
-        self.id = id;
+        match (&mut self.rest, id) {
+            (Rest::Target(_), None) => {}
+            (rest @ (Rest::Target(Target::Any) | Rest::Id(_)), Some(id)) => *rest = Rest::Id(id),
+            (rest, id) => rest.change(|both| both.id = id),
+        }
     }
 
     /// Has whoever sends it wait until its peer has acknowledged it, and not
     /// only until it is accepted. For sockets that send at-least-once.
     #[must_use]
     pub fn until_acked(mut self) -> Self {
-        self.until_acked = true;
+        self.rest.change(|both| both.until_acked = true);
         self
     }
 
@@ -107,27 +174,36 @@ impl Outbound {
     /// For whom the message is.
     #[inline]
     pub fn target(&self) -> &Target {
-        &self.target
+        match &self.rest {
+            Rest::Target(target) => target,
+            Rest::Id(_) => &ANY,
+            Rest::Both(both) => &both.target,
+        }
     }
 
     /// The peer that the message is addressed to, if it is addressed.
     #[inline]
     pub fn peer(&self) -> Option<&Identity> {
-        match &self.target {
+        match self.target() {
             Target::Peer(identity) => Some(identity),
             _ => None,
         }
     }
 
     /// The id under which the message is to be acknowledged, if it is.
+    #[inline]
     pub fn id(&self) -> Option<MessageId> {
-        self.id
+        match &self.rest {
+            Rest::Target(_) => None,
+            Rest::Id(id) => Some(*id),
+            Rest::Both(both) => both.id,
+        }
     }
 
     /// Whether whoever sends it waits until it is acknowledged.
     #[inline]
     pub fn is_until_acked(&self) -> bool {
-        self.until_acked
+        matches!(&self.rest, Rest::Both(both) if both.until_acked)
     }
 
     /// Takes the payload out.
@@ -139,8 +215,44 @@ impl Outbound {
     /// Takes the message apart.
     #[inline]
     pub fn into_parts(self) -> (Bytes, Target, Option<MessageId>) {
-        (self.payload, self.target, self.id)
+        match self.rest {
+            Rest::Target(target) => (self.payload, target, None),
+            Rest::Id(id) => (self.payload, Target::Any, Some(id)),
+            Rest::Both(both) => (self.payload, both.target, both.id),
+        }
     }
+}
+
+/// Offers up to `most` messages from the front of these to `take`, one after the
+/// other, until it says that it has not taken one: that one stays where it was. Says
+/// how many were taken.
+///
+/// ```
+/// use std::collections::VecDeque;
+/// use aiomsg_core::{Outbound, outbound::offer_each};
+///
+/// let mut messages = VecDeque::from(["1", "2", "large", "4"].map(Outbound::new));
+/// let taken = offer_each(&mut messages, 9, |message| {
+///     message.take_if(|message| message.payload().len() == 1).is_some()
+/// });
+/// assert_eq!(taken, 2);
+/// assert_eq!(messages[0].payload(), "large");
+/// ```
+pub fn offer_each(
+    messages: &mut VecDeque<Outbound>,
+    most: usize,
+    mut take: impl FnMut(&mut Option<Outbound>) -> bool,
+) -> usize {
+    for taken in 0..most {
+        let mut message = messages.pop_front();
+        if message.is_none() || !take(&mut message) {
+            if let Some(back) = message {
+                messages.push_front(back);
+            }
+            return taken;
+        }
+    }
+    most
 }
 
 impl<T: Into<Bytes>> From<T> for Outbound {

@@ -27,6 +27,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::Outbound;
+use crate::outbound::offer_each;
 use crate::sync::{Mutex, MutexGuard};
 
 /// What an item counts against a queue's bound in bytes.
@@ -223,11 +224,36 @@ impl<T: Weight> Queue<T> {
         if state.closed || !state.admits() {
             return false;
         }
-        if let Some(item) = item.take() {
+        let Some(weight) = item.as_ref().map(T::weight) else {
+            return true;
+        };
+        state.used_items += 1;
+        state.used_bytes += weight;
+        // Straight into its place.
+        state.items.extend(item.take());
+        self.pushed(state);
+        true
+    }
+
+    /// Appends up to `most` items from the front of `items`, as far as there is
+    /// room, under one lock and with one wake. Says how many.
+    pub fn try_push_all(&self, items: &mut VecDeque<T>, most: usize) -> usize {
+        let mut state = self.lock();
+        if state.closed {
+            return 0;
+        }
+        let mut count = 0;
+        while count < most
+            && state.admits()
+            && let Some(item) = items.pop_front()
+        {
             state.add(item);
+            count += 1;
+        }
+        if count > 0 {
             self.pushed(state);
         }
-        true
+        count
     }
 
     /// Appends a batch under one lock and with one wake. The batch is left
@@ -366,6 +392,13 @@ impl<T: Weight> Queue<T> {
         };
         state.sub(&item);
         let item = take(item);
+        self.popped(state);
+        Poll::Ready(Some(item))
+    }
+
+    /// Tells whoever waits for room, and whoever hears of levels.
+    #[inline]
+    fn popped(&self, mut state: MutexGuard<'_, State<T>>) {
         // Waking producers at the high-water mark would have them push one
         // item, sleep, and wake again for the next: let half of the room
         // become free first.
@@ -378,7 +411,33 @@ impl<T: Weight> Queue<T> {
                 self.tell(Level::Low);
             }
         }
-        Poll::Ready(Some(item))
+    }
+
+    /// Takes up to `most` items, and their room, and puts them behind what is in
+    /// `items`: under one lock, and with one wake. Says how many; zero if the queue
+    /// is closed and empty.
+    pub fn poll_pop_all(
+        &self,
+        cx: &mut Context<'_>,
+        items: &mut Vec<T>,
+        most: usize,
+    ) -> Poll<usize> {
+        let mut state = self.lock();
+        let count = state.items.len().min(most);
+        if count == 0 {
+            if state.closed || most == 0 {
+                return Poll::Ready(0);
+            }
+            state.consumers.register(cx.waker());
+            return Poll::Pending;
+        }
+        let before = items.len();
+        items.extend(state.items.drain(..count));
+        for item in &items[before..] {
+            state.sub(item);
+        }
+        self.popped(state);
+        Poll::Ready(count)
     }
 
     // ===== both =====
@@ -589,6 +648,17 @@ pub trait Peer {
         message.is_none()
     }
 
+    /// Gives the peer up to `most` messages from the front of these, as far as it
+    /// has room: what [`try_push`](Peer::try_push) does for one. Says how many.
+    fn try_push_all(&mut self, messages: &mut VecDeque<Outbound>, most: usize) -> usize {
+        offer_each(messages, most, |message| self.try_push(message))
+    }
+
+    /// How much it may be given before it has no more room, if that is known.
+    fn room(&self) -> Limits {
+        Limits { items: 0, bytes: 0 }
+    }
+
     /// How much waits for the peer: the bytes of payload, and one for each
     /// message.
     fn waiting(&self) -> usize;
@@ -622,6 +692,14 @@ impl Peer for Queue<Outbound> {
     #[inline]
     fn try_push(&mut self, message: &mut Option<Outbound>) -> bool {
         self.try_push_from(message)
+    }
+
+    fn try_push_all(&mut self, messages: &mut VecDeque<Outbound>, most: usize) -> usize {
+        Queue::try_push_all(self, messages, most)
+    }
+
+    fn room(&self) -> Limits {
+        Queue::room(self)
     }
 
     fn waiting(&self) -> usize {
@@ -841,6 +919,31 @@ mod tests {
         assert_eq!((queue.items(), queue.bytes()), (4, 4));
         let order = queue.drain().into_iter().map(Outbound::into_payload);
         assert_eq!(order.collect::<Vec<_>>(), ["1", "2", "3", "4"]);
+    }
+
+    #[test]
+    fn many_are_pushed_up_to_the_bound_and_popped_up_to_what_is_wanted() {
+        let queue = queue(3, 100);
+        let mut cx = cx();
+        let mut messages: VecDeque<_> = ["1", "2", "3", "4"].map(Outbound::new).into();
+        assert_eq!(queue.try_push_all(&mut messages, 2), 2);
+        assert_eq!(queue.try_push_all(&mut messages, 9), 1);
+        assert_eq!((messages.len(), queue.items(), queue.bytes()), (1, 3, 3));
+
+        let mut popped = vec![Outbound::new("0")];
+        assert_eq!(queue.poll_pop_all(&mut cx, &mut popped, 0), Poll::Ready(0));
+        assert_eq!(queue.poll_pop_all(&mut cx, &mut popped, 2), Poll::Ready(2));
+        assert_eq!(queue.poll_pop_all(&mut cx, &mut popped, 9), Poll::Ready(1));
+        let order = popped.into_iter().map(Outbound::into_payload);
+        assert_eq!(order.collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+        assert_eq!((queue.items(), queue.bytes()), (0, 0));
+
+        let mut none = Vec::new();
+        assert!(queue.poll_pop_all(&mut cx, &mut none, 9).is_pending());
+        queue.close();
+        assert_eq!(queue.poll_pop_all(&mut cx, &mut none, 9), Poll::Ready(0));
+        assert_eq!(queue.try_push_all(&mut messages, 9), 0);
+        assert_eq!(messages.len(), 1);
     }
 
     #[test]

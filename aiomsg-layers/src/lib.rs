@@ -39,6 +39,8 @@ pub mod route;
 pub mod session;
 pub mod shared;
 mod sync;
+#[cfg(test)]
+mod test_frames;
 mod time;
 pub mod topics;
 

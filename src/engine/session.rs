@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{BoxError, Connection, Endpoint, Error, ErrorKind};
+use aiomsg_core::{BatchConnection, BoxError, Connection, Endpoint, Error, ErrorKind, OneByOne};
 use aiomsg_layers::admission::{Admitted, HalfOpen, Member};
 use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
@@ -244,6 +244,7 @@ where
         None => fill(layers.service(framed), engine, member, ends),
         Some(wrap) => {
             let connection = wrap(PeerConnection::new(framed, member.info().clone()));
+            let connection = OneByOne::new(connection);
             fill(layers.service(connection), engine, member, ends)
         }
     }
@@ -257,7 +258,7 @@ fn fill<'a, C, E, F>(
     ends: Ends<E, F>,
 ) -> Running<'a>
 where
-    C: Connection + 'a,
+    C: BatchConnection + 'a,
     E: Future<Output = ()> + Send + 'a,
     F: Future + Send + 'a,
 {
@@ -277,7 +278,7 @@ where
     }
 }
 
-fn session<C: Connection, I: Intake>(
+fn session<C: BatchConnection, I: Intake>(
     connection: C,
     intake: I,
     engine: &Engine,
@@ -293,7 +294,7 @@ fn pump<'a, C, I, E, F>(
     rest: fn(I) -> Option<Box<dyn Intake>>,
 ) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a
 where
-    C: Connection + 'a,
+    C: BatchConnection + 'a,
     I: Intake + 'a,
     E: Future<Output = ()> + Send + 'a,
     F: Future + Send + 'a,

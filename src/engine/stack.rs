@@ -3,10 +3,12 @@
 //! This is what the layers of [`SocketBuilder::layer`](crate::SocketBuilder::layer)
 //! are put around.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use aiomsg_core::outbound::offer_each;
 use aiomsg_core::queue::Queue;
 use aiomsg_core::{Error, Outbound};
 use aiomsg_layers::at_least_once::{AtLeastOnce, ResponseFuture};
@@ -60,6 +62,19 @@ impl StandardSend {
         match &self.0 {
             Stack::AtMostOnce(buffer) => buffer.try_send(message),
             Stack::AtLeastOnce(service) => service.try_send(message, Buffer::try_send),
+        }
+    }
+}
+
+impl StandardSend {
+    /// The same for up to `most` messages from the front of these. What is left
+    /// could not be sent at once.
+    pub(crate) fn try_send_all(&self, messages: &mut VecDeque<Outbound>, most: usize) {
+        match &self.0 {
+            Stack::AtMostOnce(buffer) => buffer.try_send_all(messages, most),
+            Stack::AtLeastOnce(_) => {
+                offer_each(messages, most, |message| self.try_send(message));
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod close;
+mod many;
 mod pace;
 mod receive;
 mod send;

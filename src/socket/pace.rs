@@ -40,4 +40,13 @@ impl Pace {
         self.0.store(MESSAGES * spread - 1, Ordering::Relaxed);
         Poll::Ready(())
     }
+
+    /// Counts so many messages that came along with the one that was asked for. What
+    /// is more than the turn allows is the end of it.
+    pub(super) fn count(&self, messages: usize) {
+        let more = self.0.load(Ordering::Relaxed);
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+        self.0
+            .store(more.saturating_sub(messages), Ordering::Relaxed);
+    }
 }

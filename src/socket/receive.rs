@@ -152,7 +152,7 @@ impl<S> Inner<S> {
 
     /// A little more than its sessions can bring meanwhile: or messages would pile
     /// up in front of a receiver that never waits.
-    fn come_from(&self) -> usize {
+    pub(super) fn come_from(&self) -> usize {
         self.engine.peers.len() + 1
     }
 

@@ -144,17 +144,26 @@ impl<S> Inner<S> {
     #[inline]
     pub(super) fn check(&self, slot: &mut Option<Outbound>) -> Result<(), Error> {
         let Some(message) = slot else { return Ok(()) };
+        if !self.accepts(message) {
+            let error = self.refusal(message);
+            return Err(with_message(error, slot.take()));
+        }
+        Ok(())
+    }
+
+    /// Whether a message can be sent.
+    #[inline]
+    pub(super) fn accepts(&self, message: &mut Outbound) -> bool {
         if message.payload().len() > self.engine.config.max_message
             || self.engine.closing.load(Ordering::Acquire)
             || (message.is_until_acked() && self.engine.unacked.is_none())
         {
-            let error = self.refusal(message);
-            return Err(with_message(error, slot.take()));
+            return false;
         }
         // Ids are for the at-least-once layer to give: of others nobody would
         // send the message again.
         message.set_id(None);
-        Ok(())
+        true
     }
 
     /// Why a message cannot be sent.
@@ -195,7 +204,7 @@ where
     }
 
     /// How many peers share the messages that are sent.
-    fn spread(&self) -> usize {
+    pub(super) fn spread(&self) -> usize {
         match self.engine.config.send_mode {
             SendMode::Publish => 1,
             _ => self.engine.peers.len(),

@@ -27,6 +27,7 @@ mod events;
 mod liveness;
 #[cfg(feature = "tls")]
 mod logs;
+mod many;
 mod outcomes;
 mod overflow;
 mod peer_stats;

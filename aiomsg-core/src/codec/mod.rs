@@ -10,10 +10,12 @@ pub mod hello;
 mod v1;
 mod v2019;
 
+use std::ops::ControlFlow;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::{Dialect, Error, ErrorKind, Frame, MessageIds};
+use crate::{Dialect, Error, ErrorKind, Frame, FrameVisitor, MessageIds, Target};
 
 pub use v2019::is_ambiguous;
 
@@ -92,7 +94,7 @@ impl FrameCodec {
     /// # Errors
     ///
     /// When the payload is larger than the limit. Nothing is written then.
-    #[inline]
+    #[inline(always)]
     pub fn encode_head(&mut self, frame: &Frame, dst: &mut BytesMut) -> Result<(), Error> {
         let len = frame.payload().map_or(0, Bytes::len);
         // The second condition matters where the limit is set to about 4 GiB.
@@ -112,7 +114,7 @@ impl FrameCodec {
     /// # Errors
     ///
     /// When the length is over the limit.
-    #[inline]
+    #[inline(always)]
     pub fn frame_len(&self, src: &[u8]) -> Result<Option<usize>, Error> {
         let Some(prefix) = src.first_chunk::<PREFIX>() else {
             return Ok(None);
@@ -123,6 +125,69 @@ impl FrameCodec {
         }
         Ok(Some(PREFIX + body))
     }
+
+    /// Takes all whole frames off the front of `src`, until `each` breaks: what
+    /// [`Decoder::decode`] does for one. Says whether it broke.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Decoder::decode`]. The frames before were handed over.
+    #[inline(always)]
+    pub fn decode_each<V: FrameVisitor>(
+        &mut self,
+        src: &mut BytesMut,
+        visitor: &mut V,
+    ) -> Result<ControlFlow<()>, Error> {
+        while let Some(mut body) = self.take_body(src)? {
+            // By far the most frames are these. Made where they are used, they are
+            // not moved.
+            if self.dialect == Dialect::V1 && v1::take_data(&mut body) {
+                let frame = Frame::Data {
+                    payload: body,
+                    target: Target::Any,
+                };
+                if visitor.visit(frame).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                continue;
+            }
+            if let Some(frame) = self.decode_body(body)?
+                && apart(visitor, frame).is_break()
+            {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The body of the first frame, if all of it is there.
+    #[inline(always)]
+    fn take_body(&self, src: &mut BytesMut) -> Result<Option<Bytes>, Error> {
+        match self.frame_len(src)? {
+            Some(len) if len <= src.len() => {
+                let mut body = src.split_to(len).freeze();
+                body.advance(PREFIX);
+                Ok(Some(body))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// `None` is a frame to skip.
+    #[inline(never)]
+    fn decode_body(&mut self, body: Bytes) -> Result<Option<Frame>, Error> {
+        let frame = match self.dialect {
+            Dialect::V1 => v1::decode(body)?,
+            Dialect::V2019 => Some(v2019::decode(body)),
+        };
+        self.skipped += u64::from(frame.is_none());
+        Ok(frame)
+    }
+}
+
+#[inline(never)]
+fn apart(visitor: &mut dyn FrameVisitor, frame: Frame) -> ControlFlow<()> {
+    visitor.visit(frame)
 }
 
 #[cold]
@@ -141,19 +206,9 @@ impl Decoder for FrameCodec {
     /// what the peer says, and whoever reads decides how far to trust it.
     #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
-        while let Some(len) = self.frame_len(src)? {
-            if src.len() < len {
-                break;
-            }
-            let mut body = src.split_to(len).freeze();
-            body.advance(PREFIX);
-            let frame = match self.dialect {
-                Dialect::V1 => v1::decode(body)?,
-                Dialect::V2019 => Some(v2019::decode(body)),
-            };
-            match frame {
-                Some(frame) => return Ok(Some(frame)),
-                None => self.skipped += 1,
+        while let Some(body) = self.take_body(src)? {
+            if let Some(frame) = self.decode_body(body)? {
+                return Ok(Some(frame));
             }
         }
         Ok(None)

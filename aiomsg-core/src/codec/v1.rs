@@ -10,7 +10,7 @@ const DATA: u8 = 3;
 const DATA_REQ: u8 = 4;
 const ACK: u8 = 5;
 
-#[inline]
+#[inline(always)]
 pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) {
     let mut prefix = |body: usize, kind: u8| {
         let [a, b, c, d] = (body as u32).to_be_bytes();
@@ -28,6 +28,16 @@ pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) {
             dst.put_slice(id.as_bytes());
         }
     }
+}
+
+/// The payload, if that is a message which wants no acknowledgement.
+#[inline(always)]
+pub(super) fn take_data(body: &mut Bytes) -> bool {
+    let is_data = body.first() == Some(&DATA);
+    if is_data {
+        body.advance(1);
+    }
+    is_data
 }
 
 /// `None` is a frame to skip: of an unknown type, or a second HELLO, which

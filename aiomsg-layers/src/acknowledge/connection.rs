@@ -19,24 +19,24 @@ pub(crate) const MOST_OWED: usize = 1 << 20;
 
 /// The most ids that are gathered before they are told on, if the connection
 /// never pauses.
-const MOST_GATHERED: usize = 256;
+pub(super) const MOST_GATHERED: usize = 256;
 
 /// A connection that acknowledges requests and hears acknowledgements. See the
 /// [module](super).
 #[derive(Debug)]
 pub struct Acknowledge<C> {
-    inner: C,
+    pub(super) inner: C,
     /// Requests that were yielded and not yet acknowledged.
-    owed: VecDeque<MessageId>,
+    pub(super) owed: VecDeque<MessageId>,
     /// What the peer acknowledged and was not yet told on.
-    heard: Vec<MessageId>,
+    pub(super) heard: Vec<MessageId>,
     /// Requests that were given to the connection since the last flush.
-    sent: Vec<MessageId>,
-    unacked: Option<ConnectionAcks>,
+    pub(super) sent: Vec<MessageId>,
+    pub(super) unacked: Option<ConnectionAcks>,
     /// The caller was told that it may send, and has not: the place is its own.
-    reserved: bool,
+    pub(super) reserved: bool,
     /// Others acknowledge what is yielded.
-    deferral: Deferral,
+    pub(super) deferral: Deferral,
 }
 
 impl<C> Acknowledge<C> {
@@ -57,31 +57,57 @@ impl<C> Acknowledge<C> {
         &self.inner
     }
 
-    fn tell_heard(&mut self) {
-        if self.heard.is_empty() {
-            return;
-        }
-        if let Some(unacked) = &self.unacked {
-            unacked.acknowledged(&self.heard);
-        }
-        self.heard.clear();
+    pub(super) fn tell_heard(&mut self) {
+        tell_heard(self.unacked.as_ref(), &mut self.heard);
     }
 
     fn tell_sent(&mut self) {
-        if self.sent.is_empty() {
-            return;
-        }
-        if let Some(unacked) = &self.unacked {
-            unacked.sent(&self.sent);
-        }
-        self.sent.clear();
+        tell_sent(self.unacked.as_ref(), &mut self.sent);
     }
 }
 
+/// Tells what the peer has acknowledged.
+#[inline(never)]
+pub(super) fn tell_heard(unacked: Option<&ConnectionAcks>, heard: &mut Vec<MessageId>) {
+    if heard.is_empty() {
+        return;
+    }
+    if let Some(unacked) = unacked {
+        unacked.acknowledged(heard);
+    }
+    heard.clear();
+}
+
+/// Tells what was given to the connection.
+#[inline(never)]
+pub(super) fn tell_sent(unacked: Option<&ConnectionAcks>, sent: &mut Vec<MessageId>) {
+    if sent.is_empty() {
+        return;
+    }
+    if let Some(unacked) = unacked {
+        unacked.sent(sent);
+    }
+    sent.clear();
+}
+
 impl<C: Connection> Acknowledge<C> {
+    /// Ready when more may be read, or with an error.
+    #[inline]
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        if self.owed.len() < MOST_OWED {
+            return Poll::Ready(None);
+        }
+        match ready!(self.poll_pay(cx)) {
+            Err(error) => Poll::Ready(Some(error)),
+            Ok(()) if self.owed.is_empty() => Poll::Ready(None),
+            // The next place is the caller's: it must send first.
+            Ok(()) => Poll::Pending,
+        }
+    }
+
     /// Gives the connection all acknowledgements that are owed. They wait while
     /// the next place in it is the caller's.
-    fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.reserved {
             return Poll::Ready(Ok(()));
         }
@@ -101,14 +127,8 @@ impl<C: Connection> Stream for Acknowledge<C> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if this.owed.len() >= MOST_OWED {
-                if let Err(error) = ready!(this.poll_pay(cx)) {
-                    return Poll::Ready(Some(Err(error)));
-                }
-                if !this.owed.is_empty() {
-                    // The next place is the caller's: it must send first.
-                    return Poll::Pending;
-                }
+            if let Some(error) = ready!(this.poll_room(cx)) {
+                return Poll::Ready(Some(Err(error)));
             }
             match Pin::new(&mut this.inner).poll_next(cx) {
                 Poll::Ready(Some(Ok(Frame::Ack { id }))) => {

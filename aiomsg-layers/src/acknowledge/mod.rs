@@ -8,6 +8,7 @@
 //! as are the requests that left and, when the connection ends, those that
 //! will not be acknowledged by it any more.
 
+mod batch;
 mod connection;
 mod deferral;
 
@@ -66,5 +67,7 @@ impl<C> Layer<C> for AcknowledgeLayer {
     }
 }
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(test)]
 mod tests;

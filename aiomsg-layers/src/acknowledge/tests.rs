@@ -10,12 +10,12 @@ use std::task::{Context, Poll};
 use tower::{Service, ServiceExt};
 
 /// A connection of two channels.
-struct Wire {
+pub(super) struct Wire {
     rx: mpsc::Receiver<Frame>,
-    tx: mpsc::Sender<Frame>,
+    pub(super) tx: mpsc::Sender<Frame>,
 }
 
-fn wires() -> (Wire, Wire) {
+pub(super) fn wires() -> (Wire, Wire) {
     let (a, b) = (mpsc::channel(10_000), mpsc::channel(10_000));
     (Wire { rx: a.1, tx: b.0 }, Wire { rx: b.1, tx: a.0 })
 }
@@ -47,7 +47,7 @@ impl futures::Sink<Frame> for Wire {
     }
 }
 
-fn id(n: u8) -> MessageId {
+pub(super) fn id(n: u8) -> MessageId {
     MessageId::from_bytes([n; 16])
 }
 

@@ -122,6 +122,19 @@ impl<R: Route> Buffer<R> {
         state.router.try_route(&mut self.0.context(), message)
     }
 
+    /// Sends up to `most` messages from the front of these, as far as that can be
+    /// done at once: what [`try_send`](Buffer::try_send) does for one, under one
+    /// lock. What is left could not be sent.
+    pub fn try_send_all(&self, messages: &mut VecDeque<Outbound>, most: usize) {
+        let mut state = self.0.lock();
+        if state.closed || !state.waiting.is_empty() {
+            return;
+        }
+        state.ready = false;
+        let mut cx = self.0.context();
+        state.router.try_route_all(&mut cx, messages, most);
+    }
+
     /// Ends the driver, refuses messages from now on, and takes all that wait
     /// here and in the router, after taking back what connections that ended
     /// had not sent.

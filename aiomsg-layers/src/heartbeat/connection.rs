@@ -13,7 +13,7 @@ use super::HeartbeatLayer;
 /// with a timeout when the peer is dead. See the [module](super).
 #[derive(Debug)]
 pub struct Heartbeat<C> {
-    inner: C,
+    pub(super) inner: C,
     settings: HeartbeatLayer,
     /// Wakes the task at the earliest deadline, or before it: it is moved only
     /// when it fires or comes too late, not with every frame.
@@ -21,7 +21,7 @@ pub struct Heartbeat<C> {
     /// When the last frame was flushed.
     sent_at: Instant,
     /// Whether a frame was given to the connection since then.
-    sending: bool,
+    pub(super) sending: bool,
     /// When the peer last gave a sign of life.
     heard_at: Instant,
     /// What the link had received by then.
@@ -32,15 +32,17 @@ pub struct Heartbeat<C> {
     moved: u64,
     /// Whether the stream is being waited for. While it is not, silence is
     /// our own.
-    listening: bool,
+    pub(super) listening: bool,
     /// Whether the stream was polled since the last flush. Whoever flushes and
     /// does not read has stopped listening.
-    polled: bool,
+    pub(super) polled: bool,
+    /// What the time of day asks for was done since the last flush.
+    timed: bool,
     /// Since when the peer takes nothing, and what it had taken by then.
-    stuck: Option<(Instant, u64)>,
+    stuck: Option<(Instant, Option<u64>)>,
     /// The caller was told that it may send, and has not: the place is its own,
     /// and what it sends there does as well as a heartbeat.
-    reserved: bool,
+    pub(super) reserved: bool,
     closed: bool,
 }
 
@@ -59,6 +61,7 @@ impl<C> Heartbeat<C> {
             moved: 0,
             listening: false,
             polled: false,
+            timed: false,
             stuck: None,
             reserved: false,
             closed: false,
@@ -93,10 +96,9 @@ impl<C> Heartbeat<C> {
 
     /// The peer does not take what waits for it: notes since when.
     fn note_stuck(&mut self, now: Instant) {
-        let Some(link) = &self.settings.link else {
-            return;
-        };
-        let sent = link.sent();
+        // Without a view of the wire nobody knows whether it takes some of it: it is
+        // not dead then, but no heartbeat is due, either.
+        let sent = self.settings.link.as_ref().map(aiomsg_core::Link::sent);
         match &mut self.stuck {
             Some((_, then)) if *then == sent => {}
             stuck => *stuck = Some((now, sent)),
@@ -115,7 +117,10 @@ impl<C> Heartbeat<C> {
         if self.listening && now >= self.moved_at + timeout && self.heard > self.moved {
             return dead("the peer sent less than a slow link brings, and no whole frame,");
         }
-        if self.stuck.is_some_and(|(since, _)| now >= since + timeout) {
+        if self
+            .stuck_since()
+            .is_some_and(|since| now >= since + timeout)
+        {
             return dead("the peer took none of the bytes that wait for it");
         }
         Ok(())
@@ -130,13 +135,19 @@ impl<C> Heartbeat<C> {
             false => self.heard_at,
         };
         let silence = self.listening.then(|| since + timeout);
-        let stuck = self.stuck.map(|(since, _)| since + timeout);
+        let stuck = self.stuck_since().map(|since| since + timeout);
         let send = self.may_send().then_some(send);
         [send, silence, stuck]
             .into_iter()
             .flatten()
             .min()
-            .unwrap_or(self.sent_at + timeout)
+            .unwrap_or_else(|| Instant::now() + timeout)
+    }
+
+    /// Since when the peer is known to have taken nothing of what waits for it.
+    fn stuck_since(&self) -> Option<Instant> {
+        let (since, sent) = self.stuck?;
+        sent.map(|_| since)
     }
 
     /// Whether a heartbeat may be sent when it is due. While bytes wait, none is
@@ -166,15 +177,19 @@ impl<C> Heartbeat<C> {
 impl<C: Connection> Heartbeat<C> {
     /// Nothing comes now.
     #[inline(never)]
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+    pub(super) fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let now = Instant::now();
+        self.timed = true;
         self.note_silence(now);
-        self.poll_time(cx, now).map(|result| result.err().map(Err))
+        match self.poll_time(cx, now) {
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+            _ => Poll::Pending,
+        }
     }
 
     /// The peer takes nothing now.
     #[inline(never)]
-    fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let now = Instant::now();
         self.note_stuck(now);
         self.poll_time(cx, now)
@@ -220,7 +235,7 @@ impl<C: Connection> Stream for Heartbeat<C> {
                     this.listening = false;
                     return Poll::Ready(item);
                 }
-                Poll::Pending => return this.poll_silence(cx),
+                Poll::Pending => return this.poll_silence(cx).map(|error| Some(Err(error))),
             }
         }
     }
@@ -250,10 +265,16 @@ impl<C: Connection> Sink<Frame> for Heartbeat<C> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
-        let now = Instant::now();
         if !std::mem::take(&mut this.polled) {
             this.listening = false;
         }
+        // Nothing came a moment ago, nothing was sent since, and nothing waits: what
+        // the time of day asks for was done then.
+        let idle = std::mem::take(&mut this.timed) && !this.sending && this.stuck.is_none();
+        if idle && Pin::new(&mut this.inner).poll_flush(cx)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let now = Instant::now();
         let flushed = this.poll_flush_inner(cx, now)?;
         if flushed.is_pending() {
             this.note_stuck(now);

@@ -14,11 +14,14 @@
 //!
 //! Five and fifteen seconds are what both dialects ask for (wire document).
 
+mod batch;
 mod connection;
 mod layer;
 
 pub use connection::Heartbeat;
 pub use layer::HeartbeatLayer;
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(test)]
 mod tests;

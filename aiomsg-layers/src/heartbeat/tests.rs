@@ -15,7 +15,7 @@ use tower::Layer;
 
 /// A peer that the test plays.
 #[derive(Clone, Default)]
-struct Mock(Arc<Mutex<State>>);
+pub(super) struct Mock(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -23,11 +23,13 @@ struct State {
     outgoing: Vec<(Instant, Frame)>,
     /// The peer takes nothing.
     blocked: bool,
+    /// There is no room for a frame.
+    full: bool,
     waker: Option<Waker>,
 }
 
 impl Mock {
-    fn receive(&self, frame: Frame) {
+    pub(super) fn receive(&self, frame: Frame) {
         let mut state = self.0.lock().unwrap();
         state.incoming.push_back(frame);
         if let Some(a) = state.waker.take() {
@@ -35,11 +37,16 @@ impl Mock {
         }
     }
 
+    pub(super) fn fill(&self) {
+        let mut state = self.0.lock().unwrap();
+        (state.full, state.blocked) = (true, true);
+    }
+
     fn block(&self) {
         self.0.lock().unwrap().blocked = true;
     }
 
-    fn sent(&self) -> Vec<(Instant, Frame)> {
+    pub(super) fn sent(&self) -> Vec<(Instant, Frame)> {
         std::mem::take(&mut self.0.lock().unwrap().outgoing)
     }
 }
@@ -61,7 +68,10 @@ impl Stream for Mock {
 impl Sink<Frame> for Mock {
     type Error = Error;
     fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
+        match self.0.lock().unwrap().full {
+            true => Poll::Pending,
+            false => Poll::Ready(Ok(())),
+        }
     }
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         self.0
@@ -227,4 +237,20 @@ async fn a_slow_peer_that_takes_something_lives() {
         link.add_sent(1, 10);
         assert!(connection.flush().now_or_never().is_none());
     }
+}
+
+/// Without a link, a peer that took nothing had the task woken all the time: a
+/// heartbeat was due and could not be sent.
+#[tokio::test(start_paused = true)]
+async fn without_a_link_a_peer_that_takes_nothing_costs_no_turns() {
+    let mock = Mock::default();
+    let mut connection = HeartbeatLayer::new().layer(mock.clone());
+    mock.fill();
+    let mut polls = 0;
+    let flushing = std::future::poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 100, "it is woken without end");
+        connection.poll_flush_unpin(cx)
+    });
+    assert!(timeout(SECOND * 60, flushing).await.is_err());
 }

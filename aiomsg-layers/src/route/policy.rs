@@ -1,6 +1,8 @@
+use std::collections::VecDeque;
 use std::fmt;
 use std::task::{Context, Poll};
 
+use aiomsg_core::outbound::offer_each;
 use aiomsg_core::queue::Peer;
 use aiomsg_core::{Identity, Outbound};
 
@@ -30,6 +32,18 @@ pub trait Policy<P: Peer> {
         false
     }
 
+    /// Places up to `most` messages from the front of these, as far as that can be
+    /// done at once: what [`try_place`](Policy::try_place) does for one. What is
+    /// left could not be placed.
+    fn try_place_all(
+        &mut self,
+        peers: &mut PeerSet<P>,
+        messages: &mut VecDeque<Outbound>,
+        most: usize,
+    ) {
+        offer_each(messages, most, |message| self.try_place(peers, message));
+    }
+
     /// The positions of the peers without room that would get this message:
     /// asked when the policy is not ready, and the message is not to wait. When
     /// there is room at these, it can be placed. `None`: it waits all the same.
@@ -37,6 +51,9 @@ pub trait Policy<P: Peer> {
         let _ = (peers, message);
         None
     }
+
+    /// Room of a peer was used for something else than what the policy places.
+    fn room_used(&mut self) {}
 
     /// A peer has come. It is in the set already.
     fn peer_came(&mut self, identity: &Identity, peer: &P) {
@@ -102,6 +119,19 @@ impl<P: Peer> Policy<P> for AnyPolicy<P> {
         }
     }
 
+    fn try_place_all(
+        &mut self,
+        peers: &mut PeerSet<P>,
+        messages: &mut VecDeque<Outbound>,
+        most: usize,
+    ) {
+        match self {
+            Self::RoundRobin(policy) => policy.try_place_all(peers, messages, most),
+            Self::Publish(policy) => policy.try_place_all(peers, messages, most),
+            Self::Other(policy) => policy.try_place_all(peers, messages, most),
+        }
+    }
+
     fn overfull(&mut self, peers: &mut PeerSet<P>, message: &Outbound) -> Option<Vec<usize>> {
         match self {
             Self::RoundRobin(policy) => policy.overfull(peers, message),
@@ -110,9 +140,19 @@ impl<P: Peer> Policy<P> for AnyPolicy<P> {
         }
     }
 
+    fn room_used(&mut self) {
+        match self {
+            Self::RoundRobin(_) => {}
+            Self::Publish(policy) => Policy::<P>::room_used(policy),
+            Self::Other(policy) => policy.room_used(),
+        }
+    }
+
     fn peer_came(&mut self, identity: &Identity, peer: &P) {
-        if let Self::Other(policy) = self {
-            policy.peer_came(identity, peer);
+        match self {
+            Self::RoundRobin(_) => {}
+            Self::Publish(policy) => policy.peer_came(identity, peer),
+            Self::Other(policy) => policy.peer_came(identity, peer),
         }
     }
 

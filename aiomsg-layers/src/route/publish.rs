@@ -1,20 +1,51 @@
+use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::Peer;
-use aiomsg_core::{Outbound, Target};
+use aiomsg_core::queue::{Limits, Peer, Weight};
+use aiomsg_core::{Identity, Outbound, Target};
 
 use super::{PeerSet, Policy, Refused};
 
 /// All peers, each with a copy. The payload is shared by the copies.
-#[derive(Debug, Default)]
-pub struct Publish(());
+#[derive(Debug)]
+pub struct Publish {
+    /// So much there is room for at each of the peers, at least: nobody else uses
+    /// it up. Asking all of them costs as much as publishing does.
+    room: Limits,
+}
 
 impl Publish {
     /// Publishes.
     pub fn new() -> Self {
-        Self::default()
+        Self { room: NOTHING }
+    }
+
+    /// How much there is room for at each peer, if for anything.
+    fn look<P: Peer>(&mut self, peers: &mut PeerSet<P>) -> Limits {
+        if !self.room.admit(0, 0) {
+            let rooms = peers.iter_mut().map(|(_, peer)| peer.room());
+            let least = rooms.reduce(|one, other| Limits {
+                items: one.items.min(other.items),
+                bytes: one.bytes.min(other.bytes),
+            });
+            self.room = least.unwrap_or(NOTHING);
+        }
+        self.room
+    }
+
+    fn use_up(&mut self, items: usize, bytes: usize) {
+        self.room.items = self.room.items.saturating_sub(items);
+        self.room.bytes = self.room.bytes.saturating_sub(bytes);
     }
 }
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const NOTHING: Limits = Limits { items: 0, bytes: 0 };
 
 impl<P: Peer> Policy<P> for Publish {
     fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
@@ -26,6 +57,58 @@ impl<P: Peer> Policy<P> for Publish {
             }
         }
         all
+    }
+
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: &mut Option<Outbound>) -> bool {
+        if !self.look(peers).admit(0, 0) {
+            return false;
+        }
+        let Some(taken) = message.take() else {
+            return true;
+        };
+        match self.place(peers, taken) {
+            Ok(()) => true,
+            Err(refused) => {
+                *message = Some(refused.message);
+                false
+            }
+        }
+    }
+
+    fn try_place_all(
+        &mut self,
+        peers: &mut PeerSet<P>,
+        messages: &mut VecDeque<Outbound>,
+        most: usize,
+    ) {
+        let room = self.look(peers);
+        let (mut count, mut bytes) = (0, 0);
+        for message in messages.iter().take(most) {
+            if !room.admit(count, bytes) {
+                break;
+            }
+            count += 1;
+            bytes += message.weight();
+        }
+        let mut taken = 0;
+        let mut copies = VecDeque::with_capacity(count);
+        for (_, peer) in peers.iter_mut() {
+            let all = messages.iter().take(count);
+            copies.extend(all.map(|message| message.clone().with_target(Target::Copy)));
+            // One that has ended takes nothing.
+            taken = taken.max(peer.try_push_all(&mut copies, count));
+            copies.clear();
+        }
+        messages.drain(..taken);
+        self.use_up(taken, bytes);
+    }
+
+    fn room_used(&mut self) {
+        self.room = NOTHING;
+    }
+
+    fn peer_came(&mut self, _: &Identity, _: &P) {
+        self.room = NOTHING;
     }
 
     fn overfull(&mut self, peers: &mut PeerSet<P>, _: &Outbound) -> Option<Vec<usize>> {
@@ -40,6 +123,7 @@ impl<P: Peer> Policy<P> for Publish {
     }
 
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
+        self.use_up(1, message.weight());
         let copy = message.clone().with_target(Target::Copy);
         let mut taken = 0;
         for (_, peer) in peers.iter_mut() {
@@ -55,6 +139,7 @@ impl<P: Peer> Policy<P> for Publish {
             _ => Ok(()),
         }
     }
+
     fn copies(&self) -> bool {
         true
     }

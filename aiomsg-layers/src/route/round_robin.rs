@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use aiomsg_core::Outbound;
@@ -49,6 +50,28 @@ impl<P: Peer> Policy<P> for RoundRobin {
             self.next = position + 1;
         }
         taken
+    }
+
+    /// As many to each, one peer after the other: a turn each would cost a lock
+    /// each.
+    fn try_place_all(
+        &mut self,
+        peers: &mut PeerSet<P>,
+        messages: &mut VecDeque<Outbound>,
+        most: usize,
+    ) {
+        let mut left = most.min(messages.len());
+        let each = left.div_ceil(peers.len().max(1));
+        for _ in 0..peers.len() {
+            if left == 0 {
+                break;
+            }
+            let position = self.next % peers.len();
+            if let Some(peer) = peers.at(position) {
+                left -= peer.try_push_all(messages, each.min(left));
+            }
+            self.next = position + 1;
+        }
     }
 
     /// The one whose turn it is.

@@ -3,6 +3,7 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use aiomsg_core::outbound::offer_each;
 use aiomsg_core::queue::{Closed, Peer, Shed};
 use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Identity, Outbound, Target};
 use indexmap::IndexSet;
@@ -187,6 +188,7 @@ where
                 self.with_mail.swap_remove_index(position);
                 continue;
             };
+            self.policy.room_used();
             while peer.poll_room(cx) == Poll::Ready(Ok(()))
                 && let Some(message) = self.mailboxes.pop(&identity)
             {
@@ -232,7 +234,10 @@ where
         match room {
             Poll::Pending => Err(Unrouted::Full(message)),
             Poll::Ready(Ok(())) => match peer.push(message) {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    self.policy.room_used();
+                    Ok(())
+                }
                 Err(Closed(message)) => self.mail_leaving(identity, message),
             },
             Poll::Ready(Err(_)) => self.mail_leaving(identity, message),
@@ -394,6 +399,17 @@ pub trait Route {
         false
     }
 
+    /// Places up to `most` messages from the front of these, as far as that can be
+    /// done at once: what `try_route` does for one.
+    fn try_route_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        messages: &mut VecDeque<Outbound>,
+        most: usize,
+    ) {
+        offer_each(messages, most, |message| self.try_route(cx, message));
+    }
+
     /// Whether the peers had no room when `poll_route` was called last, and it
     /// may have been ready all the same: then placing a message may cost
     /// another one its place.
@@ -471,10 +487,35 @@ where
             None if self.returned.is_empty() => self.policy.try_place(&mut self.peers, message),
             Some(identity) if !self.mailboxes.holds(identity) => {
                 let peer = self.peers.get(identity);
+                self.policy.room_used();
                 peer.is_some_and(|peer| peer.try_push(message))
             }
             // Something waits before it.
             _ => false,
+        }
+    }
+
+    fn try_route_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        messages: &mut VecDeque<Outbound>,
+        most: usize,
+    ) {
+        let until = messages.len().saturating_sub(most);
+        while messages.len() > until {
+            let rest = messages.iter().take(messages.len() - until);
+            let run = rest.take_while(|message| message.peer().is_none()).count();
+            let before = messages.len();
+            if run == 0 {
+                offer_each(messages, 1, |message| self.try_route(cx, message));
+            } else if let Poll::Ready(change) = self.poll_change(cx) {
+                self.apply(change);
+            } else if self.returned.is_empty() {
+                self.policy.try_place_all(&mut self.peers, messages, run);
+            }
+            if messages.len() == before {
+                break;
+            }
         }
     }
 

@@ -450,3 +450,120 @@ fn one_step_is_for_the_one_whose_turn_it_is() {
     router.send("7");
     assert_eq!(taken(&queues[1]), ["7"]);
 }
+
+// ===== many at once =====
+
+impl Fixture {
+    /// Sends these, and says which are left.
+    fn try_send_all(&mut self, messages: impl IntoIterator<Item = Outbound>) -> Vec<String> {
+        let mut messages = messages.into_iter().collect();
+        let most = std::collections::VecDeque::len(&messages);
+        self.router.try_route_all(&mut cx(), &mut messages, most);
+        messages.iter().map(text).collect()
+    }
+}
+
+fn numbered(range: std::ops::RangeInclusive<u32>) -> impl Iterator<Item = Outbound> {
+    range.map(|n| Outbound::new(n.to_string()))
+}
+
+#[test]
+fn many_are_shared_evenly_and_the_turns_go_on() {
+    let mut it = round_robin();
+    let [a, b, c] = ["a", "b", "c"].map(|peer| it.join(peer, 10));
+    assert!(it.try_send_all(numbered(1..=7)).is_empty());
+    assert_eq!(taken(&a), ["1", "2", "3"]);
+    assert_eq!(taken(&b), ["4", "5", "6"]);
+    assert_eq!(taken(&c), ["7"]);
+    // Fewer than there are peers, time and again.
+    assert!(it.try_send_all(numbered(1..=2)).is_empty());
+    assert!(it.try_send_all(numbered(3..=4)).is_empty());
+    assert_eq!(taken(&a), ["1", "4"]);
+    assert_eq!((taken(&b), taken(&c)), (vec!["2".into()], vec!["3".into()]));
+}
+
+#[test]
+fn many_go_as_far_as_there_is_room_and_no_message_is_lost() {
+    let mut it = round_robin();
+    let queues = ["a", "b"].map(|peer| it.join(peer, 2));
+    let left = it.try_send_all(numbered(1..=8));
+    assert_eq!(queues.each_ref().map(Queue::items), [2, 2]);
+    let sent: Vec<_> = queues.iter().flat_map(taken).collect();
+    assert_eq!(
+        [sent, left].concat(),
+        ["1", "2", "3", "4", "5", "6", "7", "8"]
+    );
+    assert!(it.try_send_all([]).is_empty());
+    let mut nobody = round_robin();
+    assert_eq!(nobody.try_send_all(numbered(1..=2)), ["1", "2"]);
+}
+
+#[test]
+fn among_many_those_that_are_addressed_go_where_they_are_to() {
+    let mut it = round_robin();
+    let [a, b] = ["a", "b"].map(|peer| it.join(peer, 10));
+    let to = |peer, payload: &'static str| Outbound::new(payload).to(name(peer));
+    let messages = ["1", "2"].map(Outbound::new).into_iter();
+    let messages = messages.chain([to("b", "3"), to("b", "4"), Outbound::new("5"), to("c", "6")]);
+    let left = it.try_send_all(messages.chain([Outbound::new("7")]));
+    assert_eq!(left, ["6", "7"], "it waits for c, and 7 behind it");
+    assert_eq!(
+        (taken(&a), taken(&b)),
+        (
+            ["1", "5"].map(String::from).to_vec(),
+            ["2", "3", "4"].map(String::from).to_vec(),
+        )
+    );
+}
+
+#[test]
+fn many_are_published_as_far_as_all_have_room() {
+    let mut it = fixture(AnyPolicy::Publish(Publish::new()));
+    let (small, large) = (it.join("small", 3), it.join("large", 10));
+    assert_eq!(it.try_send_all(numbered(1..=5)), ["4", "5"]);
+    let payloads: Vec<_> = large.drain().into_iter().collect();
+    assert!(
+        payloads
+            .iter()
+            .all(|copy| *copy.target() == aiomsg_core::Target::Copy)
+    );
+    assert_eq!(
+        payloads.iter().map(text).collect::<Vec<_>>(),
+        ["1", "2", "3"]
+    );
+    assert_eq!(taken(&small), ["1", "2", "3"]);
+    assert!(it.try_send_all(numbered(4..=5)).is_empty());
+    assert_eq!(
+        (taken(&small), taken(&large)),
+        (
+            ["4", "5"].map(String::from).to_vec(),
+            ["4", "5"].map(String::from).to_vec(),
+        )
+    );
+}
+
+/// What is known of the room is not used twice.
+#[test]
+fn what_is_published_keeps_the_bounds_whatever_else_uses_the_room() {
+    let mut it = fixture(AnyPolicy::Publish(Publish::new()));
+    let a = it.join("a", 4);
+    it.try_send("1").unwrap();
+    it.try_send(Outbound::new("2").to(name("a"))).unwrap();
+    it.send_to("a", "3");
+    it.try_send("4").unwrap();
+    assert_eq!(it.try_send("5"), Err("5".to_owned()));
+    assert_eq!(a.items(), 4);
+
+    // One that comes later has less.
+    taken(&a);
+    it.try_send("1").unwrap();
+    let b = it.join("b", 1);
+    it.try_send("2").unwrap();
+    assert_eq!(it.try_send_all(numbered(3..=4)), ["3", "4"]);
+    assert_eq!((a.items(), b.items()), (2, 1));
+    // One whose connection has ended gets none, and one alone is not enough.
+    b.close();
+    taken(&b);
+    a.close();
+    assert_eq!(it.try_send_all(numbered(3..=4)), ["3", "4"]);
+}

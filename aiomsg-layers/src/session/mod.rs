@@ -17,6 +17,7 @@
 //! left is back in the queue, which is closed in the same step: the router then
 //! sends it elsewhere.
 
+mod batch;
 mod handle;
 mod intake;
 mod meter;

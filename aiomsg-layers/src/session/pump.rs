@@ -5,20 +5,21 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, Queue, Weight};
+use aiomsg_core::queue::{Limits, Queue};
 use aiomsg_core::{
-    Connection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Link, MessageId,
-    Outbound, Target,
+    BatchConnection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Link,
+    MessageId, Outbound, Target,
 };
 use tokio::time::timeout;
 
+use super::batch::{Arriving, Leaving};
 use super::{Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
 use crate::admission::Member;
 
 /// How often a session goes round, sending, before it lets other tasks run. When
-/// something has come it does so at once, so that they take it, and send more,
-/// while it is in the processor's cache.
+/// there is more to read it does so at once, so that they take what has come, and
+/// send more, while it is in the processor's cache.
 const ROUNDS: usize = 16;
 
 /// The most messages that are read before they are delivered and others are
@@ -52,7 +53,7 @@ const LINGER_BYTES: usize = 32 << 20;
 /// use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
 /// use tower::ServiceBuilder;
 ///
-/// # async fn run(framed: impl aiomsg_core::Connection, link: aiomsg_core::Link, peer: Identity) {
+/// # async fn run(framed: impl aiomsg_core::BatchConnection, link: aiomsg_core::Link, peer: Identity) {
 /// let limits = Limits { items: 1000, bytes: 1 << 20 };
 /// let (queue, inbox) = (Queue::new(limits), Queue::new(limits));
 /// queue.push(Outbound::new("for this peer")).unwrap();
@@ -95,7 +96,17 @@ struct Left {
     discard: Option<Discard>,
 }
 
-impl<C: Connection, I: Intake> Session<C, I> {
+/// What came of reading once.
+struct ReadBatch {
+    /// How many bytes the messages have, counted with at least one for each.
+    bytes: usize,
+    /// It was for us that it stopped.
+    more: bool,
+    /// Why the connection has ended.
+    ended: Option<Error>,
+}
+
+impl<C: BatchConnection, I: Intake> Session<C, I> {
     /// The session of a connection to `peer`: sends what is in `queue`, and
     /// gives what arrives to `intake`.
     pub fn new(peer: Identity, connection: C, queue: Queue<Outbound>, intake: I) -> Self {
@@ -200,15 +211,15 @@ impl<C: Connection, I: Intake> Session<C, I> {
     }
 
     //   ┌─▶ read a batch, deliver it ─▶ take a batch, encode it ─▶ flush ─┐
-    //   └─────────────── as long as there was something to do ◀───────────┘
+    //   └──────────── as long as there may be more to do ◀────────────────┘
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         for _ in 0..ROUNDS {
-            let read = match self.poll_receive(cx) {
-                Ok(read) => read,
+            let more_to_read = match self.poll_receive(cx) {
+                Ok(more) => more,
                 Err(error) => return Poll::Ready(error),
             };
-            let sent = match self.poll_send(cx) {
-                Ok(sent) => sent,
+            let more_to_send = match self.poll_send(cx) {
+                Ok(more) => more,
                 Err(error) => return Poll::Ready(error),
             };
             match Pin::new(&mut self.connection).poll_flush(cx) {
@@ -218,10 +229,10 @@ impl<C: Connection, I: Intake> Session<C, I> {
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 _ => {}
             }
-            if read {
+            if more_to_read {
                 break;
             }
-            if !sent && self.left.handle.register(cx) {
+            if !more_to_send && self.left.handle.register(cx) {
                 return Poll::Pending;
             }
         }
@@ -229,7 +240,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
         Poll::Pending
     }
 
-    /// Reads while the intake has room. Says whether anything came.
+    /// Reads while the intake has room. Says whether there may be more: if not,
+    /// the task is woken when there is.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         self.intake.poll_work(cx, &mut self.acks)?;
         // A peer that takes no acknowledgements is not read for ever, either.
@@ -242,50 +254,58 @@ impl<C: Connection, I: Intake> Session<C, I> {
             }
         };
         self.left.handle.set_held_back(false);
-        let (_, ended) = self.read_batch(cx, room);
-        let any = !self.arrived.is_empty();
-        if any {
+        let read = self.read_batch(cx, room);
+        if !self.arrived.is_empty() {
             self.intake.take(&mut self.arrived)?;
             self.intake.poll_work(cx, &mut self.acks)?;
         }
-        ended.map_or(Ok(any), Err)
+        match read.ended {
+            Some(error) => Err(error),
+            None => Ok(read.more),
+        }
     }
 
-    /// Reads a batch, as far as it is there. Says how many bytes it has, at
-    /// least one for each message, and whether the connection has ended.
-    fn read_batch(&mut self, cx: &mut Context<'_>, room: Limits) -> (usize, Option<Error>) {
-        let most = room.items.min(READ_BATCH);
-        let most_bytes = room.bytes.min(READ_BATCH_BYTES);
-        let mut bytes = 0;
-        let ended = loop {
-            if self.arrived.len() >= most || bytes >= most_bytes {
-                break None;
-            }
-            match Pin::new(&mut self.connection).poll_next(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Some(message) = delivery(&self.peer, frame) {
-                        bytes += message.weight();
-                        self.arrived.push_back(message);
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => break Some(error),
-                Poll::Ready(None) => {
-                    break Some(
-                        Error::new(ErrorKind::Disconnected)
-                            .with_reason("the peer closed the connection"),
-                    );
-                }
-                Poll::Pending => break None,
-            }
+    /// Reads a batch, as far as it is there.
+    fn read_batch(&mut self, cx: &mut Context<'_>, room: Limits) -> ReadBatch {
+        let mut arriving = Arriving {
+            peer: &self.peer,
+            messages: &mut self.arrived,
+            bytes: 0,
+            most: Limits {
+                items: room.items.min(READ_BATCH),
+                bytes: room.bytes.min(READ_BATCH_BYTES),
+            },
         };
+        let read = match arriving.has_room() {
+            true => self.connection.poll_next_batch(cx, &mut arriving),
+            false => Poll::Pending,
+        };
+        let bytes = arriving.bytes;
         if !self.arrived.is_empty() {
             self.meter.received(self.arrived.len(), bytes);
         }
-        (bytes + self.arrived.len(), ended)
+        let (more, ended) = match read {
+            Poll::Pending => (false, None),
+            Poll::Ready(Some(Ok(()))) => (true, None),
+            Poll::Ready(Some(Err(error))) => (false, Some(error)),
+            Poll::Ready(None) => (
+                false,
+                Some(
+                    Error::new(ErrorKind::Disconnected)
+                        .with_reason("the peer closed the connection"),
+                ),
+            ),
+        };
+        ReadBatch {
+            bytes: bytes + self.arrived.len(),
+            more,
+            ended,
+        }
     }
 
-    /// Gives the connection what is queued, as far as it takes it. Says
-    /// whether it took anything.
+    /// Gives the connection a batch of what is queued, as far as it takes it, and
+    /// takes the next one. Says whether there is one: if not, the task is woken when
+    /// there is, or when the connection takes more.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         self.probe |= self.left.handle.take(&mut self.acks).probe;
         // Acknowledgements go first. A probe may be left out when there are
@@ -307,37 +327,39 @@ impl<C: Connection, I: Intake> Session<C, I> {
             };
             Pin::new(&mut self.connection).start_send(frame)?;
         }
-        if self.left.batch.is_empty() {
-            self.release();
-            match self.left.queue.poll_take(cx, &mut self.left.batch) {
-                // While they still count in the queue, lest somebody sees neither.
-                Poll::Ready(true) => self.left.handle.set_sending(true),
-                Poll::Ready(false) if self.left.queue.poll_cut(cx).is_ready() => {
-                    return Err(too_slow());
-                }
-                _ => return Ok(false),
-            }
+        if self.left.batch.is_empty() && !self.take_batch(cx)? {
+            return Ok(false);
         }
-        let mut any = false;
-        while !self.left.batch.is_empty() {
-            match Pin::new(&mut self.connection).poll_ready(cx) {
-                Poll::Ready(result) => result?,
-                Poll::Pending => break,
-            }
-            let Some(message) = self.left.batch.pop_front() else {
-                break;
-            };
-            self.fed.0 += 1;
-            self.fed.1 += message.weight();
-            Pin::new(&mut self.connection).start_send(message.into())?;
-            any = true;
+        let mut leaving = Leaving {
+            messages: &mut self.left.batch,
+            taken: &mut self.fed,
+        };
+        if let Poll::Ready(sent) = self.connection.poll_send_batch(cx, &mut leaving) {
+            sent?;
         }
         self.release();
-        // The peer takes nothing now: somebody may lose patience with it.
-        if !self.left.batch.is_empty() && self.left.queue.poll_cut(cx).is_ready() {
-            return Err(too_slow());
+        if self.left.batch.is_empty() {
+            return self.take_batch(cx);
         }
-        Ok(any)
+        // The peer takes nothing now: somebody may lose patience with it.
+        match self.left.queue.poll_cut(cx) {
+            Poll::Ready(()) => Err(too_slow()),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// Takes what is queued. Says whether there was anything; if not, the task is
+    /// woken when there is.
+    fn take_batch(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        match self.left.queue.poll_take(cx, &mut self.left.batch) {
+            Poll::Ready(true) => {
+                // While they still count in the queue, lest somebody sees neither.
+                self.left.handle.set_sending(true);
+                Ok(true)
+            }
+            Poll::Ready(false) if self.left.queue.poll_cut(cx).is_ready() => Err(too_slow()),
+            _ => Ok(false),
+        }
     }
 
     fn release(&mut self) {
@@ -381,14 +403,12 @@ impl<C: Connection, I: Intake> Session<C, I> {
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         self.intake.poll_work(cx, &mut self.acks)?;
         let room = ready!(self.intake.poll_last(cx))?;
-        match self.read_batch(cx, room) {
-            (0, None) => Poll::Pending,
-            (0, Some(error)) => Poll::Ready(Err(error)),
-            (bytes, _) => {
-                self.intake.take(&mut self.arrived)?;
-                Poll::Ready(Ok(bytes))
-            }
+        let ReadBatch { bytes, ended, .. } = self.read_batch(cx, room);
+        if bytes > 0 {
+            self.intake.take(&mut self.arrived)?;
+            return Poll::Ready(Ok(bytes));
         }
+        ended.map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
     }
 }
 
@@ -431,15 +451,6 @@ fn message(frame: Frame) -> Option<Outbound> {
             ..
         } => None,
         Frame::Data { payload, target } => Some(Outbound::new(payload).with_target(target)),
-        _ => None,
-    }
-}
-
-#[inline]
-fn delivery(peer: &Identity, frame: Frame) -> Option<Delivery> {
-    match frame {
-        Frame::Data { payload, .. } => Some(Delivery::new(peer.clone(), payload)),
-        Frame::Request { id, payload } => Some(Delivery::new(peer.clone(), payload).with_id(id)),
         _ => None,
     }
 }

@@ -70,7 +70,7 @@ impl Ledger {
 
     /// Notes a frame of so many bytes, which ends here. `copied` says whether
     /// its payload is among the bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, frame: Frame, len: usize, end: u64, copied: bool) {
         if copied
             && let Frame::Data { payload, target } = &frame
@@ -140,15 +140,19 @@ impl Ledger {
         frames.collect()
     }
 
+    #[inline(never)]
+    fn is_peer(&mut self, to: &Identity) -> bool {
+        let peer = self.peer.get_or_insert_with(|| to.clone());
+        peer == to
+    }
+
+    #[inline(always)]
     fn what(&mut self, target: &Target) -> Option<What> {
         match target {
             Target::Any => Some(What::Any),
             Target::Copy => Some(What::Copy),
             Target::Connection => Some(What::Connection),
-            Target::Peer(to) => {
-                let peer = self.peer.get_or_insert_with(|| to.clone());
-                (peer == to).then_some(What::Peer)
-            }
+            Target::Peer(to) => self.is_peer(to).then_some(What::Peer),
             _ => None,
         }
     }

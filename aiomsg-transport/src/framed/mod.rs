@@ -11,6 +11,7 @@
 //!
 //! An idle connection holds no buffer at all, in either direction.
 
+mod batch;
 mod blocks;
 mod ledger;
 mod read;
@@ -145,7 +146,7 @@ impl<T: AsyncRead + Unpin> Stream for Framed<T> {
 
 impl<T> Framed<T> {
     #[cold]
-    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame, Error>>> {
+    fn fail<F>(&mut self, error: Error) -> Poll<Option<Result<F, Error>>> {
         self.ended = true;
         Poll::Ready(Some(Err(error)))
     }
@@ -218,5 +219,7 @@ impl<T> Drop for Framed<T> {
     }
 }
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(test)]
 mod tests;

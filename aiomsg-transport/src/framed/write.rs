@@ -69,10 +69,10 @@ impl WriteBuffer {
         self.unflushed() < HIGH_WATER
     }
 
+    #[inline(always)]
     pub(super) fn push(&mut self, codec: &mut FrameCodec, frame: Frame) -> Result<(), Error> {
         if self.tail.capacity() == 0 {
-            spare::take(&mut self.tail, &mut self.ledger);
-            self.tail.reserve(self.expected.min(HIGH_WATER));
+            self.make_room();
         }
         let before = self.tail.len();
         codec.encode_head(&frame, &mut self.tail)?;
@@ -84,13 +84,25 @@ impl WriteBuffer {
             if copied {
                 self.tail.extend_from_slice(payload);
             } else {
-                self.chunks.push_back(self.tail.split().freeze());
-                self.chunks.push_back(payload.clone());
+                self.chain(payload.clone());
             }
         }
         self.given += len as u64;
         self.ledger.push(frame, len, self.given, copied);
         Ok(())
+    }
+
+    /// Puts a payload behind what is there, without copying it.
+    #[inline(never)]
+    fn chain(&mut self, payload: Bytes) {
+        self.chunks.push_back(self.tail.split().freeze());
+        self.chunks.push_back(payload);
+    }
+
+    #[inline(never)]
+    fn make_room(&mut self) {
+        spare::take(&mut self.tail, &mut self.ledger);
+        self.tail.reserve(self.expected.min(HIGH_WATER));
     }
 
     /// Writes until nothing waits.

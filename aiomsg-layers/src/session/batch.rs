@@ -1,0 +1,85 @@
+//! What a session hands to its connection and is handed by it, frame by frame.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+use aiomsg_core::queue::{Limits, Weight};
+use aiomsg_core::{Delivery, Frame, FrameSource, FrameVisitor, Identity, Outbound, Target};
+
+/// Messages that are being read.
+pub(super) struct Arriving<'a> {
+    pub(super) peer: &'a Identity,
+    pub(super) messages: &'a mut VecDeque<Delivery>,
+    /// How many bytes of payload they have.
+    pub(super) bytes: usize,
+    /// The last one may exceed it.
+    pub(super) most: Limits,
+}
+
+impl Arriving<'_> {
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.most.admit(self.messages.len(), self.bytes)
+    }
+}
+
+impl FrameVisitor for Arriving<'_> {
+    #[inline(always)]
+    fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
+        let message = match frame {
+            Frame::Data { payload, .. } => Delivery::new(self.peer.clone(), payload),
+            Frame::Request { id, payload } => Delivery::new(self.peer.clone(), payload).with_id(id),
+            _ => return ControlFlow::Continue(()),
+        };
+        self.bytes += message.weight();
+        self.messages.push_back(message);
+        match self.has_room() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    }
+}
+
+/// Messages that are being sent.
+pub(super) struct Leaving<'a> {
+    pub(super) messages: &'a mut VecDeque<Outbound>,
+    /// How many were taken, and how many bytes of payload they have.
+    pub(super) taken: &'a mut (usize, usize),
+}
+
+impl Leaving<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Outbound> {
+        let message = self.messages.pop_front()?;
+        self.taken.0 += 1;
+        self.taken.1 += message.weight();
+        Some(message)
+    }
+}
+
+impl FrameSource for Leaving<'_> {
+    #[inline(always)]
+    fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
+        while let Some(message) = self.next() {
+            // The visitor knows what kind of frame it has where that is written: so
+            // it is, for those that come by the million.
+            match message.target() {
+                Target::Any if message.id().is_none() => visitor.visit(Frame::Data {
+                    payload: message.into_payload(),
+                    target: Target::Any,
+                })?,
+                Target::Copy if message.id().is_none() => visitor.visit(Frame::Data {
+                    payload: message.into_payload(),
+                    target: Target::Copy,
+                })?,
+                _ => apart(visitor, message.into())?,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[inline(never)]
+fn apart<V: FrameVisitor>(visitor: &mut V, frame: Frame) -> ControlFlow<()> {
+    visitor.visit(frame)
+}

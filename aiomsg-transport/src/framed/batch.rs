@@ -1,0 +1,76 @@
+//! Many frames in one call.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::codec::FrameCodec;
+use aiomsg_core::{BatchConnection, Error, Frame, FrameSource, FrameVisitor};
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Framed;
+use super::write::WriteBuffer;
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
+    #[inline(always)]
+    fn poll_next_batch<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
+        loop {
+            if !self.ended {
+                match self.codec.decode_each(&mut self.read.bytes, visitor) {
+                    Ok(ControlFlow::Break(())) => return Poll::Ready(Some(Ok(()))),
+                    Ok(ControlFlow::Continue(())) => {}
+                    Err(error) => return self.fail(error),
+                }
+            }
+            match ready!(self.poll_read(cx)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return self.fail(error),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn poll_send_batch<S: FrameSource>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            ready!(Pin::new(&mut *self).poll_ready(cx))?;
+            let mut pushing = Pushing {
+                write: &mut self.write,
+                codec: &mut self.codec,
+                result: Ok(()),
+            };
+            let fed = source.feed(&mut pushing);
+            pushing.result?;
+            if fed.is_continue() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+/// Puts frames among the bytes that are to be written.
+struct Pushing<'a> {
+    write: &'a mut WriteBuffer,
+    codec: &'a mut FrameCodec,
+    result: Result<(), Error>,
+}
+
+impl FrameVisitor for Pushing<'_> {
+    #[inline(always)]
+    fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
+        self.result = self.write.push(self.codec, frame);
+        match self.result.is_ok() && self.write.has_room() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    }
+}

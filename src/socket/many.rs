@@ -1,0 +1,146 @@
+//! Sending and receiving many messages at once.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, Outbound};
+use tower::Service;
+
+use super::{Inner, Socket};
+
+impl<S> Socket<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>> + 'static,
+{
+    /// Sends these messages in their order, and takes out of `messages` what is
+    /// accepted: what [`send_message`](Socket::send_message) does for one, and, for
+    /// as many as there is room for, with one lock instead of one for each.
+    ///
+    /// Round robin, each peer gets a part of them that is as large as that of the
+    /// others, and of consecutive messages.
+    ///
+    /// ```
+    /// use std::collections::VecDeque;
+    /// use aiomsg::{Outbound, Socket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let (source, sink) = (Socket::new()?, Socket::new()?);
+    /// let endpoint = sink.bind("127.0.0.1:0").await?;
+    /// source.connect(endpoint)?;
+    ///
+    /// let mut messages: VecDeque<_> = (0..1000).map(|n| Outbound::new(n.to_string())).collect();
+    /// source.send_many(&mut messages).await?;
+    /// assert!(messages.is_empty());
+    ///
+    /// let mut received = Vec::new();
+    /// while received.len() < 1000 {
+    ///     sink.recv_many(&mut received, 256).await?;
+    /// }
+    /// assert_eq!(received[999].payload(), "999");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Socket::send), for the message that is then the first of
+    /// those that are left in `messages`, and not in the error. Those before it were
+    /// accepted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: when the future is dropped before it is ready, what was not
+    /// sent is left in `messages`. Of a message whose acknowledgement was waited for,
+    /// and of one that a layer around the stack has, it is not known: it is left there, too.
+    pub async fn send_many(&self, messages: &mut VecDeque<Outbound>) -> Result<(), Error> {
+        while !messages.is_empty() {
+            let left = messages.len();
+            poll_fn(|cx| self.inner.poll_try_send_all(cx, messages)).await;
+            if messages.len() < left {
+                continue;
+            }
+            // The first one has to wait, or cannot be sent. A copy is kept for
+            // whoever drops this.
+            let Some(first) = messages.front().cloned() else {
+                break;
+            };
+            match self.send_message(first).await {
+                Ok(()) => _ = messages.pop_front(),
+                Err(mut error) => {
+                    // It is in one place, and that is here.
+                    error.take_message();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S> Socket<S> {
+    /// Receives messages as soon as there are any, `most` at a time, puts them
+    /// behind what is in `messages`, and says how many: what
+    /// [`recv_message`](Socket::recv_message) does for one. Zero only if `most` is.
+    ///
+    /// As there, whoever asks for
+    /// [`AckMode::Handled`](crate::AckMode::Handled)
+    /// [acknowledges](Socket::acknowledge) each of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Socket::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: when the future is dropped before it is ready, no message
+    /// is lost.
+    pub async fn recv_many(
+        &self,
+        messages: &mut Vec<Delivery>,
+        most: usize,
+    ) -> Result<usize, Error> {
+        poll_fn(|cx| self.inner.poll_recv_all(cx, messages, most)).await
+    }
+}
+
+impl<S> Inner<S> {
+    fn poll_recv_all(
+        &self,
+        cx: &mut Context<'_>,
+        messages: &mut Vec<Delivery>,
+        most: usize,
+    ) -> Poll<Result<usize, Error>> {
+        ready!(self.receives.poll(cx, || self.come_from()));
+        let count = ready!(self.engine.inbox.poll_pop_all(cx, messages, most));
+        if count == 0 && most > 0 {
+            return Poll::Ready(Err(ErrorKind::Closed.into()));
+        }
+        self.receives.count(count.saturating_sub(1));
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl<S> Inner<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>> + 'static,
+{
+    /// Sends what can be sent in one step. Pending when it is the turn of others.
+    fn poll_try_send_all(
+        &self,
+        cx: &mut Context<'_>,
+        messages: &mut VecDeque<Outbound>,
+    ) -> Poll<()> {
+        ready!(self.sends.poll(cx, || self.spread()));
+        if let Some(direct) = &self.direct
+            && self.queue.waiting.load(Ordering::Relaxed) == 0
+        {
+            let before = messages.len();
+            let bad = messages.iter_mut().position(|it| !self.accepts(it));
+            direct.try_send_all(messages, bad.unwrap_or(before));
+            self.sends
+                .count((before - messages.len()).saturating_sub(1));
+        }
+        Poll::Ready(())
+    }
+}
