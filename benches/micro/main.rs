@@ -3,6 +3,7 @@
 mod codec;
 mod queue;
 mod router;
+mod session;
 
 fn main() {
     divan::main();

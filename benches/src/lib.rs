@@ -46,7 +46,9 @@ pub fn libraries() -> Vec<&'static dyn Library> {
         &raw::Raw,
         &raw::RawCounted,
         &raw::RawBlocking,
+        &raw::RawTasks,
         &ours::Aiomsg,
+        &ours::AiomsgMany,
     ]
 }
 

@@ -1,6 +1,9 @@
 //! aiomsg, with the whole standard stack: heartbeats, reconnecting, buffers.
 
 mod crowd;
+mod many;
+
+pub(crate) use many::AiomsgMany;
 
 use std::time::Duration;
 

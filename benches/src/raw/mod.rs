@@ -10,10 +10,12 @@ mod counted;
 mod frames;
 mod open;
 mod publish;
+mod tasks;
 mod tls;
 
 pub(crate) use blocking::RawBlocking;
 pub(crate) use counted::RawCounted;
+pub(crate) use tasks::RawTasks;
 
 use tokio::net::{TcpListener, TcpStream};
 
