@@ -126,8 +126,8 @@ impl FrameCodec {
         Ok(Some(PREFIX + body))
     }
 
-    /// Takes all whole frames off the front of `src`, until `each` breaks: what
-    /// [`Decoder::decode`] does for one. Says whether it broke.
+    /// Takes whole frames off the front of `src`, until the visitor wants no more:
+    /// what [`Decoder::decode`] does for one. Says whether it wants more.
     ///
     /// # Errors
     ///
@@ -185,6 +185,7 @@ impl FrameCodec {
     }
 }
 
+/// Keeps what is rare out of the loop.
 #[inline(never)]
 fn apart(visitor: &mut dyn FrameVisitor, frame: Frame) -> ControlFlow<()> {
     visitor.visit(frame)

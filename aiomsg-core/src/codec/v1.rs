@@ -30,7 +30,8 @@ pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) {
     }
 }
 
-/// The payload, if that is a message which wants no acknowledgement.
+/// Leaves the payload of a body, if that is a message which wants no
+/// acknowledgement. Says whether it is.
 #[inline(always)]
 pub(super) fn take_data(body: &mut Bytes) -> bool {
     let is_data = body.first() == Some(&DATA);

@@ -67,27 +67,29 @@ impl<C> Acknowledge<C> {
 }
 
 /// Tells what the peer has acknowledged.
-#[inline(never)]
 pub(super) fn tell_heard(unacked: Option<&ConnectionAcks>, heard: &mut Vec<MessageId>) {
-    if heard.is_empty() {
-        return;
-    }
-    if let Some(unacked) = unacked {
-        unacked.acknowledged(heard);
-    }
-    heard.clear();
+    tell(unacked, heard, ConnectionAcks::acknowledged);
 }
 
 /// Tells what was given to the connection.
-#[inline(never)]
 pub(super) fn tell_sent(unacked: Option<&ConnectionAcks>, sent: &mut Vec<MessageId>) {
-    if sent.is_empty() {
+    tell(unacked, sent, ConnectionAcks::sent);
+}
+
+/// Tells of these, if there are any, and forgets them.
+#[inline(never)]
+fn tell(
+    unacked: Option<&ConnectionAcks>,
+    ids: &mut Vec<MessageId>,
+    what: fn(&ConnectionAcks, &[MessageId]),
+) {
+    if ids.is_empty() {
         return;
     }
     if let Some(unacked) = unacked {
-        unacked.sent(sent);
+        what(unacked, ids);
     }
-    sent.clear();
+    ids.clear();
 }
 
 impl<C: Connection> Acknowledge<C> {
