@@ -65,13 +65,13 @@ pub use aiomsg_transport::handshake::Dialects;
 pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
+pub use engine::leftover::{CloseReport, Unconfirmed};
 pub use engine::peer::{PeerConnection, PeerInfo};
 pub use engine::peer_stats::PeerStats;
 pub use engine::stack::{StandardFuture, StandardSend};
 pub use engine::stats::{Drops, Stats};
 pub use socket::Socket;
 pub use socket::builder::{AckMode, BoxedSend, DeliveryGuarantee, SendMode, SocketBuilder};
-pub use socket::close::CloseReport;
 pub use socket::serve::Serve;
 pub use socket::service::SendFuture;
 pub use socket::streams::{IdentityMessages, Messages};

@@ -67,6 +67,12 @@ impl Link {
         self.bytes().received.load(Relaxed)
     }
 
+    /// Bytes that were read of the stream, behind the handshake: where TLS is
+    /// below, what it says for itself is not among them.
+    pub fn read(&self) -> u64 {
+        self.0.bytes.received.load(Relaxed)
+    }
+
     /// Bytes that the kernel has taken from us, from the first byte of the
     /// connection on.
     pub fn sent(&self) -> u64 {

@@ -134,7 +134,51 @@ impl Handshake {
         self.run(io, true).await
     }
 
+    /// The first half of the handshake of the end that accepted: learns who the
+    /// peer is and, if the peer has said it by itself, says nothing yet. A peer
+    /// that has not heard who we are cannot have let the connection in, so
+    /// whoever is to decide about it decides in between.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Handshake::accept`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`Handshake::accept`].
+    pub async fn accept_half<T>(&self, io: &mut T) -> Result<HalfWay, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.run_half(io, false).await
+    }
+
+    /// The first half of the handshake of the end that connected: the same.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Handshake::accept`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`Handshake::accept`].
+    pub async fn connect_half<T>(&self, io: &mut T) -> Result<HalfWay, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.run_half(io, true).await
+    }
+
     async fn run<T>(&self, io: &mut T, connecting: bool) -> Result<Established, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut half_way = self.run_half(io, connecting).await?;
+        half_way.tell(io).await?;
+        Ok(half_way.established)
+    }
+
+    async fn run_half<T>(&self, io: &mut T, connecting: bool) -> Result<HalfWay, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
@@ -147,6 +191,7 @@ impl Handshake {
         }
 
         let mut received = BytesMut::with_capacity(BUFFER);
+        let mut probed = false;
         let dialect = loop {
             match hello::detect(&received)? {
                 Opening::Speaks(dialect) => break dialect,
@@ -154,6 +199,7 @@ impl Handshake {
                 // from one whose first length comes in two pieces: only the
                 // accepting end may take it for the former.
                 Opening::Waiting if !connecting => {
+                    probed = true;
                     said.complete(io, preferred, &self.identity).await?;
                     read(io, &mut received).await?;
                 }
@@ -170,17 +216,78 @@ impl Handshake {
                 "the peer speaks the {dialect} dialect, and was spoken to in {ours}"
             )));
         }
-        said.complete(io, dialect, &self.identity).await?;
         loop {
             if let Some(peer) = hello::decode(dialect, &mut received)? {
-                return Ok(Established {
-                    dialect,
-                    peer,
-                    received,
+                return Ok(HalfWay {
+                    established: Established {
+                        dialect,
+                        peer,
+                        received,
+                    },
+                    identity: self.identity.clone(),
+                    said,
+                    probed,
                 });
             }
-            read(io, &mut received).await?;
+            if said.all() {
+                read(io, &mut received).await?;
+                continue;
+            }
+            // It may wait for us in the middle.
+            match timeout(self.patience, read(io, &mut received)).await {
+                Ok(result) => result?,
+                Err(_) => said.complete(io, dialect, &self.identity).await?,
+            }
         }
+    }
+}
+
+/// A handshake of which the first half is done: it is known who the peer is.
+/// See [`Handshake::accept_half`].
+#[derive(Debug)]
+pub struct HalfWay {
+    established: Established,
+    identity: Identity,
+    said: Said,
+    probed: bool,
+}
+
+impl HalfWay {
+    /// What the first half has found out.
+    pub fn established(&self) -> &Established {
+        &self.established
+    }
+
+    /// Takes the bytes that came behind the peer's handshake.
+    pub fn take_received(&mut self) -> BytesMut {
+        std::mem::take(&mut self.established.received)
+    }
+
+    /// Whether the peer was told who we are: it may have let the connection in
+    /// then.
+    pub fn is_told(&self) -> bool {
+        self.said.all()
+    }
+
+    /// Whether the peer connected and then waited to hear who we are: it decides
+    /// about the connection before we can.
+    pub fn is_probed(&self) -> bool {
+        self.probed
+    }
+
+    /// The second half: tells the peer who we are, unless it was told already.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: the connection is of no use afterwards.
+    pub async fn tell<T: AsyncWrite + Unpin>(&mut self, io: &mut T) -> Result<(), Error> {
+        self.said
+            .complete(io, self.established.dialect, &self.identity)
+            .await
     }
 }
 
@@ -207,7 +314,7 @@ async fn write<T: AsyncWrite + Unpin>(io: &mut T, bytes: &[u8]) -> Result<(), Er
 }
 
 /// What we have said so far.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Said {
     bytes: usize,
     dialect: Option<Dialect>,

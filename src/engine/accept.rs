@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::{Certificate, Error, ErrorKind};
-use aiomsg_transport::handshake::Established;
+use aiomsg_transport::handshake::HalfWay;
 use aiomsg_transport::listen::is_transient;
 use aiomsg_transport::{Incoming, Io, Listener};
 use tokio::time::{sleep, timeout};
@@ -89,11 +89,11 @@ async fn establish(
             shake(&engine, incoming, &mut known),
         ) => shaken.unwrap_or_else(|_| Err(dial::timed_out(&engine))),
     };
-    let (io, established) = shaken.map_err(|error| error.with_certificate(known))?;
+    let (io, half_way) = shaken.map_err(|error| error.with_certificate(known))?;
     // Waiting for an identity is no longer a handshake that is under way: it
     // is bounded by one for each identity.
     drop(turn);
-    session::admit(&engine, io, established, endpoint, false).await
+    session::admit(&engine, io, half_way, endpoint, false).await
 }
 
 /// What is `known` of the peer is told of a failure, too.
@@ -101,10 +101,10 @@ async fn shake(
     engine: &Engine,
     incoming: Incoming,
     known: &mut Option<Certificate>,
-) -> Result<(Io, Established), Error> {
+) -> Result<(Io, HalfWay), Error> {
     let opening = gate::open(&engine.accept, incoming).await;
     let mut io = opening.map_err(explain)?.await.map_err(explain)?;
     *known = io.info().certificate().cloned();
-    let established = engine.config.handshake().accept(&mut io).await;
-    session::checked(io, established).await
+    let half_way = engine.config.handshake().accept_half(&mut io).await;
+    session::checked(io, half_way).await
 }

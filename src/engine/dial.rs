@@ -60,14 +60,14 @@ fn admitting(
             let shake = async {
                 let mut io = opening.await?;
                 known = io.info().certificate().cloned();
-                let established = engine.config.handshake().connect(&mut io).await;
-                Ok::<_, BoxError>(session::checked(io, established).await?)
+                let half_way = engine.config.handshake().connect_half(&mut io).await;
+                Ok::<_, BoxError>(session::checked(io, half_way).await?)
             };
             let shaken = timeout(engine.config.handshake_timeout, shake).await;
             let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));
-            let (io, established) =
+            let (io, half_way) =
                 shaken.map_err(|error| super::explain(error).with_certificate(known))?;
-            let session = session::admit(&engine, io, established, endpoint, true).await?;
+            let session = session::admit(&engine, io, half_way, endpoint, true).await?;
             Ok::<_, BoxError>(session)
         }
     })

@@ -73,6 +73,15 @@ pub enum Event {
         /// Why.
         reason: DropReason,
     },
+    /// This end has ended a connection, or closes, and its peer has not shown that
+    /// it has read everything.
+    Unconfirmed {
+        /// Whose.
+        peer: PeerInfo,
+        /// How many messages it may not have read, at most. See
+        /// [`Unconfirmed`](crate::Unconfirmed).
+        messages: u64,
+    },
     /// A layer of the receive path, or the handler of
     /// [`Socket::serve`](crate::Socket::serve), refused a message, or failed on
     /// it. It was not acknowledged.
@@ -106,7 +115,9 @@ impl Event {
     /// had accepted the certificate by then.
     pub fn certificate(&self) -> Option<&Certificate> {
         match self {
-            Self::PeerUp { peer } | Self::PeerDown { peer, .. } => peer.certificate(),
+            Self::PeerUp { peer }
+            | Self::PeerDown { peer, .. }
+            | Self::Unconfirmed { peer, .. } => peer.certificate(),
             Self::DialFailed { error, .. } | Self::AcceptFailed { error, .. } => {
                 error.certificate()
             }
@@ -232,6 +243,19 @@ impl Reporter {
         self.tell(Event::PeerDown {
             peer,
             reason: Arc::new(reason),
+        });
+    }
+
+    pub(crate) fn unconfirmed(&self, peer: &PeerInfo, messages: u64) {
+        tracing::warn!(
+            peer = %peer.identity.short(),
+            endpoint = %peer.endpoint,
+            messages,
+            "the peer may not have read everything"
+        );
+        self.tell(Event::Unconfirmed {
+            peer: peer.clone(),
+            messages,
         });
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod gate;
+pub(crate) mod leftover;
 pub(crate) mod levels;
 pub(crate) mod peer;
 pub(crate) mod peer_stats;
@@ -37,6 +38,7 @@ use aiomsg_layers::AtLeastOnceLayer;
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
+use aiomsg_layers::heartbeat::Patience;
 use aiomsg_layers::route::{AnyPolicy, Policy, Router, changes};
 use aiomsg_transport::Incoming;
 use tokio::runtime::Handle;
@@ -50,6 +52,7 @@ use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
 use gate::Gate;
+use leftover::Leftover;
 use peer::PeerInfo;
 use rest::Rests;
 use session::{MakeIntake, Wrap};
@@ -88,6 +91,10 @@ pub(crate) struct Engine {
     pub(crate) intake: Option<MakeIntake>,
     /// What is left of connections that have ended.
     pub(crate) rests: Rests,
+    /// What was not done when it was given up.
+    pub(crate) leftover: Leftover,
+    /// Whether the socket closes, and has a deadline.
+    pub(crate) patience: Patience,
     /// Who acknowledges what arrives.
     pub(crate) deferral: Deferral,
     /// The layers of a user's own around each connection, if there are any.
@@ -174,6 +181,8 @@ impl Engine {
         let engine = Self {
             intake: intake(&inbox, &reporter, &deferral),
             rests: Rests::default(),
+            leftover: Leftover::default(),
+            patience: Patience::new(),
             deferral,
             wrap: paths.wrap,
             dial: paths.dial,

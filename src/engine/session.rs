@@ -1,34 +1,40 @@
 //! One connection, from its admission to its end.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{BatchConnection, BoxError, Connection, Endpoint, Error, ErrorKind, OneByOne};
-use aiomsg_layers::admission::{Admitted, HalfOpen, Member};
+use aiomsg_core::{
+    BatchConnection, BoxError, Connection, Dialect, Endpoint, Error, ErrorKind, OneByOne,
+};
+use aiomsg_layers::admission::{Admitted, Member};
 use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
-use aiomsg_transport::handshake::Established;
+use aiomsg_transport::handshake::{Dialects, Established, HalfWay};
 use futures_sink::Sink;
 use tokio::io::AsyncWriteExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
+use super::leftover::Unconfirmed;
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
 use super::race::{Race, Won};
 use super::rest::Rest;
 use super::seldom::Seldom;
-use super::{Engine, gate};
+use super::{Engine, dial, gate};
 
-/// How long a peer has to find out that we did not let its connection in.
-const HALF_OPEN: Duration = Duration::from_secs(2);
+/// How long a peer has to show that it has let a connection in, where it may have
+/// connected to us at the same time, before it is sent messages all the same. One
+/// that knows of this says so at once.
+const HOLD: Duration = Duration::from_millis(500);
 
 /// How long the end of a refused connection may take to be sent.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -43,20 +49,22 @@ pub(crate) type Wrap = Arc<dyn Fn(PeerConnection) -> Box<dyn Connection> + Send 
 pub(crate) struct Session {
     admitted: Admitted<PeerInfo>,
     framed: Framed<Io>,
+    /// How long it sends no messages, unless the peer says something.
+    hold: Option<Duration>,
 }
 
 /// What comes of a handshake, if the peer may have the identity that it has
 /// claimed.
 pub(super) async fn checked(
     mut io: Io,
-    established: Result<Established, Error>,
-) -> Result<(Io, Established), Error> {
-    let checked = established.and_then(|established| {
-        io.check_identity(&established.peer)?;
-        Ok(established)
+    half_way: Result<HalfWay, Error>,
+) -> Result<(Io, HalfWay), Error> {
+    let checked = half_way.and_then(|half_way| {
+        io.check_identity(&half_way.established().peer)?;
+        Ok(half_way)
     });
     match checked {
-        Ok(established) => Ok((io, established)),
+        Ok(half_way) => Ok((io, half_way)),
         Err(error) => {
             goodbye(io.shutdown()).await;
             Err(error)
@@ -71,81 +79,85 @@ async fn goodbye<T>(closing: impl Future<Output = T>) {
     let _ = timeout(GOODBYE, closing).await;
 }
 
-/// Admits a connection after its handshake.
+/// Admits a connection half-way through its handshake, and goes through with that.
+/// A peer that has not heard who we are has not let the connection in, so it has sent
+/// nothing by it if it is refused.
 pub(crate) async fn admit(
     engine: &Arc<Engine>,
     io: Io,
-    established: Established,
+    mut half_way: HalfWay,
     endpoint: Endpoint,
     dialled: bool,
 ) -> Result<Session, Error> {
-    let Established {
-        dialect,
-        peer,
-        received,
-        ..
-    } = established;
+    let Established { dialect, peer, .. } = half_way.established();
     let info = PeerInfo {
         identity: peer.clone(),
         endpoint: endpoint.clone(),
         remote: io.info().remote.clone(),
-        dialect,
+        dialect: *dialect,
         tls: io.info().tls.clone(),
         dialled,
     };
-    let codec = FrameCodec::new(dialect).max_message(engine.config.max_message);
+    let codec = FrameCodec::new(info.dialect).max_message(engine.config.max_message);
     let (tls, wire) = (io.info().tls.is_some(), io.info().wire.clone());
+    let received = half_way.take_received();
+    let heard = !received.is_empty();
     let mut framed = Framed::with_received(io, codec, received).buffered_below(tls);
     if let Some(wire) = wire {
         framed = framed.over(wire);
     }
+    let peer = info.identity.clone();
     let levels = Levels::new(engine.reporter.clone(), peer.clone());
     let queue = Queue::with_levels(engine.config.peer_limits, move |level| levels.note(level));
     let known = info.certificate().cloned();
     let proof = known.as_ref().map(|it| it.der().clone());
     let meter = engine.reporter.meter().child();
-    let member = Member::new(peer, dialled, queue, framed.link(), info)
+    let hold = may_be_mutual(engine, &half_way, dialled).then_some(HOLD);
+    let member = Member::new(peer.clone(), dialled, queue, framed.link(), info)
         .proof(proof)
-        .meter(meter);
-    match engine.peers.admit_or_refuse(member).await {
-        Ok(admitted) => Ok(Session { admitted, framed }),
-        Err(mut refused) => {
-            match refused.half_open() {
-                Some(member) => engine.spawn(read_to_end(Arc::clone(engine), member, framed)),
-                None => goodbye(poll_fn(|cx| Pin::new(&mut framed).poll_close(cx))).await,
-            }
-            let error = refused.into_error().at(endpoint);
-            Err(error.with_certificate(known))
+        .meter(meter)
+        .told(half_way.is_told())
+        .heard(heard);
+    let refuse = |error: Error| Err(error.at(endpoint).with_certificate(known));
+    let admitted = match engine.peers.admit(member).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            // It knows of the other connection, and takes this one for what it is.
+            let other = engine.peers.get(&peer);
+            let end = async {
+                if other.is_some_and(|it| it.is_confirmed()) {
+                    half_way.tell(framed.get_mut()).await?;
+                }
+                poll_fn(|cx| Pin::new(&mut framed).poll_close(cx)).await
+            };
+            goodbye(end).await;
+            return refuse(error);
         }
+    };
+    let time = engine.config.handshake_timeout;
+    let told = timeout(time, half_way.tell(framed.get_mut())).await;
+    if let Err(error) = told.unwrap_or_else(|_| Err(dial::timed_out(engine))) {
+        drop(admitted);
+        return refuse(error);
     }
+    if half_way.is_probed() {
+        // The peer has told us who it is, and waits to hear whether it is let in.
+        admitted.handle().probe();
+    }
+    Ok(Session {
+        admitted,
+        framed,
+        hold,
+    })
 }
 
-/// Reads a connection that we did not let in and its peer may have. The peer will
-/// find that out and end it; if it does not, we do.
-fn read_to_end(
-    engine: Arc<Engine>,
-    member: HalfOpen<PeerInfo>,
-    framed: Framed<Io>,
-) -> impl Future<Output = ()> + Send {
-    // From now on, and not when this task has its first turn.
-    let turn = engine.rests.half_open(member.identity().clone());
-    async move {
-        let finish = engine.finish.clone();
-        let ends = Ends {
-            evicted: pending(),
-            finish: Race::new(sleep(HALF_OPEN), finish.cancelled()),
-            half_open: true,
-        };
-        let rest = match gate::catch(|| start(framed, &engine, &member, ends)) {
-            Ok(running) => gate::caught(running).await.ok().and_then(|(_, rest)| rest),
-            Err(_) => None,
-        };
-        if let Some(mut rest) = rest {
-            let _ = poll_fn(|cx| rest.poll_rest(cx)).await;
-        }
-        // Not before: there is one at a time, so there is one rest at a time.
-        drop((member, turn));
-    }
+/// Whether the peer may be about to refuse this connection, since it has let in one
+/// that was made at the same time, from the other end.
+fn may_be_mutual(engine: &Engine, half_way: &HalfWay, dialled: bool) -> bool {
+    let we_bind_too = dialled && engine.endpoints.any_bound();
+    // It knows who we are before we know who it is.
+    let told_first = matches!(engine.config.dialects, Dialects::Only(_));
+    we_bind_too || (told_first && !half_way.is_probed() && engine.endpoints.any_connected())
 }
 
 /// A connection while it runs. It says why it ended, and what the layers of the
@@ -163,8 +175,6 @@ struct Ends<E, F> {
     evicted: E,
     /// In good order.
     finish: F,
-    /// It was never let in.
-    half_open: bool,
 }
 
 impl Session {
@@ -175,21 +185,24 @@ impl Session {
         engine: &'a Arc<Engine>,
         finish: &'a CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'a {
-        let Self { admitted, framed } = self;
+        let Self {
+            admitted,
+            framed,
+            hold,
+        } = self;
         engine.reporter.peer_up(admitted.info());
         let identity = admitted.identity().clone();
-        let superseded = admitted.superseded();
         let ends = Ends {
             evicted: admitted.evicted(),
-            finish: Race::new(superseded, finish.cancelled()),
-            half_open: false,
+            finish: finish.cancelled(),
         };
         // A layer that panics ends the connection, and not the task that
         // connects again.
-        let running = gate::catch(|| start(framed, engine, &admitted, ends));
+        let running = gate::catch(|| start(framed, engine, &admitted, hold, ends));
         let mut peer = Peer {
             engine,
             admitted: Some(admitted),
+            finish,
             reason: None,
         };
         async move {
@@ -197,10 +210,7 @@ impl Session {
                 Ok(running) => gate::caught(running).await,
                 Err(error) => Err(error.into()),
             };
-            let superseded = peer.admitted.as_ref().is_some_and(Admitted::is_superseded);
             let (reason, rest) = match ended {
-                // It has ended in good order, and not for its own sake.
-                Ok((_, rest)) if superseded => (replaced(), rest),
                 Ok(ended) => ended,
                 Err(error) => (super::explain(error), None),
             };
@@ -221,6 +231,7 @@ fn start<'a, E, F>(
     framed: Framed<Io>,
     engine: &'a Engine,
     member: &Member<PeerInfo>,
+    hold: Option<Duration>,
     ends: Ends<E, F>,
 ) -> Running<'a>
 where
@@ -238,14 +249,15 @@ where
     let heartbeat = HeartbeatLayer::new()
         .interval(engine.config.heartbeat_interval)
         .timeout(engine.config.heartbeat_timeout)
+        .patience(engine.patience.clone())
         .link(member.link().clone());
     let layers = ServiceBuilder::new().layer(heartbeat).layer(acknowledge);
     match &engine.wrap {
-        None => fill(layers.service(framed), engine, member, ends),
+        None => fill(layers.service(framed), engine, member, hold, ends),
         Some(wrap) => {
             let connection = wrap(PeerConnection::new(framed, member.info().clone()));
             let connection = OneByOne::new(connection);
-            fill(layers.service(connection), engine, member, ends)
+            fill(layers.service(connection), engine, member, hold, ends)
         }
     }
 }
@@ -255,6 +267,7 @@ fn fill<'a, C, E, F>(
     connection: C,
     engine: &'a Engine,
     member: &Member<PeerInfo>,
+    hold: Option<Duration>,
     ends: Ends<E, F>,
 ) -> Running<'a>
 where
@@ -262,17 +275,17 @@ where
     E: Future<Output = ()> + Send + 'a,
     F: Future + Send + 'a,
 {
-    let (peer, half_open) = (member.identity(), ends.half_open);
+    let peer = member.identity();
     match &engine.intake {
         None => {
             let inbox = Inbox::new(engine.inbox.clone());
-            let intake = engine.rests.in_order(peer, inbox, half_open);
-            let session = session(connection, intake, engine, member);
+            let intake = engine.rests.in_order(peer, inbox);
+            let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(make) => {
-            let intake = engine.rests.in_order(peer, make(member.info()), half_open);
-            let session = session(connection, intake, engine, member);
+            let intake = engine.rests.in_order(peer, make(member.info()));
+            let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }
     }
@@ -283,8 +296,16 @@ fn session<C: BatchConnection, I: Intake>(
     intake: I,
     engine: &Engine,
     member: &Member<PeerInfo>,
+    hold: Option<Duration>,
 ) -> session::Session<C, I> {
-    session::Session::of(member, connection, intake).discard(engine.discard.clone())
+    let info = member.info();
+    // Over TLS it does, and where it connected.
+    let never_ends = info.dialect == Dialect::V2019 && info.dialled && info.tls.is_none();
+    session::Session::of(member, connection, intake)
+        .discard(engine.discard.clone())
+        .patience(engine.patience.clone())
+        .peer_never_ends(never_ends)
+        .hold(hold)
 }
 
 fn pump<'a, C, I, E, F>(
@@ -302,9 +323,7 @@ where
     // A busy session is polled for each batch, and ends once. Boxed, and not an
     // `async fn`: whatever is moved into an `async` block and on from there has room
     // in it twice.
-    let Ends {
-        evicted, finish, ..
-    } = ends;
+    let Ends { evicted, finish } = ends;
     let ended = Seldom::new(Box::pin(Race::new(evicted, engine.stop.cancelled())));
     let finish = Seldom::new(Box::pin(finish));
     async move {
@@ -330,6 +349,8 @@ fn replaced() -> Error {
 struct Peer<'a> {
     engine: &'a Engine,
     admitted: Option<Admitted<PeerInfo>>,
+    /// What asks it to end in good order.
+    finish: &'a CancellationToken,
     reason: Option<Error>,
 }
 
@@ -339,6 +360,16 @@ impl Drop for Peer<'_> {
             return;
         };
         let info = admitted.info().clone();
+        // The session is gone by now.
+        let unconfirmed = admitted.handle().unconfirmed();
+        let closing = self.engine.closing.load(Ordering::Acquire);
+        if unconfirmed > 0 && (closing || self.finish.is_cancelled()) {
+            self.engine.reporter.unconfirmed(&info, unconfirmed);
+            if closing {
+                let unconfirmed = Unconfirmed::new(&info, unconfirmed);
+                self.engine.leftover.add_unconfirmed(unconfirmed);
+            }
+        }
         // Others may have the identity, and then it is told.
         drop(admitted);
         let reason = self

@@ -9,38 +9,26 @@ use aiomsg_layers::session::Inbox;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Socket;
+use crate::CloseReport;
 use crate::engine::Engine;
 
 /// Longer deadlines mean for ever, and would overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
-/// What a closed socket had not done.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CloseReport {
-    /// Messages that were not sent: for each peer that they were addressed to,
-    /// and for those that were not addressed, in the order in which they were
-    /// accepted. Copies of published messages are not among them: events told
-    /// of those.
-    pub unsent: Vec<Outbound>,
-    /// Under at-least-once, messages that were sent and not acknowledged, in
-    /// the order in which they were accepted.
-    pub unacknowledged: Vec<Outbound>,
-}
-
-impl CloseReport {
-    /// Whether everything was sent and, under at-least-once, acknowledged.
-    pub fn is_clean(&self) -> bool {
-        self.unsent.is_empty() && self.unacknowledged.is_empty()
-    }
-}
-
 impl<S> Socket<S> {
     /// Closes the socket in good order, for all its handles: refuses new
     /// sends, stops listening and connecting, sends to the peers that are
-    /// connected what waits for them, waits for acknowledgements, and ends the
-    /// connections. What is not done within `deadline` is not done, and the
-    /// report hands it back.
+    /// connected what waits for them, waits for acknowledgements, ends the
+    /// connections, and waits until the peers have read everything and end them,
+    /// too. What is not done within `deadline` is not done: the report hands back
+    /// what was not sent, and counts what may not have been read.
+    ///
+    /// A peer that is behind takes its time: the connection would be reset if this
+    /// end left at once, and what the peer has not read by then would be lost. One
+    /// that is silent is waited for until the deadline. One that has been sent
+    /// nothing, or has acknowledged everything, is not waited for. The Python
+    /// library of 2019 does not end a connection that it has accepted, and is known
+    /// to have read everything by its silence: with such a peer it takes up to 11 s.
     ///
     /// What had arrived can still be received afterwards. Closing a socket
     /// that is closed does nothing.
@@ -48,7 +36,9 @@ impl<S> Socket<S> {
     /// # Cancel safety
     ///
     /// When the future is dropped, the socket still refuses sends; calling
-    /// `close` again goes on with the rest.
+    /// `close` again goes on with the rest, and reports what the first call had
+    /// not done, too. Of several calls at the same time, the first that is done
+    /// reports everything.
     pub async fn close(&self, deadline: Duration) -> CloseReport {
         let deadline = Instant::now() + deadline.min(FOREVER);
         let engine = self.engine();
@@ -59,12 +49,12 @@ impl<S> Socket<S> {
         let _ = timeout_at(deadline, drain(engine)).await;
         // From here on nothing is sent again: the connections that end now
         // would have their messages queued once more, for nobody.
-        let unacked = engine.unacked.as_ref();
-        let mut unacknowledged = unacked
-            .map(aiomsg_layers::at_least_once::Unacked::close)
-            .unwrap_or_default();
+        if let Some(unacked) = &engine.unacked {
+            engine.leftover.add_unacknowledged(unacked.close());
+        }
 
         // Sessions send what is queued for them and end, as do the tasks.
+        engine.patience.wait();
         engine.finish.cancel();
         // What arrives at the end is taken, room or not, also by layers.
         engine.inbox.raise_limits(Inbox::LAST);
@@ -78,16 +68,15 @@ impl<S> Socket<S> {
         engine.tasks.close();
         no_peers(engine).await;
 
-        let unsent = engine.buffer.close();
-        let never_left: HashSet<_> = unsent.iter().filter_map(Outbound::id).collect();
-        unacknowledged.retain(|message| message.id().is_none_or(|id| !never_left.contains(&id)));
+        engine.leftover.add_unsent(engine.buffer.close());
         engine.inbox.close();
         engine.tasks.wait().await;
         engine.reporter.end();
-        CloseReport {
-            unsent,
-            unacknowledged,
-        }
+        let mut report = engine.leftover.take();
+        let never_left: HashSet<_> = report.unsent.iter().filter_map(Outbound::id).collect();
+        let left = |message: &Outbound| message.id().is_none_or(|id| !never_left.contains(&id));
+        report.unacknowledged.retain(left);
+        report
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Report {
     handed_on: u64,
     left: u64,
     unsent: u64,
+    /// What workers were sent, and may not have read, at most.
+    unconfirmed: u64,
     dropped: Vec<(String, u64)>,
     replies: Option<(u64, u64)>,
 }
@@ -49,7 +51,8 @@ impl Proxy {
         }
         let frontend = &self.frontend.socket;
         let backend = &self.backend.socket;
-        frontend.close(left()).await;
+        // A creator that does not read its replies has its time, and workers theirs.
+        frontend.close(left() / 4 * 3).await;
         self.control.set(State::Emptying);
         // It ends when nothing is in the frontend any more.
         let emptied = timeout_at(deadline, &mut relays.onward).await.is_ok();
@@ -59,7 +62,7 @@ impl Proxy {
             stats.buffered_messages + stats.unacknowledged_messages > 0
         };
         let _ = timeout_at(deadline, until(|| !waits())).await;
-        let unsent = backend.close(left()).await;
+        let closed = backend.close(left()).await;
         // Both sides are closed: they end when they have said of all that had
         // come what becomes of it.
         if !emptied {
@@ -72,6 +75,7 @@ impl Proxy {
             taken: frontend.stats().received_messages,
             handed_on: read(&messages.handed_on),
             left: read(&messages.left),
+            unconfirmed: closed.unconfirmed_messages(),
             unsent: messages.in_hand() + frontend.stats().unreceived_messages as u64,
             dropped: self.dropped(),
             replies: settings.replies.then(|| {
@@ -81,7 +85,7 @@ impl Proxy {
         };
         // What waits for its acknowledgement as a whole is in hand already.
         if !(settings.defers() && settings.resends()) {
-            let unsent = unsent.unsent.len() + unsent.unacknowledged.len();
+            let unsent = closed.unsent.len() + closed.unacknowledged.len();
             report.unsent += unsent as u64;
             report.handed_on = report.handed_on.saturating_sub(unsent as u64);
         }
@@ -133,14 +137,29 @@ impl Report {
             handed_on,
             left,
             unsent,
+            unconfirmed,
             ..
         } = self;
         let dropped: u64 = self.dropped.iter().map(|(_, count)| count).sum();
-        tracing::info!(taken, handed_on, left, unsent, dropped, "drained");
+        tracing::info!(
+            taken,
+            handed_on,
+            left,
+            unsent,
+            unconfirmed,
+            dropped,
+            "drained"
+        );
         tell(format_args!(
             "drained: {taken} taken, {handed_on} handed on, {left} left with their creators, \
              {unsent} unsent, {dropped} dropped"
         ));
+        if *unconfirmed > 0 {
+            tell(format_args!(
+                "  up to {unconfirmed} handed on to workers that have not shown that they had read \
+                 everything"
+            ));
+        }
         for (what, count) in &self.dropped {
             tell(format_args!("  {count} dropped: {what}"));
         }
@@ -152,9 +171,13 @@ impl Report {
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        match self.unsent {
-            0 => Ok(()),
-            unsent => Err(Failure::failed(format!(
+        match (self.unsent, self.unconfirmed) {
+            (0, 0) => Ok(()),
+            (0, unconfirmed) => Err(Failure::failed(format!(
+                "messages that may be lost, as workers have not shown before the drain deadline \
+                 that they had read them: up to {unconfirmed}"
+            ))),
+            (unsent, _) => Err(Failure::failed(format!(
                 "messages that are lost, as no worker took them before the drain deadline: {unsent}"
             ))),
         }

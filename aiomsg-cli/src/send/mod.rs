@@ -114,7 +114,7 @@ struct HowArgs {
     ack_timeout: Duration,
     /// How long, at the end, what is not sent or acknowledged is waited for: a
     /// time, or forever.
-    #[arg(long, value_name = "TIME", default_value = "10s")]
+    #[arg(long, value_name = "TIME", default_value = "60s")]
     linger: Patience,
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Summary {
     unsent: usize,
     /// What was sent, and not acknowledged.
     unacknowledged: usize,
+    /// What was sent, and may not have been read, at most.
+    unconfirmed: u64,
     /// What was given up, or copies of it.
     dropped: u64,
     /// A signal ended it before it was known what was sent.
@@ -44,6 +46,7 @@ impl Summary {
             seconds: time.as_secs_f64(),
             unsent,
             unacknowledged,
+            unconfirmed: report.map_or(0, CloseReport::unconfirmed_messages),
             dropped: stats.dropped_messages,
             cut_off: report.is_none(),
         }
@@ -51,18 +54,15 @@ impl Summary {
 
     /// Whether that was all.
     pub(super) fn outcome(&self, at_least_once: bool) -> Outcome {
-        let is_all = self.unsent == 0 && self.unacknowledged == 0 && self.dropped == 0;
-        match is_all {
-            true => Ok(()),
-            false => Err(Failure::failed(format!(
-                "not all was {}: {self}; see what the peers do, or raise --linger",
-                if at_least_once {
-                    "acknowledged"
-                } else {
-                    "sent"
-                },
-            ))),
-        }
+        let what = match (self.unsent, self.unacknowledged, self.dropped) {
+            (0, 0, 0) if self.unconfirmed == 0 => return Ok(()),
+            _ if at_least_once => "acknowledged",
+            (0, 0, 0) => "seen to be read",
+            _ => "sent",
+        };
+        Err(Failure::failed(format!(
+            "not all was {what}: {self}; see what the peers do, or raise --linger"
+        )))
     }
 }
 
@@ -76,6 +76,7 @@ impl fmt::Display for Summary {
         for (count, what) in [
             (self.unsent as u64, "unsent"),
             (self.unacknowledged as u64, "unacknowledged"),
+            (self.unconfirmed, "perhaps not read"),
             (self.dropped, "given up"),
         ] {
             if count > 0 {

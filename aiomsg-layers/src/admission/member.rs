@@ -20,10 +20,12 @@ pub struct Member<T> {
     pub(super) queue: Queue<Outbound>,
     pub(super) handle: SessionHandle,
     meter: Meter,
-    pub(super) since: Instant,
-    /// Asks for room for another connection of this peer, in good order.
-    pub(super) supersede: CancellationToken,
-    /// Asks for it at once.
+    since: Instant,
+    /// The peer was told who we are, before this was asked to be let in.
+    pub(super) told: bool,
+    /// The peer had said more than who it is by then.
+    heard: bool,
+    /// Asks for room for another connection of this peer.
     pub(super) evict: CancellationToken,
     /// The session has ended, and the identity is free.
     pub(super) ended: CancellationToken,
@@ -51,7 +53,8 @@ impl<T> Member<T> {
             handle: SessionHandle::new(),
             meter: Meter::new(),
             since: Instant::now(),
-            supersede: CancellationToken::new(),
+            told: false,
+            heard: false,
             evict: CancellationToken::new(),
             ended: CancellationToken::new(),
             contested: Mutex::new(false),
@@ -64,6 +67,27 @@ impl<T> Member<T> {
     pub fn proof(mut self, proof: Option<Bytes>) -> Self {
         self.proof = proof;
         self
+    }
+
+    /// Says whether the peer was told who we are: it may have let this connection
+    /// in then. Whoever can asks before that.
+    #[must_use]
+    pub fn told(mut self, told: bool) -> Self {
+        self.told = told;
+        self
+    }
+
+    /// Says whether bytes of the peer have come behind its handshake.
+    #[must_use]
+    pub fn heard(mut self, heard: bool) -> Self {
+        self.heard = heard;
+        self
+    }
+
+    /// Whether the peer has let this connection in, as far as can be known: it has
+    /// said more than who it is.
+    pub fn is_confirmed(&self) -> bool {
+        self.heard || self.link.read() > 0
     }
 
     /// Sets what counts its messages.
@@ -117,6 +141,9 @@ impl<T> Member<T> {
             return None;
         }
         *contested = true;
+        // The peer may have let in the other one, and this one it has not: then
+        // whatever is sent by it now is lost.
+        self.handle.set_held(!self.is_confirmed());
         Some(Contest(Arc::clone(self)))
     }
 }
@@ -133,5 +160,6 @@ impl<T> Drop for Contest<T> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *contested = false;
+        self.0.handle.set_held(false);
     }
 }

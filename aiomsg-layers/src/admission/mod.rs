@@ -17,12 +17,18 @@
 //!                                 └─ a byte came ─▶ refused
 //! ```
 //!
-//! Two sockets that connect to each other at the same time would each let in
-//! another one of the two connections, and nobody would answer on either. So
-//! both choose the one that was dialled by the smaller identity, at once. What
-//! the other one has carried by then is not lost: whoever has let it in [ends it
-//! in good order](Admitted::superseded) before the one that is chosen comes in,
-//! and whoever has not [reads it to its end](Refused::half_open).
+//! Nothing else takes a living connection's place, and nothing that a connection
+//! carries is sent or received before it is admitted.
+//!
+//! A peer cannot let in a connection by which it was not [told](Member::told) who
+//! we are. So whoever can asks for admission half-way through the handshake, as a
+//! socket does: then a second connection of a peer is one that the peer does not
+//! have, whatever rule it follows, and closing it costs nothing. Where both ends
+//! were told by two connections, since they connected to each other at the same
+//! time, they [agree](Admission::admit) on the one that was dialled by the smaller
+//! identity, and the end that dialled the other one waits for its peer to close it.
+//! Until the peer has said something by it, a connection whose place is wanted is
+//! not sent into.
 //!
 //! While it is admitted, a peer is in the set that the router sees.
 
@@ -30,7 +36,7 @@ mod member;
 mod table;
 
 pub use member::Member;
-pub use table::{Admission, Admitted, HalfOpen, Refused};
+pub use table::{Admission, Admitted};
 
 #[cfg(test)]
 mod tests;

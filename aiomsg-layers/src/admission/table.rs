@@ -8,19 +8,16 @@ use std::time::Duration;
 use aiomsg_core::queue::Queue;
 use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::Member;
-use super::member::Contest;
 use crate::route::Registrar;
 use crate::time::bounded;
 
-/// How far apart two connections may be that were made at the same time.
-const SAME_TIME: Duration = Duration::from_secs(10);
-
-/// How long a connection that is given up for another one, and whose peer is
-/// alive, has to end in good order.
-const HANDOVER: Duration = Duration::from_secs(2);
+/// How long a peer has to notice that a connection has ended, before it is told
+/// who we are by another one: a peer that still knows the one refuses the other,
+/// and may do so without a word.
+const NOTICE: Duration = Duration::from_millis(100);
 
 /// The peers that are connected. See the [module](super).
 ///
@@ -150,30 +147,13 @@ impl<T> Admission<T> {
     ///
     /// When the future is dropped, the connection is not admitted.
     pub async fn admit(&self, newcomer: Member<T>) -> Result<Admitted<T>, Error> {
-        self.admit_or_refuse(newcomer)
-            .await
-            .map_err(Refused::into_error)
-    }
-
-    /// The same, for who wants to lose nothing where two sockets connect to each
-    /// other: what is refused may have to be [read to its end](Refused::half_open).
-    ///
-    /// # Errors
-    ///
-    /// As for [`admit`](Admission::admit).
-    ///
-    /// # Cancel safety
-    ///
-    /// As for [`admit`](Admission::admit).
-    pub async fn admit_or_refuse(&self, newcomer: Member<T>) -> Result<Admitted<T>, Refused<T>> {
         let newcomer = Arc::new(newcomer);
         let Inner { own, patience, .. } = &*self.0;
         let identity = &newcomer.identity;
         if identity == own {
             return Err(Error::new(ErrorKind::IdentityInUse)
                 .with_reason("it is our own: the socket has connected to itself")
-                .with_peer(identity.clone())
-                .into());
+                .with_peer(identity.clone()));
         }
         loop {
             let Some(present) = self.0.insert(&newcomer)? else {
@@ -182,33 +162,28 @@ impl<T> Admission<T> {
                     admission: Arc::clone(&self.0),
                 });
             };
-            let in_use = || {
+            let in_use = |reason| {
                 Error::new(ErrorKind::IdentityInUse)
-                    .with_reason("the other connection is alive")
+                    .with_reason(reason)
                     .with_peer(identity.clone())
             };
-            let contest = present.contest();
-            let chosen = chosen(own, &present, &newcomer);
-            if chosen.is_some_and(|chosen| Arc::ptr_eq(chosen, &present)) {
-                return Err(Refused {
-                    error: in_use(),
-                    half_open: contest.map(|contest| HalfOpen {
-                        member: newcomer,
-                        _contest: contest,
-                    }),
-                });
+            if gives_way(own, &present, &newcomer) {
+                return Err(in_use(
+                    "both ends keep the connection in the other direction",
+                ));
             }
-            if contest.is_none() {
-                return Err(in_use().into());
-            }
-            if chosen.is_some() {
-                present.supersede.cancel();
-                let _ = timeout(HANDOVER, present.ended.cancelled()).await;
-            } else if !same_peer(&present, &newcomer) && !proves_dead(&present, *patience).await {
-                return Err(in_use().into());
+            let Some(_contest) = present.contest() else {
+                return Err(in_use("another connection waits for it already"));
+            };
+            let same_peer = same_peer(&present, &newcomer);
+            if !same_peer && !proves_dead(&present, *patience).await {
+                return Err(in_use("the other connection is alive"));
             }
             present.evict.cancel();
             present.ended.cancelled().await;
+            if !same_peer && !newcomer.told {
+                sleep(NOTICE).await;
+            }
         }
     }
 }
@@ -260,22 +235,16 @@ impl<T> Inner<T> {
     }
 }
 
-/// Of two connections that were made at the same time, from either end, the one
-/// that both ends keep. `None`: it is another case.
-fn chosen<'a, T>(
-    own: &Identity,
-    present: &'a Arc<Member<T>>,
-    newcomer: &'a Arc<Member<T>>,
-) -> Option<&'a Arc<Member<T>>> {
-    let mutual = present.dialled != newcomer.dialled;
-    if !mutual || present.since.elapsed() > SAME_TIME {
-        return None;
-    }
+/// Whether a newcomer gives way at once, being the other one of two that were
+/// made by two sockets that connected to each other at the same time: both peers
+/// have told who they are by both, before either knew, and neither has said more.
+/// Then each end gives up the one that the greater identity has dialled, if that is
+/// its newcomer. If it is the one that it has let in, it waits until the peer gives
+/// that up, as it will unless the newcomer is somebody else's.
+fn gives_way<T>(own: &Identity, present: &Member<T>, newcomer: &Member<T>) -> bool {
+    let mutual = present.dialled != newcomer.dialled && newcomer.told;
     let we_are_smaller = *own < newcomer.identity;
-    Some(match newcomer.dialled == we_are_smaller {
-        true => newcomer,
-        false => present,
-    })
+    mutual && !present.is_confirmed() && present.dialled == we_are_smaller
 }
 
 /// Whether both have shown the same proof of who they are, and were made from the
@@ -289,7 +258,7 @@ fn same_peer<T>(present: &Member<T>, newcomer: &Member<T>) -> bool {
 /// Whether a connection that is asked for a sign of life gives none.
 async fn proves_dead<T>(member: &Member<T>, patience: Duration) -> bool {
     const STEP: Duration = Duration::from_millis(50);
-    let received = member.link.received();
+    let read = member.link.read();
     let deadline = Instant::now() + patience;
     member.handle.probe();
     while Instant::now() < deadline {
@@ -297,7 +266,7 @@ async fn proves_dead<T>(member: &Member<T>, patience: Duration) -> bool {
             () = member.ended.cancelled() => return true,
             () = sleep(STEP) => {}
         }
-        if member.link.received() != received || member.handle.is_held_back() {
+        if member.link.read() != read || member.handle.is_held_back() {
             return false;
         }
     }
@@ -319,83 +288,13 @@ impl<T> fmt::Debug for Admission<T> {
 }
 
 /// The place of a connection that was admitted. Dropping it says that its
-/// session has ended, and that its queue is closed and holds what was not sent.
+/// session has ended, or never began, and that its queue holds what was not sent.
 pub struct Admitted<T> {
     member: Arc<Member<T>>,
     admission: Arc<Inner<T>>,
 }
 
-/// A connection that was not let in, and why.
-#[derive(Debug)]
-pub struct Refused<T> {
-    error: Error,
-    half_open: Option<HalfOpen<T>>,
-}
-
-impl<T> Refused<T> {
-    /// Why.
-    pub fn into_error(self) -> Error {
-        self.error
-    }
-
-    /// Takes the connection, if its peer may have let it in: the one that it was
-    /// given up for was dialled from the other end at the same time, and the peer
-    /// may not know of that one yet. When it does, it will end this one in good
-    /// order. What it sends until then is lost, unless this one is read to its
-    /// end.
-    ///
-    /// There is one at a time for each identity.
-    pub fn half_open(&mut self) -> Option<HalfOpen<T>> {
-        self.half_open.take()
-    }
-}
-
-/// A connection that was not let in at this end and may have been at the other.
-/// See [`Refused::half_open`].
-pub struct HalfOpen<T> {
-    member: Arc<Member<T>>,
-    _contest: Contest<T>,
-}
-
-impl<T> Deref for HalfOpen<T> {
-    type Target = Member<T>;
-
-    fn deref(&self) -> &Member<T> {
-        &self.member
-    }
-}
-
-impl<T> fmt::Debug for HalfOpen<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HalfOpen")
-            .field("identity", &self.member.identity)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> From<Error> for Refused<T> {
-    fn from(error: Error) -> Self {
-        Self {
-            error,
-            half_open: None,
-        }
-    }
-}
-
 impl<T> Admitted<T> {
-    /// Ready when another connection of the same peer, who is alive, is to take
-    /// this place: the session is to end in good order, so that nothing that it
-    /// carries is lost. If it takes more than 2 s, it is
-    /// [evicted](Admitted::evicted).
-    pub fn superseded(&self) -> impl Future<Output = ()> + Send + Sync + use<T> {
-        self.member.supersede.clone().cancelled_owned()
-    }
-
-    /// Whether that is so.
-    pub fn is_superseded(&self) -> bool {
-        self.member.supersede.is_cancelled()
-    }
-
     /// Ready when another connection of the same peer is to take this place:
     /// the session must end at once.
     pub fn evicted(&self) -> impl Future<Output = ()> + Send + Sync + use<T> {
@@ -413,6 +312,7 @@ impl<T> Deref for Admitted<T> {
 
 impl<T> Drop for Admitted<T> {
     fn drop(&mut self) {
+        self.member.queue.close();
         self.admission.remove(&self.member);
     }
 }

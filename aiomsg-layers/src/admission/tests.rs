@@ -101,52 +101,67 @@ async fn one_waits_and_the_others_are_refused() {
     assert!(error.is_identity_in_use());
 }
 
-/// Both ends keep the connection that was dialled by the smaller identity.
+/// Both ends were told by both connections before they knew: they keep the one that
+/// was dialled by the smaller identity. The end that has dialled the other one waits
+/// until its peer closes that.
 #[tokio::test(start_paused = true)]
 async fn mutual_connections_are_told_apart_at_once() {
     let admission = admission();
     let start = Instant::now();
     // The peer is smaller than we: the connection that it dialled stays.
     let _theirs = admission.admit(member(1, false, 1).0).await.unwrap();
-    assert!(admission.admit(member(1, true, 2).0).await.is_err());
-    // The peer is greater: that which we dialled does.
-    let old = admission.admit(member(9, false, 3).0).await.unwrap();
-    tokio::spawn(async move {
-        old.superseded().await;
-        drop(old);
-    });
-    let ours = admission.admit(member(9, true, 4).0).await.unwrap();
-    assert_eq!(*ours.info(), 4);
+    let ours = member(1, true, 2).0.told(true);
+    assert!(admission.admit(ours).await.is_err());
     assert_eq!(start.elapsed(), Duration::ZERO);
+    // The peer is greater: that which we dialled does.
+    let theirs = admission.admit(member(9, false, 3).0).await.unwrap();
+    tokio::spawn(async move {
+        sleep(Duration::from_millis(20)).await;
+        assert!(theirs.handle().is_held(), "it would be lost");
+        drop(theirs);
+    });
+    let ours = member(9, true, 4).0.told(true);
+    let ours = admission.admit(ours).await.unwrap();
+    assert_eq!(*ours.info(), 4);
+    assert!(!ours.handle().is_held());
+    assert!(start.elapsed() < Duration::from_millis(100));
 }
 
-/// What the peer has sent into the one that is given up must not be lost, on
-/// either side of it.
+/// A living peer's identity could be stolen: a stranger who dialled us under the
+/// smaller identity of a peer that we had dialled less than 10 s ago took its place.
 #[tokio::test(start_paused = true)]
-async fn of_mutual_connections_the_other_one_ends_in_good_order() {
-    let admission = admission();
-    let _theirs = admission.admit(member(1, false, 1).0).await.unwrap();
-    let refused = admission.admit_or_refuse(member(1, true, 2).0).await;
-    let mut refused = refused.unwrap_err();
-    let half_open = refused.half_open().expect("the peer may have let it in");
-    assert_eq!(*half_open.info(), 2);
-    assert!(refused.into_error().is_identity_in_use());
-    // One at a time, or there could be very many.
-    let refused = admission.admit_or_refuse(member(1, true, 2).0).await;
-    assert!(refused.unwrap_err().half_open().is_none());
+async fn a_living_connection_gives_way_to_no_stranger_from_the_other_end() {
+    for told in [false, true] {
+        let admission = admission();
+        let (ours, link) = member(1, true, 1);
+        let ours = admission.admit(ours).await.unwrap();
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(1)).await;
+            link.add_received(1);
+        });
+        let stranger = member(1, false, 2).0.told(told);
+        let error = admission.admit(stranger).await.unwrap_err();
+        assert!(error.is_identity_in_use(), "{told}");
+        assert_eq!(*admission.get(ours.identity()).unwrap().info(), 1);
+        assert!(ours.is_confirmed() && !ours.handle().is_held());
+    }
+}
 
-    // The one that was let in has its time, and no more.
+/// A peer keeps the connection that it has let in first, and refuses the other one
+/// without a word: it was given up at our end all the same.
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_was_not_told_of_takes_no_place() {
+    let admission = admission();
+    // The peer is greater than we.
+    let (theirs, link) = member(9, false, 1);
+    let _theirs = admission.admit(theirs).await.unwrap();
     let start = Instant::now();
-    let old = admission.admit(member(9, false, 3).0).await.unwrap();
     tokio::spawn(async move {
-        old.superseded().await;
-        assert_eq!(start.elapsed(), Duration::ZERO);
-        old.evicted().await;
-        drop(old);
+        sleep(Duration::from_secs(5)).await;
+        link.add_received(1);
     });
-    let ours = admission.admit(member(9, true, 4).0).await.unwrap();
-    assert_eq!(*ours.info(), 4);
-    assert_eq!(start.elapsed().as_secs(), 2);
+    assert!(admission.admit(member(9, true, 2).0).await.is_err());
+    assert_eq!(start.elapsed().as_secs(), 5, "its next heartbeat");
 }
 
 /// Two sockets with certificates that connect to each other: the one of which

@@ -107,6 +107,9 @@ impl<C> Heartbeat<C> {
 
     /// Fails when the peer is dead.
     fn check(&self, now: Instant) -> Result<(), Error> {
+        if self.settings.patience.is_patient() {
+            return Ok(());
+        }
         let timeout = self.settings.timeout;
         let dead = |reason| {
             Err(Error::new(ErrorKind::Timeout).with_reason(format!("{reason} for {timeout:?}")))
@@ -137,7 +140,11 @@ impl<C> Heartbeat<C> {
         let silence = self.listening.then(|| since + timeout);
         let stuck = self.stuck_since().map(|since| since + timeout);
         let send = self.may_send().then_some(send);
-        [send, silence, stuck]
+        let deaths = match self.settings.patience.is_patient() {
+            true => [None, None],
+            false => [silence, stuck],
+        };
+        [send, deaths[0], deaths[1]]
             .into_iter()
             .flatten()
             .min()

@@ -3,7 +3,7 @@ use std::time::Duration;
 use aiomsg_core::Link;
 use tower::Layer;
 
-use super::Heartbeat;
+use super::{Heartbeat, Patience};
 use crate::time::bounded;
 
 /// Puts [`Heartbeat`] around a connection.
@@ -24,6 +24,7 @@ pub struct HeartbeatLayer {
     pub(super) timeout: Duration,
     pub(super) least: u64,
     pub(super) link: Option<Link>,
+    pub(super) patience: Patience,
 }
 
 impl HeartbeatLayer {
@@ -44,6 +45,7 @@ impl HeartbeatLayer {
             timeout: Self::TIMEOUT,
             least: Self::LEAST,
             link: None,
+            patience: Patience::new(),
         }
     }
 
@@ -67,6 +69,13 @@ impl HeartbeatLayer {
     #[must_use]
     pub fn least(mut self, bytes: u64) -> Self {
         self.least = bytes;
+        self
+    }
+
+    /// While this is patient, no peer is dead.
+    #[must_use]
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
         self
     }
 

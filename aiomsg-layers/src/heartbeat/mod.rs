@@ -17,9 +17,11 @@
 mod batch;
 mod connection;
 mod layer;
+mod patience;
 
 pub use connection::Heartbeat;
 pub use layer::HeartbeatLayer;
+pub use patience::Patience;
 
 #[cfg(test)]
 mod batch_tests;

@@ -45,6 +45,8 @@ pub(super) struct Leaving<'a> {
     pub(super) messages: &'a mut VecDeque<Outbound>,
     /// How many were taken, and how many bytes of payload they have.
     pub(super) taken: &'a mut (usize, usize),
+    /// Counts those that want no acknowledgement.
+    pub(super) unconfirmed: &'a mut u64,
 }
 
 impl Leaving<'_> {
@@ -53,6 +55,7 @@ impl Leaving<'_> {
         let message = self.messages.pop_front()?;
         self.taken.0 += 1;
         self.taken.1 += message.weight();
+        *self.unconfirmed += u64::from(message.id().is_none());
         Some(message)
     }
 }

@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 
 use aiomsg_core::MessageId;
 
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// What others may ask of a [`Session`](super::Session), from any task.
@@ -15,6 +15,8 @@ pub struct SessionHandle(Arc<Inner>);
 struct Inner {
     held_back: AtomicBool,
     sending: AtomicBool,
+    held: AtomicBool,
+    unconfirmed: AtomicU64,
     /// Whether anything is asked: looked at with every batch, so without a
     /// lock.
     asked: AtomicBool,
@@ -64,6 +66,27 @@ impl SessionHandle {
     /// yet said that they have left. To be asked after the queue.
     pub fn is_sending(&self) -> bool {
         self.0.sending.load(Ordering::Acquire)
+    }
+
+    /// How many messages the peer may not have read, once the session has ended:
+    /// those that it was given and wanted no acknowledgement for, unless this end
+    /// has ended the connection and the peer has ended it, too, after it had read
+    /// everything.
+    pub fn unconfirmed(&self) -> u64 {
+        self.0.unconfirmed.load(Ordering::Acquire)
+    }
+
+    /// Has the session send no messages, if its peer has not yet said anything by
+    /// its connection: it may not have let that in. Asked for while another
+    /// connection of the peer waits for its place.
+    pub(crate) fn set_held(&self, held: bool) {
+        if self.0.held.swap(held, Ordering::AcqRel) && !held {
+            self.ask(|_| {});
+        }
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.held.load(Ordering::Acquire)
     }
 
     fn ask(&self, what: impl FnOnce(&mut State)) -> bool {
@@ -122,7 +145,8 @@ impl SessionHandle {
         true
     }
 
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, unconfirmed: u64) {
+        self.0.unconfirmed.store(unconfirmed, Ordering::Release);
         let mut state = self.lock();
         state.ended = true;
         state.acks = VecDeque::new();

@@ -67,7 +67,7 @@ fn who_asks_after_the_end_is_told() {
         let handle = SessionHandle::new();
         let asks = handle.clone();
         let asks = thread::spawn(move || asks.acknowledge(ID));
-        handle.end();
+        handle.end(0);
         let after = handle.acknowledge(ID);
         assert!(!after);
         asks.join().unwrap();

@@ -12,12 +12,18 @@
 //!  recv  ◀── Inbox ◀── Intake ◀── └─────────┘ ◀── connection with its layers ◀─ wire
 //! ```
 //!
+//! A session that is asked to end sends everything, ends its direction of the
+//! connection, and waits for the peer to end the other one: a peer does so when it
+//! has read everything, and nothing else says that it has. What it was sent and may
+//! not have read is [counted](SessionHandle::unconfirmed).
+//!
 //! While the intake has no room, the connection is not read, and TCP holds the
 //! peer back. When a session is dropped, whatever it had taken and what never
 //! left is back in the queue, which is closed in the same step: the router then
 //! sends it elsewhere.
 
 mod batch;
+mod finish;
 mod handle;
 mod intake;
 mod meter;

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Queue};
@@ -10,12 +10,15 @@ use aiomsg_core::{
     BatchConnection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Link,
     MessageId, Outbound, Target,
 };
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep};
 
 use super::batch::{Arriving, Leaving};
+use super::finish::Ending;
 use super::{Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
 use crate::admission::Member;
+use crate::heartbeat::Patience;
+use crate::time::bounded;
 
 /// How often a session goes round, sending, before it lets other tasks run. When
 /// there is more to read it does so at once, so that they take what has come, and
@@ -28,20 +31,6 @@ const READ_BATCH: usize = 1024;
 
 /// The same in bytes of payload; the last message may exceed it.
 const READ_BATCH_BYTES: usize = 256 << 10;
-
-/// How long an ended session waits for more, after it has sent everything and
-/// said so. What the peer had sent by then is read to its end, whether or not
-/// the intake has room: it would be lost otherwise, and a connection that is
-/// closed with unread bytes in it is reset by the system, which can take from
-/// the peer what it has not read yet.
-const LINGER: Duration = Duration::from_millis(200);
-
-/// How long it goes on while more comes: a peer may take no notice of what was
-/// said.
-const LONGEST_LINGER: Duration = Duration::from_secs(5);
-
-/// As much is read then, at most. The system holds less for one connection.
-const LINGER_BYTES: usize = 32 << 20;
 
 /// The messages of one connection, in both directions. See the
 /// [module](super).
@@ -69,41 +58,60 @@ const LINGER_BYTES: usize = 32 << 20;
 /// ```
 pub struct Session<C, I> {
     // Dropped before `left`, so that it has left there what was not sent.
-    connection: C,
-    left: Left,
+    pub(super) connection: C,
+    pub(super) left: Left,
     peer: Identity,
     /// Messages and bytes given to the connection, whose room in the queue is
     /// not yet released.
     fed: (usize, usize),
-    intake: I,
+    pub(super) intake: I,
     /// Acknowledgements that others ask for.
-    acks: VecDeque<MessageId>,
+    pub(super) acks: VecDeque<MessageId>,
     /// A heartbeat is to be sent at once.
     probe: bool,
     /// Messages read and not yet delivered. Empty between polls.
-    arrived: VecDeque<Delivery>,
+    pub(super) arrived: VecDeque<Delivery>,
     meter: Meter,
+    /// How the connection ends, and how long that may take.
+    pub(super) ending: Ending,
+    /// No messages are sent before this, unless the peer says something.
+    held: Option<Pin<Box<Sleep>>>,
+    /// Whether nothing more can be read.
+    pub(super) stream: StreamState,
+}
+
+/// What is known of the bytes that come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StreamState {
+    Open,
+    /// The peer has ended its direction, between two frames.
+    Ended,
+    Failed,
 }
 
 /// What is not sent when a session ends, in whatever way: also when its task is
 /// dropped in the middle.
-struct Left {
-    queue: Queue<Outbound>,
+pub(super) struct Left {
+    pub(super) queue: Queue<Outbound>,
     /// Messages taken from the queue and not yet given to the connection.
-    batch: VecDeque<Outbound>,
-    link: Link,
+    pub(super) batch: VecDeque<Outbound>,
+    pub(super) link: Link,
     handle: SessionHandle,
     discard: Option<Discard>,
+    /// How many messages were given to the connection that want no
+    /// acknowledgement. Nothing but the end of the peer's direction, after that of
+    /// ours, says that it has read them.
+    pub(super) unconfirmed: u64,
 }
 
 /// What came of reading once.
-struct ReadBatch {
+pub(super) struct ReadBatch {
     /// How many bytes the messages have, counted with at least one for each.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// It was for us that it stopped.
     more: bool,
     /// Why the connection has ended.
-    ended: Option<Error>,
+    pub(super) ended: Option<Error>,
 }
 
 impl<C: BatchConnection, I: Intake> Session<C, I> {
@@ -118,6 +126,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 link: Link::new(),
                 handle: SessionHandle::new(),
                 discard: None,
+                unconfirmed: 0,
             },
             peer,
             fed: (0, 0),
@@ -126,6 +135,9 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             probe: false,
             arrived: VecDeque::new(),
             meter: Meter::new(),
+            ending: Ending::default(),
+            held: None,
+            stream: StreamState::Open,
         }
     }
 
@@ -163,6 +175,32 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         self
     }
 
+    /// While this is patient, the session waits for its peer's end as long as it
+    /// runs: whoever drops it has a deadline. Otherwise it waits for 60 s at most,
+    /// and not for a peer that is silent.
+    #[must_use]
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.ending.patience = patience;
+        self
+    }
+
+    /// Says that the peer does not end its direction of the connection when we have
+    /// ended ours, as the library of 2019 does not at the end that binds: it has
+    /// read everything when its heartbeats stop.
+    #[must_use]
+    pub fn peer_never_ends(mut self, never: bool) -> Self {
+        self.ending.peer_never_ends = never;
+        self
+    }
+
+    /// Sends no messages for so long, unless the peer says something before that:
+    /// it may not have let the connection in.
+    #[must_use]
+    pub fn hold(mut self, time: Option<Duration>) -> Self {
+        self.held = time.map(|time| Box::pin(sleep(bounded(time))));
+        self
+    }
+
     /// Sets where messages go of which nobody knows whether they left.
     #[must_use]
     pub fn discard(mut self, discard: Discard) -> Self {
@@ -185,15 +223,19 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             }
             finish.as_mut().poll(cx).map(|()| None)
         });
-        if let Some(error) = ended.await {
-            return error;
-        }
-        // Boxed: it is large, and comes once, and a session has room for it all the
-        // time otherwise.
-        match Box::pin(self.finish()).await {
-            Ok(()) => Error::new(ErrorKind::Disconnected).with_reason("this end closed it"),
-            Err(error) => error,
-        }
+        // Boxed: these are large, and come once, and a session has room for them all
+        // the time otherwise.
+        let error = match ended.await {
+            Some(error) => error,
+            None => match Box::pin(self.finish()).await {
+                Ok(()) => {
+                    return Error::new(ErrorKind::Disconnected).with_reason("this end closed it");
+                }
+                Err(error) => error,
+            },
+        };
+        Box::pin(self.leave(&error)).await;
+        error
     }
 
     /// Ends the session, and hands out the intake, which may still have to work
@@ -212,7 +254,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
 
     //   ┌─▶ read a batch, deliver it ─▶ take a batch, encode it ─▶ flush ─┐
     //   └──────────── as long as there may be more to do ◀────────────────┘
-    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+    pub(super) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         for _ in 0..ROUNDS {
             let more_to_read = match self.poll_receive(cx) {
                 Ok(more) => more,
@@ -266,7 +308,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     }
 
     /// Reads a batch, as far as it is there.
-    fn read_batch(&mut self, cx: &mut Context<'_>, room: Limits) -> ReadBatch {
+    pub(super) fn read_batch(&mut self, cx: &mut Context<'_>, room: Limits) -> ReadBatch {
         let mut arriving = Arriving {
             peer: &self.peer,
             messages: &mut self.arrived,
@@ -287,14 +329,18 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         let (more, ended) = match read {
             Poll::Pending => (false, None),
             Poll::Ready(Some(Ok(()))) => (true, None),
-            Poll::Ready(Some(Err(error))) => (false, Some(error)),
-            Poll::Ready(None) => (
-                false,
-                Some(
-                    Error::new(ErrorKind::Disconnected)
-                        .with_reason("the peer closed the connection"),
-                ),
-            ),
+            Poll::Ready(Some(Err(error))) => {
+                self.stream = StreamState::Failed;
+                (false, Some(error))
+            }
+            Poll::Ready(None) => {
+                self.stream = StreamState::Ended;
+                let error = Error::new(ErrorKind::Disconnected);
+                (
+                    false,
+                    Some(error.with_reason("the peer closed the connection")),
+                )
+            }
         };
         ReadBatch {
             bytes: bytes + self.arrived.len(),
@@ -307,25 +353,8 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     /// takes the next one. Says whether there is one: if not, the task is woken when
     /// there is, or when the connection takes more.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        self.probe |= self.left.handle.take(&mut self.acks).probe;
-        // Acknowledgements go first. A probe may be left out when there are
-        // bytes that wait already: they do as well.
-        while self.probe || !self.acks.is_empty() {
-            match Pin::new(&mut self.connection).poll_ready(cx) {
-                Poll::Ready(result) => result?,
-                Poll::Pending => {
-                    self.probe = false;
-                    return Ok(false);
-                }
-            }
-            let frame = match std::mem::take(&mut self.probe) {
-                true => Frame::Heartbeat,
-                false => match self.acks.pop_front() {
-                    Some(id) => Frame::ack(id),
-                    None => break,
-                },
-            };
-            Pin::new(&mut self.connection).start_send(frame)?;
+        if self.poll_send_first(cx)?.is_pending() || self.is_held(cx) {
+            return Ok(false);
         }
         if self.left.batch.is_empty() && !self.take_batch(cx)? {
             return Ok(false);
@@ -333,6 +362,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         let mut leaving = Leaving {
             messages: &mut self.left.batch,
             taken: &mut self.fed,
+            unconfirmed: &mut self.left.unconfirmed,
         };
         if let Poll::Ready(sent) = self.connection.poll_send_batch(cx, &mut leaving) {
             sent?;
@@ -346,6 +376,47 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             Poll::Ready(()) => Err(too_slow()),
             Poll::Pending => Ok(false),
         }
+    }
+
+    /// Gives the connection acknowledgements and probes, ahead of messages.
+    pub(super) fn poll_send_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.probe |= self.left.handle.take(&mut self.acks).probe;
+        while self.probe || !self.acks.is_empty() {
+            match Pin::new(&mut self.connection).poll_ready(cx) {
+                Poll::Ready(result) => result?,
+                // A probe may be left out when there are bytes that wait already:
+                // they do as well.
+                Poll::Pending => {
+                    self.probe = false;
+                    return Poll::Pending;
+                }
+            }
+            let frame = match std::mem::take(&mut self.probe) {
+                true => Frame::Heartbeat,
+                false => match self.acks.pop_front() {
+                    Some(id) => Frame::ack(id),
+                    None => break,
+                },
+            };
+            Pin::new(&mut self.connection).start_send(frame)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether messages are not to be sent now. If so, the task is woken when they
+    /// may be.
+    fn is_held(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.left.link.read() > 0 {
+            self.held = None;
+            return false;
+        }
+        if let Some(held) = &mut self.held {
+            if held.as_mut().poll(cx).is_pending() {
+                return true;
+            }
+            self.held = None;
+        }
+        self.left.handle.is_held()
     }
 
     /// Takes what is queued. Says whether there was anything; if not, the task is
@@ -362,6 +433,10 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         }
     }
 
+    pub(super) fn has_sent(&self) -> bool {
+        self.meter.sent_messages() > 0
+    }
+
     fn release(&mut self) {
         let (messages, bytes) = std::mem::take(&mut self.fed);
         if messages > 0 {
@@ -369,55 +444,16 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             self.left.queue.release(messages, bytes);
         }
     }
-
-    /// Sends what is queued and ends the connection in good order.
-    async fn finish(&mut self) -> Result<(), Error> {
-        self.left.queue.close();
-        poll_fn(|cx| {
-            if let Poll::Ready(error) = self.poll_run(cx) {
-                return Poll::Ready(Err(error));
-            }
-            let sent = self.left.batch.is_empty() && self.left.queue.is_empty();
-            if sent && Pin::new(&mut self.connection).poll_flush(cx)?.is_ready() {
-                return Poll::Ready(Ok(()));
-            }
-            Poll::Pending
-        })
-        .await?;
-        poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
-        // A peer with 2019's manners does not close its end: then the silence
-        // is waited for, and no longer.
-        let rest = async {
-            let mut bytes = 0;
-            while bytes < LINGER_BYTES
-                && let Ok(Ok(more)) = timeout(LINGER, poll_fn(|cx| self.poll_rest(cx))).await
-            {
-                bytes += more;
-            }
-        };
-        let _ = timeout(LONGEST_LINGER, rest).await;
-        Ok(())
-    }
-
-    /// Reads what the peer had sent, though there may be no room. Says how many bytes.
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
-        self.intake.poll_work(cx, &mut self.acks)?;
-        let room = ready!(self.intake.poll_last(cx))?;
-        let ReadBatch { bytes, ended, .. } = self.read_batch(cx, room);
-        if bytes > 0 {
-            self.intake.take(&mut self.arrived)?;
-            return Poll::Ready(Ok(bytes));
-        }
-        ended.map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
-    }
 }
 
 impl Drop for Left {
     fn drop(&mut self) {
-        self.handle.end();
         // Requests are not among these: at-least-once sends them again.
         let unsent = self.link.take_unsent().into_iter().filter_map(message);
-        let unsent: VecDeque<_> = unsent.chain(self.batch.drain(..)).collect();
+        let mut unsent: VecDeque<_> = unsent.collect();
+        self.handle
+            .end(self.unconfirmed.saturating_sub(unsent.len() as u64));
+        unsent.append(&mut self.batch);
         if let Some(discard) = &self.discard {
             let unconfirmed = self.link.take_unconfirmed();
             for message in unconfirmed.into_iter().filter_map(message) {

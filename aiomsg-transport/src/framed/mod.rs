@@ -110,6 +110,11 @@ impl<T> Framed<T> {
         &self.io
     }
 
+    /// The stream of bytes below, to be used before the first frame only.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.io
+    }
+
     /// The codec.
     pub fn codec(&self) -> &FrameCodec {
         &self.codec

@@ -1,0 +1,209 @@
+//! How a session ends, so that the peer reads all that it was sent.
+//!
+//! ```text
+//!  this end's wish:  send all ─▶ (a sign of life) ─▶ end our direction ─▶ read to the peer's end
+//!  the peer's end:   what it wants to know is sent ─▶ end ours
+//!  a failed write:   read what had come
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use aiomsg_core::{BatchConnection, Error, ErrorKind};
+use tokio::time::{Sleep, sleep, timeout};
+
+use super::Intake;
+use super::pump::{ReadBatch, Session, StreamState};
+use crate::heartbeat::Patience;
+
+/// How long an ended session that has sent no message waits for more, after it has
+/// said so. What the peer had sent by then is read to its end, whether or not the
+/// intake has room: it would be lost otherwise, and a connection that is closed with
+/// unread bytes in it is reset by the system, which can take from the peer what it
+/// has not read yet.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// How long it goes on while more comes: a peer may take no notice of what was
+/// said.
+const LONGEST_LINGER: Duration = Duration::from_secs(5);
+
+/// As much is read then, at most. The system holds less for one connection.
+const LINGER_BYTES: usize = 32 << 20;
+
+/// A session that has sent messages waits until the peer has read them. So long, if
+/// nobody else has a deadline.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A peer that never ends its direction has read everything when it is silent for
+/// longer than the time between two heartbeats.
+const SILENCE: Duration = Duration::from_secs(6);
+
+/// How long the answer to the peer's end may take.
+const ANSWER: Duration = Duration::from_millis(500);
+
+/// How a connection ends.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    pub(super) patience: Patience,
+    pub(super) peer_never_ends: bool,
+}
+
+impl<C: BatchConnection, I: Intake> Session<C, I> {
+    /// Sends what is queued and ends the connection in good order.
+    pub(super) async fn finish(&mut self) -> Result<(), Error> {
+        self.left.queue.close();
+        let mut longest = pin!(sleep(LONGEST));
+        poll_fn(|cx| self.poll_all_sent(cx)).await?;
+        if !self.is_anything_at_stake() {
+            poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
+            self.linger().await;
+            return Ok(());
+        }
+        if self.ending.peer_never_ends {
+            // A program that was stopped, or busy, is silent, too.
+            let read = self.left.link.read();
+            poll_fn(|cx| self.poll_life(cx, read, &mut longest)).await?;
+        }
+        poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
+        let mut bytes = 0;
+        let mut silence = pin!(sleep(SILENCE));
+        let mut read = self.left.link.read();
+        poll_fn(|cx| {
+            while let Poll::Ready(result) = self.poll_rest(cx) {
+                match result {
+                    _ if self.stream == StreamState::Ended => return Poll::Ready(Ok(())),
+                    Ok(more) => bytes += more,
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+                if bytes >= LINGER_BYTES {
+                    return Poll::Ready(Err(gone_on()));
+                }
+            }
+            if self.ending.peer_never_ends {
+                if std::mem::replace(&mut read, self.left.link.read()) != read {
+                    silence.set(sleep(SILENCE));
+                }
+                if silence.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            self.poll_longest(cx, &mut longest).map(Err)
+        })
+        .await?;
+        self.left.unconfirmed = 0;
+        Ok(())
+    }
+
+    /// Whether the peer may lose anything. What is waited for to be acknowledged has
+    /// been, if somebody else has a deadline; otherwise its acknowledgements come
+    /// until the end.
+    fn is_anything_at_stake(&self) -> bool {
+        let requests = !self.ending.patience.is_patient() && self.has_sent();
+        self.left.unconfirmed > 0 || requests
+    }
+
+    /// Sends all messages, and all acknowledgements that are owed.
+    fn poll_all_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Poll::Ready(error) = self.poll_run(cx) {
+            return Poll::Ready(Err(error));
+        }
+        let queued = !self.left.batch.is_empty() || !self.left.queue.is_empty();
+        if !queued && self.acks.is_empty() {
+            return Pin::new(&mut self.connection).poll_flush(cx);
+        }
+        Poll::Pending
+    }
+
+    /// Ready when the peer has said anything since then.
+    fn poll_life(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: u64,
+        longest: &mut Pin<&mut Sleep>,
+    ) -> Poll<Result<(), Error>> {
+        if let Poll::Ready(error) = self.poll_run(cx) {
+            return Poll::Ready(Err(error));
+        }
+        match self.left.link.read() == read {
+            true => self.poll_longest(cx, longest).map(Err),
+            false => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Ready when it takes too long, if that is for this session to say.
+    fn poll_longest(&self, cx: &mut Context<'_>, longest: &mut Pin<&mut Sleep>) -> Poll<Error> {
+        ready!(longest.as_mut().poll(cx));
+        match self.ending.patience.is_patient() {
+            true => Poll::Pending,
+            false => Poll::Ready(
+                Error::new(ErrorKind::Timeout)
+                    .with_reason("the peer has not read everything before this end closed it"),
+            ),
+        }
+    }
+
+    /// Reads what comes in the next moment.
+    async fn linger(&mut self) {
+        let rest = async {
+            let mut bytes = 0;
+            while bytes < LINGER_BYTES
+                && let Ok(Ok(more)) = timeout(LINGER, poll_fn(|cx| self.poll_rest(cx))).await
+            {
+                bytes += more;
+            }
+        };
+        let _ = timeout(LONGEST_LINGER, rest).await;
+    }
+
+    /// Leaves a connection that has ended with this error.
+    pub(super) async fn leave(&mut self, error: &Error) {
+        match self.stream {
+            // It has said goodbye, reads what was sent until now, and waits for us to
+            // say that we have read everything.
+            StreamState::Ended => {
+                self.left.unconfirmed = 0;
+                let answer = poll_fn(|cx| {
+                    ready!(self.poll_send_first(cx))?;
+                    Pin::new(&mut self.connection).poll_close(cx)
+                });
+                let _ = timeout(ANSWER, answer).await;
+            }
+            // The system takes no more, and may have more for us.
+            StreamState::Open if error.is_disconnected() => {
+                let mut bytes = 0;
+                let rest = poll_fn(|cx| {
+                    if bytes < LINGER_BYTES
+                        && let Poll::Ready(Ok(more)) = self.poll_rest(cx)
+                    {
+                        bytes += more;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(())
+                });
+                rest.await;
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads what the peer had sent, though there may be no room. Says how many bytes.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        self.intake.poll_work(cx, &mut self.acks)?;
+        let room = ready!(self.intake.poll_last(cx))?;
+        let ReadBatch { bytes, ended, .. } = self.read_batch(cx, room);
+        if bytes > 0 {
+            self.intake.take(&mut self.arrived)?;
+            return Poll::Ready(Ok(bytes));
+        }
+        ended.map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+    }
+}
+
+fn gone_on() -> Error {
+    Error::new(ErrorKind::Limit).with_reason(
+        "the peer goes on sending, and does not notice that this end has ended the connection",
+    )
+}
