@@ -309,7 +309,9 @@ impl Parts {
             ..
         } = established;
         let framed = Framed::with_received(io, FrameCodec::new(dialect), received);
-        let member = Member::new(peer, dialled, Queue::new(QUEUE), framed.link(), ());
+        let member = Member::new(peer, dialled, Queue::new(QUEUE), framed.link(), ())
+            // The handshake is done. A socket asks half-way through it.
+            .told(true);
         Ok((self.peers.admit(member).await?, framed))
     }
 
@@ -325,18 +327,11 @@ impl Parts {
             .service(framed);
         let inbox = Inbox::new(self.inbox.clone());
         let mut session = Session::of(&admitted, connection, inbox).discard(self.discard.clone());
-        let finish = async {
-            tokio::select! {
-                () = self.finish.cancelled() => {}
-                // So does one that our peer and we have agreed on.
-                () = admitted.superseded() => {}
-            }
-        };
         tokio::select! {
             biased;
             // Another connection of the peer takes its place.
             () = admitted.evicted() => {}
-            _reason = session.run(finish) => {}
+            _reason = session.run(self.finish.cancelled()) => {}
         }
         // In this order, which is also that in which they go if the task ends
         // in the middle: the session puts back into the queue what it has not
