@@ -3,7 +3,7 @@
 //! ```text
 //!  this end's wish:  send all ─▶ (a sign of life) ─▶ end our direction ─▶ read to the peer's end
 //!  the peer's end:   what it wants to know is sent ─▶ end ours
-//!  a failed write:   read what had come
+//!  a failed write:   read what had come, if there is room
 //! ```
 
 use std::future::{Future, poll_fn};
@@ -39,6 +39,10 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// A peer that never ends its direction has read everything when it is silent for
 /// longer than the time between two heartbeats.
 const SILENCE: Duration = Duration::from_secs(6);
+
+/// How many batches are read of a connection by which nothing can be sent any more,
+/// if there is room for them.
+const LAST_ROUNDS: usize = 128;
 
 /// How long the answer to the peer's end may take.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -172,18 +176,16 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             }
             // The system takes no more, and may have more for us.
             StreamState::Open if error.is_disconnected() => {
-                let mut bytes = 0;
-                let rest = poll_fn(|cx| {
-                    if bytes < LINGER_BYTES
-                        && let Poll::Ready(Ok(more)) = self.poll_rest(cx)
-                    {
-                        bytes += more;
+                let mut rounds = 0;
+                poll_fn(|cx| {
+                    rounds += 1;
+                    if rounds <= LAST_ROUNDS && self.poll_receive(cx).is_ok_and(|more| more) {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
                     Poll::Ready(())
-                });
-                rest.await;
+                })
+                .await;
             }
             _ => {}
         }

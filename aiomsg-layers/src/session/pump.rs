@@ -284,7 +284,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
 
     /// Reads while the intake has room. Says whether there may be more: if not,
     /// the task is woken when there is.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         self.intake.poll_work(cx, &mut self.acks)?;
         // A peer that takes no acknowledgements is not read for ever, either.
         let room = match self.intake.poll_ready(cx) {
