@@ -70,11 +70,13 @@ mod addressed;
 )]
 #[path = "../support/authority.rs"]
 mod authority;
+mod behind;
 mod both_dialects;
 mod distribution;
 mod guarantees;
 mod heartbeats;
 mod messages;
+mod mutual;
 mod our_process;
 mod payloads;
 mod proxy;

@@ -158,13 +158,13 @@ each_version_and_role!(
 );
 each_version!(ours_may_be_the_one_that_is_refused);
 
-const TLS_LOOPBACK: &str = "tls://127.0.0.1:0";
+pub(crate) const TLS_LOOPBACK: &str = "tls://127.0.0.1:0";
 
-fn tls_endpoint_of(peer: &Peer) -> Endpoint {
+pub(crate) fn tls_endpoint_of(peer: &Peer) -> Endpoint {
     Endpoint::tls("127.0.0.1", peer.port())
 }
 
-async fn join_tls(socket: &Socket, peer: PeerBuilder, binds: Binds) -> Peer {
+pub(crate) async fn join_tls(socket: &Socket, peer: PeerBuilder, binds: Binds) -> Peer {
     let peer = match binds {
         Binds::Us => {
             let endpoint = socket.bind(TLS_LOOPBACK).await.unwrap();
@@ -181,7 +181,7 @@ async fn join_tls(socket: &Socket, peer: PeerBuilder, binds: Binds) -> Peer {
     peer
 }
 
-fn socket(own: &Certificate, trusted: &Certificate) -> Socket {
+pub(crate) fn socket(own: &Certificate, trusted: &Certificate) -> Socket {
     let tls = TlsConfig::builder()
         .certificate_files(&own.cert, &own.key)
         .trust_file(&trusted.cert)
@@ -190,7 +190,7 @@ fn socket(own: &Certificate, trusted: &Certificate) -> Socket {
     Socket::builder().tls(tls).build().unwrap()
 }
 
-fn peer_tls(own: &Certificate, trusted: &Certificate) -> Tls {
+pub(crate) fn peer_tls(own: &Certificate, trusted: &Certificate) -> Tls {
     Tls::new(&own.cert, &own.key, &trusted.cert)
 }
 
@@ -203,7 +203,7 @@ async fn dial_failed(events: &mut Events) -> std::sync::Arc<aiomsg::Error> {
 }
 
 /// A directory for the certificates of one test.
-fn directory(test: &str, version: Version, binds: Binds) -> PathBuf {
+pub(crate) fn directory(test: &str, version: Version, binds: Binds) -> PathBuf {
     let name = format!("interop-tls-{test}-{version:?}-{binds:?}");
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&dir).unwrap();

@@ -8,12 +8,17 @@ Commands:
     {"op": "send_many", "count": N, "prefix": TEXT} sends prefix0, prefix1, ...
     {"op": "echo"}    from now on, sends each message back to who sent it
     {"op": "relay"}   from now on, sends each message on by the send mode
+    {"op": "count"}   from now on, counts messages in place of telling of each
+    {"op": "tell"}    tells how many were counted
+    {"op": "stall", "seconds": S}  does nothing for so long, as a program that is busy
     {"op": "close"}   closes the socket and ends the program
 
 Events:
     {"event": "ready", "port": N}
     {"event": "recv", "from": HEX, "data": HEX}
     {"event": "peers", "count": N}
+    {"event": "stalled"}  the stall begins
+    {"event": "count", "count": N}
     {"event": "closed"}
 
 The end of standard input does the same as "close".
@@ -25,6 +30,7 @@ import argparse
 import asyncio
 import json
 import ssl
+import time
 
 from aiomsg import DeliveryGuarantee, SendMode, Søcket
 
@@ -44,9 +50,8 @@ SENDS_PER_PAUSE = 256
 
 def parse_args():
     parser = argparse.ArgumentParser(description="A scriptable aiomsg peer.")
-    end = parser.add_mutually_exclusive_group(required=True)
-    end.add_argument("--bind", type=harness.address, metavar="HOST:PORT")
-    end.add_argument(
+    parser.add_argument("--bind", type=harness.address, metavar="HOST:PORT")
+    parser.add_argument(
         "--connect", type=harness.address, metavar="HOST:PORT", action="append"
     )
     parser.add_argument("--send-mode", choices=SEND_MODES, default="roundrobin")
@@ -59,6 +64,8 @@ def parse_args():
     parser.add_argument("--check-hostname", action="store_true")
     args = parser.parse_args()
 
+    if not (args.bind or args.connect):
+        parser.error("--bind or --connect is needed")
     tls = [args.cert, args.key, args.trust]
     if any(tls) and not all(tls):
         parser.error("--cert, --key and --trust belong together (mutual TLS)")
@@ -110,6 +117,7 @@ class Peer:
         self.sock = sock
         self.echo = False
         self.relay = False
+        self.count = None
 
     async def obey(self, lines):
         """Carries out commands until "close" or the end of standard input."""
@@ -125,6 +133,13 @@ class Peer:
                 self.echo = True
             elif op == "relay":
                 self.relay = True
+            elif op == "count":
+                self.count = 0
+            elif op == "tell":
+                harness.emit(event="count", count=self.count)
+            elif op == "stall":
+                harness.emit(event="stalled")
+                time.sleep(command["seconds"])
             elif op == "close":
                 return
             else:
@@ -139,6 +154,9 @@ class Peer:
     async def receive(self):
         while True:
             identity, data = await self.sock.recv_identity()
+            if self.count is not None:
+                self.count += 1
+                continue
             harness.emit(event="recv", **{"from": identity.hex()}, data=data.hex())
             if self.echo:
                 await self.sock.send(data, identity=identity)
@@ -167,9 +185,9 @@ async def main(args):
         host, port = args.bind
         await sock.bind(host, port, ssl_context=ctx)
         port = sock.server.sockets[0].getsockname()[1]
-    else:
-        for host, port in args.connect:
-            await sock.connect(host, port, ssl_context=ctx)
+    for host, at in args.connect or []:
+        await sock.connect(host, at, ssl_context=ctx)
+    if not args.bind:
         port = args.connect[0][1]
     harness.emit(event="ready", port=port)
 

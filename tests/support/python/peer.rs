@@ -110,6 +110,33 @@ impl Peer {
         self.process.command(&json!({"op": "relay"})).await;
     }
 
+    /// From now on, the peer counts messages and does not tell of each.
+    pub async fn count(&self) {
+        self.process.command(&json!({"op": "count"})).await;
+    }
+
+    /// How many messages it has counted.
+    pub async fn counted(&self) -> usize {
+        self.process.command(&json!({"op": "tell"})).await;
+        let event = self
+            .process
+            .expect("the count", |events| take(events, "count"))
+            .await;
+        let count = event.0["count"].as_u64().expect("\"count\" is a number");
+        count.try_into().expect("a count that fits")
+    }
+
+    /// Has the peer do nothing at all for so long, as a program that is busy.
+    /// Returns when that begins.
+    pub async fn stall(&self, time: Duration) {
+        self.process
+            .command(&json!({"op": "stall", "seconds": time.as_secs_f64()}))
+            .await;
+        self.process
+            .expect("the stall", |events| take(events, "stalled"))
+            .await;
+    }
+
     /// The next message that the peer received: the sender's identity and the
     /// payload.
     ///
