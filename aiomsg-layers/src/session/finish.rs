@@ -79,6 +79,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 match result {
                     _ if self.stream == StreamState::Ended => return Poll::Ready(Ok(())),
                     Ok(more) => bytes += more,
+                    Err(error) if is_end(&error) => return Poll::Ready(Ok(())),
                     Err(error) => return Poll::Ready(Err(error)),
                 }
                 if bytes >= LINGER_BYTES {
@@ -202,6 +203,14 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         }
         ended.map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
     }
+}
+
+/// Whether the peer has ended the connection, and not said so where TLS is below, as
+/// Python does not once it has read our end. It is no reset, which would have cut off
+/// what was not read.
+fn is_end(error: &Error) -> bool {
+    let io = error.io();
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof)
 }
 
 fn gone_on() -> Error {
