@@ -54,6 +54,11 @@ pub enum DropReason {
     /// At-least-once: it was sent as often as the settings allow, and never
     /// acknowledged.
     RetriesExhausted,
+    /// Connections ended in the middle of it, one after the other: its receivers may
+    /// not take a message as large as this, or fail at it.
+    Poison,
+    /// A layer of the connection made it larger than a message may be.
+    TooLarge,
 }
 
 impl DropReason {
@@ -66,6 +71,8 @@ impl DropReason {
         Self::Unwanted,
         Self::ReplyRefused,
         Self::RetriesExhausted,
+        Self::Poison,
+        Self::TooLarge,
     ];
 
     /// A short name that stays the same, for labels of metrics and for programs
@@ -85,6 +92,8 @@ impl DropReason {
             Self::Unwanted => "unwanted",
             Self::ReplyRefused => "reply_refused",
             Self::RetriesExhausted => "retries_exhausted",
+            Self::Poison => "poison",
+            Self::TooLarge => "too_large",
         }
     }
 }
@@ -99,6 +108,10 @@ impl fmt::Display for DropReason {
             Self::Unwanted => "no peer has asked for messages like it",
             Self::ReplyRefused => "it was a reply, and the send path refused it",
             Self::RetriesExhausted => "it was never acknowledged, and no try is left",
+            Self::Poison => {
+                "connections kept ending in the middle of it: its receiver may not take one so large"
+            }
+            Self::TooLarge => "a layer of the connection made it larger than a message may be",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What can be seen of a connection from outside its stack of layers.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Frame;
 
@@ -43,8 +43,16 @@ struct Inner {
     /// What counts the bytes instead.
     wire: Option<Wire>,
     waiting: AtomicUsize,
+    /// A part of the first unsent frame has left.
+    cut: AtomicBool,
+    /// What is read is a frame over the limit.
+    passing: AtomicBool,
     unsent: Mutex<Vec<Frame>>,
     unconfirmed: Mutex<Vec<Frame>>,
+    /// Whether there are refused frames: looked at with every batch, so without a
+    /// lock.
+    has_refused: AtomicBool,
+    refused: Mutex<Vec<Frame>>,
 }
 
 impl Link {
@@ -107,38 +115,73 @@ impl Link {
     /// Leaves the frames of which not every byte was taken by the kernel, for
     /// [`Link::take_unsent`]. The connection does this when it is dropped.
     pub fn put_unsent(&self, frames: impl IntoIterator<Item = Frame>) {
-        let mut unsent = self.0.unsent.lock().unwrap_or_else(PoisonError::into_inner);
-        unsent.extend(frames);
+        lock(&self.0.unsent).extend(frames);
+    }
+
+    /// Notes that a part of the first of the unsent frames has left.
+    pub fn set_cut(&self) {
+        self.0.cut.store(true, Relaxed);
+    }
+
+    /// Whether a part of the first of the unsent frames has left: the connection
+    /// ended in the middle of it.
+    pub fn is_cut(&self) -> bool {
+        self.0.cut.load(Relaxed)
+    }
+
+    /// Notes whether what comes is a frame over the limit, which is passed over.
+    pub fn set_passing(&self, passing: bool) {
+        self.0.passing.store(passing, Relaxed);
+    }
+
+    /// Whether what comes is a frame over the limit.
+    pub fn is_passing(&self) -> bool {
+        self.0.passing.load(Relaxed)
     }
 
     /// Leaves the frames of which nobody knows whether they left, for
     /// [`Link::take_unconfirmed`].
     pub fn put_unconfirmed(&self, frames: impl IntoIterator<Item = Frame>) {
-        let mut all = self
-            .0
-            .unconfirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        all.extend(frames);
+        lock(&self.0.unconfirmed).extend(frames);
+    }
+
+    /// Leaves a frame that is larger than a message may be, for
+    /// [`Link::take_refused`]. The connection goes on without it.
+    pub fn put_refused(&self, frame: Frame) {
+        lock(&self.0.refused).push(frame);
+        self.0.has_refused.store(true, Relaxed);
+    }
+
+    /// Takes the frames that were larger than a message may be. They have not left,
+    /// and will not.
+    pub fn take_refused(&self) -> Vec<Frame> {
+        match self.0.has_refused.swap(false, Relaxed) {
+            true => std::mem::take(&mut lock(&self.0.refused)),
+            false => Vec::new(),
+        }
+    }
+
+    /// Whether there are any of those.
+    #[inline]
+    pub fn has_refused(&self) -> bool {
+        self.0.has_refused.load(Relaxed)
     }
 
     /// Takes the frames of which nobody knows whether they left: they were
     /// given to TLS, and the connection died before TLS had given all it held
     /// to the kernel. The peer may have received them.
     pub fn take_unconfirmed(&self) -> Vec<Frame> {
-        let mut all = self
-            .0
-            .unconfirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut all)
+        std::mem::take(&mut lock(&self.0.unconfirmed))
     }
 
     /// Takes the frames that never left, in the order in which they were
     /// given to the connection. The peer cannot have received any of them
     /// whole, so each may be sent again.
     pub fn take_unsent(&self) -> Vec<Frame> {
-        let mut unsent = self.0.unsent.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut unsent)
+        std::mem::take(&mut lock(&self.0.unsent))
     }
+}
+
+fn lock(frames: &Mutex<Vec<Frame>>) -> MutexGuard<'_, Vec<Frame>> {
+    frames.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -44,6 +44,7 @@ struct Both {
     target: Target,
     id: Option<MessageId>,
     until_acked: bool,
+    interrupted: u8,
 }
 
 static ANY: Target = Target::Any;
@@ -55,11 +56,13 @@ impl Rest {
                 target,
                 id: None,
                 until_acked: false,
+                interrupted: 0,
             } => Self::Target(target),
             Both {
                 target: Target::Any,
                 id: Some(id),
                 until_acked: false,
+                interrupted: 0,
             } => Self::Id(id),
             both => Self::Both(Box::new(both)),
         }
@@ -71,11 +74,13 @@ impl Rest {
                 target,
                 id: None,
                 until_acked: false,
+                interrupted: 0,
             },
             Self::Id(id) => Both {
                 target: Target::Any,
                 id: Some(id),
                 until_acked: false,
+                interrupted: 0,
             },
             Self::Both(both) => *both,
         }
@@ -156,6 +161,24 @@ impl Outbound {
     pub fn until_acked(mut self) -> Self {
         self.rest.change(|both| both.until_acked = true);
         self
+    }
+
+    /// Notes how many connections have ended in the middle of this message.
+    #[must_use]
+    pub fn with_interrupted(mut self, connections: u8) -> Self {
+        self.rest.change(|both| both.interrupted = connections);
+        self
+    }
+
+    /// How many connections have ended in the middle of this message, one after the
+    /// other. It may be the reason: a session sends such a message by itself, and
+    /// gives it up in the end.
+    #[inline]
+    pub fn interrupted(&self) -> u8 {
+        match &self.rest {
+            Rest::Both(both) => both.interrupted,
+            _ => 0,
+        }
     }
 
     /// Replaces the payload.

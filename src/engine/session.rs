@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
@@ -102,7 +103,9 @@ pub(crate) async fn admit(
     let (tls, wire) = (io.info().tls.is_some(), io.info().wire.clone());
     let received = half_way.take_received();
     let heard = !received.is_empty();
-    let mut framed = Framed::with_received(io, codec, received).buffered_below(tls);
+    let mut framed = Framed::with_received(io, codec, received)
+        .buffered_below(tls)
+        .go_on();
     if let Some(wire) = wire {
         framed = framed.over(wire);
     }
@@ -329,10 +332,13 @@ where
     async move {
         let reason = tokio::select! {
             biased;
-            ended = ended => match ended {
-                Won::First => replaced(),
-                Won::Second => Error::new(ErrorKind::Closed),
-            },
+            ended = ended => {
+                poll_fn(|cx| Poll::Ready(session.settle(cx))).await;
+                match ended {
+                    Won::First => replaced(),
+                    Won::Second => Error::new(ErrorKind::Closed),
+                }
+            }
             reason = session.run(async { _ = finish.await }) => reason,
         };
         Ok((reason, rest(session.into_intake())))

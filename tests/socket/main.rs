@@ -32,6 +32,7 @@ mod outcomes;
 mod overflow;
 mod peer_stats;
 mod pitfalls_table;
+mod poison;
 mod reconnect;
 mod routing;
 #[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.

@@ -50,6 +50,8 @@ pub struct FrameCodec {
     /// dialect. Nobody waits for their acknowledgements.
     ids: MessageIds,
     skipped: u64,
+    /// Bytes of a frame over the limit that have yet to come, and are passed over.
+    passing: usize,
 }
 
 impl FrameCodec {
@@ -61,10 +63,12 @@ impl FrameCodec {
             max_message: DEFAULT_MAX_MESSAGE,
             ids: MessageIds::new(),
             skipped: 0,
+            passing: 0,
         }
     }
 
-    /// Sets the largest payload, in bytes, that is sent or taken.
+    /// Sets the largest payload, in bytes, that is sent or taken: in both dialects,
+    /// with and without an acknowledgement, and not counting any header.
     #[must_use]
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
@@ -113,9 +117,12 @@ impl FrameCodec {
     ///
     /// # Errors
     ///
-    /// When the length is over the limit.
+    /// When no frame of that length can hold a message within the limit.
     #[inline(always)]
     pub fn frame_len(&self, src: &[u8]) -> Result<Option<usize>, Error> {
+        if self.passing > 0 {
+            return Ok(None);
+        }
         let Some(prefix) = src.first_chunk::<PREFIX>() else {
             return Ok(None);
         };
@@ -131,17 +138,22 @@ impl FrameCodec {
     ///
     /// # Errors
     ///
-    /// As for [`Decoder::decode`]. The frames before were handed over.
+    /// As for [`Decoder::decode`]. The frames before were handed over, and those
+    /// behind are at the next call.
     #[inline(always)]
     pub fn decode_each<V: FrameVisitor>(
         &mut self,
         src: &mut BytesMut,
         visitor: &mut V,
     ) -> Result<ControlFlow<()>, Error> {
+        self.pass(src);
         while let Some(mut body) = self.take_body(src)? {
             // By far the most frames are these. Made where they are used, they are
             // not moved.
             if self.dialect == Dialect::V1 && v1::take_data(&mut body) {
+                if body.len() > self.max_message {
+                    return Err(message_too_large(body.len(), self.max_message));
+                }
                 let frame = Frame::Data {
                     payload: body,
                     target: Target::Any,
@@ -160,17 +172,45 @@ impl FrameCodec {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The body of the first frame, if all of it is there.
+    /// The body of the first frame, if all of it is there. One that is over the
+    /// limit is passed over from then on, as its bytes come.
     #[inline(always)]
-    fn take_body(&self, src: &mut BytesMut) -> Result<Option<Bytes>, Error> {
-        match self.frame_len(src)? {
-            Some(len) if len <= src.len() => {
+    fn take_body(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, Error> {
+        match self.frame_len(src) {
+            Ok(Some(len)) if len <= src.len() => {
                 let mut body = src.split_to(len).freeze();
                 body.advance(PREFIX);
                 Ok(Some(body))
             }
-            _ => Ok(None),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                self.begin_passing(src);
+                Err(error)
+            }
         }
+    }
+
+    #[cold]
+    fn begin_passing(&mut self, src: &mut BytesMut) {
+        if let Some(prefix) = src.first_chunk::<PREFIX>() {
+            self.passing = PREFIX + u32::from_be_bytes(*prefix) as usize;
+        }
+        self.pass(src);
+    }
+
+    #[inline]
+    fn pass(&mut self, src: &mut BytesMut) {
+        if self.passing > 0 {
+            let here = self.passing.min(src.len());
+            src.advance(here);
+            self.passing -= here;
+        }
+    }
+
+    /// Whether it is in the middle of a frame over the limit, whose bytes it passes
+    /// over.
+    pub fn is_passing(&self) -> bool {
+        self.passing > 0
     }
 
     /// `None` is a frame to skip.
@@ -180,6 +220,13 @@ impl FrameCodec {
             Dialect::V1 => v1::decode(body)?,
             Dialect::V2019 => Some(v2019::decode(body)),
         };
+        let payload = frame
+            .as_ref()
+            .and_then(Frame::payload)
+            .map_or(0, Bytes::len);
+        if payload > self.max_message {
+            return Err(message_too_large(payload, self.max_message));
+        }
         self.skipped += u64::from(frame.is_none());
         Ok(frame)
     }
@@ -198,6 +245,13 @@ fn too_large(len: usize, limit: usize) -> Error {
     ))
 }
 
+#[cold]
+fn message_too_large(len: usize, limit: usize) -> Error {
+    Error::new(ErrorKind::TooLarge).with_reason(format!(
+        "a message of {len} bytes, where it has at most {limit}"
+    ))
+}
+
 impl Decoder for FrameCodec {
     type Item = Frame;
     type Error = Error;
@@ -205,8 +259,12 @@ impl Decoder for FrameCodec {
     /// Takes one frame off the front of `src`. Payloads are split off, not
     /// copied. No room is made for what is still to come: a length is only
     /// what the peer says, and whoever reads decides how far to trust it.
+    ///
+    /// After an error the next call goes on behind the frame that was wrong: that
+    /// one is not seen again, and costs no memory while it comes.
     #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
+        self.pass(src);
         while let Some(body) = self.take_body(src)? {
             if let Some(frame) = self.decode_body(body)? {
                 return Ok(Some(frame));
@@ -218,7 +276,7 @@ impl Decoder for FrameCodec {
     fn decode_eof(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
         match self.decode(src)? {
             Some(frame) => Ok(Some(frame)),
-            None if src.is_empty() => Ok(None),
+            None if src.is_empty() && self.passing == 0 => Ok(None),
             None => Err(Error::new(ErrorKind::Disconnected)
                 .with_reason(format!("the stream ended {} bytes into a frame", src.len()))),
         }

@@ -23,6 +23,7 @@ impl<C: BatchConnection> BatchConnection for Acknowledge<C> {
             }
             let mut arriving = Arriving {
                 heard: &mut self.heard,
+                sent: &mut self.sent,
                 owed: &mut self.owed,
                 unacked: self.unacked.as_ref(),
                 deferral: &self.deferral,
@@ -62,6 +63,7 @@ impl<C: BatchConnection> BatchConnection for Acknowledge<C> {
 /// Notes what is to be acknowledged and what is.
 struct Arriving<'a, V> {
     heard: &'a mut Vec<MessageId>,
+    sent: &'a mut Vec<MessageId>,
     owed: &'a mut VecDeque<MessageId>,
     unacked: Option<&'a ConnectionAcks>,
     deferral: &'a Deferral,
@@ -77,7 +79,7 @@ impl<V: FrameVisitor> FrameVisitor for Arriving<'_, V> {
             Frame::Ack { id } => {
                 self.heard.push(*id);
                 if self.heard.len() >= MOST_GATHERED {
-                    tell_heard(self.unacked, self.heard);
+                    tell_heard(self.unacked, self.sent, self.heard);
                 }
                 return ControlFlow::Continue(());
             }

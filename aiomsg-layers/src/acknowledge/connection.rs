@@ -58,7 +58,7 @@ impl<C> Acknowledge<C> {
     }
 
     pub(super) fn tell_heard(&mut self) {
-        tell_heard(self.unacked.as_ref(), &mut self.heard);
+        tell_heard(self.unacked.as_ref(), &mut self.sent, &mut self.heard);
     }
 
     fn tell_sent(&mut self) {
@@ -66,30 +66,32 @@ impl<C> Acknowledge<C> {
     }
 }
 
-/// Tells what the peer has acknowledged.
-pub(super) fn tell_heard(unacked: Option<&ConnectionAcks>, heard: &mut Vec<MessageId>) {
-    tell(unacked, heard, ConnectionAcks::acknowledged);
+/// Tells what the peer has acknowledged, and before that what was given to the
+/// connection: it may be among it.
+pub(super) fn tell_heard(
+    unacked: Option<&ConnectionAcks>,
+    sent: &mut Vec<MessageId>,
+    heard: &mut Vec<MessageId>,
+) {
+    if !heard.is_empty() {
+        tell(unacked, sent, heard);
+    }
 }
 
 /// Tells what was given to the connection.
 pub(super) fn tell_sent(unacked: Option<&ConnectionAcks>, sent: &mut Vec<MessageId>) {
-    tell(unacked, sent, ConnectionAcks::sent);
+    if !sent.is_empty() {
+        tell(unacked, sent, &mut Vec::new());
+    }
 }
 
-/// Tells of these, if there are any, and forgets them.
 #[inline(never)]
-fn tell(
-    unacked: Option<&ConnectionAcks>,
-    ids: &mut Vec<MessageId>,
-    what: fn(&ConnectionAcks, &[MessageId]),
-) {
-    if ids.is_empty() {
-        return;
-    }
+fn tell(unacked: Option<&ConnectionAcks>, sent: &mut Vec<MessageId>, heard: &mut Vec<MessageId>) {
     if let Some(unacked) = unacked {
-        what(unacked, ids);
+        unacked.exchanged(sent, heard);
     }
-    ids.clear();
+    sent.clear();
+    heard.clear();
 }
 
 impl<C: Connection> Acknowledge<C> {

@@ -17,13 +17,20 @@ impl ConnectionAcks {
 
     /// These messages have left by this connection.
     pub fn sent(&self, ids: &[MessageId]) {
-        self.unacked.left(ids, self.number);
+        self.exchanged(ids, &[]);
     }
 
     /// The peer has acknowledged these messages. Ids that nobody waits for are
-    /// passed over.
+    /// passed over, and so are those of messages that have not left by this
+    /// connection.
     pub fn acknowledged(&self, ids: &[MessageId]) {
-        self.unacked.acknowledged(ids);
+        self.exchanged(&[], ids);
+    }
+
+    /// Both in one step: what was sent before the acknowledgements came is told
+    /// first.
+    pub fn exchanged(&self, sent: &[MessageId], heard: &[MessageId]) {
+        self.unacked.exchanged(sent, heard, self.number);
     }
 }
 

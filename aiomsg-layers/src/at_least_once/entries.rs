@@ -1,28 +1,22 @@
 use std::time::Duration;
 
 use aiomsg_core::queue::Weight;
-use aiomsg_core::{MessageId, MessageIds, Outbound};
+use aiomsg_core::{MessageId, Outbound};
 use slab::Slab;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::names::Names;
+
 /// The messages that wait for acknowledgements, each with what is known of its
 /// sends.
-///
-/// An id holds the place of its entry, so that none is searched for: 6 random
-/// bytes, drawn once, that keep two sockets and two runs of one program apart; a
-/// counter of 6 bytes; the place, 4 bytes. Their order is that in which the
-/// messages came.
 #[derive(Debug)]
 pub(super) struct Entries {
-    salt: [u8; SALT],
+    names: Names,
     next: u64,
     slab: Slab<Entry>,
     bytes: usize,
 }
-
-const SALT: usize = 6;
-const COUNTER: usize = 6;
 
 /// An empty table keeps room for as many.
 const IDLE_CAPACITY: usize = 1024;
@@ -30,28 +24,37 @@ const IDLE_CAPACITY: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) message: Outbound,
+    /// Which one it is of all that came.
+    pub(super) order: u64,
     /// How often it has left.
     pub(super) sends: u32,
-    /// By which connection it left last, and when it is to be sent again,
-    /// unless it is on its way to one.
-    pub(super) left: Option<(u64, Instant)>,
+    /// By which connections it has left, the last one first; of earlier ones nothing
+    /// is known any more.
+    by: [u64; 2],
+    /// The how manieth it was there.
+    pub(super) place: u64,
+    /// When it is to be sent again, unless it is on its way to a connection.
+    pub(super) due: Option<Instant>,
     /// When the end of a connection may have it sent again next; at once, if no
     /// connection has ended under it so far.
     paced: Option<Instant>,
+    /// How many connections in a row have ended while it was on its way.
+    pub(super) lost: u32,
+    /// It is sent again with care, and counts there.
+    pub(super) suspect: bool,
+    /// Its peer was seen to have acknowledged others that left later.
+    pub(super) passed_over: bool,
     /// Who waits for its acknowledgement, if somebody does.
     pub(super) waiter: Option<Waiter>,
 }
 
 /// Hears that its message is acknowledged, or that it is given up.
-pub(super) type Waiter = oneshot::Sender<Result<(), Outbound>>;
+pub(super) type Waiter = oneshot::Sender<Result<(), super::unacked::GivenUp>>;
 
 impl Entries {
     pub(super) fn new() -> Self {
-        let random = MessageIds::new().next_id();
-        let mut salt = [0; SALT];
-        salt.copy_from_slice(&random.as_bytes()[..SALT]);
         Self {
-            salt,
+            names: Names::new(),
             next: 0,
             slab: Slab::new(),
             bytes: 0,
@@ -60,34 +63,39 @@ impl Entries {
 
     /// Keeps a copy of a message, and gives it its id.
     pub(super) fn insert(&mut self, message: &mut Outbound, waiter: Option<Waiter>) -> MessageId {
-        let place = self.slab.vacant_entry();
-        let mut id = [0; MessageId::LEN];
-        id[..SALT].copy_from_slice(&self.salt);
-        id[SALT..SALT + COUNTER].copy_from_slice(&self.next.to_be_bytes()[2..]);
-        id[SALT + COUNTER..].copy_from_slice(&(place.key() as u32).to_be_bytes());
-        self.next = self.next.wrapping_add(1);
-        let id = MessageId::from_bytes(id);
+        let vacant = self.slab.vacant_entry();
+        let id = self.names.next(vacant.key());
         message.set_id(Some(id));
         self.bytes += message.weight();
-        place.insert(Entry {
+        vacant.insert(Entry {
             message: message.clone(),
+            order: self.next,
             sends: 0,
-            left: None,
+            by: [NO_CONNECTION; 2],
+            place: 0,
+            due: None,
             paced: None,
+            lost: 0,
+            suspect: false,
+            passed_over: false,
             waiter,
         });
+        self.next += 1;
         id
     }
 
     pub(super) fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
         // Others may have had the place before.
-        let entry = self.slab.get_mut(place(id))?;
+        let entry = self.slab.get_mut(self.names.place(id))?;
         (entry.message.id() == Some(id)).then_some(entry)
     }
 
     pub(super) fn remove(&mut self, id: MessageId) -> Option<Entry> {
-        self.get_mut(id)?;
-        let entry = self.slab.try_remove(place(id))?;
+        let place = self.names.place(id);
+        if self.slab.get(place)?.message.id() != Some(id) {
+            return None;
+        }
+        let entry = self.slab.try_remove(place)?;
         self.bytes -= entry.message.weight();
         Some(entry)
     }
@@ -111,12 +119,10 @@ impl Entries {
     /// Takes all messages out, the oldest first.
     pub(super) fn take(&mut self) -> Vec<Outbound> {
         self.bytes = 0;
-        let mut messages: Vec<_> = std::mem::take(&mut self.slab)
-            .into_iter()
-            .map(|(_, entry)| entry.message)
-            .collect();
-        messages.sort_unstable_by_key(Outbound::id);
-        messages
+        let entries = std::mem::take(&mut self.slab).into_iter();
+        let mut entries: Vec<_> = entries.map(|(_, entry)| entry).collect();
+        entries.sort_unstable_by_key(|entry| entry.order);
+        entries.into_iter().map(|entry| entry.message).collect()
     }
 
     /// Gives up the memory of a burst that is over.
@@ -127,30 +133,49 @@ impl Entries {
     }
 }
 
-fn place(id: MessageId) -> usize {
-    let place = id.as_bytes().last_chunk().copied().unwrap_or_default();
-    u32::from_be_bytes(place) as usize
-}
-
 impl Entry {
+    /// The connection that it has left by last.
+    pub(super) fn connection(&self) -> u64 {
+        self.by[0]
+    }
+
+    /// Whether it has left by this connection, whose peer may acknowledge it then.
+    #[inline]
+    pub(super) fn has_left_by(&self, connection: u64) -> bool {
+        self.by.contains(&connection)
+    }
+
+    /// It has left, as the `place`th of this connection.
+    #[inline]
+    pub(super) fn leave(&mut self, connection: u64, place: u64, due: Instant) {
+        self.sends = self.sends.saturating_add(1);
+        if self.by[0] != connection {
+            self.by = [connection, self.by[0]];
+        }
+        self.place = place;
+        self.passed_over = false;
+        self.due = Some(due);
+    }
+
     /// Its connection has ended: it is to be sent again now, or, if that has
     /// happened to it within `pace`, after that.
     pub(super) fn lose(&mut self, connection: u64, now: Instant, pace: Duration) -> bool {
-        let Some((by, due)) = self.left else {
+        let Some(due) = self.due else {
             return false;
         };
-        if by != connection {
+        if self.by[0] != connection {
             return false;
         }
         let at = self.paced.map_or(now, |paced| paced.max(now));
         self.paced = Some(at + pace);
-        self.left = Some((NO_CONNECTION, at.min(due)));
+        self.due = Some(at.min(due));
+        self.lost = self.lost.saturating_add(1);
         true
     }
 }
 
 /// The number that no connection has.
-pub(super) const NO_CONNECTION: u64 = u64::MAX;
+const NO_CONNECTION: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +189,7 @@ mod tests {
         let mut message = Outbound::new("second");
         let second = entries.insert(&mut message, None);
         assert_eq!(message.id(), Some(second));
-        assert_eq!(place(first), place(second));
+        assert_eq!(entries.names.place(first), entries.names.place(second));
         assert!(entries.get_mut(first).is_none());
         assert!(entries.remove(first).is_none());
         assert_eq!((entries.len(), entries.bytes()), (1, 6));
@@ -187,7 +212,7 @@ mod tests {
         let b = entries.insert(&mut Outbound::new("b"), None);
         entries.remove(a);
         let c = entries.insert(&mut Outbound::new("c"), None);
-        assert!(b < c && place(c) < place(b));
+        assert!(entries.names.place(c) < entries.names.place(b));
         let order: Vec<_> = entries
             .take()
             .into_iter()

@@ -44,7 +44,7 @@ fn an_acknowledgement_makes_room() {
             let unacked = unacked.clone();
             thread::spawn(move || block_on(poll_fn(|cx| unacked.poll_room(cx))))
         });
-        unacked.acknowledged(&[id]);
+        unacked.exchanged(&[id], &[id], 1);
         for producer in producers {
             producer.join().unwrap();
         }
@@ -57,7 +57,7 @@ fn what_left_by_a_connection_that_ended_is_sent_again() {
         let (unacked, id) = unacked();
         let connection = unacked.clone();
         let connection = thread::spawn(move || {
-            connection.left(&[id], 1);
+            connection.exchanged(&[id], &[], 1);
             connection.connection_ended(1);
         });
         assert_eq!(due(&unacked), 1);
@@ -71,7 +71,7 @@ fn a_resender_that_knows_of_no_deadline_hears_of_one() {
     every_interleaving(|| {
         let (unacked, id) = unacked();
         let connection = unacked.clone();
-        let connection = thread::spawn(move || connection.left(&[id], 1));
+        let connection = thread::spawn(move || connection.exchanged(&[id], &[], 1));
         block_on(poll_fn(|cx| match unacked.take_due(cx) {
             Some(Err(Some(_))) => Poll::Ready(()),
             _ => Poll::Pending,

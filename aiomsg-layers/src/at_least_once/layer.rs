@@ -85,10 +85,11 @@ impl AtLeastOnceLayer {
     pub fn discard(&self) -> Discard {
         let (unacked, discard) = (self.unacked.clone(), self.unacked.discard());
         Discard::new(move |given_up| {
-            if let Some(id) = given_up.message.id() {
-                unacked.forget(id);
+            let (message, reason) = (given_up.message, given_up.reason);
+            let id = message.id();
+            if id.is_none_or(|id| unacked.give_up(id, &message, reason)) {
+                discard.message(message, reason);
             }
-            discard.message(given_up.message, given_up.reason);
         })
     }
 

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Error, ErrorKind, MessageId, Outbound};
+use aiomsg_core::{DropReason, Error, ErrorKind, MessageId, Outbound};
 use pin_project::{pin_project, pinned_drop};
 use tower::Service;
 
@@ -102,10 +102,15 @@ where
             *this.pending = None;
             return Poll::Ready(match outcome {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(message)) => Err(Error::new(ErrorKind::Timeout)
-                    .with_reason("it was never acknowledged, and no try is left")
-                    .with_message(message)
-                    .into()),
+                Ok(Err((message, reason))) => {
+                    let kind = match reason {
+                        DropReason::TooLarge => ErrorKind::TooLarge,
+                        DropReason::Overflow => ErrorKind::Limit,
+                        _ => ErrorKind::Timeout,
+                    };
+                    let error = Error::new(kind).with_reason(reason.to_string());
+                    Err(error.with_message(message).into())
+                }
                 // It is in the report of what was not acknowledged.
                 Err(_) => Err(Error::new(ErrorKind::Closed).into()),
             });

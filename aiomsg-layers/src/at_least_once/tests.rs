@@ -8,14 +8,14 @@ use futures::FutureExt;
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, ServiceExt};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// Takes every message, and notes when.
 #[derive(Clone, Default)]
-struct Wire(Arc<Mutex<Vec<(u64, Outbound)>>>);
+pub(super) struct Wire(Arc<Mutex<Vec<(u64, Outbound)>>>);
 
 impl Wire {
-    fn service(
+    pub(super) fn service(
         &self,
     ) -> impl Service<Outbound, Response = (), Error = aiomsg_core::Error, Future: Send> + Clone + use<>
     {
@@ -32,25 +32,42 @@ impl Wire {
         self.0.lock().unwrap().iter().map(|(at, _)| *at).collect()
     }
 
-    fn ids(&self) -> Vec<MessageId> {
+    pub(super) fn ids(&self) -> Vec<MessageId> {
         let sent = self.0.lock().unwrap();
         sent.iter()
             .map(|(_, message)| message.id().unwrap())
             .collect()
     }
-}
 
-#[derive(Clone, Default)]
-struct Lost(Arc<Mutex<Vec<(Outbound, DropReason)>>>);
-
-impl Lost {
-    fn discard(&self) -> Discard {
-        let lost = self.clone();
-        Discard::new(move |it| lost.0.lock().unwrap().push((it.message, it.reason)))
+    pub(super) fn messages(&self) -> Vec<Outbound> {
+        let sent = self.0.lock().unwrap();
+        sent.iter().map(|(_, message)| message.clone()).collect()
     }
 }
 
-async fn send<S: Service<Outbound, Error = aiomsg_core::Error>>(
+#[derive(Clone, Default)]
+pub(super) struct Lost(Arc<Mutex<Vec<(Outbound, DropReason)>>>);
+
+impl Lost {
+    pub(super) fn discard(&self) -> Discard {
+        let lost = self.clone();
+        Discard::new(move |it| lost.0.lock().unwrap().push((it.message, it.reason)))
+    }
+
+    pub(super) fn reasons(&self) -> Vec<DropReason> {
+        let lost = self.0.lock().unwrap();
+        lost.iter().map(|(_, reason)| *reason).collect()
+    }
+
+    pub(super) fn payloads(&self) -> Vec<bytes::Bytes> {
+        let lost = self.0.lock().unwrap();
+        lost.iter()
+            .map(|(message, _)| message.payload().clone())
+            .collect()
+    }
+}
+
+pub(super) async fn send<S: Service<Outbound, Error = aiomsg_core::Error>>(
     service: &mut S,
     payload: &'static str,
 ) {
@@ -183,7 +200,8 @@ async fn what_waits_for_acknowledgements_is_bounded() {
     send(&mut service, "a").await;
     send(&mut service, "b").await;
     assert!(service.ready().now_or_never().is_none());
-    layer.unacked().connection().acknowledged(&wire.ids()[..1]);
+    let connection = layer.unacked().connection();
+    connection.exchanged(&wire.ids(), &wire.ids()[..1]);
     assert!(service.ready().now_or_never().is_some());
 }
 
@@ -215,7 +233,8 @@ async fn closing_hands_back_what_was_not_acknowledged_in_order() {
     for payload in ["a", "b", "c"] {
         send(&mut service, payload).await;
     }
-    layer.unacked().connection().acknowledged(&wire.ids()[1..2]);
+    let connection = layer.unacked().connection();
+    connection.exchanged(&wire.ids(), &wire.ids()[1..2]);
     let left: Vec<_> = layer
         .unacked()
         .close()

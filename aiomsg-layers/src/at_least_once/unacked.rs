@@ -1,14 +1,17 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, WakerList};
+use aiomsg_core::queue::{Limits, WakerList, Woken};
 use aiomsg_core::{Discard, DropReason, MessageId, Outbound};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::entries::{Entries, Entry, NO_CONNECTION};
+use super::entries::{Entries, Entry};
+use super::progress::{Connections, Prospect};
+use super::suspects::{Care, Suspects};
 use super::{AtLeastOnceLayer, ConnectionAcks};
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard};
@@ -51,6 +54,8 @@ struct Shared {
 
 struct State {
     entries: Entries,
+    connections: Connections,
+    suspects: Suspects,
     closed: bool,
     producers: WakerList,
     resender: WakerList,
@@ -68,7 +73,10 @@ const PACE: Duration = AtLeastOnceLayer::TIMEOUT;
 const SOON: Duration = Duration::from_millis(50);
 
 /// What becomes of a message: acknowledged, or given up and handed back.
-pub(super) type Outcome = oneshot::Receiver<Result<(), Outbound>>;
+pub(super) type Outcome = oneshot::Receiver<Result<(), GivenUp>>;
+
+/// A message that will not be acknowledged, and why.
+pub(super) type GivenUp = (Outbound, DropReason);
 
 impl Unacked {
     pub(super) fn new(settings: Settings, discard: Discard) -> Self {
@@ -78,6 +86,8 @@ impl Unacked {
             connections: AtomicU64::new(0),
             state: Mutex::new(State {
                 entries: Entries::new(),
+                connections: Connections::default(),
+                suspects: Suspects::default(),
                 closed: false,
                 producers: WakerList::default(),
                 resender: WakerList::default(),
@@ -111,7 +121,7 @@ impl Unacked {
     /// Whether a message has left and is not yet acknowledged or given up.
     pub fn is_awaiting(&self) -> bool {
         let state = self.lock();
-        state.entries.iter().any(|entry| entry.left.is_some())
+        state.entries.iter().any(|entry| entry.due.is_some())
     }
 
     /// Ends the resender, and takes the messages that were not acknowledged,
@@ -131,6 +141,7 @@ impl Unacked {
     /// The view of one more connection.
     pub(crate) fn connection(&self) -> ConnectionAcks {
         let number = self.0.connections.fetch_add(1, Relaxed);
+        self.lock().connections.add(number, Instant::now());
         ConnectionAcks::new(self.clone(), number)
     }
 
@@ -171,44 +182,71 @@ impl Unacked {
     /// Nobody waits for an acknowledgement of this message any more: the caller
     /// has it back, or another layer has given it up.
     pub fn forget(&self, id: MessageId) {
+        drop(self.remove(id));
+    }
+
+    /// Another layer has given this message up. Says whether that is still to be told:
+    /// whoever waits for its acknowledgement hears of it here.
+    pub(super) fn give_up(&self, id: MessageId, message: &Outbound, reason: DropReason) -> bool {
+        let waiter = self.remove(id).and_then(|entry| entry.waiter);
+        let told = waiter.map(|waiter| waiter.send(Err((message.clone(), reason))));
+        !matches!(told, Some(Ok(())))
+    }
+
+    fn remove(&self, id: MessageId) -> Option<Entry> {
         let mut state = self.lock();
-        state.entries.remove(id);
-        let woken = state.producers.take();
+        let removed = state.remove(id, false);
+        let woken = (state.producers.take(), state.resender_if(removed.is_some()));
         drop(state);
-        woken.wake();
+        woken.0.wake();
+        woken.1.wake();
+        removed
     }
 
     // ===== connections =====
 
-    pub(super) fn left(&self, ids: &[MessageId], connection: u64) {
-        let due = Instant::now() + self.0.settings.timeout;
+    /// These have left by a connection, and then its peer has acknowledged those. It
+    /// can acknowledge only what has left by this connection.
+    pub(super) fn exchanged(&self, sent: &[MessageId], heard: &[MessageId], connection: u64) {
+        let now = Instant::now();
+        let due = now + self.0.settings.timeout;
         let mut state = self.lock();
-        for &id in ids {
-            if let Some(entry) = state.entries.get_mut(id) {
-                entry.sends += 1;
-                entry.left = Some((connection, due));
+        let State {
+            entries,
+            connections,
+            ..
+        } = &mut *state;
+        for &id in sent {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.leave(connection, connections.sent(connection), due);
             }
         }
-        let woken = if std::mem::take(&mut state.idle) {
-            state.resender.take()
-        } else {
-            Default::default()
+        let mut resender = !sent.is_empty() && std::mem::take(&mut state.idle);
+        let mut waiters = Vec::new();
+        for &id in heard {
+            let state = &mut *state;
+            let entry = state.entries.get_mut(id);
+            let Some(entry) = entry.filter(|entry| entry.has_left_by(connection)) else {
+                continue;
+            };
+            if entry.connection() == connection {
+                state.connections.reached(connection, entry.place, now);
+            }
+            resender |= entry.suspect;
+            waiters.extend(state.remove(id, true).and_then(|entry| entry.waiter));
+        }
+        let producers = match heard.is_empty() {
+            true => Default::default(),
+            false => state.producers.take(),
         };
+        let resender = state.resender_if(resender);
         drop(state);
-        woken.wake();
-    }
-
-    pub(super) fn acknowledged(&self, ids: &[MessageId]) {
-        let mut state = self.lock();
-        for &id in ids {
-            if let Some(waiter) = state.entries.remove(id).and_then(|entry| entry.waiter) {
-                // Whoever waited may be gone.
-                let _ = waiter.send(Ok(()));
-            }
+        for waiter in waiters {
+            // Whoever waited may be gone.
+            let _ = waiter.send(Ok(()));
         }
-        let woken = state.producers.take();
-        drop(state);
-        woken.wake();
+        producers.wake();
+        resender.wake();
     }
 
     /// A connection ended: what left by it is sent again at once, but for what
@@ -218,8 +256,19 @@ impl Unacked {
         let pace = PACE.min(self.0.settings.timeout);
         let mut state = self.lock();
         let mut any = false;
-        for entry in state.entries.iter_mut() {
-            any |= entry.lose(connection, now, pace);
+        let State {
+            entries,
+            connections,
+            suspects,
+            ..
+        } = &mut *state;
+        connections.remove(connection);
+        for entry in entries.iter_mut() {
+            let lost = entry.lose(connection, now, pace);
+            if lost && std::mem::take(&mut entry.suspect) {
+                suspects.release(entry.message.peer(), false);
+            }
+            any |= lost;
         }
         if !any {
             return;
@@ -236,7 +285,7 @@ impl Unacked {
         let soon = Instant::now() + SOON.min(self.0.settings.timeout);
         let mut state = self.lock();
         if let Some(entry) = state.entries.get_mut(id) {
-            entry.left = Some((NO_CONNECTION, soon));
+            entry.due = Some(soon);
         }
     }
 
@@ -253,30 +302,50 @@ impl Unacked {
         }
         // Read under the lock, so that what was lost before that is due.
         let now = Instant::now();
-        let mut next: Option<Instant> = None;
-        let mut due = Vec::new();
-        for entry in state.entries.iter() {
-            let Some((_, deadline)) = entry.left else {
-                continue;
-            };
-            if deadline <= now {
-                due.extend(entry.message.id());
-            } else {
-                next = Some(next.map_or(deadline, |next| next.min(deadline)));
-            }
-        }
-        due.sort_unstable();
+        let Due { next, due } = state.due(now, self.0.settings.timeout);
         let mut resend = Vec::new();
         let mut given_up = Vec::new();
+        let mut probed = HashSet::new();
         for id in due {
-            let Some(entry) = state.entries.get_mut(id) else {
+            let State {
+                entries,
+                connections,
+                suspects,
+                ..
+            } = &mut *state;
+            let Some(entry) = entries.get_mut(id) else {
                 continue;
             };
-            if entry.sends > max_resends {
-                given_up.extend(state.entries.remove(id));
-            } else if entry.left.take().is_some() {
-                resend.push(entry.message.clone());
+            let connection = entry.connection();
+            let lives = connections.has(connection);
+            if lives && entry.lost > 0 {
+                // No connection has ended by it this time.
+                entry.lost = 0;
+                if std::mem::take(&mut entry.suspect) {
+                    suspects.release(entry.message.peer(), true);
+                }
             }
+            if entry.sends > max_resends {
+                given_up.extend(state.remove(id, false));
+                continue;
+            }
+            // It would go by the same connection again, behind what is there.
+            let same = lives && (entry.message.peer().is_some() || connections.len() == 1);
+            if same && !entry.passed_over && !probed.insert(connection) {
+                entry.sends = entry.sends.saturating_add(1);
+                entry.due = Some(now + self.0.settings.timeout);
+                continue;
+            }
+            if !entry.suspect {
+                let care = Care::of(entry.lost, max_resends);
+                if !suspects.admit(entry.message.peer(), care) {
+                    // One that is on its way wakes the resender.
+                    continue;
+                }
+                entry.suspect = care != Care::None;
+            }
+            entry.due = None;
+            resend.push(entry.message.clone());
         }
         let woken = if given_up.is_empty() {
             Default::default()
@@ -295,12 +364,14 @@ impl Unacked {
         } in given_up
         {
             let unheard = match waiter {
-                Some(waiter) => waiter.send(Err(message)).err().and_then(Result::err),
-                None => Some(message),
+                Some(waiter) => {
+                    let told = waiter.send(Err((message, DropReason::RetriesExhausted)));
+                    told.err().and_then(Result::err)
+                }
+                None => Some((message, DropReason::RetriesExhausted)),
             };
-            if let Some(message) = unheard {
-                let discard = &self.0.discard;
-                discard.message(message, DropReason::RetriesExhausted);
+            if let Some((message, reason)) = unheard {
+                self.0.discard.message(message, reason);
             }
         }
         Some(if resend.is_empty() {
@@ -311,7 +382,69 @@ impl Unacked {
     }
 }
 
+/// What is to be sent again now, the oldest first, and when there may be more.
+struct Due {
+    next: Option<Instant>,
+    due: Vec<MessageId>,
+}
+
 impl State {
+    /// Takes a message out, with its place among those that are sent with care.
+    fn remove(&mut self, id: MessageId, well: bool) -> Option<Entry> {
+        let entry = self.entries.remove(id)?;
+        if entry.suspect {
+            self.suspects.release(entry.message.peer(), well);
+        }
+        if self.entries.len() == 0 {
+            self.suspects.clear();
+        }
+        Some(entry)
+    }
+
+    fn resender_if(&mut self, wanted: bool) -> Woken {
+        match wanted {
+            true => self.resender.take(),
+            false => Woken::default(),
+        }
+    }
+
+    fn due(&mut self, now: Instant, timeout: Duration) -> Due {
+        let Self {
+            entries,
+            connections,
+            ..
+        } = self;
+        let mut next: Option<Instant> = None;
+        let mut due = Vec::new();
+        let mut postponed = false;
+        for entry in entries.iter_mut() {
+            let Some(mut at) = entry.due else { continue };
+            if at <= now {
+                match connections.prospect(entry.connection(), entry.place, timeout, now) {
+                    Prospect::Until(until) => at = until,
+                    Prospect::PassedOver if !entry.passed_over => {
+                        entry.passed_over = true;
+                        at = now + timeout;
+                    }
+                    _ => {
+                        due.extend(entry.message.id().map(|id| (entry.order, id)));
+                        continue;
+                    }
+                }
+                entry.due = Some(at);
+                postponed = true;
+            }
+            next = Some(next.map_or(at, |next| next.min(at)));
+        }
+        if postponed {
+            // Thousands may be due one after the other, and postponed.
+            next = next.map(|next| next.max(now + SOON.min(timeout)));
+        }
+        due.sort_unstable();
+        let due = due.into_iter().map(|(_, id)| id).collect();
+        Due { next, due }
+    }
+
     fn has_room(&self, limits: &Limits) -> bool {
         limits.admit(self.entries.len(), self.entries.bytes())
     }

@@ -14,6 +14,9 @@ use tower::discover::{Change, Discover};
 use super::mailbox::Mailboxes;
 use super::{MailboxSettings, Overflow, PeerSet, Policy, Refused};
 
+/// In the middle of a message this many connections end before it is given up.
+const TRIES: u8 = 3;
+
 /// Sends to a changing set of peers. See the [module](super).
 ///
 /// As a plain service it is ready when a message that is not addressed can be
@@ -135,11 +138,19 @@ where
     /// A connection ended: what it had not sent goes other ways.
     fn take_back(&mut self, identity: &Identity, mut peer: D::Service) {
         let mut left = peer.reclaim();
+        // What is behind a message at which connections end is not to go with it.
+        let behind = left.front().is_some_and(|first| first.interrupted() > 0);
+        if let Some(poison) = left.pop_front_if(|first| first.interrupted() >= TRIES) {
+            self.discard.message(poison, DropReason::Poison);
+        }
         // Backwards, as what is addressed goes to the front of its mailbox.
         let mut anyone = VecDeque::new();
         while let Some(message) = left.pop_back() {
             match message.target() {
                 Target::Peer(_) => self.mailboxes.put_back(identity.clone(), message),
+                Target::Copy if behind && self.mailboxes.has_room() => {
+                    self.mailboxes.put_back(identity.clone(), message);
+                }
                 Target::Copy => self.discard.message(message, DropReason::PeerGone),
                 _ => anyone.push_front(message),
             }

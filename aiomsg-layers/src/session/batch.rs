@@ -50,9 +50,10 @@ pub(super) struct Leaving<'a> {
 }
 
 impl Leaving<'_> {
+    /// The next one, unless it is to be sent by itself.
     #[inline(always)]
     fn next(&mut self) -> Option<Outbound> {
-        let message = self.messages.pop_front()?;
+        let message = self.messages.pop_front_if(|next| next.interrupted() == 0)?;
         self.taken.0 += 1;
         self.taken.1 += message.weight();
         *self.unconfirmed += u64::from(message.id().is_none());

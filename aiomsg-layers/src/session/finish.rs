@@ -15,7 +15,7 @@ use aiomsg_core::{BatchConnection, Error, ErrorKind};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::Intake;
-use super::pump::{ReadBatch, Session, StreamState};
+use super::pump::{ReadBatch, Session, StreamState, is_wrong};
 use crate::heartbeat::Patience;
 
 /// How long an ended session that has sent no message waits for more, after it has
@@ -46,6 +46,10 @@ const LAST_ROUNDS: usize = 128;
 
 /// How long the answer to the peer's end may take.
 const ANSWER: Duration = Duration::from_millis(500);
+
+/// As much of what is here is read, at most, behind a frame that is wrong. A message
+/// over the limit by less than this does not cost what is behind it.
+const BEHIND: u64 = 256 << 10;
 
 /// How a connection ends.
 #[derive(Debug, Default)]
@@ -165,6 +169,9 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     /// Leaves a connection that has ended with this error.
     pub(super) async fn leave(&mut self, error: &Error) {
         match self.stream {
+            StreamState::Open if is_wrong(error) => {
+                let _ = timeout(LONGEST_LINGER, self.turn_away()).await;
+            }
             // It has said goodbye, reads what was sent until now, and waits for us to
             // say that we have read everything.
             StreamState::Ended => {
@@ -188,7 +195,53 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 })
                 .await;
             }
-            _ => {}
+            _ => poll_fn(|cx| Poll::Ready(self.settle(cx))).await,
+        }
+    }
+
+    /// Writes the acknowledgements that are owed, as far as the connection takes them
+    /// at once: for one that is to be dropped in the next moment.
+    pub fn settle(&mut self, cx: &mut Context<'_>) {
+        if let Poll::Ready(Ok(())) = self.poll_send_first(cx) {
+            let _ = Pin::new(&mut self.connection).poll_flush(cx);
+        }
+    }
+
+    /// The peer has sent what cannot be taken. Whatever else it has sent is, as far as
+    /// it is here; it is acknowledged, and the connection ends in good order.
+    async fn turn_away(&mut self) {
+        let begin = self.left.link.read();
+        poll_fn(|cx| {
+            // A large message is read with a pause after each block.
+            let mut pauses = 0;
+            loop {
+                let before = self.left.link.read();
+                match self.poll_rest(cx) {
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) if is_wrong(&error) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending if self.left.link.read() > before => pauses = 0,
+                    Poll::Pending if self.left.link.is_passing() && pauses == 0 => pauses = 1,
+                    Poll::Pending => return Poll::Ready(()),
+                }
+                if self.left.link.read() - begin >= BEHIND {
+                    return Poll::Ready(());
+                }
+            }
+        })
+        .await;
+        let end = poll_fn(|cx| {
+            ready!(self.poll_send_first(cx))?;
+            ready!(Pin::new(&mut self.connection).poll_flush(cx))?;
+            Pin::new(&mut self.connection).poll_close(cx)
+        });
+        if end.await.is_err() {
+            return;
+        }
+        match self.left.link.is_passing() {
+            // It is in the middle of a large message, and is to stop there.
+            true => sleep(LINGER).await,
+            false => self.linger().await,
         }
     }
 

@@ -28,6 +28,7 @@ mod handle;
 mod intake;
 mod meter;
 mod pump;
+mod suspect;
 
 pub use handle::SessionHandle;
 pub use intake::{Inbox, Intake, ServiceIntake};

@@ -63,7 +63,7 @@ pub struct Session<C, I> {
     peer: Identity,
     /// Messages and bytes given to the connection, whose room in the queue is
     /// not yet released.
-    fed: (usize, usize),
+    pub(super) fed: (usize, usize),
     pub(super) intake: I,
     /// Acknowledgements that others ask for.
     pub(super) acks: VecDeque<MessageId>,
@@ -97,11 +97,16 @@ pub(super) struct Left {
     pub(super) batch: VecDeque<Outbound>,
     pub(super) link: Link,
     handle: SessionHandle,
-    discard: Option<Discard>,
+    pub(super) discard: Option<Discard>,
     /// How many messages were given to the connection that want no
     /// acknowledgement. Nothing but the end of the peer's direction, after that of
     /// ours, says that it has read them.
     pub(super) unconfirmed: u64,
+    /// A message is on its way by itself, in the middle of which so many connections
+    /// have ended.
+    pub(super) alone: Option<u8>,
+    /// The connection has failed, or the peer has ended it.
+    pub(super) failed: bool,
 }
 
 /// What came of reading once.
@@ -127,6 +132,8 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 handle: SessionHandle::new(),
                 discard: None,
                 unconfirmed: 0,
+                alone: None,
+                failed: false,
             },
             peer,
             fed: (0, 0),
@@ -234,6 +241,9 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 Err(error) => error,
             },
         };
+        // Neither the end of the whole socket nor our impatience says anything of
+        // what was on its way.
+        self.left.failed = !error.is_closed() && !error.is_limit();
         Box::pin(self.leave(&error)).await;
         error
     }
@@ -330,7 +340,9 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             Poll::Pending => (false, None),
             Poll::Ready(Some(Ok(()))) => (true, None),
             Poll::Ready(Some(Err(error))) => {
-                self.stream = StreamState::Failed;
+                if !is_wrong(&error) {
+                    self.stream = StreamState::Failed;
+                }
                 (false, Some(error))
             }
             Poll::Ready(None) => {
@@ -359,6 +371,9 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         if self.left.batch.is_empty() && !self.take_batch(cx)? {
             return Ok(false);
         }
+        if self.left.alone.is_some() || self.is_next_suspect() {
+            return self.poll_send_alone(cx);
+        }
         let mut leaving = Leaving {
             messages: &mut self.left.batch,
             taken: &mut self.fed,
@@ -371,6 +386,14 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         if self.left.batch.is_empty() {
             return self.take_batch(cx);
         }
+        if self.is_next_suspect() {
+            return Ok(true);
+        }
+        self.poll_stuck(cx)
+    }
+
+    /// The connection takes no more now.
+    pub(super) fn poll_stuck(&self, cx: &mut Context<'_>) -> Result<bool, Error> {
         // The peer takes nothing now: somebody may lose patience with it.
         match self.left.queue.poll_cut(cx) {
             Poll::Ready(()) => Err(too_slow()),
@@ -437,20 +460,22 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         self.meter.sent_messages() > 0
     }
 
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         let (messages, bytes) = std::mem::take(&mut self.fed);
         if messages > 0 {
             self.meter.sent(messages, bytes);
             self.left.queue.release(messages, bytes);
+        }
+        if self.left.link.has_refused() {
+            self.left.drop_refused();
         }
     }
 }
 
 impl Drop for Left {
     fn drop(&mut self) {
-        // Requests are not among these: at-least-once sends them again.
-        let unsent = self.link.take_unsent().into_iter().filter_map(message);
-        let mut unsent: VecDeque<_> = unsent.collect();
+        self.drop_refused();
+        let mut unsent = self.take_unsent();
         self.handle
             .end(self.unconfirmed.saturating_sub(unsent.len() as u64));
         unsent.append(&mut self.batch);
@@ -478,9 +503,15 @@ fn too_slow() -> Error {
     )
 }
 
+/// Whether it is about a frame that the peer has sent. The bytes behind it can be
+/// read.
+pub(super) fn is_wrong(error: &Error) -> bool {
+    error.is_too_large() || error.is_protocol()
+}
+
 /// The message of a frame that wanted no acknowledgement, unless it was about
 /// the connection that has ended.
-fn message(frame: Frame) -> Option<Outbound> {
+pub(super) fn message(frame: Frame) -> Option<Outbound> {
     match frame {
         Frame::Data {
             target: Target::Connection,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::{BatchConnection, Error, Frame, FrameSource, FrameVisitor};
+use aiomsg_core::{BatchConnection, Error, Frame, FrameSource, FrameVisitor, Link};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -24,7 +24,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
                 match self.codec.decode_each(&mut self.read.bytes, visitor) {
                     Ok(ControlFlow::Break(())) => return Poll::Ready(Some(Ok(()))),
                     Ok(ControlFlow::Continue(())) => {}
-                    Err(error) => return self.fail(error),
+                    Err(error) => return self.wrong(error),
                 }
             }
             match ready!(self.poll_read(cx)) {
@@ -46,6 +46,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
             let mut pushing = Pushing {
                 write: &mut self.write,
                 codec: &mut self.codec,
+                link: &self.link,
                 result: Ok(()),
             };
             let fed = source.feed(&mut pushing);
@@ -61,13 +62,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
 struct Pushing<'a> {
     write: &'a mut WriteBuffer,
     codec: &'a mut FrameCodec,
+    link: &'a Link,
     result: Result<(), Error>,
 }
 
 impl FrameVisitor for Pushing<'_> {
     #[inline(always)]
     fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
-        self.result = self.write.push(self.codec, frame);
+        self.result = self.write.push(self.codec, self.link, frame);
         match self.result.is_ok() && self.write.has_room() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),

@@ -27,8 +27,8 @@ struct Entry {
     /// The position behind its last byte in the stream.
     end: u64,
     /// How many bytes it has in all, and how many of them, at its end, are
-    /// payload; zero for those that are kept.
-    len: u16,
+    /// payload; the latter is zero for those that are kept.
+    len: u32,
     payload: u16,
     what: What,
 }
@@ -75,12 +75,11 @@ impl Ledger {
         if copied
             && let Frame::Data { payload, target } = &frame
             && let Some(what) = self.what(target)
-            && let Ok(len) = u16::try_from(len)
+            && let Ok(payload) = u16::try_from(payload.len())
         {
-            let payload = payload.len() as u16;
             self.entries.push_back(Entry {
                 end,
-                len,
+                len: len as u32,
                 payload,
                 what,
             });
@@ -89,7 +88,7 @@ impl Ledger {
         self.kept.push_back(frame);
         self.entries.push_back(Entry {
             end,
-            len: 0,
+            len: len as u32,
             payload: 0,
             what: What::Kept,
         });
@@ -103,6 +102,12 @@ impl Ledger {
         first.map_or(position, |entry| {
             position.min(entry.end - u64::from(entry.len))
         })
+    }
+
+    /// Whether this position is behind the beginning of the first frame.
+    pub(super) fn begins_before(&self, position: u64) -> bool {
+        let first = self.entries.front();
+        first.is_some_and(|entry| entry.end - u64::from(entry.len) < position)
     }
 
     fn ended(&self, position: u64) -> usize {

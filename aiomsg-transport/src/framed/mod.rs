@@ -40,7 +40,7 @@ use write::WriteBuffer;
 /// something in them, and a [`Link`] tells how many bytes passed and, once the
 /// connection is dropped, which frames never left.
 ///
-/// After an error the stream ends.
+/// After an error the stream ends, unless it [goes on](Framed::go_on).
 ///
 /// ```
 /// use aiomsg_core::{Dialect, Frame, codec::FrameCodec};
@@ -63,6 +63,10 @@ pub struct Framed<T> {
     read: ReadBuffer,
     write: WriteBuffer,
     ended: bool,
+    /// A frame that is wrong is not the end.
+    goes_on: bool,
+    /// The caller had its turn between two reads of a frame that is passed over.
+    paused: bool,
 }
 
 impl<T> Framed<T> {
@@ -81,6 +85,8 @@ impl<T> Framed<T> {
             read: ReadBuffer::new(received),
             write: WriteBuffer::default(),
             ended: false,
+            goes_on: false,
+            paused: true,
         }
     }
 
@@ -90,6 +96,17 @@ impl<T> Framed<T> {
     #[must_use]
     pub fn buffered_below(mut self, buffered: bool) -> Self {
         self.write.buffered_below = buffered;
+        self
+    }
+
+    /// Goes on with the next frame after one that is wrong, or over the limit: for a
+    /// caller that ends in good order after an error, or wants not to end. A frame to
+    /// be sent that is over the limit is no error then, and is left in the [`Link`]
+    /// as [refused](Link::take_refused).
+    #[must_use]
+    pub fn go_on(mut self) -> Self {
+        self.goes_on = true;
+        self.write.refuses = true;
         self
     }
 
@@ -137,7 +154,7 @@ impl<T: AsyncRead + Unpin> Stream for Framed<T> {
                 match this.codec.decode(&mut this.read.bytes) {
                     Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
                     Ok(None) => {}
-                    Err(error) => return this.fail(error),
+                    Err(error) => return this.wrong(error),
                 }
             }
             match ready!(this.poll_read(cx)) {
@@ -155,6 +172,14 @@ impl<T> Framed<T> {
         self.ended = true;
         Poll::Ready(Some(Err(error)))
     }
+
+    /// A frame is wrong.
+    #[cold]
+    fn wrong<F>(&mut self, error: Error) -> Poll<Option<Result<F, Error>>> {
+        self.ended = !self.goes_on;
+        self.link.set_passing(self.codec.is_passing());
+        Poll::Ready(Some(Err(error)))
+    }
 }
 
 impl<T: AsyncRead + Unpin> Framed<T> {
@@ -163,6 +188,15 @@ impl<T: AsyncRead + Unpin> Framed<T> {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(), Error>>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if self.link.is_passing() {
+            self.link.set_passing(self.codec.is_passing());
+            if !std::mem::replace(&mut self.paused, true) {
+                // How much of it is passed over is for the caller to say.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.paused = false;
         }
         Poll::Ready(
             match ready!(self.read.poll_fill(&mut self.io, cx, &self.codec)) {
@@ -199,7 +233,7 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
     #[inline]
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         let this = self.get_mut();
-        this.write.push(&mut this.codec, frame)
+        this.write.push(&mut this.codec, &this.link, frame)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -220,6 +254,9 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
 impl<T> Drop for Framed<T> {
     fn drop(&mut self) {
         self.link.put_unconfirmed(self.write.take_unconfirmed());
+        if self.write.is_cut() {
+            self.link.set_cut();
+        }
         self.link.put_unsent(self.write.take_unsent());
     }
 }

@@ -26,6 +26,10 @@ const SLICES: usize = 64;
 /// A buffer above this is given up once it is empty.
 const KEEP: usize = 1 << 10;
 
+/// As much is offered in one write to what may hold bytes back: of a write that
+/// fails, nobody knows how much was passed on.
+const OFFER: usize = 64 << 10;
+
 /// Bytes on their way, and which frames they are.
 ///
 /// ```text
@@ -43,6 +47,10 @@ pub(super) struct WriteBuffer {
     ledger: Ledger,
     /// What takes the bytes may hold them back until it is flushed.
     pub(super) buffered_below: bool,
+    /// A frame over the limit is left in the link.
+    pub(super) refuses: bool,
+    /// How much was offered in a write that failed, and may have been passed on.
+    doubtful: u64,
     /// How much was given to us.
     given: u64,
     /// How much was taken from us.
@@ -70,12 +78,19 @@ impl WriteBuffer {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, codec: &mut FrameCodec, frame: Frame) -> Result<(), Error> {
+    pub(super) fn push(
+        &mut self,
+        codec: &mut FrameCodec,
+        link: &Link,
+        frame: Frame,
+    ) -> Result<(), Error> {
         if self.tail.capacity() == 0 {
             self.make_room();
         }
         let before = self.tail.len();
-        codec.encode_head(&frame, &mut self.tail)?;
+        if let Err(error) = codec.encode_head(&frame, &mut self.tail) {
+            return self.refuse(error, link, frame);
+        }
         let mut len = self.tail.len() - before;
         let mut copied = true;
         if let Some(payload) = frame.payload() {
@@ -89,6 +104,15 @@ impl WriteBuffer {
         }
         self.given += len as u64;
         self.ledger.push(frame, len, self.given, copied);
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&self, error: Error, link: &Link, frame: Frame) -> Result<(), Error> {
+        if !self.refuses || !error.is_too_large() {
+            return Err(error);
+        }
+        link.put_refused(frame);
         Ok(())
     }
 
@@ -121,7 +145,16 @@ impl WriteBuffer {
                 link.set_waiting(self.waiting());
                 return Poll::Pending;
             };
-            match result.map_err(explain)? {
+            let taken = match result {
+                Ok(taken) => taken,
+                Err(error) => {
+                    if self.buffered_below {
+                        self.doubtful = self.waiting().min(OFFER) as u64;
+                    }
+                    return Poll::Ready(Err(explain(error)));
+                }
+            };
+            match taken {
                 0 => {
                     return Poll::Ready(Err(Error::new(ErrorKind::Disconnected)
                         .with_reason("the connection takes no more bytes")));
@@ -144,6 +177,9 @@ impl WriteBuffer {
         cx: &mut Context<'_>,
     ) -> Poll<std::io::Result<usize>> {
         let mut skip = (self.taken - self.here) as usize;
+        if self.buffered_below {
+            return self.poll_offer(io, cx, skip);
+        }
         if self.chunks.is_empty() {
             return Pin::new(io).poll_write(cx, &self.tail[skip..]);
         }
@@ -163,6 +199,37 @@ impl WriteBuffer {
             count += 1;
         }
         Pin::new(io).poll_write_vectored(cx, &slices[..count])
+    }
+
+    /// Writes no more than [`OFFER`].
+    fn poll_offer<T: AsyncWrite + Unpin>(
+        &self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        mut skip: usize,
+    ) -> Poll<std::io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let (mut count, mut room) = (0, OFFER);
+        for part in self.parts() {
+            let rest = part.get(skip..).unwrap_or_default();
+            skip -= skip.min(part.len());
+            let rest = &rest[..rest.len().min(room)];
+            if !rest.is_empty() {
+                slices[count] = IoSlice::new(rest);
+                count += 1;
+                room -= rest.len();
+            }
+            if count == SLICES || room == 0 {
+                break;
+            }
+        }
+        match &slices[..count] {
+            several if count > 1 && io.is_write_vectored() => {
+                Pin::new(io).poll_write_vectored(cx, several)
+            }
+            [first, ..] => Pin::new(io).poll_write(cx, first),
+            [] => Poll::Ready(Ok(0)),
+        }
     }
 
     /// What is here, in the order in which it goes out.
@@ -202,7 +269,13 @@ impl WriteBuffer {
     /// The frames that were taken by something that may not have passed them
     /// on.
     pub(super) fn take_unconfirmed(&mut self) -> Vec<Frame> {
-        self.take(self.taken)
+        self.take(self.taken + self.doubtful)
+    }
+
+    /// Whether a part of the first frame that has not left has: to be asked between
+    /// the two around it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.ledger.begins_before(self.taken + self.doubtful)
     }
 
     /// The frames of which not every byte was taken.

@@ -1,0 +1,83 @@
+//! The ids of messages, which say nothing to anybody else.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use aiomsg_core::MessageId;
+
+/// Makes ids, and finds in an id of its own the place of its message, without a
+/// search.
+///
+/// An id holds a counter and the place, and a peer that has received some is not to
+/// learn from them how many others there are, nor to guess any. So its first half is
+/// the counter under a keyed hash, and the second one the place under a mask that is
+/// a keyed hash of the first. The keys are drawn once, and keep two sockets and two
+/// runs of one program apart.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    counted: RandomState,
+    masked: RandomState,
+    next: u64,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            counted: RandomState::new(),
+            masked: RandomState::new(),
+            next: 0,
+        }
+    }
+
+    /// The next id, for a message in this place.
+    #[inline]
+    pub(super) fn next(&mut self, place: usize) -> MessageId {
+        let first = self.counted.hash_one(self.next);
+        self.next = self.next.wrapping_add(1);
+        let second = place as u64 ^ self.masked.hash_one(first);
+        let mut id = [0; MessageId::LEN];
+        id[..8].copy_from_slice(&first.to_be_bytes());
+        id[8..].copy_from_slice(&second.to_be_bytes());
+        MessageId::from_bytes(id)
+    }
+
+    /// The place in an id of ours, and any number in one of somebody else's.
+    #[inline]
+    pub(super) fn place(&self, id: MessageId) -> usize {
+        let half = |at: usize| {
+            let half = id.as_bytes()[at..].first_chunk().copied();
+            u64::from_be_bytes(half.unwrap_or_default())
+        };
+        (half(8) ^ self.masked.hash_one(half(0))) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_found_by_whoever_made_the_id() {
+        let (mut ours, mut theirs) = (Names::new(), Names::new());
+        for place in [0, 1, 77, u32::MAX as usize] {
+            let id = ours.next(place);
+            assert_eq!(ours.place(id), place);
+            assert_ne!(theirs.place(id), place);
+            assert_ne!(theirs.next(place), id);
+        }
+    }
+
+    /// They were a counter and a place in the open, the same for all peers.
+    #[test]
+    fn ids_that_follow_each_other_have_nothing_in_common() {
+        let mut names = Names::new();
+        let ids = [(); 100].map(|()| names.next(0));
+        for (n, a) in ids.iter().enumerate() {
+            for b in &ids[n + 1..] {
+                let differ = a.as_bytes().iter().zip(b.as_bytes());
+                let bits: u32 = differ.map(|(a, b)| (a ^ b).count_ones()).sum();
+                assert!(bits > 20, "{a} {b}");
+            }
+        }
+    }
+}

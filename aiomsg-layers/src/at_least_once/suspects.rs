@@ -1,0 +1,130 @@
+//! Messages that were on their way when connections ended.
+//!
+//! One of them may be the reason. Sent again together, they would end the next
+//! connection together, and be given up together. So they go first as they came, in
+//! case it was not for them; then a few at a time; and then each by itself.
+
+use std::collections::HashMap;
+
+use aiomsg_core::Identity;
+
+/// The most that are on their way in one go.
+const MOST: usize = 64;
+
+/// How carefully a message is to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    None,
+    /// With a few others.
+    Few,
+    /// By itself.
+    Alone,
+}
+
+impl Care {
+    /// So many connections in a row have ended while the message was on its way. The
+    /// last try is one by itself.
+    pub(super) fn of(lost: u32, max_resends: u32) -> Self {
+        match lost + 3u32.saturating_sub(max_resends) {
+            _ if lost == 0 => Self::None,
+            0 | 1 => Self::None,
+            2 => Self::Few,
+            _ => Self::Alone,
+        }
+    }
+}
+
+/// Those on their way, for each peer that messages are addressed to, and for the
+/// others together.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    lines: HashMap<Option<Identity>, Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    out: usize,
+    alone: bool,
+    /// How many more than one may be on their way at once.
+    more: usize,
+}
+
+impl Suspects {
+    /// Whether one more may go now. It counts from then on.
+    pub(super) fn admit(&mut self, peer: Option<&Identity>, care: Care) -> bool {
+        let line = self.lines.entry(peer.cloned()).or_default();
+        let fits = match care {
+            Care::None => return true,
+            Care::Few => !line.alone && line.out <= line.more,
+            Care::Alone => line.out == 0,
+        };
+        if fits {
+            line.out += 1;
+            line.alone = care == Care::Alone;
+        }
+        fits
+    }
+
+    /// One of them is on its way no longer. If all is well with it, more may go at
+    /// once.
+    pub(super) fn release(&mut self, peer: Option<&Identity>, well: bool) {
+        let Some(line) = self.lines.get_mut(&peer.cloned()) else {
+            return;
+        };
+        line.out = line.out.saturating_sub(1);
+        line.alone &= line.out > 0;
+        line.more = match well {
+            true => (2 * line.more + 1).min(MOST - 1),
+            false => 0,
+        };
+    }
+
+    /// There are no messages any more.
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_try_is_one_by_itself() {
+        for max_resends in 1..10 {
+            assert_eq!(Care::of(max_resends, max_resends), Care::Alone);
+            assert_eq!(Care::of(0, max_resends), Care::None);
+        }
+        assert_eq!(Care::of(1, 5), Care::None);
+        assert_eq!(Care::of(2, 5), Care::Few);
+    }
+
+    #[test]
+    fn more_go_at_once_while_all_is_well() {
+        let mut suspects = Suspects::default();
+        let mut rounds = Vec::new();
+        for _ in 0..4 {
+            let count = (0..100).filter(|_| suspects.admit(None, Care::Few)).count();
+            rounds.push(count);
+            for _ in 0..count {
+                suspects.release(None, true);
+            }
+        }
+        assert_eq!(rounds, [1, 2, 8, MOST]);
+        assert!(suspects.admit(None, Care::Few));
+        suspects.release(None, false);
+        assert!(suspects.admit(None, Care::Few) && !suspects.admit(None, Care::Few));
+    }
+
+    #[test]
+    fn one_by_itself_has_no_company() {
+        let mut suspects = Suspects::default();
+        let peer = Identity::random();
+        assert!(suspects.admit(None, Care::Alone));
+        assert!(!suspects.admit(None, Care::Few) && !suspects.admit(None, Care::Alone));
+        assert!(suspects.admit(Some(&peer), Care::Alone), "of another line");
+        suspects.release(None, true);
+        assert!(suspects.admit(None, Care::Few));
+        assert!(!suspects.admit(None, Care::Alone));
+    }
+}

@@ -1,0 +1,85 @@
+//! Messages in the middle of which connections end.
+//!
+//! The message may be the reason: the peer does not take one so large, or fails at
+//! it. Such a message would end one connection after the other, and what waits behind
+//! it would never leave. So it is noted how often that has happened to it, it is sent
+//! by itself, and whoever gets it back [gives it up](DropReason::Poison) in the end.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::Context;
+
+use aiomsg_core::queue::Weight;
+use aiomsg_core::{BatchConnection, DropReason, Error, Frame, Outbound};
+
+use super::Intake;
+use super::pump::{Left, Session, message};
+
+impl<C: BatchConnection, I: Intake> Session<C, I> {
+    /// Whether the next message is to be sent by itself.
+    #[inline]
+    pub(super) fn is_next_suspect(&self) -> bool {
+        let next = self.left.batch.front();
+        next.is_some_and(|message| message.interrupted() > 0)
+    }
+
+    /// Sends the next message after everything before it has left, and lets nothing
+    /// follow before it has left itself. Says whether there is more to do at once.
+    pub(super) fn poll_send_alone(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let connection = &mut self.connection;
+        if Pin::new(&mut *connection).poll_flush(cx)?.is_pending() {
+            return self.poll_stuck(cx);
+        }
+        self.left.alone = None;
+        if !self.is_next_suspect() {
+            return Ok(true);
+        }
+        if Pin::new(&mut self.connection).poll_ready(cx)?.is_pending() {
+            return self.poll_stuck(cx);
+        }
+        if let Some(message) = self.left.batch.pop_front() {
+            self.fed.0 += 1;
+            self.fed.1 += message.weight();
+            self.left.unconfirmed += u64::from(message.id().is_none());
+            self.left.alone = Some(message.interrupted());
+            Pin::new(&mut self.connection).start_send(message.into())?;
+            self.release();
+        }
+        Ok(true)
+    }
+}
+
+impl Left {
+    /// The messages that have not left, those that are sent again by at-least-once
+    /// excepted. Of the first one, how many connections have ended in the middle of it.
+    pub(super) fn take_unsent(&mut self) -> VecDeque<Outbound> {
+        let mut frames = self.link.take_unsent().into_iter().peekable();
+        let is_message = matches!(frames.peek(), Some(Frame::Data { .. }));
+        let cut = is_message && self.failed && self.link.is_cut();
+        let mut unsent: VecDeque<_> = frames.filter_map(message).collect();
+        let interrupted = self.alone.take().unwrap_or(0) + u8::from(cut);
+        if interrupted > 0
+            && let Some(first) = unsent.pop_front()
+        {
+            unsent.push_front(first.with_interrupted(interrupted));
+        }
+        unsent
+    }
+
+    /// Gives up the messages that layers of the connection have made larger than a
+    /// message may be.
+    pub(super) fn drop_refused(&self) {
+        for frame in self.link.take_refused() {
+            let message = match frame {
+                Frame::Request { id, payload } => Outbound::new(payload).with_id(id),
+                frame => match message(frame) {
+                    Some(message) => message,
+                    None => continue,
+                },
+            };
+            if let Some(discard) = &self.discard {
+                discard.message(message, DropReason::TooLarge);
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! A message at which connections end costs itself and nothing else.
+
+use super::*;
+use aiomsg::{DeliveryGuarantee, Dialect, Dialects, DropReason, SendMode};
+
+const MIB: usize = 1 << 20;
+
+#[derive(Clone, Copy, Debug)]
+enum Via {
+    Tcp,
+    Unix,
+    Mem,
+}
+
+impl Via {
+    fn endpoint(self, directory: &tempfile::TempDir, name: &str) -> Endpoint {
+        match self {
+            Self::Tcp => "tcp://127.0.0.1:0".parse().unwrap(),
+            Self::Unix => format!("unix://{}/socket", directory.path().display())
+                .parse()
+                .unwrap(),
+            Self::Mem => format!("mem://{name}").parse().unwrap(),
+        }
+    }
+}
+
+/// A sender, and receivers that take up to 1 MiB.
+struct Pair {
+    sender: Socket,
+    receivers: Vec<Socket>,
+    _directory: tempfile::TempDir,
+}
+
+impl Pair {
+    async fn new(builder: aiomsg::SocketBuilder, via: Via, receivers: usize) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let sender = builder.build().unwrap();
+        let name = format!("poison-{}", sender.identity());
+        let endpoint = sender.bind(via.endpoint(&directory, &name)).await.unwrap();
+        let receivers: Vec<_> = (0..receivers)
+            .map(|_| {
+                let receiver = Socket::builder().max_message_size(MIB).build().unwrap();
+                receiver.connect(endpoint.clone()).unwrap();
+                receiver
+            })
+            .collect();
+        within("the peers", sender.wait_for_peers(receivers.len()))
+            .await
+            .unwrap();
+        Self {
+            sender,
+            receivers,
+            _directory: directory,
+        }
+    }
+
+    /// What all receivers get, until there are so many.
+    async fn received(&self, count: usize) -> Vec<String> {
+        let mut all = Vec::new();
+        within("the others", async {
+            while all.len() < count {
+                for receiver in &self.receivers {
+                    let message =
+                        tokio::time::timeout(Duration::from_millis(5), receiver.recv_text());
+                    all.extend(message.await.into_iter().map(Result::unwrap));
+                }
+            }
+        })
+        .await;
+        all
+    }
+}
+
+async fn poison(events: &mut Events) -> usize {
+    event(events, "the poison", |event| match event {
+        Event::Dropped {
+            message,
+            reason: DropReason::Poison,
+        } => Some(message.payload().len()),
+        _ => None,
+    })
+    .await
+}
+
+fn dialect(dialect: Dialect) -> aiomsg::SocketBuilder {
+    Socket::builder().dialects(Dialects::Only(dialect))
+}
+
+/// The connection ended within the same message for ever, none of the others
+/// arrived, and nobody was told.
+#[tokio::test]
+async fn a_message_that_ends_connections_is_given_up_and_the_others_pass() {
+    for via in [Via::Tcp, Via::Unix, Via::Mem] {
+        for speaks in [Dialect::V1, Dialect::V2019] {
+            for receivers in [1, 3] {
+                let pair = Pair::new(dialect(speaks), via, receivers).await;
+                let mut events = pair.sender.events();
+                pair.sender.send(vec![7; 16 * MIB]).await.unwrap();
+                for n in 0..30 {
+                    pair.sender.send(n.to_string()).await.unwrap();
+                }
+                let mut got = pair.received(30).await;
+                got.sort_by_key(|it| it.parse::<u32>().unwrap());
+                let all: Vec<_> = (0..30).map(|n| n.to_string()).collect();
+                assert_eq!(got, all, "{via:?} {speaks:?} {receivers}");
+                assert_eq!(poison(&mut events).await, 16 * MIB);
+                let sent = pair.sender.stats().sent_messages;
+                assert!(sent <= 33, "{sent} messages for 31");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_addressed_behind_it_arrives_in_order() {
+    for via in [Via::Tcp, Via::Unix, Via::Mem] {
+        let pair = Pair::new(Socket::builder(), via, 3).await;
+        let mut events = pair.sender.events();
+        let [bad, others @ ..] = &pair.receivers[..] else {
+            panic!("there are three");
+        };
+        let to = |peer: &Socket| peer.identity().clone();
+        pair.sender
+            .send_to(to(bad), vec![7; 16 * MIB])
+            .await
+            .unwrap();
+        for n in 0..30 {
+            for peer in &pair.receivers {
+                pair.sender.send_to(to(peer), n.to_string()).await.unwrap();
+            }
+        }
+        for peer in others.iter().chain([bad]) {
+            for n in 0..30 {
+                let message = within("the others", peer.recv_text()).await.unwrap();
+                assert_eq!(message, n.to_string());
+            }
+        }
+        assert_eq!(poison(&mut events).await, 16 * MIB);
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_behind_it_arrives_at_every_subscriber() {
+    for via in [Via::Tcp, Via::Unix, Via::Mem] {
+        for receivers in [1, 3] {
+            let publisher = Socket::builder().send_mode(SendMode::Publish);
+            let pair = Pair::new(publisher, via, receivers).await;
+            let mut events = pair.sender.events();
+            pair.sender.send(vec![7; 16 * MIB]).await.unwrap();
+            for n in 0..30 {
+                pair.sender.send(n.to_string()).await.unwrap();
+            }
+            for peer in &pair.receivers {
+                for n in 0..30 {
+                    let message = within("the others", peer.recv_text()).await.unwrap();
+                    assert_eq!(message, n.to_string(), "{via:?} {receivers}");
+                }
+            }
+            for _ in 0..receivers {
+                assert_eq!(poison(&mut events).await, 16 * MIB);
+            }
+        }
+    }
+}
+
+/// The first five arrived four times, the last five never, and all eleven were
+/// reported.
+#[tokio::test]
+async fn the_neighbours_of_a_message_that_is_too_large_are_acknowledged() {
+    for speaks in [Dialect::V1, Dialect::V2019] {
+        for addressed in [false, true] {
+            let receiver = Socket::builder().max_message_size(1024).build().unwrap();
+            let endpoint = receiver.bind("127.0.0.1:0").await.unwrap();
+            let sender = dialect(speaks)
+                .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
+                .ack_timeout(Duration::from_millis(500))
+                .max_resends(3)
+                .build()
+                .unwrap();
+            let mut events = sender.events();
+            sender.connect(endpoint).unwrap();
+            within("the peer", sender.wait_for_peers(1)).await.unwrap();
+            let peer = receiver.identity().clone();
+            for n in 0..11 {
+                let text = match n {
+                    5 => "x".repeat(5000),
+                    n => n.to_string(),
+                };
+                match addressed {
+                    true => sender.send_to(peer.clone(), text).await.unwrap(),
+                    false => sender.send(text).await.unwrap(),
+                }
+            }
+            let (lost, reason) = event(&mut events, "the poison", |event| match event {
+                Event::Dropped { message, reason } => Some((message, reason)),
+                _ => None,
+            })
+            .await;
+            assert_eq!(
+                (lost.payload().len(), reason),
+                (5000, DropReason::RetriesExhausted)
+            );
+            let mut got = Vec::new();
+            while let Ok(message) =
+                tokio::time::timeout(Duration::from_millis(200), receiver.recv_text()).await
+            {
+                got.push(message.unwrap());
+            }
+            let once = got.len();
+            got.sort_by_key(|it| it.parse::<u32>().unwrap());
+            got.dedup();
+            assert_eq!(got, ["0", "1", "2", "3", "4", "6", "7", "8", "9", "10"]);
+            assert!(once <= 15, "the last five twice at most: {once}");
+            assert_eq!(sender.stats().unacknowledged_messages, 0);
+        }
+    }
+}
+
+/// What follows a message that is too large in the same moment is received.
+#[tokio::test]
+async fn what_has_come_behind_a_message_that_is_too_large_is_received() {
+    let receiver = Socket::builder().max_message_size(1024).build().unwrap();
+    let endpoint = receiver.bind("127.0.0.1:0").await.unwrap();
+    let mut events = receiver.events();
+    let mut raw = Raw::connect(&endpoint).await;
+    let mut bytes = hello_v1(&[1; 16]);
+    let data = |len: usize| {
+        let mut frame = ((len + 1) as u32).to_be_bytes().to_vec();
+        frame.push(3);
+        frame.resize(len + 5, b'x');
+        frame
+    };
+    for len in [1024, 1025, 5000, 1] {
+        bytes.extend(data(len));
+    }
+    raw.write(bytes).await;
+    for len in [1024, 1] {
+        let message = within("a message", receiver.recv()).await.unwrap();
+        assert_eq!(message.len(), len);
+    }
+    let reason = event(&mut events, "the end", |event| match event {
+        Event::PeerDown { reason, .. } => Some(reason),
+        _ => None,
+    })
+    .await;
+    assert!(reason.is_too_large(), "{reason}");
+}
