@@ -128,6 +128,6 @@ async fn the_end_is_seen_without_room_and_a_frame_before_it_is_kept() {
     let quiet = vec![Frame::Heartbeat, Frame::ack(id(1)), Frame::Heartbeat];
     assert_eq!(end(quiet).await, (true, vec![]));
     let messages = vec![Frame::request(id(1), "x"), Frame::data("y")];
-    let all = vec![vec![Frame::Heartbeat], messages.clone()].concat();
+    let all = [vec![Frame::Heartbeat], messages.clone()].concat();
     assert_eq!(end(all).await, (false, messages));
 }
