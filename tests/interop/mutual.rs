@@ -8,7 +8,7 @@
 
 use super::*;
 use crate::support::python::{Guarantee, free_port};
-use aiomsg::DeliveryGuarantee;
+use aiomsg::{DeliveryGuarantee, Dialects};
 
 const COUNT: usize = 6000;
 
@@ -32,7 +32,9 @@ async fn all_arrives(version: Version) {
         for identity in THEIRS {
             for guarantees in GUARANTEES {
                 for we_are_first in [true, false] {
-                    once(version, identity, guarantees, we_are_first).await;
+                    for dialects in [Dialects::default(), Dialects::Only(dialect(version))] {
+                        once(version, dialects, identity, guarantees, we_are_first).await;
+                    }
                 }
             }
         }
@@ -41,14 +43,19 @@ async fn all_arrives(version: Version) {
 
 async fn once(
     version: Version,
+    dialects: Dialects,
     theirs: [u8; 16],
     (ours, guarantee): (DeliveryGuarantee, Guarantee),
     we_are_first: bool,
 ) {
-    let which = format!("{version:?}, {:x}, {ours:?}, {we_are_first}", theirs[0]);
+    let which = format!(
+        "{version:?}, {dialects:?}, {:x}, {ours:?}, {we_are_first}",
+        theirs[0]
+    );
     let socket = Socket::builder()
         .identity(OURS)
         .delivery_guarantee(ours)
+        .dialects(dialects)
         .build()
         .unwrap();
     let (at, port) = (format!("127.0.0.1:{}", free_port()), free_port());
