@@ -42,6 +42,18 @@ pub trait BatchConnection: Connection {
         visitor: &mut V,
     ) -> Poll<Option<Result<(), Error>>>;
 
+    /// Whether the peer has ended the connection, for a caller that has no room for
+    /// what it has sent and hands on no frame now: `Ready` when nothing is left
+    /// before the end, or the connection has failed. The task is woken when either
+    /// may be. One frame may be read ahead, and is visited first when frames are
+    /// wanted again.
+    ///
+    /// By default, nobody knows.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        let _ = cx;
+        Poll::Pending
+    }
+
     /// Takes frames while there is room: what [`poll_ready`] and [`start_send`] do
     /// by turns. The source is asked for frames when there is room for one, and
     /// told when there is for no more, so none is left over.

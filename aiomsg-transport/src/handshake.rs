@@ -9,6 +9,10 @@
 //!  ── with one dialect fixed, either end says all it has to say at once ────────────────
 //! ```
 //!
+//! Whoever decides [half-way](HalfWay) about a connection is to say who it is last,
+//! so with a fixed dialect it reads first, too, and sends the part of its handshake
+//! that comes before its identity instead of `00 00 00`.
+//!
 //! The rules are those of `docs/protocol.md`, "Telling them apart". Nothing
 //! here limits the time that a handshake takes in all: whoever calls does, with
 //! one deadline over TLS and handshake together.
@@ -27,6 +31,9 @@ use crate::io::explain;
 /// dialect: one second. Over a connection whose round trip takes longer than
 /// this, a connecting socket should be told the dialect.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How far apart the pieces of a handshake may come that were sent at once.
+const APART: Duration = Duration::from_millis(20);
 
 /// Room for a handshake and a little of what may follow it.
 const BUFFER: usize = 2 * hello::MAX_LEN;
@@ -150,7 +157,7 @@ impl Handshake {
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        self.run_half(io, false).await
+        self.run_half(io, false, true).await
     }
 
     /// The first half of the handshake of the end that connected: the same.
@@ -166,25 +173,36 @@ impl Handshake {
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        self.run_half(io, true).await
+        self.run_half(io, true, true).await
     }
 
     async fn run<T>(&self, io: &mut T, connecting: bool) -> Result<Established, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut half_way = self.run_half(io, connecting).await?;
+        let mut half_way = self.run_half(io, connecting, false).await?;
         half_way.tell(io).await?;
         Ok(half_way.established)
     }
 
-    async fn run_half<T>(&self, io: &mut T, connecting: bool) -> Result<HalfWay, Error>
+    /// `reserved`: says who we are as late as can be.
+    async fn run_half<T>(
+        &self,
+        io: &mut T,
+        connecting: bool,
+        reserved: bool,
+    ) -> Result<HalfWay, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let preferred = self.dialects.first_choice();
         let mut said = Said::default();
         match self.dialects {
+            Dialects::Only(dialect) if reserved => {
+                if connecting {
+                    said.begin(io, dialect, &self.identity).await?;
+                }
+            }
             Dialects::Only(dialect) => said.complete(io, dialect, &self.identity).await?,
             Dialects::Prefer(_) if connecting => said.probe(io).await?,
             Dialects::Prefer(_) => {}
@@ -211,7 +229,11 @@ impl Handshake {
             }
         };
 
-        if let Some(ours) = said.dialect.filter(|&ours| ours != dialect) {
+        let fixed = match self.dialects {
+            Dialects::Only(fixed) => Some(fixed),
+            Dialects::Prefer(_) => None,
+        };
+        if let Some(ours) = said.dialect.or(fixed).filter(|&ours| ours != dialect) {
             return Err(Error::new(ErrorKind::Version).with_reason(format!(
                 "the peer speaks the {dialect} dialect, and was spoken to in {ours}"
             )));
@@ -233,10 +255,21 @@ impl Handshake {
                 read(io, &mut received).await?;
                 continue;
             }
-            // It may wait for us in the middle.
-            match timeout(self.patience, read(io, &mut received)).await {
+            // It may wait for us in the middle: for good before its identity, if it
+            // does as we do.
+            let waits = !connecting && received.len() == hello::head_len(dialect);
+            let patience = match (waits, dialect) {
+                (true, Dialect::V1) => Duration::ZERO,
+                // The Python library sends its identity apart from the length.
+                (true, _) => self.patience.min(APART),
+                (false, _) => self.patience,
+            };
+            match timeout(patience, read(io, &mut received)).await {
                 Ok(result) => result?,
-                Err(_) => said.complete(io, dialect, &self.identity).await?,
+                Err(_) => {
+                    probed |= waits;
+                    said.complete(io, dialect, &self.identity).await?;
+                }
             }
         }
     }
@@ -329,6 +362,24 @@ impl Said {
         write(io, &hello::PROBE).await?;
         self.bytes = hello::PROBE.len();
         Ok(())
+    }
+
+    /// Says the dialect, and not who we are, unless that takes it all.
+    async fn begin<T: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        dialect: Dialect,
+        identity: &Identity,
+    ) -> Result<(), Error> {
+        let mut bytes = BytesMut::with_capacity(hello::MAX_LEN);
+        hello::encode(dialect, identity, &mut bytes)?;
+        self.bytes = hello::head_len(dialect);
+        if hello::detect(&bytes[..self.bytes])? != Opening::Speaks(dialect) {
+            // The length of the identity is that of a HELLO.
+            self.bytes = bytes.len();
+            self.dialect = Some(dialect);
+        }
+        write(io, &bytes[..self.bytes]).await
     }
 
     /// Says what is left to say in this dialect; nothing if all is said.

@@ -37,11 +37,6 @@ impl Endpoints {
         !lock(&self.bound).is_empty()
     }
 
-    /// Whether the socket connects to others.
-    pub(crate) fn any_connected(&self) -> bool {
-        !lock(&self.connected).is_empty()
-    }
-
     /// Notes an endpoint to connect to, whose task ends with `finish` at the
     /// latest. `None`: it is there already.
     pub(crate) fn connect(&self, endpoint: &Endpoint, finish: &CancellationToken) -> Option<Task> {

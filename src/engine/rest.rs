@@ -139,6 +139,10 @@ impl<I: Intake> Intake for InOrder<I> {
         }
     }
 
+    fn is_idle(&self) -> bool {
+        self.before.is_none() && self.intake.is_idle()
+    }
+
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         ready!(self.poll_before(cx));
         self.intake.poll_rest(cx)

@@ -17,7 +17,7 @@ use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
-use aiomsg_transport::handshake::{Dialects, Established, HalfWay};
+use aiomsg_transport::handshake::{Established, HalfWay};
 use futures_sink::Sink;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -115,7 +115,9 @@ pub(crate) async fn admit(
     let known = info.certificate().cloned();
     let proof = known.as_ref().map(|it| it.der().clone());
     let meter = engine.reporter.meter().child();
-    let hold = may_be_mutual(engine, &half_way, dialled).then_some(HOLD);
+    // It may be about to refuse this connection, for one that it has made itself.
+    let may_be_mutual = dialled && engine.endpoints.any_bound();
+    let hold = may_be_mutual.then_some(HOLD);
     let member = Member::new(peer.clone(), dialled, queue, framed.link(), info)
         .proof(proof)
         .meter(meter)
@@ -152,15 +154,6 @@ pub(crate) async fn admit(
         framed,
         hold,
     })
-}
-
-/// Whether the peer may be about to refuse this connection, since it has let in one
-/// that was made at the same time, from the other end.
-fn may_be_mutual(engine: &Engine, half_way: &HalfWay, dialled: bool) -> bool {
-    let we_bind_too = dialled && engine.endpoints.any_bound();
-    // It knows who we are before we know who it is.
-    let told_first = matches!(engine.config.dialects, Dialects::Only(_));
-    we_bind_too || (told_first && !half_way.is_probed() && engine.endpoints.any_connected())
 }
 
 /// A connection while it runs. It says why it ended, and what the layers of the

@@ -247,9 +247,9 @@ impl<S> Socket<S> {
     }
 
     /// Stops connecting to an endpoint, and ends its connection, if there is
-    /// one, in the background: after sending what is queued for it, and reading
-    /// what the peer had sent. A peer that goes on sending all the same is left
-    /// after 5 s.
+    /// one, in the background: after sending what is queued for it, when the peer
+    /// has read everything. One that has not after 60 s, or is dead, is left, and
+    /// [`Event::Unconfirmed`](crate::Event::Unconfirmed) tells of it.
     ///
     /// # Errors
     ///

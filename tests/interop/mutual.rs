@@ -8,7 +8,7 @@
 
 use super::*;
 use crate::support::python::{Guarantee, free_port};
-use aiomsg::DeliveryGuarantee;
+use aiomsg::{DeliveryGuarantee, Dialects};
 
 const COUNT: usize = 6000;
 
@@ -31,7 +31,11 @@ async fn all_arrives(version: Version) {
     for _ in 0..runs() {
         for identity in THEIRS {
             for guarantees in GUARANTEES {
-                once(version, identity, guarantees).await;
+                for we_are_first in [true, false] {
+                    for dialects in [Dialects::default(), Dialects::Only(dialect(version))] {
+                        once(version, dialects, identity, guarantees, we_are_first).await;
+                    }
+                }
             }
         }
     }
@@ -39,26 +43,43 @@ async fn all_arrives(version: Version) {
 
 async fn once(
     version: Version,
+    dialects: Dialects,
     theirs: [u8; 16],
     (ours, guarantee): (DeliveryGuarantee, Guarantee),
+    we_are_first: bool,
 ) {
-    let which = format!("{version:?}, {:x}, {ours:?}", theirs[0]);
+    let which = format!(
+        "{version:?}, {dialects:?}, {:x}, {ours:?}, {we_are_first}",
+        theirs[0]
+    );
     let socket = Socket::builder()
         .identity(OURS)
         .delivery_guarantee(ours)
+        .dialects(dialects)
         .build()
         .unwrap();
-    let at = socket.bind(LOOPBACK).await.unwrap();
-    let port = free_port();
-    // We try until it is there, as it does.
-    socket.connect(Endpoint::tcp("127.0.0.1", port)).unwrap();
+    let (at, port) = (format!("127.0.0.1:{}", free_port()), free_port());
     let peer = Peer::builder(version)
         .identity(theirs)
         .guarantee(guarantee)
         .bind(format!("127.0.0.1:{port}"))
-        .connect(address(&at))
-        .start()
-        .await;
+        .connect(&at);
+    // Whoever is first tries until the other one is there.
+    let begin = async || {
+        socket.bind(&at[..]).await.unwrap();
+        socket.connect(Endpoint::tcp("127.0.0.1", port)).unwrap();
+    };
+    let peer = match we_are_first {
+        true => {
+            begin().await;
+            peer.start().await
+        }
+        false => {
+            let peer = peer.start().await;
+            begin().await;
+            peer
+        }
+    };
     peer.count().await;
     peer.send_many(COUNT, "theirs ").await;
     let send = async {

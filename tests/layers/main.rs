@@ -11,6 +11,7 @@ mod connection;
 mod contract;
 mod dedup;
 mod dial_accept;
+mod ending;
 mod foreign;
 mod policies;
 mod receive;

@@ -182,3 +182,55 @@ async fn a_receiver_that_closes_with_a_full_inbox_loses_nothing() {
     let report = within("the close", server.close(PATIENCE)).await;
     assert_eq!(received + report.unsent.len(), 5000);
 }
+
+/// A call of `close` that was given up took the rest with it: the next one reported
+/// nothing, and five messages were gone.
+#[tokio::test]
+async fn a_close_that_is_given_up_leaves_its_report_to_the_next() {
+    // Wherever the call was.
+    for polls in 1..10 {
+        // What was sent and not acknowledged.
+        let socket = Socket::builder()
+            .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
+            .build()
+            .unwrap();
+        let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+        let mut mute = Raw::connect(&endpoint).await;
+        mute.write(hello_v1(&[1; 16])).await;
+        within("the peer", socket.wait_for_peers(1)).await.unwrap();
+        for n in 0..5 {
+            socket.send(n.to_string()).await.unwrap();
+        }
+        within("the last", mute.0.read_exact(&mut [0; 22 + 5 * 22]))
+            .await
+            .unwrap();
+        let report = close_after(&socket, polls).await;
+        let messages = report.unacknowledged.len() + report.unsent.len();
+        assert_eq!(messages, 5, "{polls}: {report:?}");
+        let again = socket.close(PATIENCE).await;
+        assert!(again.is_clean(), "it is reported once");
+
+        // What was not sent.
+        let socket = Socket::new().unwrap();
+        for n in 0..5 {
+            socket.send(n.to_string()).await.unwrap();
+        }
+        let report = close_after(&socket, polls).await;
+        assert_eq!(report.unsent.len(), 5, "{polls}");
+    }
+}
+
+/// Closes, with a call that is given up after so many polls before that.
+async fn close_after(socket: &Socket, polls: usize) -> aiomsg::CloseReport {
+    use futures::FutureExt;
+
+    let mut given_up = Box::pin(socket.close(Duration::ZERO));
+    for _ in 0..polls {
+        if let Some(report) = (&mut given_up).now_or_never() {
+            return report;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    drop(given_up);
+    within("the close", socket.close(Duration::ZERO)).await
+}

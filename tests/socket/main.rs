@@ -16,6 +16,8 @@ mod at_least_once;
 #[path = "../support/authority.rs"]
 mod authority;
 mod bad_input;
+#[cfg(feature = "tls")]
+mod behind;
 mod buffering;
 #[cfg(feature = "tls")]
 mod certified_identity;

@@ -2,6 +2,7 @@
 
 use super::*;
 use aiomsg::Identity;
+use futures::FutureExt;
 
 const NAME: [u8; 16] = *b"the same name as";
 
@@ -141,6 +142,132 @@ async fn two_sockets_that_connect_to_each_other_lose_nothing() {
             task.await.unwrap();
         }
     }
+}
+
+/// The same with many messages, whatever the guarantee and the order of the
+/// identities, and with dialects that are fixed, where each end tells who it is
+/// before it knows the other. `AIOMSG_MUTUAL_RUNS=20` has each run so many times.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sockets_that_connect_to_each_other_lose_none_of_many() {
+    use aiomsg::{DeliveryGuarantee, Dialect, Dialects};
+
+    const COUNT: usize = 6000;
+    let runs = std::env::var("AIOMSG_MUTUAL_RUNS").map_or(1, |runs| runs.parse().unwrap());
+    let dialects = [
+        Dialects::default(),
+        Dialects::Only(Dialect::V1),
+        Dialects::Only(Dialect::V2019),
+    ];
+    for n in 0..runs * 12 {
+        let guarantee = match n % 2 {
+            0 => DeliveryGuarantee::AtMostOnce,
+            _ => DeliveryGuarantee::AtLeastOnce,
+        };
+        let socket = |identity: u8| {
+            Socket::builder()
+                .identity([identity; 16])
+                .delivery_guarantee(guarantee)
+                .dialects(dialects[n / 4 % 3])
+                .build()
+                .unwrap()
+        };
+        let names = [[1, 9], [9, 1]][n / 2 % 2];
+        let (a, b) = (socket(names[0]), socket(names[1]));
+        let at_a = a.bind("127.0.0.1:0").await.unwrap();
+        let at_b = b.bind("127.0.0.1:0").await.unwrap();
+        a.connect(at_b).unwrap();
+        b.connect(at_a).unwrap();
+        let start = tokio::time::Instant::now();
+        let send = async |from: &Socket| {
+            for n in 0..COUNT {
+                from.send(n.to_string()).await.unwrap();
+            }
+        };
+        let receive = async |to: &Socket| {
+            let mut got = std::collections::HashSet::new();
+            while got.len() < COUNT {
+                got.insert(within("a message", to.recv()).await.unwrap());
+            }
+        };
+        tokio::join!(send(&a), send(&b), receive(&a), receive(&b));
+        assert!(start.elapsed() < Duration::from_secs(5), "{n}");
+        let (report, other) = tokio::join!(a.close(PATIENCE), b.close(PATIENCE));
+        assert!(report.is_clean() && other.is_clean(), "{n}: {report:?}");
+    }
+}
+
+/// A peer that keeps the connection that it has let in first, and leaves the other
+/// one open without a word, as the Python libraries do. Ours gave up the one that the
+/// peer has, and sent into the other one.
+#[tokio::test]
+async fn a_peer_that_keeps_the_first_connection_is_not_told_by_another() {
+    for theirs in [[0x11; 16], [0x99; 16]] {
+        let socket = Socket::builder().identity([0x55; 16]).build().unwrap();
+        let at = socket.bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(listener.local_addr().unwrap()).unwrap();
+        let mut first = Raw(within("the socket", listener.accept()).await.unwrap().0);
+        first.write(hello_v1(&theirs)).await;
+        first.expect(hello_v1(&[0x55; 16])).await;
+
+        let mut second = Raw::connect(&at).await;
+        second.write(hello_v1(&theirs)).await;
+        second.write(b"\0\0\0\x02\x03x").await;
+        let start = tokio::time::Instant::now();
+        socket.send("by the first").await.unwrap();
+        // It is probed, as the other one wants its place.
+        first.expect(b"\0\0\0\x01\x02").await;
+        first.expect(b"\0\0\0\x0d\x03by the first").await;
+        assert!(start.elapsed() < Duration::from_secs(1));
+        let told = second.0.peek(&mut [0]).now_or_never();
+        assert!(told.is_none(), "{told:?}");
+        first.write(b"\0\0\0\x01\x02").await;
+        assert_eq!(second.closed().await, 22, "our HELLO, and the end");
+        assert_eq!(socket.stats().received_messages, 0, "it was not let in");
+        assert!(socket.peers()[0].dialled);
+    }
+}
+
+/// A stranger who dialled us under the smaller identity of a living peer that we had
+/// dialled a moment ago took its place, and what it sent right behind its handshake
+/// was received before that.
+#[tokio::test]
+async fn a_stranger_takes_no_living_peers_place() {
+    let (peer, at_peer) = bound().await;
+    let socket = Socket::builder().identity([0xff; 16]).build().unwrap();
+    let at = socket.bind("127.0.0.1:0").await.unwrap();
+    socket.connect(at_peer).unwrap();
+    within("the peer", socket.wait_for_peers(1)).await.unwrap();
+    let name: [u8; 16] = peer.identity().as_bytes().try_into().unwrap();
+    // One says all at once, and one first waits to hear who we are.
+    for probes in [false, true] {
+        let mut stranger = Raw::connect(&at).await;
+        if probes {
+            stranger.write([0; 3]).await;
+            stranger.expect(hello_v1(&[0xff; 16])).await;
+        }
+        let hello = hello_v1(&name);
+        stranger.write(&hello[if probes { 3 } else { 0 }..]).await;
+        stranger.write(b"\0\0\0\x07\x03stolen").await;
+        let lives = async {
+            loop {
+                peer.send("alive").await.unwrap();
+                assert_eq!(within("a message", socket.recv()).await.unwrap(), "alive");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            _ = stranger.closed() => {}
+            () = lives => {}
+        }
+    }
+    let peers = socket.peers();
+    assert!(peers.len() == 1 && peers[0].dialled, "{peers:?}");
+    socket.send("to the peer").await.unwrap();
+    assert_eq!(
+        within("a message", peer.recv()).await.unwrap(),
+        "to the peer"
+    );
 }
 
 #[tokio::test]

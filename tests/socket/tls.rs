@@ -6,7 +6,7 @@ use aiomsg::TlsConfig;
 
 /// A certificate that is its own authority, made as the Python library's
 /// cookbook makes it.
-fn certificate() -> (tempfile::TempDir, TlsConfig) {
+pub(crate) fn certificate() -> (tempfile::TempDir, TlsConfig) {
     let directory = tempfile::tempdir().expect("a directory for the certificate");
     let output = std::process::Command::new("openssl")
         .args("req -newkey rsa:2048 -nodes -keyout server.key -x509 -days 365".split(' '))

@@ -117,6 +117,15 @@ pub fn encode(dialect: Dialect, identity: &Identity, dst: &mut BytesMut) -> Resu
     Ok(())
 }
 
+/// How many bytes of a handshake come before the identity: what can be said of the
+/// dialect without saying who it is.
+pub fn head_len(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::V1 => PREFIX + 2,
+        Dialect::V2019 => PREFIX,
+    }
+}
+
 /// Takes the handshake of a dialect off the front of `src`, and nothing of
 /// what follows it. `None` asks for more bytes.
 ///

@@ -21,6 +21,7 @@ impl<C: BatchConnection> BatchConnection for Acknowledge<C> {
             if let Some(result) = ready!(self.poll_room(cx)) {
                 return Poll::Ready(Some(Err(result)));
             }
+            let ahead = self.ahead.take();
             let mut arriving = Arriving {
                 heard: &mut self.heard,
                 sent: &mut self.sent,
@@ -30,7 +31,11 @@ impl<C: BatchConnection> BatchConnection for Acknowledge<C> {
                 wanted: ControlFlow::Continue(()),
                 visitor,
             };
-            let polled = self.inner.poll_next_batch(cx, &mut arriving);
+            let more = ahead.is_none_or(|frame| arriving.visit(frame).is_continue());
+            let polled = match more {
+                true => self.inner.poll_next_batch(cx, &mut arriving),
+                false => Poll::Ready(Some(Ok(()))),
+            };
             match polled {
                 // It was for us that it stopped.
                 Poll::Ready(Some(Ok(()))) if arriving.wanted.is_continue() => {}
@@ -41,6 +46,12 @@ impl<C: BatchConnection> BatchConnection for Acknowledge<C> {
                 }
             }
         }
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        let ended = self.poll_end(cx);
+        self.tell_heard();
+        ended
     }
 
     #[inline(always)]

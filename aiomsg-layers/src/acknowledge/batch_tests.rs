@@ -107,3 +107,27 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
     let got = seen.frames.len();
     assert!((1 << 20..(1 << 20) + 10).contains(&got), "{got}");
 }
+
+/// A caller without room saw no end, though nothing was left before it: its peer
+/// waited for the end of a connection that had been read.
+#[tokio::test]
+async fn the_end_is_seen_without_room_and_a_frame_before_it_is_kept() {
+    let end = async |frames: Vec<Frame>| {
+        let (ours, mut peer) = wires();
+        let mut ours = AcknowledgeLayer::new().layer(OneByOne::new(ours));
+        for frame in frames {
+            peer.send(frame).await.unwrap();
+        }
+        drop(peer);
+        let ended = poll_fn(|cx| ours.poll_ended(cx)).now_or_never();
+        let mut seen = Seen::up_to(usize::MAX);
+        let _ = poll_fn(|cx| ours.poll_next_batch(cx, &mut seen)).await;
+        (ended.is_some(), seen.frames)
+    };
+    assert_eq!(end(vec![]).await, (true, vec![]));
+    let quiet = vec![Frame::Heartbeat, Frame::ack(id(1)), Frame::Heartbeat];
+    assert_eq!(end(quiet).await, (true, vec![]));
+    let messages = vec![Frame::request(id(1), "x"), Frame::data("y")];
+    let all = [vec![Frame::Heartbeat], messages.clone()].concat();
+    assert_eq!(end(all).await, (false, messages));
+}

@@ -26,6 +26,8 @@ pub(super) const MOST_GATHERED: usize = 256;
 #[derive(Debug)]
 pub struct Acknowledge<C> {
     pub(super) inner: C,
+    /// A frame that was read to see what comes before the end, and not yielded yet.
+    pub(super) ahead: Option<Frame>,
     /// Requests that were yielded and not yet acknowledged.
     pub(super) owed: VecDeque<MessageId>,
     /// What the peer acknowledged and was not yet told on.
@@ -43,6 +45,7 @@ impl<C> Acknowledge<C> {
     pub(super) fn new(inner: C, unacked: Option<ConnectionAcks>, deferral: Deferral) -> Self {
         Self {
             inner,
+            ahead: None,
             owed: VecDeque::new(),
             heard: Vec::new(),
             sent: Vec::new(),
@@ -109,6 +112,25 @@ impl<C: Connection> Acknowledge<C> {
         }
     }
 
+    /// Looks for the end behind what is no message.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        for _ in 0..MOST_GATHERED {
+            if self.ahead.is_some() {
+                return Poll::Pending;
+            }
+            match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+                Some(Ok(Frame::Ack { id })) => self.heard.push(id),
+                Some(Ok(Frame::Heartbeat)) => {}
+                Some(Ok(frame)) => self.ahead = Some(frame),
+                Some(Err(error)) => return Poll::Ready(Some(error)),
+                None => return Poll::Ready(None),
+            }
+        }
+        // Others have their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     /// Gives the connection all acknowledgements that are owed. They wait while
     /// the next place in it is the caller's.
     pub(super) fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -134,7 +156,11 @@ impl<C: Connection> Stream for Acknowledge<C> {
             if let Some(error) = ready!(this.poll_room(cx)) {
                 return Poll::Ready(Some(Err(error)));
             }
-            match Pin::new(&mut this.inner).poll_next(cx) {
+            let next = match this.ahead.take() {
+                Some(frame) => Poll::Ready(Some(Ok(frame))),
+                None => Pin::new(&mut this.inner).poll_next(cx),
+            };
+            match next {
                 Poll::Ready(Some(Ok(Frame::Ack { id }))) => {
                     this.heard.push(id);
                     if this.heard.len() >= MOST_GATHERED {

@@ -132,7 +132,9 @@ impl<T> Member<T> {
         self.since
     }
 
-    pub(super) fn contest(self: &Arc<Self>) -> Option<Contest<T>> {
+    /// The place is wanted by a connection by which the peer was `told` who we are, or
+    /// was not.
+    pub(super) fn contest(self: &Arc<Self>, told: bool) -> Option<Contest<T>> {
         let mut contested = self
             .contested
             .lock()
@@ -141,9 +143,9 @@ impl<T> Member<T> {
             return None;
         }
         *contested = true;
-        // The peer may have let in the other one, and this one it has not: then
-        // whatever is sent by it now is lost.
-        self.handle.set_held(!self.is_confirmed());
+        // The peer may have let in the other one, and not this one: then whatever is
+        // sent by this one is lost.
+        self.handle.set_held(told && !self.is_confirmed());
         Some(Contest(Arc::clone(self)))
     }
 }

@@ -27,8 +27,8 @@
 //! were told by two connections, since they connected to each other at the same
 //! time, they [agree](Admission::admit) on the one that was dialled by the smaller
 //! identity, and the end that dialled the other one waits for its peer to close it.
-//! Until the peer has said something by it, a connection whose place is wanted is
-//! not sent into.
+//! Until the peer has said something by it, a connection whose place is wanted by
+//! one that the peer may have let in is not sent into.
 //!
 //! While it is admitted, a peer is in the set that the router sees.
 

@@ -172,7 +172,7 @@ impl<T> Admission<T> {
                     "both ends keep the connection in the other direction",
                 ));
             }
-            let Some(_contest) = present.contest() else {
+            let Some(_contest) = present.contest(newcomer.told) else {
                 return Err(in_use("another connection waits for it already"));
             };
             let same_peer = same_peer(&present, &newcomer);

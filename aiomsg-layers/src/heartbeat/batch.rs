@@ -29,6 +29,10 @@ impl<C: BatchConnection> BatchConnection for Heartbeat<C> {
         }
     }
 
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        self.inner.poll_ended(cx)
+    }
+
     #[inline(always)]
     fn poll_send_batch<S: FrameSource>(
         &mut self,

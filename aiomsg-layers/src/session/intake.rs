@@ -58,6 +58,11 @@ pub trait Intake: Send {
         Ok(())
     }
 
+    /// Whether nothing that was taken is being worked on.
+    fn is_idle(&self) -> bool {
+        true
+    }
+
     /// Works on what is left when the connection has ended. Ready when nothing
     /// is.
     ///
@@ -89,6 +94,10 @@ impl<T: Intake + ?Sized> Intake for Box<T> {
         acks: &mut VecDeque<MessageId>,
     ) -> Result<(), Error> {
         (**self).poll_work(cx, acks)
+    }
+
+    fn is_idle(&self) -> bool {
+        (**self).is_idle()
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -295,7 +304,7 @@ where
 {
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
         // `poll_work` wakes the session when it has gone on.
-        match self.waiting.is_empty() && self.current.is_none() {
+        match self.is_idle() {
             true => Poll::Ready(Ok(Limits {
                 items: usize::MAX,
                 bytes: usize::MAX,
@@ -324,6 +333,10 @@ where
             Poll::Ready(Err(error)) => Err(error),
             _ => Ok(()),
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.current.is_none()
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -302,7 +302,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             // Not reading holds the peer back.
             _ => {
                 self.left.handle.set_held_back(true);
-                return Ok(false);
+                return self.look_ahead(cx);
             }
         };
         self.left.handle.set_held_back(false);
@@ -315,6 +315,28 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             Some(error) => Err(error),
             None => Ok(read.more),
         }
+    }
+
+    /// There is no room. The peer may have ended all the same, and wait for us: if it
+    /// has sent nothing more, that is not a matter of room.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        if !self.intake.is_idle() {
+            // It goes on, and what it still acknowledges is to reach the peer.
+            return Ok(false);
+        }
+        match self.connection.poll_ended(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(None) => Err(self.note_end()),
+            Poll::Ready(Some(error)) => {
+                self.stream = StreamState::Failed;
+                Err(error)
+            }
+        }
+    }
+
+    fn note_end(&mut self) -> Error {
+        self.stream = StreamState::Ended;
+        Error::new(ErrorKind::Disconnected).with_reason("the peer closed the connection")
     }
 
     /// Reads a batch, as far as it is there.
@@ -345,14 +367,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 }
                 (false, Some(error))
             }
-            Poll::Ready(None) => {
-                self.stream = StreamState::Ended;
-                let error = Error::new(ErrorKind::Disconnected);
-                (
-                    false,
-                    Some(error.with_reason("the peer closed the connection")),
-                )
-            }
+            Poll::Ready(None) => (false, Some(self.note_end())),
         };
         ReadBatch {
             bytes: bytes + self.arrived.len(),

@@ -288,3 +288,96 @@ mod splits {
         }
     }
 }
+
+/// Whoever decides about a connection half-way has not said who it is by then, if the
+/// peer has: the peer cannot have let the connection in.
+#[tokio::test(start_paused = true)]
+async fn half_way_nothing_is_told_unless_the_peer_waits_for_it() {
+    use Dialects::{Only, Prefer};
+
+    let theirs = [9; 16];
+    for (dialect, hello, mine) in [
+        (Dialect::V1, v1(&theirs), v1(&OURS)),
+        (Dialect::V2019, v2019(&theirs), v2019(&OURS)),
+    ] {
+        for dialects in [Prefer(Dialect::V1), Only(dialect)] {
+            for connecting in [true, false] {
+                let which = format!("{dialects:?}, connecting: {connecting}");
+                let (mut a, mut peer) = duplex(64);
+                peer.write_all(&hello).await.unwrap();
+                let start = tokio::time::Instant::now();
+                let handshake = ours().dialects(dialects);
+                let mut half_way = match connecting {
+                    true => handshake.connect_half(&mut a).await.unwrap(),
+                    false => handshake.accept_half(&mut a).await.unwrap(),
+                };
+                assert_eq!(start.elapsed(), Duration::ZERO, "{which}");
+                assert!(!half_way.is_told() && !half_way.is_probed(), "{which}");
+                assert_eq!(half_way.established().peer, theirs.into());
+                let said = match (connecting, dialects) {
+                    (false, _) => 0,
+                    (true, Only(_)) => hello::head_len(dialect),
+                    (true, Prefer(_)) => hello::PROBE.len(),
+                };
+                exactly(&mut peer, &mine[..said]).await;
+                let more = timeout(Duration::from_secs(5), peer.read(&mut [0])).await;
+                assert!(more.is_err(), "{which}");
+                half_way.tell(&mut a).await.unwrap();
+                half_way.tell(&mut a).await.unwrap();
+                exactly(&mut peer, &mine[said..]).await;
+                assert!(half_way.is_told());
+            }
+        }
+    }
+}
+
+/// Two ends that each want to be the last to say who they are.
+#[tokio::test(start_paused = true)]
+async fn half_way_no_two_settings_wait_for_each_other() {
+    use Dialects::{Only, Prefer};
+    let [v1, v2019] = [Dialect::V1, Dialect::V2019];
+    let settings = [Prefer(v1), Prefer(v2019), Only(v1), Only(v2019)];
+    for accepts in settings {
+        for connects in settings {
+            // The length of the last one is that of a HELLO.
+            for len in [16, 18] {
+                let identity = Identity::new(vec![7; len]).unwrap();
+                if len == 18 && connects != Only(v2019) {
+                    continue;
+                }
+                let (mut a, mut b) = duplex(64);
+                let start = tokio::time::Instant::now();
+                let accepting = ours().dialects(accepts);
+                let connecting = Handshake::new(identity).dialects(connects);
+                // The accepting end answers, and the connecting one decides first.
+                let connect = async {
+                    let mut connected = connecting.connect_half(&mut b).await?;
+                    let told = connected.is_told();
+                    connected.tell(&mut b).await?;
+                    Ok::<_, Error>((connected, told))
+                };
+                let accept = async move {
+                    let mut accepted = accepting.accept_half(&mut a).await?;
+                    accepted.tell(&mut a).await?;
+                    Ok::<_, Error>((accepted, a))
+                };
+                let (accepted, connected) = tokio::join!(accept, connect);
+                let which = format!("{accepts:?}, {connects:?}, {len}");
+                assert!(start.elapsed() <= Duration::from_millis(25), "{which}");
+                if let (Only(one), Only(other)) = (accepts, connects)
+                    && one != other
+                {
+                    let error = accepted.unwrap_err();
+                    assert!(error.is_version() && connected.is_err(), "{which}");
+                    continue;
+                }
+                let (accepted, _a) = accepted.unwrap();
+                let (connected, told) = connected.unwrap();
+                assert_eq!(told, len == 18, "{which}");
+                assert_eq!(accepted.is_probed(), len != 18, "{which}");
+                let dialect = accepted.established().dialect;
+                assert_eq!(dialect, connected.established().dialect, "{which}");
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! How a session ends, and what it says of the messages that it has sent.
+
+use std::future::ready;
+
+use aiomsg::{Dialect, Identity, Limits, Outbound};
+use aiomsg_core::codec::FrameCodec;
+use aiomsg_core::queue::Queue;
+use aiomsg_layers::HeartbeatLayer;
+use aiomsg_layers::heartbeat::{Heartbeat, Patience};
+use aiomsg_layers::session::{Inbox, Session, SessionHandle};
+use aiomsg_transport::framed::Framed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Duration, Instant, sleep, timeout};
+use tower::Layer;
+
+const MESSAGES: u64 = 3;
+
+/// A heartbeat of the 2019 dialect.
+const HEARTBEAT: &[u8] = b"\0\0\0\x10aiomsg-heartbeat";
+
+type Ending = Session<Heartbeat<Framed<DuplexStream>>, Inbox>;
+
+/// A session with messages to send, its handle, and the peer's end of the connection.
+fn session(patience: &Patience) -> (Ending, SessionHandle, DuplexStream) {
+    let (ours, theirs) = duplex(1 << 16);
+    let framed = Framed::new(ours, FrameCodec::new(Dialect::V2019));
+    let (link, handle) = (framed.link(), SessionHandle::new());
+    let limits = Limits {
+        items: 100,
+        bytes: 1 << 20,
+    };
+    let (queue, inbox) = (Queue::new(limits), Queue::new(limits));
+    for n in 0..MESSAGES {
+        queue.push(Outbound::new(n.to_string())).unwrap();
+    }
+    let heartbeat = HeartbeatLayer::new()
+        .link(link.clone())
+        .patience(patience.clone());
+    let session = Session::new(
+        Identity::random(),
+        heartbeat.layer(framed),
+        queue,
+        Inbox::new(inbox),
+    );
+    let session = session
+        .link(link)
+        .handle(handle.clone())
+        .patience(patience.clone());
+    (session, handle, theirs)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_ends_has_read_everything() {
+    let (mut session, handle, mut peer) = session(&Patience::new());
+    let start = Instant::now();
+    let peer = async {
+        // It is behind, and lives.
+        for _ in 0..6 {
+            sleep(Duration::from_secs(5)).await;
+            peer.write_all(HEARTBEAT).await.unwrap();
+        }
+        let mut read = Vec::new();
+        peer.read_to_end(&mut read).await.unwrap();
+        drop(peer);
+        read.len()
+    };
+    let (reason, read) = tokio::join!(session.run(ready(())), peer);
+    assert_eq!(start.elapsed(), Duration::from_secs(30), "{reason}");
+    assert!(read >= 3 * 5);
+    drop(session);
+    assert_eq!(handle.unconfirmed(), 0);
+}
+
+/// The Python library of 2019 does not end a connection that it has accepted.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_ends_has_read_everything_when_its_heartbeats_stop() {
+    // It is stopped for so long, before it goes on.
+    for stopped in [1, 5, 30] {
+        let patience = Patience::new();
+        patience.wait();
+        let (session, handle, mut peer) = session(&patience);
+        let mut session = session.peer_never_ends(true);
+        let start = Instant::now();
+        let peer = async {
+            sleep(Duration::from_secs(stopped)).await;
+            peer.write_all(HEARTBEAT).await.unwrap();
+            // It is slow, too.
+            sleep(Duration::from_secs(5)).await;
+            peer.write_all(HEARTBEAT).await.unwrap();
+            let mut read = Vec::new();
+            peer.read_to_end(&mut read).await.unwrap();
+            assert!(read.len() >= 3 * 5);
+            peer
+        };
+        let (_, _peer) = tokio::join!(session.run(ready(())), peer);
+        let silence = start.elapsed() - Duration::from_secs(stopped + 5);
+        assert_eq!(silence.as_secs(), 6, "{stopped}");
+        drop(session);
+        assert_eq!(handle.unconfirmed(), 0, "{stopped}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_end_is_left_in_the_end() {
+    // Dead by its silence; and one that lives, and never reads.
+    for (lives, seconds) in [(false, 15), (true, 60)] {
+        let (mut session, handle, peer) = session(&Patience::new());
+        let (mut reads, mut writes) = tokio::io::split(peer);
+        let start = Instant::now();
+        let peer = async {
+            while lives && writes.write_all(HEARTBEAT).await.is_ok() {
+                sleep(Duration::from_secs(5)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let error = tokio::select! {
+            error = session.run(ready(())) => error,
+            () = peer => unreachable!(),
+        };
+        assert!(error.is_timeout(), "{error}");
+        assert_eq!(start.elapsed().as_secs(), seconds);
+        drop(session);
+        assert_eq!(handle.unconfirmed(), MESSAGES);
+        reads.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+}
+
+/// Somebody else has a deadline.
+#[tokio::test(start_paused = true)]
+async fn with_patience_a_silent_peer_is_waited_for() {
+    let patience = Patience::new();
+    let (mut session, handle, peer) = session(&patience);
+    patience.wait();
+    let hour = Duration::from_secs(3600);
+    assert!(timeout(hour, session.run(ready(()))).await.is_err());
+    drop(session);
+    assert_eq!(handle.unconfirmed(), MESSAGES);
+    drop(peer);
+}
+
+/// Nothing is sent before the peer has shown that it has let the connection in.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_held_sends_nothing_until_the_peer_says_something() {
+    for says in [true, false] {
+        let (session, _, mut peer) = session(&Patience::new());
+        let mut session = session.hold(Some(Duration::from_millis(500)));
+        let start = Instant::now();
+        let peer = async {
+            if says {
+                sleep(Duration::from_millis(20)).await;
+                peer.write_all(HEARTBEAT).await.unwrap();
+            }
+            peer.read_exact(&mut [0; 3 * 5]).await.unwrap();
+            start.elapsed().as_millis()
+        };
+        let held = tokio::select! {
+            error = session.run(std::future::pending()) => panic!("{error}"),
+            held = peer => held,
+        };
+        let expected = if says { 20..=25 } else { 500..=505 };
+        assert!(expected.contains(&held), "{held}");
+    }
+}
