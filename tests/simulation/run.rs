@@ -39,7 +39,19 @@ pub(crate) fn show(plan: &Plan) -> Outcome {
     run_with(plan, None, true)
 }
 
+/// In a thread of its own: the buffers that connections read into are the thread's, and
+/// those that an earlier run has left there change how much is read at once.
 fn run_with(plan: &Plan, sabotage: Option<Sabotage>, shown: bool) -> Outcome {
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| run_here(plan, sabotage, shown));
+        match run.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn run_here(plan: &Plan, sabotage: Option<Sabotage>, shown: bool) -> Outcome {
     // The library draws the spread of its delays by this.
     fastrand::seed(plan.seed);
     let runtime = Builder::new_current_thread()
