@@ -82,6 +82,7 @@ mod payloads;
 mod proxy;
 mod requests;
 mod restart;
+mod slow;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;

@@ -151,8 +151,9 @@ impl Entry {
         self.sends = self.sends.saturating_add(1);
         if self.by[0] != connection {
             self.by = [connection, self.by[0]];
+            // Of several it is the first that is acknowledged first.
+            self.place = place;
         }
-        self.place = place;
         self.passed_over = false;
         self.due = Some(due);
     }
