@@ -5,9 +5,19 @@ use aiomsg::{DeliveryGuarantee, Dialect, Dialects, DropReason, SendMode};
 
 const MIB: usize = 1 << 20;
 
+const ALL: &[Via] = &[
+    Via::Tcp,
+    #[cfg(feature = "tls")]
+    Via::Tls,
+    Via::Unix,
+    Via::Mem,
+];
+
 #[derive(Clone, Copy, Debug)]
 enum Via {
     Tcp,
+    #[cfg(feature = "tls")]
+    Tls,
     Unix,
     Mem,
 }
@@ -16,6 +26,8 @@ impl Via {
     fn endpoint(self, directory: &tempfile::TempDir, name: &str) -> Endpoint {
         match self {
             Self::Tcp => "tcp://127.0.0.1:0".parse().unwrap(),
+            #[cfg(feature = "tls")]
+            Self::Tls => "tls://localhost:0".parse().unwrap(),
             Self::Unix => format!("unix://{}/socket", directory.path().display())
                 .parse()
                 .unwrap(),
@@ -34,12 +46,17 @@ struct Pair {
 impl Pair {
     async fn new(builder: aiomsg::SocketBuilder, via: Via, receivers: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let takes = || Socket::builder().max_message_size(MIB);
+        #[cfg(feature = "tls")]
+        let (_certificate, tls) = tls::certificate();
+        #[cfg(feature = "tls")]
+        let (builder, takes) = (builder.tls(tls.clone()), || takes().tls(tls.clone()));
         let sender = builder.build().unwrap();
         let name = format!("poison-{}", sender.identity());
         let endpoint = sender.bind(via.endpoint(&directory, &name)).await.unwrap();
         let receivers: Vec<_> = (0..receivers)
             .map(|_| {
-                let receiver = Socket::builder().max_message_size(MIB).build().unwrap();
+                let receiver = takes().build().unwrap();
                 receiver.connect(endpoint.clone()).unwrap();
                 receiver
             })
@@ -90,7 +107,7 @@ fn dialect(dialect: Dialect) -> aiomsg::SocketBuilder {
 /// arrived, and nobody was told.
 #[tokio::test]
 async fn a_message_that_ends_connections_is_given_up_and_the_others_pass() {
-    for via in [Via::Tcp, Via::Unix, Via::Mem] {
+    for &via in ALL {
         for speaks in [Dialect::V1, Dialect::V2019] {
             for receivers in [1, 3] {
                 let pair = Pair::new(dialect(speaks), via, receivers).await;
@@ -113,7 +130,7 @@ async fn a_message_that_ends_connections_is_given_up_and_the_others_pass() {
 
 #[tokio::test]
 async fn what_is_addressed_behind_it_arrives_in_order() {
-    for via in [Via::Tcp, Via::Unix, Via::Mem] {
+    for &via in ALL {
         let pair = Pair::new(Socket::builder(), via, 3).await;
         let mut events = pair.sender.events();
         let [bad, others @ ..] = &pair.receivers[..] else {
@@ -141,7 +158,7 @@ async fn what_is_addressed_behind_it_arrives_in_order() {
 
 #[tokio::test]
 async fn what_is_published_behind_it_arrives_at_every_subscriber() {
-    for via in [Via::Tcp, Via::Unix, Via::Mem] {
+    for &via in ALL {
         for receivers in [1, 3] {
             let publisher = Socket::builder().send_mode(SendMode::Publish);
             let pair = Pair::new(publisher, via, receivers).await;
