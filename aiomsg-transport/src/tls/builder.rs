@@ -13,6 +13,7 @@ use tokio_rustls::rustls::{
     self, ClientConfig, InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion,
 };
 
+use super::chain;
 use super::config::{Made, NO_CERTIFICATE, TlsConfig, server_name};
 use super::pem::{Pem, Source};
 use super::trust::Trusted;
@@ -292,13 +293,19 @@ fn presented(
     provider: &CryptoProvider,
 ) -> Result<Arc<SingleCertAndKey>, Error> {
     let chain = certificate.certificates()?;
+    let der = key.key()?;
     let private = provider
         .key_provider
-        .load_private_key(key.key()?)
-        .map_err(|error| {
-            key.wrong(format_args!("its private key cannot be used: {error}"))
-                .with_source(error)
+        .load_private_key(der.clone_key())
+        .map_err(|error| match chain::is_p521(&der) {
+            true => key.wrong("keys of the curve p-521 are not supported: use p-256, p-384 or rsa"),
+            false => key
+                .wrong(format_args!("its private key cannot be used: {error}"))
+                .with_source(error),
         })?;
+    if let Some(what) = chain::disorder(&chain, &private) {
+        return Err(certificate.wrong(what));
+    }
     let certified = CertifiedKey::new(chain, private);
     match certified.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {

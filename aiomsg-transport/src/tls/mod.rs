@@ -42,8 +42,10 @@
 //! # Ok::<(), aiomsg_core::Error>(())
 //! ```
 
+mod blocks;
 mod builder;
 mod certificate;
+mod chain;
 mod config;
 mod counted;
 mod error;
