@@ -15,6 +15,10 @@ use super::look::Look;
 use crate::common::advice::with_advice;
 use crate::common::failure::{Failure, Outcome};
 
+/// A socket that has another connection of the same identity answers when it has
+/// decided between the two, which takes 6 s at most.
+const DECIDES: Duration = Duration::from_secs(8);
+
 /// What came before the heartbeat, and when that came.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Joined {
@@ -40,7 +44,8 @@ pub(super) async fn join(
     }
     let mut io = look.connect().await.map_err(|error| with_advice(&error))?;
     let handshake = Handshake::new(identity).dialects(Dialects::Only(dialect));
-    let established = match timeout(look.patience, handshake.connect(&mut io)).await {
+    let answers = look.patience.max(DECIDES);
+    let established = match timeout(answers, handshake.connect(&mut io)).await {
         Ok(established) => established.map_err(|error| with_advice(&error))?,
         Err(_) => return Err(failed(look, "does not complete the handshake in time")),
     };
