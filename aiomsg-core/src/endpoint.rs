@@ -8,9 +8,10 @@ use std::str::FromStr;
 ///
 /// | written | means |
 /// |---|---|
-/// | `host:port`, `tcp://host:port` | TCP; the host is a name, an IPv4 address or an IPv6 address in brackets |
+/// | `host:port`, `tcp://host:port` | TCP; the host is a name, an IPv4 address or an IPv6 address in brackets, with its zone if it has one: `[fe80::1%eth0]:25000` |
 /// | `tls://host:port` | TLS over TCP; the host is also the name that the peer's certificate must have |
 /// | `unix:///run/app.sock` | a Unix socket, here with the path `/run/app.sock` |
+/// | `unix://@name` | a Unix socket with an abstract name, on Linux: no file, and no permissions |
 /// | `mem://name` | inside this process, under this name |
 ///
 /// ```
@@ -141,7 +142,13 @@ impl TryFrom<&String> for Endpoint {
 
 impl From<std::net::SocketAddr> for Endpoint {
     fn from(address: std::net::SocketAddr) -> Self {
-        Self::tcp(address.ip().to_string(), address.port())
+        let host = match address {
+            std::net::SocketAddr::V6(v6) if v6.scope_id() > 0 => {
+                format!("{}%{}", v6.ip(), v6.scope_id())
+            }
+            _ => address.ip().to_string(),
+        };
+        Self::tcp(host, address.port())
     }
 }
 
@@ -150,7 +157,13 @@ fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
         Some(rest) => {
             let (host, rest) = rest.split_once(']').ok_or(Reason::OpenBracket)?;
             let port = rest.strip_prefix(':').ok_or(Reason::NoPort)?;
-            host.parse::<std::net::Ipv6Addr>()
+            let address = match host.split_once('%') {
+                Some((_, "")) => return Err(Reason::NoZone),
+                Some((address, _)) => address,
+                None => host,
+            };
+            address
+                .parse::<std::net::Ipv6Addr>()
                 .map_err(|_| Reason::NotIpv6)?;
             (host, port)
         }
@@ -214,6 +227,8 @@ enum Reason {
     OpenBracket,
     #[error("what is in the brackets is not an IPv6 address")]
     NotIpv6,
+    #[error("the zone is missing behind the %, as in \"[fe80::1%eth0]:25000\"")]
+    NoZone,
     #[error("an IPv6 address stands in brackets, as in \"[::1]:25000\"")]
     BareIpv6,
     #[error("the path is missing, as in \"unix:///run/app.sock\"")]
@@ -236,10 +251,33 @@ mod tests {
             ("unix:///run/a b.sock", "unix:///run/a b.sock"),
             ("unix://relative.sock", "unix://relative.sock"),
             ("mem://jobs", "mem://jobs"),
+            ("[fe80::1%eth0]:25000", "tcp://[fe80::1%eth0]:25000"),
+            ("tls://[fe80::1%2]:1", "tls://[fe80::1%2]:1"),
+            ("unix://@jobs", "unix://@jobs"),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(endpoint.to_string(), shown);
             assert_eq!(shown.parse::<Endpoint>().unwrap(), endpoint);
+        }
+    }
+
+    /// The zone was dropped, so that the endpoint was another one.
+    #[test]
+    fn an_address_keeps_its_zone() {
+        for text in ["[fe80::1%7]:25000", "[::1]:1", "127.0.0.1:2"] {
+            let address: std::net::SocketAddr = text.parse().unwrap();
+            let endpoint = Endpoint::from(address);
+            assert_eq!(endpoint.to_string(), format!("tcp://{text}"));
+            assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_is_shown_as_it_was(text in "(tcp://|tls://|unix://|mem://)?[\\[a-z0-9:.%@/\\]]{1,20}(:[0-9]{1,5})?") {
+            if let Ok(endpoint) = text.parse::<Endpoint>() {
+                proptest::prop_assert_eq!(endpoint.to_string().parse::<Endpoint>(), Ok(endpoint));
+            }
         }
     }
 
@@ -258,6 +296,9 @@ mod tests {
             ("[::1:25000", "not closed"),
             ("[::1]", "port is missing"),
             ("[localhost]:1", "not an IPv6"),
+            ("[fe80::1%]:1", "zone is missing"),
+            ("[fe80::1%a b]:1", "space"),
+            ("[eth0%fe80::1]:1", "not an IPv6"),
             ("http://localhost:80", "scheme"),
             ("tcp://host:1/path", "not a number"),
             ("unix://", "path"),

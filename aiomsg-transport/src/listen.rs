@@ -72,6 +72,9 @@ pub struct Listener {
 pub struct ListenOptions {
     /// How many peers may wait to be accepted; 1024 unless set.
     pub backlog: u32,
+    /// The mode of the file of a `unix://` endpoint: who may connect. Unless set,
+    /// it is what the umask of the process leaves.
+    pub unix_mode: Option<u32>,
     /// What `tls://` endpoints need.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::TlsConfig>,
@@ -164,7 +167,7 @@ impl Listener {
             Endpoint::Tls { host, port } => Bound::tcp(host, *port, backlog).await?,
             #[cfg(unix)]
             Endpoint::Unix { path } => {
-                Bound::Unix(crate::unix::BoundUnix::bind(path, backlog).await?)
+                Bound::Unix(crate::unix::BoundUnix::bind(path, backlog, options.unix_mode).await?)
             }
             Endpoint::Mem { name } => Bound::Mem(MemListener::bind(name, backlog)?),
             other => return Err(unsupported(other)),
@@ -261,6 +264,7 @@ impl ListenOptions {
     pub fn new() -> Self {
         Self {
             backlog: 4096,
+            unix_mode: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -271,6 +275,13 @@ impl ListenOptions {
     #[must_use]
     pub fn backlog(mut self, backlog: u32) -> Self {
         self.backlog = backlog;
+        self
+    }
+
+    /// Sets the mode of the files of Unix sockets, or leaves it to the umask.
+    #[must_use]
+    pub fn unix_mode(mut self, mode: Option<u32>) -> Self {
+        self.unix_mode = mode;
         self
     }
 

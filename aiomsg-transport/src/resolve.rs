@@ -44,7 +44,14 @@ impl Resolver {
         match found {
             Ok(addresses) if addresses.is_empty() => Err(fail("it has no address")),
             Ok(addresses) => Ok(addresses),
-            Err(error) => Err(fail(&text(&error)).with_source(error)),
+            Err(error) => match host.split_once('%') {
+                Some((address, zone)) => Err(Error::new(ErrorKind::Address)
+                    .with_reason(format!(
+                        "the zone of the address \"{address}\" is no interface here: \"{zone}\""
+                    ))
+                    .with_source(error)),
+                None => Err(fail(&text(&error)).with_source(error)),
+            },
         }
     }
 }
@@ -68,6 +75,19 @@ mod tests {
             let found = Resolver::default().resolve(host, 7).await.unwrap();
             assert_eq!(found, [shown.parse().unwrap()]);
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_zone_is_an_interface_by_name_or_number() {
+        let resolver = Resolver::default();
+        for host in ["fe80::1%lo", "fe80::1%1"] {
+            let found = resolver.resolve(host, 7).await.unwrap();
+            assert_eq!(found, ["[fe80::1%1]:7".parse().unwrap()], "{host}");
+        }
+        let error = resolver.resolve("fe80::1%nowhere", 7).await.unwrap_err();
+        assert!(error.is_address(), "{error}");
+        assert!(error.to_string().contains("\"nowhere\""), "{error}");
     }
 
     #[tokio::test]

@@ -19,13 +19,29 @@ pub(crate) async fn connect(
 ) -> Result<(TcpStream, SocketAddr), Error> {
     let addresses = resolver.resolve(host, port).await?;
     let connected = eyeballs::race(addresses, |address| async move {
-        let stream = TcpStream::connect(address).await?;
+        let stream = other_end(TcpStream::connect(address).await?)?;
         // Whatever is flushed is meant to go: writes are batched above.
         stream.set_nodelay(true)?;
         tracing::trace!(%address, "connected");
         Ok((stream, address))
     });
     connected.await.map_err(all_failed)
+}
+
+/// Refuses a connection to itself.
+///
+/// A system that chooses the port of the server for the client's end, while nobody
+/// listens there, connects the client to itself. Closed in good order, it would keep
+/// the port from the server for a minute.
+fn other_end(stream: TcpStream) -> std::io::Result<TcpStream> {
+    if stream.local_addr()? != stream.peer_addr()? {
+        return Ok(stream);
+    }
+    stream.set_zero_linger()?;
+    Err(std::io::Error::new(
+        std::io::ErrorKind::ConnectionRefused,
+        "nobody listens there, and the connection was made to itself",
+    ))
 }
 
 /// All addresses of a host that are ours, bound to one port.
@@ -166,6 +182,27 @@ mod tests {
 
         assert_eq!(address, alive);
         assert!(stream.nodelay().unwrap());
+    }
+
+    /// It was noticed in the handshake, and the port was kept from the server for a
+    /// minute.
+    #[tokio::test]
+    async fn a_connection_to_itself_is_refused_and_leaves_the_port_free() {
+        let socket = || TcpSocket::new_v4().unwrap();
+        let itself = socket();
+        itself.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = itself.local_addr().unwrap();
+        let stream = itself.connect(address).await.unwrap();
+        let error = other_end(stream).unwrap_err();
+        assert!(error.to_string().contains("to itself"), "{error}");
+        // Without the option by which a port is taken that lingers.
+        socket().bind(address).unwrap();
+
+        let listener = bind(&Resolver::default(), "127.0.0.1", 0, 8).await.unwrap();
+        let other = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        assert!(other_end(other).is_ok());
     }
 
     #[tokio::test]

@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) max_peers: usize,
     pub(crate) event_capacity: usize,
     pub(crate) backlog: u32,
+    pub(crate) unix_mode: Option<u32>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<aiomsg_transport::tls::TlsConfig>,
 }
@@ -81,6 +82,7 @@ impl Default for Config {
             max_peers: 65_536,
             event_capacity: 1024,
             backlog: 4096,
+            unix_mode: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -168,7 +170,9 @@ impl Config {
     }
 
     pub(crate) fn listen_options(&self) -> ListenOptions {
-        let options = ListenOptions::new().backlog(self.backlog);
+        let options = ListenOptions::new()
+            .backlog(self.backlog)
+            .unix_mode(self.unix_mode);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return options.tls(tls.clone());

@@ -133,7 +133,12 @@ impl fmt::Debug for TlsConfig {
 }
 
 pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
-    ServerName::try_from(name.to_owned()).map_err(|error| {
+    // A certificate knows of no interface here.
+    let address = match name.split_once('%') {
+        Some((address, _)) if address.contains(':') => address,
+        _ => name,
+    };
+    ServerName::try_from(address.to_owned()).map_err(|error| {
         Error::new(ErrorKind::Config)
             .with_reason(format!(
                 "\"{name}\" cannot be the name in a certificate; set another with \

@@ -251,6 +251,16 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self
     }
 
+    /// Sets the mode of the files of Unix sockets that are bound, as `0o660`: who
+    /// may connect, on systems where that is asked. It is set before anybody can
+    /// connect. The default is what the umask of the process leaves. A socket with
+    /// an abstract name has none, and is not bound then.
+    #[must_use]
+    pub fn unix_mode(mut self, mode: u32) -> Self {
+        self.settings.config.unix_mode = Some(mode);
+        self
+    }
+
     /// How many events are kept for a slow listener. Default: 1,024.
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.settings.config.event_capacity = events;
