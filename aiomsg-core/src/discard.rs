@@ -59,6 +59,8 @@ pub enum DropReason {
     Poison,
     /// A layer of the connection made it larger than a message may be.
     TooLarge,
+    /// The policy that was to say who gets it panicked.
+    Panicked,
 }
 
 impl DropReason {
@@ -73,6 +75,7 @@ impl DropReason {
         Self::RetriesExhausted,
         Self::Poison,
         Self::TooLarge,
+        Self::Panicked,
     ];
 
     /// A short name that stays the same, for labels of metrics and for programs
@@ -94,6 +97,7 @@ impl DropReason {
             Self::RetriesExhausted => "retries_exhausted",
             Self::Poison => "poison",
             Self::TooLarge => "too_large",
+            Self::Panicked => "panicked",
         }
     }
 }
@@ -111,6 +115,7 @@ impl fmt::Display for DropReason {
             Self::Poison => {
                 "connections kept ending in the middle of it: its receiver may not take one so large"
             }
+            Self::Panicked => "the policy that was to say who gets it panicked",
             Self::TooLarge => "a layer of the connection made it larger than a message may be",
         })
     }

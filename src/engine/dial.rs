@@ -1,16 +1,20 @@
 //! Connecting, again and again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::ReconnectLayer;
 use aiomsg_layers::reconnect::Failure;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::session::{self, Session};
 use super::{Engine, gate};
+
+/// How long it takes to the next try after a panic.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect`, which is a child of `finish`, or the end of all dialling.
@@ -33,14 +37,31 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
         .layer(reconnect)
         .service(admitting(&engine));
     loop {
+        let connecting = dial.call(endpoint.clone());
+        let connecting = async { connecting.await.map_err(|never| match never {}) };
         let connected = tokio::select! {
             biased;
             () = disconnect.cancelled() => return,
             () = engine.stop_intake.cancelled() => return,
-            connected = dial.call(endpoint.clone()) => connected,
+            connected = gate::caught(connecting) => connected,
         };
-        let Ok(session) = connected;
-        session.run(&engine, &disconnect).await;
+        let ran = match connected {
+            Ok(session) => {
+                gate::caught(async {
+                    session.run(&engine, &disconnect).await;
+                    Ok(())
+                })
+                .await
+            }
+            Err(error) => Err(error),
+        };
+        // Something of the user's has panicked where it is not expected, as in a
+        // destructor: nobody would ever connect again.
+        if let Err(error) = ran {
+            let error = super::explain(error).at(endpoint.clone());
+            engine.reporter.dial_failed(&endpoint, error, AFTER_PANIC);
+            sleep(AFTER_PANIC).await;
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod gate;
+mod guarded;
 pub(crate) mod leftover;
 pub(crate) mod levels;
 pub(crate) mod peer;
@@ -23,6 +24,7 @@ mod pending;
 mod race;
 mod refusals;
 pub(crate) mod rest;
+mod runtime;
 mod seldom;
 pub(crate) mod session;
 pub(crate) mod stack;
@@ -52,6 +54,7 @@ use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
 use gate::Gate;
+use guarded::Guarded;
 use leftover::Leftover;
 use peer::PeerInfo;
 use rest::Rests;
@@ -117,7 +120,7 @@ pub(crate) struct Engine {
     /// Everything ends now.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    runtime: Handle,
+    pub(crate) runtime: Handle,
 }
 
 impl Engine {
@@ -150,7 +153,7 @@ impl Engine {
         };
         let (registrar, changes) = changes();
         let policy = match paths.policy {
-            Some(policy) => AnyPolicy::Other(policy),
+            Some(policy) => AnyPolicy::Other(Box::new(Guarded::new(policy, discard.clone()))),
             None => config.policy(),
         };
         let router = Router::new(changes, policy, discard.clone())
@@ -207,7 +210,9 @@ impl Engine {
             runtime,
             config,
         };
-        Ok((Arc::new(engine), stack))
+        let engine = Arc::new(engine);
+        runtime::watch(&engine);
+        Ok((engine, stack))
     }
 
     /// Runs a task until it ends or the socket does.

@@ -61,7 +61,8 @@ pub(super) async fn checked(
     half_way: Result<HalfWay, Error>,
 ) -> Result<(Io, HalfWay), Error> {
     let checked = half_way.and_then(|half_way| {
-        io.check_identity(&half_way.established().peer)?;
+        // By a rule of the user's, which may panic.
+        gate::catch(|| io.check_identity(&half_way.established().peer))??;
         Ok(half_way)
     });
     match checked {

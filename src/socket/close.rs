@@ -7,6 +7,7 @@ use std::time::Duration;
 use aiomsg_core::Outbound;
 use aiomsg_layers::session::Inbox;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::context::TokioContext;
 
 use super::Socket;
 use crate::CloseReport;
@@ -40,6 +41,19 @@ impl<S> Socket<S> {
     /// not done, too. Of several calls at the same time, the first that is done
     /// reports everything.
     pub async fn close(&self, deadline: Duration) -> CloseReport {
+        let engine = self.engine();
+        if engine.stop.is_cancelled() {
+            // It has ended, as its runtime may have. What its connections had not sent
+            // is here by now.
+            engine.leftover.add_unsent(engine.buffer.close());
+            return report(engine);
+        }
+        // Anybody may wait for it, outside of a runtime, too.
+        let closing = Box::pin(self.close_within(deadline));
+        TokioContext::new(closing, engine.runtime.clone()).await
+    }
+
+    async fn close_within(&self, deadline: Duration) -> CloseReport {
         let deadline = Instant::now() + deadline.min(FOREVER);
         let engine = self.engine();
         engine.closing.store(true, Ordering::Release);
@@ -72,12 +86,18 @@ impl<S> Socket<S> {
         engine.inbox.close();
         engine.tasks.wait().await;
         engine.reporter.end();
-        let mut report = engine.leftover.take();
-        let never_left: HashSet<_> = report.unsent.iter().filter_map(Outbound::id).collect();
-        let left = |message: &Outbound| message.id().is_none_or(|id| !never_left.contains(&id));
-        report.unacknowledged.retain(left);
-        report
+        report(engine)
     }
+}
+
+/// What is left. A message that has not left is not among those that were not
+/// acknowledged, too.
+fn report(engine: &Engine) -> CloseReport {
+    let mut report = engine.leftover.take();
+    let never_left: HashSet<_> = report.unsent.iter().filter_map(Outbound::id).collect();
+    let left = |message: &Outbound| message.id().is_none_or(|id| !never_left.contains(&id));
+    report.unacknowledged.retain(left);
+    report
 }
 
 /// Ready when nothing waits for a peer that is connected, or nobody is

@@ -25,6 +25,7 @@ use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::shared::{Callers, Fused};
 use aiomsg_transport::Listener;
+use tokio_util::context::TokioContext;
 
 use crate::engine::config::Config;
 use crate::engine::events::Reporter;
@@ -178,7 +179,10 @@ impl<S> Socket<S> {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
         self.check_open()?;
         let engine = &self.inner.engine;
-        let listener = Listener::bind(&endpoint, &engine.config.listen_options()).await?;
+        // Anybody may wait for it, outside of a runtime, too.
+        let options = engine.config.listen_options();
+        let binding = Box::pin(Listener::bind(&endpoint, &options));
+        let listener = TokioContext::new(binding, engine.runtime.clone()).await?;
         let endpoint = listener.local_endpoint();
         let Some(task) = engine.endpoints.bind(&endpoint) else {
             return Err(Error::new(ErrorKind::Io)

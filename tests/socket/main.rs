@@ -26,6 +26,7 @@ mod close;
 mod descriptors;
 mod endpoints;
 mod events;
+mod hooks;
 mod liveness;
 #[cfg(feature = "tls")]
 mod logs;
@@ -37,6 +38,7 @@ mod pitfalls_table;
 mod poison;
 mod reconnect;
 mod routing;
+mod runtimes;
 #[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.
 mod security_recipes;
 mod streams;

@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -9,6 +10,9 @@ use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service, ServiceExt};
 
 use super::ReconnectLayer;
+
+/// How long to wait when the function that says it has panicked.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// A try that failed.
 #[derive(Debug)]
@@ -40,6 +44,25 @@ pub struct Reconnect<S> {
 struct History {
     failures: u32,
     connected: Option<Instant>,
+}
+
+impl History {
+    /// Counts one more failure, and says how many there were before.
+    fn failed(&mut self) -> u32 {
+        let before = self.failures;
+        self.failures = before.saturating_add(1);
+        before
+    }
+}
+
+impl ReconnectLayer {
+    /// How long to wait. A function that panics is no reason never to try again.
+    fn delay_after(&self, failures: u32) -> Duration {
+        catch_unwind(AssertUnwindSafe(|| (self.delay)(failures))).unwrap_or_else(|_| {
+            tracing::warn!("the delay function of reconnecting panicked: the next try is in 1 s");
+            AFTER_PANIC
+        })
+    }
 }
 
 impl<S> Reconnect<S> {
@@ -86,24 +109,20 @@ where
         } = self;
         let lock = || history.lock().unwrap_or_else(PoisonError::into_inner);
 
-        // Whether, and how long, to wait before the first try.
-        let wait = {
+        // Whether to wait before the first try, and after how many failures.
+        let failures = {
             let mut history = lock();
             match history.connected.take() {
                 None => None,
                 Some(since) if since.elapsed() >= settings.good_after => {
                     history.failures = 0;
-                    Some((settings.delay)(0))
+                    Some(0)
                 }
-                Some(_) => {
-                    let delay = (settings.delay)(history.failures);
-                    history.failures = history.failures.saturating_add(1);
-                    Some(delay)
-                }
+                Some(_) => Some(history.failed()),
             }
         };
-        if let Some(delay) = wait {
-            sleep(delay).await;
+        if let Some(failures) = failures {
+            sleep(settings.delay_after(failures)).await;
         }
         loop {
             let tried = inner.clone().oneshot(endpoint.clone()).await;
@@ -113,17 +132,15 @@ where
                     return connection;
                 }
                 Err(error) => {
-                    let retry_in = {
-                        let mut history = lock();
-                        let delay = (settings.delay)(history.failures);
-                        history.failures = history.failures.saturating_add(1);
-                        delay
-                    };
-                    (settings.report)(Failure {
+                    let failures = lock().failed();
+                    let retry_in = settings.delay_after(failures);
+                    let failure = Failure {
                         endpoint: &endpoint,
                         error,
                         retry_in,
-                    });
+                    };
+                    // The panic hook has said where it was; the tries go on.
+                    let _ = catch_unwind(AssertUnwindSafe(|| (settings.report)(failure)));
                     sleep(retry_in).await;
                 }
             }
