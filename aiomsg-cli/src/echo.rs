@@ -53,6 +53,8 @@ struct Counts {
     connections: u64,
     /// Answers that did not reach their peer.
     unanswered: u64,
+    /// Those among them that the socket did not take.
+    refused: u64,
 }
 
 pub(crate) async fn run(args: EchoArgs) -> Outcome {
@@ -78,10 +80,26 @@ pub(crate) async fn run(args: EchoArgs) -> Outcome {
                 stopped = Some(signal);
                 break;
             }
-            answered = answer(&socket) => answered?,
+            answered = answer(&socket) => answered,
         };
-        counts.messages += 1;
-        counts.bytes += answered as u64;
+        match answered {
+            Ok(bytes) => {
+                counts.messages += 1;
+                counts.bytes += bytes as u64;
+            }
+            Err(error) if error.is_closed() => return Err(error.into()),
+            // It costs this answer, and nobody else theirs.
+            Err(error) => {
+                counts.messages += 1;
+                counts.refused += 1;
+                if counts.refused.is_power_of_two() {
+                    say(format_args!(
+                        "note: {} answers not sent: {error}",
+                        counts.refused
+                    ));
+                }
+            }
+        }
     }
     let report = tokio::select! {
         biased;
@@ -91,14 +109,15 @@ pub(crate) async fn run(args: EchoArgs) -> Outcome {
     let stats = socket.stats();
     counts.seconds = started.elapsed().as_secs_f64();
     counts.connections = stats.connections;
-    counts.unanswered =
-        stats.dropped_messages + report.map_or(0, |report| report.unsent.len() as u64);
+    counts.unanswered = counts.refused
+        + stats.dropped_messages
+        + report.map_or(0, |report| report.unsent.len() as u64);
     let told = counts.tell(args.json);
     counts.outcome(wanted, stopped).and(told)
 }
 
 /// Answers the next message, and says how large it was.
-async fn answer(socket: &Socket) -> Outcome<usize> {
+async fn answer(socket: &Socket) -> Result<usize, aiomsg::Error> {
     let message = socket.recv_message().await?;
     let (from, payload, id) = message.into_parts();
     let len = payload.len();
@@ -138,7 +157,7 @@ impl Counts {
         match self.unanswered {
             0 => Ok(()),
             unanswered => Err(Failure::failed(format!(
-                "{unanswered} of {messages} answers were not sent: their peers have gone"
+                "{unanswered} of {messages} answers were not sent: their peers have gone, or do not take them"
             ))),
         }
     }

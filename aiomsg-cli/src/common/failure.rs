@@ -47,6 +47,11 @@ impl Failure {
         Self::new(Kind::Stopped(code), message)
     }
 
+    /// Whether a signal ended it.
+    pub(crate) fn is_stop(&self) -> bool {
+        matches!(self.kind, Kind::Stopped(_))
+    }
+
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

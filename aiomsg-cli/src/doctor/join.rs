@@ -1,4 +1,4 @@
-//! Becoming a peer, for as long as it takes to see a heartbeat.
+//! Becoming a peer, for as long as it takes to see a sign of life.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use aiomsg::transport::handshake::{Dialects, Handshake};
 use aiomsg::{Dialect, Identity};
 use futures::{SinkExt, StreamExt};
 use serde::Serialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use super::look::Look;
 use crate::common::advice::with_advice;
@@ -19,7 +19,10 @@ use crate::common::failure::{Failure, Outcome};
 /// decided between the two, which takes 6 s at most.
 const DECIDES: Duration = Duration::from_secs(8);
 
-/// What came before the heartbeat, and when that came.
+/// How often we say that we live.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What came, and when the first of it did.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Joined {
     pub(super) heartbeat_seconds: f64,
@@ -54,27 +57,28 @@ pub(super) async fn join(
 
     let started = Instant::now();
     let mut joined = Joined::default();
+    let mut heartbeats = interval(HEARTBEAT);
     let listening = async {
-        while let Some(frame) = framed.next().await {
-            match frame {
-                Ok(Frame::Heartbeat) => return Ok(true),
-                Ok(Frame::Data { .. }) => joined.lost += 1,
-                Ok(Frame::Request { .. }) => joined.unacknowledged += 1,
-                Ok(_) => {}
-                Err(error) => return Err(error),
-            }
+        loop {
+            let frame = tokio::select! {
+                frame = framed.next() => frame,
+                _ = heartbeats.tick() => {
+                    framed.send(Frame::Heartbeat).await?;
+                    continue;
+                }
+            };
+            let Some(frame) = frame else {
+                return Ok(false);
+            };
+            joined.note(&frame?);
+            return Ok::<_, aiomsg::Error>(true);
         }
-        Ok(false)
     };
     let heard = timeout(patience, listening).await;
     let time = started.elapsed();
     joined.heartbeat_seconds = time.as_secs_f64();
-    match heard {
-        Ok(Ok(true)) => {
-            // The end of our side; the other one sees a peer that has left.
-            let _ = timeout(look.patience, framed.close()).await;
-            Ok(joined)
-        }
+    let result = match heard {
+        Ok(Ok(true)) => Ok(()),
         Ok(Ok(false) | Err(_)) => Err(failed(
             look,
             &format!(
@@ -84,8 +88,31 @@ pub(super) async fn join(
         )),
         Err(_) => Err(failed(
             look,
-            &format!("sends no heartbeat in {patience:.1?}: it hangs, or has other settings"),
+            &format!(
+                "sends no heartbeat and no message in {patience:.1?}: it hangs, or has other settings"
+            ),
         )),
+    };
+    // The end of our side; the other one sees a peer that has left. What it had sent
+    // until then came here, too.
+    let _ = timeout(look.patience, async {
+        framed.close().await?;
+        while let Some(Ok(frame)) = framed.next().await {
+            joined.note(&frame);
+        }
+        Ok::<_, aiomsg::Error>(())
+    })
+    .await;
+    result.map(|()| joined)
+}
+
+impl Joined {
+    fn note(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Data { .. } => self.lost += 1,
+            Frame::Request { .. } => self.unacknowledged += 1,
+            _ => {}
+        }
     }
 }
 

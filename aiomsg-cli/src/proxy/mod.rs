@@ -22,6 +22,8 @@ use tokio::time::Instant;
 pub(crate) use args::ProxyArgs;
 pub(crate) use in_process::InProcess;
 pub(crate) use observe::status;
+#[cfg(unix)]
+pub(crate) use signals::expect_reload;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say::tell;
@@ -52,6 +54,8 @@ struct Relays {
 }
 
 pub(crate) async fn run(args: ProxyArgs) -> Outcome {
+    // Before anything that takes time.
+    let mut signals = Signals::new()?;
     let settings = Settings::load(&args)?;
     let check_config = args.check_config;
     let proxy = Arc::new(Proxy::build(settings.clone(), args)?);
@@ -59,8 +63,6 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
         tell("the settings are good");
         return Ok(());
     }
-    // Before anybody can know that we are there.
-    let mut signals = Signals::new()?;
     observe::start(&proxy, &settings).await?;
     proxy.open(&settings).await?;
     for side in [&proxy.backend, &proxy.frontend] {

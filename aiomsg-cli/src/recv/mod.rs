@@ -128,7 +128,14 @@ pub(crate) async fn run(args: RecvArgs) -> Outcome {
         .ack_mode(AckMode::Handled)
         .receive_limits(Limits { items, ..WAITING })
         .build()?;
-    let (mut stop, mut events) = args.wait.start(&socket, &args.socket, None).await?;
+    let started = args.wait.start(&socket, &args.socket, None).await;
+    let (mut stop, mut events) = match started {
+        // Told to end before anybody came: it has received all that there was.
+        Err(failure) if failure.is_stop() && wanted.is_none() && !args.output.until_gone => {
+            return Ok(());
+        }
+        started => started?,
+    };
 
     let started = Instant::now();
     let mut receiving = Receiving {

@@ -107,6 +107,7 @@ impl Input {
             to,
             batch: Vec::new(),
             bytes: 0,
+            read: 0,
             left: count.map(NonZeroU64::get),
         };
         let thread = thread::Builder::new().name("input".to_owned());
@@ -138,6 +139,8 @@ struct Reading {
     to: mpsc::Sender<Outcome<Vec<Bytes>>>,
     batch: Vec<Bytes>,
     bytes: usize,
+    /// How many were read in all.
+    read: u64,
     /// How many more are to be sent.
     left: Option<u64>,
 }
@@ -154,6 +157,7 @@ impl Reading {
         let mut done = 0;
         while times.is_none_or(|times| done < times.get()) {
             done += 1;
+            let before = self.read;
             match source {
                 Source::Texts(texts) => {
                     for text in texts {
@@ -166,6 +170,15 @@ impl Reading {
                     }
                 }
                 Source::Stdin => self.stdin(cut)?,
+            }
+            if self.read == before {
+                // Nor will there be anything the next time, and nobody would be told.
+                return match times {
+                    Some(_) => self.hand_over(),
+                    None => Err(End::Failed(Failure::usage(
+                        "--repeat: there is nothing to repeat: the input is empty",
+                    ))),
+                };
             }
         }
         self.hand_over()
@@ -201,6 +214,7 @@ impl Reading {
 
     fn add(&mut self, message: Bytes) -> Result<(), End> {
         self.bytes += message.len();
+        self.read += 1;
         self.batch.push(message);
         if let Some(left) = &mut self.left {
             *left -= 1;

@@ -40,7 +40,8 @@ use summary::Summary;
 ///
 /// Exit codes: 0 all was sent (and acknowledged, with --at-least-once); 1 not
 /// all; 2 the command line or a file is wrong; 3 nobody was there in time; 130
-/// and 143 ended by SIGINT and SIGTERM before all was sent.
+/// and 143 ended by SIGINT and SIGTERM before all was sent, or with --repeat
+/// forever before anybody was there.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     #[command(flatten)]
@@ -142,6 +143,11 @@ pub(crate) async fn run(args: SendArgs) -> Outcome {
 }
 
 impl InputArgs {
+    /// Whether it goes on until it is told to end.
+    fn is_endless(&self) -> bool {
+        self.repeat.0.is_none() && self.count.is_none()
+    }
+
     /// What is sent, and of how many bytes it is, if that is known.
     fn open(&self) -> Outcome<(Input, Option<u64>)> {
         let cut = match self {
@@ -222,6 +228,10 @@ async fn drive<S: SendService + Send>(
     let summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
     let outcome = match (ended, report) {
         (Ended::Failed(failure), _) => Err(failure),
+        // It has no end of its own: to be told to end is how it ends.
+        (Ended::Stopped(_), Ok(_)) if args.input.is_endless() => {
+            summary.outcome(args.how.at_least_once)
+        }
         (Ended::Stopped(stopped), _) => Err(Failure::stopped(
             stopped,
             format!("stopped before all was read; sent were {summary}"),

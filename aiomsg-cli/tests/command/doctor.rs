@@ -273,3 +273,27 @@ fn one_that_demands_a_certificate() {
     run(&args).ends(0);
     assert!(fs::metadata(&client.key).is_ok());
 }
+
+/// A heartbeat comes after a silence, and a socket that has much to say is never
+/// silent: it was said to hang.
+#[test]
+fn any_frame_is_a_sign_of_life() {
+    for more in [&[][..], &["--at-least-once"]] {
+        let args = [
+            "send",
+            "-b",
+            "tcp://127.0.0.1:0",
+            "--repeat",
+            "forever",
+            "--rate",
+            "300/s",
+            "x",
+        ];
+        let mut busy = Process::start(&[&args[..], more].concat());
+        let endpoint = busy.endpoint();
+        let looked = run(&["doctor", "--join", &endpoint]);
+        let text = looked.ends(0).text().to_owned();
+        assert!(text.contains("came here and are lost"), "{text}");
+        drop(busy);
+    }
+}

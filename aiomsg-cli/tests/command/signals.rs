@@ -20,6 +20,51 @@ fn a_receiver_without_an_end_of_its_own_is_done() {
     receiver.finish().ends(0);
 }
 
+/// The code was that of a command that was stopped before it was done.
+#[test]
+fn a_receiver_to_which_nobody_came_is_done() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut receiver = Process::start(&["recv", "-b", "tcp://127.0.0.1:0"]);
+        receiver.endpoint();
+        receiver.signal(signal);
+        receiver.finish().ends(0);
+    }
+}
+
+#[test]
+fn a_sender_without_an_end_of_its_own_is_done() {
+    let (mut receiver, stdout) = Process::with_stdout(&["recv", "-b", "tcp://127.0.0.1:0"]);
+    let endpoint = receiver.endpoint();
+    let args = [
+        "send", "-c", &endpoint, "--repeat", "forever", "--rate", "500/s", "x",
+    ];
+    let sender = Process::start(&args);
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    assert_eq!(line, "x\n");
+    sender.signal(Signal::INT);
+    sender.finish().ends(0);
+}
+
+/// It read the same nothing again and again, for ever.
+#[test]
+fn nothing_is_not_repeated() {
+    let mut receiver = Process::start(&["recv", "-b", "tcp://127.0.0.1:0"]);
+    let endpoint = receiver.endpoint();
+    let args = [
+        "send",
+        "-c",
+        &endpoint,
+        "--file",
+        "/dev/null",
+        "--lines",
+        "--repeat",
+    ];
+    let forever = super::process::run(&[&args[..], &["forever"]].concat());
+    forever.fails(2, &["nothing to repeat"]);
+    super::process::run(&[&args[..], &["1000000000000"]].concat()).ends(0);
+}
+
 #[test]
 fn a_receiver_with_a_count_was_stopped() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
