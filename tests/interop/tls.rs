@@ -101,6 +101,30 @@ async fn ours_may_be_the_one_that_is_refused(version: Version) {
     assert_eq!(stranger.stats().connections, 0);
 }
 
+/// It was said that something may have been cut off, and that it is not aiomsg.
+async fn a_server_that_demands_a_certificate_is_said_to(version: Version) {
+    let dir = directory("demands", version, Binds::Them);
+    let theirs = certificate(&dir, "theirs");
+    let peer = Peer::builder(version)
+        .tls(peer_tls(&theirs, &theirs))
+        .bind(LOOPBACK)
+        .start()
+        .await;
+    let tls = aiomsg::TlsConfig::builder().pin_file(&theirs.cert).build();
+    let stranger = Socket::builder().tls(tls.unwrap()).build().unwrap();
+    let mut events = stranger.events();
+    stranger.connect(tls_endpoint_of(&peer)).unwrap();
+    for _ in 0..3 {
+        let error = dial_failed(&mut events).await;
+        let said = error.to_string();
+        assert!(error.is_tls(), "{said}");
+        assert!(
+            said.contains("demand") && said.contains("certificate_files"),
+            "{said}"
+        );
+    }
+}
+
 /// A private authority: a root, which is what both ends trust, an authority
 /// below it, and a certificate from that for each end. Each presents its own and
 /// that of the authority in between.
@@ -156,7 +180,10 @@ each_version_and_role!(
     an_authority_of_ones_own,
     pinned_certificates,
 );
-each_version!(ours_may_be_the_one_that_is_refused);
+each_version!(
+    a_server_that_demands_a_certificate_is_said_to,
+    ours_may_be_the_one_that_is_refused
+);
 
 pub(crate) const TLS_LOOPBACK: &str = "tls://127.0.0.1:0";
 

@@ -179,6 +179,10 @@ pub(crate) struct ObserveArgs {
     /// Lets whoever sees the page pause and resume the proxy.
     #[arg(long)]
     pub(super) allow_control: bool,
+    /// Serves a loopback address under this name, too: that by which a reverse proxy
+    /// in front of it is reached; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(super) allow_host: Vec<String>,
     /// How many workers must be connected for /readyz to say yes [default: 0]
     #[arg(long, value_name = "COUNT")]
     pub(super) ready_workers: Option<usize>,

@@ -1,34 +1,97 @@
-//! Reading the file again.
+//! Reading the file again: all of it takes effect, or nothing does.
 
 use std::sync::PoisonError;
 
 use super::Proxy;
 use super::counts::add;
 use super::settings::Settings;
+use super::side::{Place, Side};
+use crate::common::failure::{Failure, Outcome};
 use crate::common::say::tell;
 
 impl Proxy {
-    /// Reads the file again and does what it says, as far as that can be done
-    /// while the proxy runs. A file that is wrong changes nothing.
+    /// Reads the file again and does what it says. What is wrong with it, or cannot
+    /// be done while the proxy runs, changes nothing.
     pub(super) async fn reload(&self) {
-        let new = match Settings::load(&self.args) {
-            Ok(new) => new,
+        match self.try_reload().await {
+            Ok(()) => {
+                add(&self.counts.reloads);
+                tracing::info!("reloaded");
+                tell("reloaded");
+            }
             Err(failure) => {
                 add(&self.counts.failed_reloads);
                 tracing::error!("not reloaded, all stays as it is: {failure}");
-                return;
             }
-        };
+        }
+    }
+
+    async fn try_reload(&self) -> Outcome {
+        let wanted = Settings::load(&self.args)?;
         let old = self.settings();
-        for name in old.unchangeable(&new) {
+        let new = old.changed_to(&wanted);
+        let sides = [
+            (&self.backend, &old.backend, &new.backend),
+            (&self.frontend, &old.frontend, &new.frontend),
+        ];
+        let mut renewals = Vec::new();
+        for (side, _, settings) in sides {
+            renewals.push(side.check(settings)?);
+        }
+        // New places first, so that nobody is turned away in between.
+        let mut opened = Vec::new();
+        let mut in_the_way = Vec::new();
+        for (side, _, settings) in sides {
+            for endpoint in side.new_places(settings) {
+                match side.listen_at(&endpoint).await {
+                    Ok(()) => opened.push((side, endpoint)),
+                    Err(error) => in_the_way.push((side, endpoint, error)),
+                }
+            }
+        }
+        if !in_the_way.is_empty() {
+            // What is about to be let go may be what is in the way, at either side.
+            let mut let_go = Vec::new();
+            for (side, _, settings) in sides {
+                for place in side.let_go(settings).await {
+                    let_go.push((side, place));
+                }
+            }
+            for (side, endpoint, _) in in_the_way {
+                match side.listen_at(&endpoint).await {
+                    Ok(()) => opened.push((side, endpoint)),
+                    Err(error) => {
+                        back(&opened, &let_go).await;
+                        return Err(Failure::failed(format!("{}: {error}", side.name)));
+                    }
+                }
+            }
+        }
+        for ((side, _, settings), renewal) in sides.into_iter().zip(renewals) {
+            if let Err(error) = side.renew(renewal) {
+                // They were read and found good: there is nothing left to fail.
+                tracing::error!(side = side.name, %error, "the old certificates stay in use");
+            }
+            side.let_go(settings).await;
+            side.connect_to(settings);
+        }
+        for name in old.unchangeable(&wanted) {
             tracing::warn!("{name} has changed, which needs a restart");
         }
-        let new = old.changed_to(&new);
-        self.backend.update(&new.backend).await;
-        self.frontend.update(&new.frontend).await;
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = new;
-        add(&self.counts.reloads);
-        tracing::info!("reloaded");
-        tell("reloaded");
+        Ok(())
+    }
+}
+
+/// Undoes the half of a reload.
+async fn back(opened: &[(&Side, aiomsg::Endpoint)], let_go: &[(&Side, Place)]) {
+    for (side, endpoint) in opened {
+        side.stop_listening_at(endpoint).await;
+    }
+    for (side, place) in let_go {
+        if let Err(error) = side.listen(&place.wanted, place.endpoint()).await {
+            // Somebody else has taken the port in this moment.
+            tracing::error!(side = side.name, %error, "an endpoint is not in use");
+        }
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub(super) metrics: Option<HttpAddress>,
     pub(super) dashboard: Option<HttpAddress>,
     pub(super) allow_control: bool,
+    pub(super) allow_hosts: Vec<String>,
     pub(super) ready_workers: usize,
 }
 
@@ -118,6 +119,10 @@ impl Settings {
             metrics: observe.metrics.or(file.observe.metrics.map(|it| it.0)),
             dashboard: observe.dashboard.or(file.observe.dashboard.map(|it| it.0)),
             allow_control: observe.allow_control || file.observe.allow_control.unwrap_or_default(),
+            allow_hosts: match observe.allow_host.is_empty() {
+                true => file.observe.allow_hosts.clone().unwrap_or_default(),
+                false => observe.allow_host.clone(),
+            },
             ready_workers: observe
                 .ready_workers
                 .or(file.observe.ready_workers)
@@ -194,6 +199,7 @@ impl Settings {
             self.allow_control != new.allow_control,
             "observe.allow-control",
         );
+        note(self.allow_hosts != new.allow_hosts, "observe.allow-hosts");
         for (old, new) in [
             (&self.frontend, &new.frontend),
             (&self.backend, &new.backend),

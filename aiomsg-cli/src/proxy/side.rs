@@ -22,7 +22,7 @@ pub(super) struct Side {
 /// An endpoint that the settings name.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    wanted: Endpoint,
+    pub(super) wanted: Endpoint,
     /// Whether we listen there, and do not connect.
     pub(super) listens: bool,
     /// Where that is, with the real port, or why it is not.
@@ -95,25 +95,74 @@ impl Side {
         Ok(())
     }
 
-    /// Listens and connects where these settings say, and nowhere else. What
-    /// fails is logged, and shown until it is tried again by another reload.
-    pub(super) async fn update(&self, settings: &SideSettings) {
-        if let Some(tls) = &self.tls {
-            self.renew(tls, settings);
+    /// Refuses settings that cannot be had without a restart, and reads the
+    /// certificates of those that can.
+    pub(super) fn check(&self, settings: &SideSettings) -> Outcome<Option<TlsConfig>> {
+        let mut all = settings.bind.iter().chain(&settings.connect);
+        let needs_tls = all.find(|endpoint| matches!(endpoint, Endpoint::Tls { .. }));
+        if let (None, Some(endpoint)) = (&self.tls, needs_tls) {
+            return Err(Failure::usage(format!(
+                "{}: {endpoint}: the proxy was started without certificates for this side; that \
+                 needs a restart",
+                self.name
+            )));
         }
-        // New ones first, so that nobody is turned away in between.
-        let failed = self.listen_at_new(settings, false).await;
-        for gone in self.remove(|place| place.listens && !settings.bind.contains(&place.wanted)) {
+        match self.tls {
+            Some(_) => settings.tls.config().map_err(|failure| {
+                let name = self.name;
+                Failure::usage(format!(
+                    "{name}: {failure}; the old certificates stay in use"
+                ))
+            }),
+            None => Ok(None),
+        }
+    }
+
+    /// Where these settings say to listen, and it does not yet.
+    pub(super) fn new_places(&self, settings: &SideSettings) -> Vec<Endpoint> {
+        let new = settings.bind.iter().filter(|it| !self.has(it, true));
+        new.cloned().collect()
+    }
+
+    pub(super) async fn listen_at(&self, endpoint: &Endpoint) -> Result<(), aiomsg::Error> {
+        self.listen(endpoint, endpoint).await
+    }
+
+    /// Listens at an endpoint for which the settings name another: the port may have
+    /// been for the system to choose.
+    pub(super) async fn listen(
+        &self,
+        wanted: &Endpoint,
+        at: &Endpoint,
+    ) -> Result<(), aiomsg::Error> {
+        let at = self.socket.bind(at.clone()).await?;
+        self.note(wanted, true, &Ok(at));
+        Ok(())
+    }
+
+    pub(super) async fn stop_listening_at(&self, endpoint: &Endpoint) {
+        for gone in self.remove(|it| it.listens && it.wanted == *endpoint) {
             let Ok(at) = gone.at else { continue };
             match self.socket.unbind(at.clone()).await {
                 Ok(()) => tracing::info!(side = self.name, endpoint = %at, "no longer listening"),
                 Err(error) => tracing::error!(side = self.name, %error, "not unbound"),
             }
         }
-        if failed {
-            // One that was just let go may have been in the way.
-            self.listen_at_new(settings, true).await;
+    }
+
+    /// Stops listening where these settings do not say to. Says where that was.
+    pub(super) async fn let_go(&self, settings: &SideSettings) -> Vec<Place> {
+        let places = self.places().into_iter();
+        let gone = places.filter(|it| it.listens && !settings.bind.contains(&it.wanted));
+        let gone: Vec<_> = gone.collect();
+        for place in &gone {
+            self.stop_listening_at(&place.wanted).await;
         }
+        gone
+    }
+
+    /// Connects where these settings say, and nowhere else.
+    pub(super) fn connect_to(&self, settings: &SideSettings) {
         for gone in self.remove(|it| !it.listens && !settings.connect.contains(&it.wanted)) {
             if self.socket.disconnect(gone.wanted.clone()).is_ok() {
                 lock(&self.dial_errors).remove(&gone.wanted);
@@ -130,33 +179,12 @@ impl Side {
         }
     }
 
-    /// Says whether there is one where it did not work.
-    async fn listen_at_new(&self, settings: &SideSettings, last: bool) -> bool {
-        let mut failed = false;
-        for endpoint in &settings.bind {
-            if self.has(endpoint, true) {
-                continue;
-            }
-            match self.socket.bind(endpoint.clone()).await {
-                Err(_) if !last => failed = true,
-                bound => self.note(endpoint, true, &bound),
-            }
+    pub(super) fn renew(&self, new: Option<TlsConfig>) -> Result<(), aiomsg::Error> {
+        if let (Some(tls), Some(new)) = (&self.tls, new) {
+            tls.replace_with(&new)?;
+            tracing::info!(side = self.name, "certificates reloaded");
         }
-        failed
-    }
-
-    fn renew(&self, tls: &TlsConfig, settings: &SideSettings) {
-        let renewed = match settings.tls.config() {
-            Ok(Some(new)) => tls.replace_with(&new).map_err(|error| error.to_string()),
-            Ok(None) => Ok(()),
-            Err(failure) => Err(failure.to_string()),
-        };
-        match renewed {
-            Ok(()) => tracing::info!(side = self.name, "certificates reloaded"),
-            Err(error) => {
-                tracing::error!(side = self.name, %error, "the old certificates stay in use");
-            }
-        }
+        Ok(())
     }
 
     /// Tries that failed are not there, so that they are tried again.

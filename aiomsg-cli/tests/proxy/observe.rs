@@ -242,7 +242,7 @@ async fn only_the_page_itself_can_pause_and_only_if_it_may() {
 #[tokio::test]
 async fn other_names_for_this_machine_are_refused() {
     let shown = Shown::start(&["--allow-control"]).await;
-    for path in ["/", "/api/status"] {
+    for path in ["/", "/api/status", "/readyz", "/healthz"] {
         let url = format!("{}{path}", shown.at);
         for host in ["evil.example", "evil.example:80", ""] {
             assert_eq!(
@@ -258,6 +258,37 @@ async fn other_names_for_this_machine_are_refused() {
             200
         );
     }
+}
+
+/// The page could not be used behind a reverse proxy.
+#[tokio::test]
+async fn a_name_that_is_allowed_is_served_and_may_control() {
+    let shown = Shown::start(&["--allow-control", "--allow-host", "proxy.example"]).await;
+    let page = http::ask(
+        "GET",
+        &format!("{}/", shown.at),
+        &[("host", "proxy.example")],
+    )
+    .await;
+    assert_eq!(page.status, 200);
+    assert!(
+        !page.body.contains("fetch(\"/"),
+        "its addresses are relative"
+    );
+    let (_, rest) = page.body.split_once("const token = \"").unwrap();
+    let token = rest.split('"').next().unwrap();
+    let url = format!("{}/api/pause", shown.at);
+    let ask = |origin| {
+        let headers = [
+            ("host", "proxy.example"),
+            ("origin", origin),
+            ("x-aiomsg-token", token),
+        ];
+        let url = url.clone();
+        async move { http::ask("POST", &url, &headers).await }
+    };
+    assert_eq!(ask("https://evil.example").await.status, 403);
+    assert_eq!(ask("https://proxy.example").await.body, "paused\n");
 }
 
 #[tokio::test]

@@ -51,6 +51,21 @@ async fn while_it_is_paused_messages_wait_and_creators_are_held_back() {
 }
 
 /// A pause does not keep it from ending, and what had come is handed on.
+/// They were heard in any order.
+#[tokio::test]
+async fn the_last_of_two_signals_counts() {
+    let proxy = Proxy::start(&[]).await;
+    let worker = proxy.worker().await;
+    let creator = proxy.creator().await;
+    for turn in 0..20 {
+        // Where both are pending, the system delivers them in this order, too.
+        proxy.program.signal("USR1").await;
+        proxy.program.signal("USR2").await;
+        creator.send(turn.to_string()).await.unwrap();
+        assert_eq!(recv_text(&worker).await, turn.to_string());
+    }
+}
+
 #[tokio::test]
 async fn it_drains_when_it_is_paused_too() {
     let proxy = Proxy::start(&[]).await;

@@ -113,8 +113,8 @@ async fn what_needs_a_restart_is_named() {
     assert_eq!(warnings.count(), 2);
 }
 
-/// An endpoint that cannot be had is told of and makes the proxy not ready, and
-/// is tried again by the next reload.
+/// An endpoint that cannot be had leaves all as it was, and is tried again by the next
+/// reload.
 #[tokio::test]
 async fn an_endpoint_that_is_taken_is_tried_again() {
     let filed = Filed::start(SIDES).await;
@@ -123,12 +123,10 @@ async fn an_endpoint_that_is_taken_is_tried_again() {
     let address = taken.local_addr().unwrap();
     let with = SIDES.replacen("127.0.0.1:0\"", &format!("127.0.0.1:0\", \"{address}\""), 1);
     filed.reload(&with).await;
-    program.says("reloaded", 1).await;
-    program.logs("an endpoint is not in use").await;
+    program.logs("not reloaded, all stays as it is").await;
+    program.logs(&format!("tcp://{address}")).await;
     let ready = filed.proxy.metrics.replace("/metrics", "/readyz");
-    let answer = http::get(&ready).await;
-    assert_eq!(answer.status, 503);
-    assert!(answer.body.contains(&address.to_string()), "{answer:?}");
+    assert_eq!(http::get(&ready).await.status, 200);
     drop(taken);
     filed.reload(&with).await;
     program
@@ -176,4 +174,62 @@ async fn certificates_are_read_again() {
     third.connect(&*filed.proxy.frontend).unwrap();
     within("the proxy", third.wait_for_peers(1)).await.unwrap();
     assert_eq!(first.stats().connections, 1);
+}
+
+/// It was called good, and left the proxy deaf.
+#[tokio::test]
+async fn a_side_that_is_to_have_tls_from_now_on_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = certificate(folder.path(), "ours");
+    let filed = Filed::start(SIDES).await;
+    let proxy = &filed.proxy;
+    let port = proxy.frontend.rsplit(':').next().unwrap();
+    let text = format!(
+        "[frontend]\nbind = [\"tls://127.0.0.1:{port}\"]\ntls = {{ cert = {:?}, key = {:?} }}\n\
+         [backend]\nbind = [\"127.0.0.1:0\"]\n",
+        ours.cert, ours.key
+    );
+    filed.reload(&text).await;
+    proxy.program.logs("not reloaded, all stays as it is").await;
+    let worker = proxy.worker().await;
+    let creator = proxy.creator().await;
+    creator.send("not deaf").await.unwrap();
+    assert_eq!(recv_text(&worker).await, "not deaf");
+}
+
+/// The first side let its port go after the other one had asked for it.
+#[tokio::test]
+async fn sides_swap_their_ports_in_one_reload() {
+    let free = |_| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let [one, other] = [(); 2].map(free);
+    let text =
+        |front, back| format!("[frontend]\nbind = [\"{front}\"]\n[backend]\nbind = [\"{back}\"]\n");
+    let filed = Filed::start(&text(one, other)).await;
+    filed.reload(&text(other, one)).await;
+    filed.proxy.program.says("reloaded", 1).await;
+    let worker = connected(Socket::new().unwrap(), &one.to_string());
+    let creator = connected(Socket::new().unwrap(), &other.to_string());
+    creator.send("by the other port").await.unwrap();
+    assert_eq!(recv_text(&worker).await, "by the other port");
+}
+
+/// One of two swapped ports is taken: both sides stay where they are.
+#[tokio::test]
+async fn half_of_a_reload_is_undone() {
+    let filed = Filed::start(SIDES).await;
+    let proxy = &filed.proxy;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = format!(
+        "[frontend]\nbind = [\"127.0.0.2:0\", \"{address}\"]\n[backend]\nbind = [\"127.0.0.2:0\"]\n"
+    );
+    filed.reload(&text).await;
+    proxy.program.logs("not reloaded, all stays as it is").await;
+    let worker = proxy.worker().await;
+    let creator = proxy.creator().await;
+    creator.send("where it was").await.unwrap();
+    assert_eq!(recv_text(&worker).await, "where it was");
 }

@@ -92,6 +92,27 @@ impl TlsConfig {
         *current.unwrap_or_else(PoisonError::into_inner) = made;
     }
 
+    /// Whether it has a certificate to present.
+    pub fn presents_certificate(&self) -> bool {
+        !matches!(&self.current().server, Err(reason) if *reason == NO_CERTIFICATE)
+    }
+
+    /// What it means that a peer ended a connection before its handshake was done: if
+    /// we present no certificate, it may have demanded one. Some servers end the
+    /// connection then without saying so.
+    pub fn explain_end(&self, error: Error) -> Error {
+        if self.presents_certificate() || !error.is_disconnected() {
+            return error;
+        }
+        Error::new(ErrorKind::Tls)
+            .with_reason(
+                "the peer ended the connection at its beginning, without a word: it may demand a \
+                 certificate, and we present none; set one with \
+                 TlsConfig::builder().certificate_files(..)",
+            )
+            .with_source(error)
+    }
+
     /// The connecting end's part, towards a host.
     pub(crate) fn client(&self, host: &str) -> Result<Client, Error> {
         let made = self.current();

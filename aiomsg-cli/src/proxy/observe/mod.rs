@@ -51,6 +51,7 @@ pub(super) async fn start(proxy: &Arc<Proxy>, settings: &Settings) -> Outcome {
             address,
             shows,
             settings.allow_control,
+            settings.allow_hosts.clone(),
         );
         tokio::spawn(server::serve(listener, move |asked| routes.answer(asked)));
     }

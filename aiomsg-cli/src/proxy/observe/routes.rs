@@ -21,6 +21,8 @@ pub(super) struct Routes {
     collector: Arc<Collector>,
     address: SocketAddr,
     shows: Shows,
+    /// Names by which it may be asked for, besides those of this machine.
+    hosts: Vec<String>,
     /// What a page must say to pause and resume. Only a page of ours knows it:
     /// one of somebody else's may send us requests, and cannot read the answers.
     token: Option<String>,
@@ -38,6 +40,7 @@ impl Routes {
         address: SocketAddr,
         shows: Shows,
         allow_control: bool,
+        hosts: Vec<String>,
     ) -> Self {
         // Random bytes in hexadecimal digits.
         let token = allow_control.then(|| Identity::random().to_string());
@@ -45,11 +48,32 @@ impl Routes {
             collector,
             address,
             shows,
+            hosts,
             token,
         }
     }
 
+    fn is_ours(&self, host: &str) -> bool {
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let mut allowed = self.hosts.iter();
+        let allowed =
+            allowed.any(|it| it.eq_ignore_ascii_case(name) || it.eq_ignore_ascii_case(host));
+        allowed || is_plain_host(host)
+    }
+
     pub(super) fn answer(&self, asked: &Asked) -> Response {
+        let host = asked.header("host").unwrap_or_default();
+        // A name of somebody else's that points to this machine would have the
+        // browser take us for theirs.
+        if self.address.ip().is_loopback() && !self.is_ours(host) {
+            return text(
+                StatusCode::FORBIDDEN,
+                "ask by an address or by localhost; another name needs --allow-host",
+            );
+        }
         let get = asked.method == Method::GET || asked.method == Method::HEAD;
         match &*asked.path {
             "/healthz" if get => text(StatusCode::OK, "alive"),
@@ -75,18 +99,10 @@ impl Routes {
 
     fn dashboard(&self, asked: &Asked) -> Response {
         let host = asked.header("host").unwrap_or_default();
-        // A name of somebody else's that points to this machine would have the
-        // browser take us for theirs.
-        if self.address.ip().is_loopback() && !is_plain_host(host) {
-            return text(
-                StatusCode::FORBIDDEN,
-                "ask by an address or by localhost, not by another name",
-            );
-        }
         let get = asked.method == Method::GET || asked.method == Method::HEAD;
         match &*asked.path {
             "/" if get => {
-                let token = self.token.as_deref().filter(|_| is_plain_host(host));
+                let token = self.token.as_deref().filter(|_| self.is_ours(host));
                 let page = PAGE.replace("{{token}}", token.unwrap_or_default());
                 response(StatusCode::OK, "text/html; charset=utf-8", page)
             }
@@ -108,11 +124,13 @@ impl Routes {
                 "the proxy was started without --allow-control",
             );
         };
-        let from_elsewhere = asked
-            .header("origin")
-            .is_some_and(|origin| origin != format!("http://{host}"));
+        let from_elsewhere = asked.header("origin").is_some_and(|origin| {
+            // A proxy in front may speak https with the browser.
+            let from = origin.split_once("://");
+            from.is_none_or(|(scheme, at)| !matches!(scheme, "http" | "https") || at != host)
+        });
         let knows = asked.header(TOKEN_HEADER) == Some(token);
-        if from_elsewhere || !knows || !is_plain_host(host) {
+        if from_elsewhere || !knows || !self.is_ours(host) {
             return text(
                 StatusCode::FORBIDDEN,
                 "only the page itself may ask this: reload it",
