@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
 
 use aiomsg_core::codec::FrameCodec;
@@ -327,7 +326,7 @@ where
         let reason = tokio::select! {
             biased;
             ended = ended => {
-                poll_fn(|cx| Poll::Ready(session.settle(cx))).await;
+                session.settle().await;
                 match ended {
                     Won::First => replaced(),
                     Won::Second => Error::new(ErrorKind::Closed),

@@ -16,6 +16,7 @@ mod end_to_end;
 mod http;
 mod observe;
 mod pause;
+mod poison;
 mod program;
 mod proxies_die;
 mod python;

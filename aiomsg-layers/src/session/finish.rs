@@ -195,16 +195,24 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 })
                 .await;
             }
-            _ => poll_fn(|cx| Poll::Ready(self.settle(cx))).await,
+            _ => self.settle().await,
         }
     }
 
     /// Writes the acknowledgements that are owed, as far as the connection takes them
     /// at once: for one that is to be dropped in the next moment.
-    pub fn settle(&mut self, cx: &mut Context<'_>) {
-        if let Poll::Ready(Ok(())) = self.poll_send_first(cx) {
-            let _ = Pin::new(&mut self.connection).poll_flush(cx);
-        }
+    ///
+    /// # Cancel safety
+    ///
+    /// It does not wait, so it is not cancelled.
+    pub async fn settle(&mut self) {
+        poll_fn(|cx| {
+            if let Poll::Ready(Ok(())) = self.poll_send_first(cx) {
+                let _ = Pin::new(&mut self.connection).poll_flush(cx);
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// The peer has sent what cannot be taken. Whatever else it has sent is, as far as

@@ -255,7 +255,6 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// may connect, on systems where that is asked. It is set before anybody can
     /// connect. The default is what the umask of the process leaves. A socket with
     /// an abstract name has none, and is not bound then.
-    #[must_use]
     pub fn unix_mode(mut self, mode: u32) -> Self {
         self.settings.config.unix_mode = Some(mode);
         self
