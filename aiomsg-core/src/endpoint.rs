@@ -8,10 +8,10 @@ use std::str::FromStr;
 ///
 /// | written | means |
 /// |---|---|
-/// | `host:port`, `tcp://host:port` | TCP; the host is a name, an IPv4 address or an IPv6 address in brackets, with its zone if it has one: `[fe80::1%eth0]:25000` |
+/// | `host:port`, `tcp://host:port` | TCP; the host is a name, an IPv4 address or an IPv6 address in brackets, there with its zone if it has one, by name or number: `[fe80::1%eth0]:25000` |
 /// | `tls://host:port` | TLS over TCP; the host is also the name that the peer's certificate must have |
 /// | `unix:///run/app.sock` | a Unix socket, here with the path `/run/app.sock` |
-/// | `unix://@name` | a Unix socket with an abstract name, on Linux: no file, and no permissions |
+/// | `unix://@name` | a Unix socket with an abstract name, which has no file; on Linux. A file of that name is `unix://./@name` |
 /// | `mem://name` | inside this process, under this name |
 ///
 /// ```
@@ -105,6 +105,7 @@ impl FromStr for Endpoint {
                 })
             }
             "unix" if rest.is_empty() => Err(fail(Reason::NoPath)),
+            "unix" if rest.contains('\0') => Err(fail(Reason::ZeroInPath)),
             "unix" => Ok(Self::Unix { path: rest.into() }),
             "mem" if rest.is_empty() => Err(fail(Reason::NoName)),
             "mem" => Ok(Self::Mem {
@@ -142,11 +143,12 @@ impl TryFrom<&String> for Endpoint {
 
 impl From<std::net::SocketAddr> for Endpoint {
     fn from(address: std::net::SocketAddr) -> Self {
+        // An address of one link is of no use without the link.
         let host = match address {
-            std::net::SocketAddr::V6(v6) if v6.scope_id() > 0 => {
+            std::net::SocketAddr::V6(v6) if v6.scope_id() != 0 => {
                 format!("{}%{}", v6.ip(), v6.scope_id())
             }
-            _ => address.ip().to_string(),
+            other => other.ip().to_string(),
         };
         Self::tcp(host, address.port())
     }
@@ -157,14 +159,16 @@ fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
         Some(rest) => {
             let (host, rest) = rest.split_once(']').ok_or(Reason::OpenBracket)?;
             let port = rest.strip_prefix(':').ok_or(Reason::NoPort)?;
-            let address = match host.split_once('%') {
-                Some((_, "")) => return Err(Reason::NoZone),
-                Some((address, _)) => address,
-                None => host,
+            let (address, zone) = match host.split_once('%') {
+                Some((address, zone)) => (address, Some(zone)),
+                None => (host, None),
             };
             address
                 .parse::<std::net::Ipv6Addr>()
                 .map_err(|_| Reason::NotIpv6)?;
+            if zone.is_some_and(|zone| zone.is_empty() || zone.contains('%')) {
+                return Err(Reason::BadZone);
+            }
             (host, port)
         }
         None => {
@@ -227,12 +231,14 @@ enum Reason {
     OpenBracket,
     #[error("what is in the brackets is not an IPv6 address")]
     NotIpv6,
-    #[error("the zone is missing behind the %, as in \"[fe80::1%eth0]:25000\"")]
-    NoZone,
+    #[error("the zone is not the name or number of an interface, as in \"[fe80::1%eth0]:25000\"")]
+    BadZone,
     #[error("an IPv6 address stands in brackets, as in \"[::1]:25000\"")]
     BareIpv6,
     #[error("the path is missing, as in \"unix:///run/app.sock\"")]
     NoPath,
+    #[error("the path has a zero byte in it")]
+    ZeroInPath,
     #[error("the name is missing, as in \"mem://jobs\"")]
     NoName,
 }
@@ -248,36 +254,16 @@ mod tests {
             ("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"),
             ("tls://example.com:443", "tls://example.com:443"),
             ("tls://[::1]:443", "tls://[::1]:443"),
+            ("[fe80::1%eth0]:1", "tcp://[fe80::1%eth0]:1"),
+            ("tls://[fe80::1%2]:1", "tls://[fe80::1%2]:1"),
             ("unix:///run/a b.sock", "unix:///run/a b.sock"),
             ("unix://relative.sock", "unix://relative.sock"),
+            ("unix://@app", "unix://@app"),
             ("mem://jobs", "mem://jobs"),
-            ("[fe80::1%eth0]:25000", "tcp://[fe80::1%eth0]:25000"),
-            ("tls://[fe80::1%2]:1", "tls://[fe80::1%2]:1"),
-            ("unix://@jobs", "unix://@jobs"),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(endpoint.to_string(), shown);
             assert_eq!(shown.parse::<Endpoint>().unwrap(), endpoint);
-        }
-    }
-
-    /// The zone was dropped, so that the endpoint was another one.
-    #[test]
-    fn an_address_keeps_its_zone() {
-        for text in ["[fe80::1%7]:25000", "[::1]:1", "127.0.0.1:2"] {
-            let address: std::net::SocketAddr = text.parse().unwrap();
-            let endpoint = Endpoint::from(address);
-            assert_eq!(endpoint.to_string(), format!("tcp://{text}"));
-            assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn what_is_read_is_shown_as_it_was(text in "(tcp://|tls://|unix://|mem://)?[\\[a-z0-9:.%@/\\]]{1,20}(:[0-9]{1,5})?") {
-            if let Ok(endpoint) = text.parse::<Endpoint>() {
-                proptest::prop_assert_eq!(endpoint.to_string().parse::<Endpoint>(), Ok(endpoint));
-            }
         }
     }
 
@@ -296,17 +282,57 @@ mod tests {
             ("[::1:25000", "not closed"),
             ("[::1]", "port is missing"),
             ("[localhost]:1", "not an IPv6"),
-            ("[fe80::1%]:1", "zone is missing"),
+            ("[fe80::1%]:1", "zone"),
+            ("[fe80::1%a%b]:1", "zone"),
             ("[fe80::1%a b]:1", "space"),
-            ("[eth0%fe80::1]:1", "not an IPv6"),
+            ("[fe80::1%../x]:1", "slash"),
+            ("[1.2.3.4%eth0]:1", "not an IPv6"),
             ("http://localhost:80", "scheme"),
             ("tcp://host:1/path", "not a number"),
             ("unix://", "path"),
+            ("unix://a\0b", "zero byte"),
             ("mem://", "name"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
             assert!(error.contains(&format!("\"{text}\"")), "{text}: {error}");
+        }
+    }
+
+    fn shows_what_is_read(endpoint: &Endpoint) {
+        let shown = endpoint.to_string();
+        assert_eq!(shown.parse::<Endpoint>().as_ref(), Ok(endpoint), "{shown}");
+    }
+
+    proptest::proptest! {
+        /// The zone of a link's address was lost, and the address then led
+        /// nowhere.
+        #[test]
+        fn an_endpoint_of_an_address_parses_back(
+            bits: u128, link: bool, port: u16, flow in 0..1u32 << 20, zone: u32, v4: bool,
+        ) {
+            use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+            let bits = if link { 0xfe80 << 112 | bits >> 64 } else { bits };
+            let address: SocketAddr = match v4 {
+                true => (Ipv4Addr::from_bits(bits as u32), port).into(),
+                false => SocketAddrV6::new(Ipv6Addr::from_bits(bits), port, flow, zone).into(),
+            };
+            let endpoint = Endpoint::from(address);
+            shows_what_is_read(&endpoint);
+            if !v4 && zone != 0 {
+                let zone = format!("%{zone}]");
+                assert!(endpoint.to_string().contains(&zone), "{endpoint}");
+            }
+        }
+
+        #[test]
+        fn what_is_read_and_shown_parses_back(
+            scheme in "(tcp://|tls://|unix://|mem://|)",
+            rest in "(\\PC{0,20}|[a-f0-9:\\[\\]%./@?]{0,12}:[0-9]{1,5}|\\[[a-f0-9:]{2,8}(%[a-z0-9.]{0,6})?\\]:[0-9]{1,4})",
+        ) {
+            if let Ok(endpoint) = format!("{scheme}{rest}").parse::<Endpoint>() {
+                shows_what_is_read(&endpoint);
+            }
         }
     }
 }

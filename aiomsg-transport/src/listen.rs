@@ -23,7 +23,7 @@ use crate::tcp;
 /// | endpoint | what is bound |
 /// |---|---|
 /// | `tcp`, `tls` | all addresses of the host that are ours, at one port; in use at any of them is an error |
-/// | `unix` | the path; a socket file on which nobody listens is replaced |
+/// | `unix` | the path; a socket file on which nobody listens is replaced; any other file is an error. On Linux, `@name` is an abstract name, without a file |
 /// | `mem` | the name, once in this process |
 ///
 /// # Examples
@@ -72,8 +72,8 @@ pub struct Listener {
 pub struct ListenOptions {
     /// How many peers may wait to be accepted; 1024 unless set.
     pub backlog: u32,
-    /// The mode of the file of a `unix://` endpoint: who may connect. Unless set,
-    /// it is what the umask of the process leaves.
+    /// The mode of the file of a Unix socket, such as `0o660`; as the umask has
+    /// it unless set.
     pub unix_mode: Option<u32>,
     /// What `tls://` endpoints need.
     #[cfg(feature = "tls")]
@@ -278,10 +278,13 @@ impl ListenOptions {
         self
     }
 
-    /// Sets the mode of the files of Unix sockets, or leaves it to the umask.
+    /// Sets the mode of the file of a Unix socket, from 0 to `0o777`: who may
+    /// connect, as far as the system heeds it. It is set before the socket
+    /// listens, so no one else can connect in between. Binding fails with
+    /// another number, and for an abstract name, which has no file.
     #[must_use]
-    pub fn unix_mode(mut self, mode: Option<u32>) -> Self {
-        self.unix_mode = mode;
+    pub fn unix_mode(mut self, mode: u32) -> Self {
+        self.unix_mode = Some(mode);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -31,6 +31,13 @@ impl Resolver {
 
     /// The addresses of a host, at least one, in the order to try them.
     pub(crate) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        // With a zone it is an address, and nothing to look up.
+        if let Some((address, zone)) = host.split_once('%')
+            && let Ok(address) = address.parse::<Ipv6Addr>()
+        {
+            let index = index_of(zone, host).await?;
+            return Ok(vec![SocketAddrV6::new(address, port, 0, index).into()]);
+        }
         let found = match &self.custom {
             Some(custom) => custom(host.to_owned(), port).await,
             None => tokio::net::lookup_host((host, port))
@@ -44,16 +51,31 @@ impl Resolver {
         match found {
             Ok(addresses) if addresses.is_empty() => Err(fail("it has no address")),
             Ok(addresses) => Ok(addresses),
-            Err(error) => match host.split_once('%') {
-                Some((address, zone)) => Err(Error::new(ErrorKind::Address)
-                    .with_reason(format!(
-                        "the zone of the address \"{address}\" is no interface here: \"{zone}\""
-                    ))
-                    .with_source(error)),
-                None => Err(fail(&text(&error)).with_source(error)),
-            },
+            Err(error) => Err(fail(&text(&error)).with_source(error)),
         }
     }
+}
+
+/// The number of the interface that a zone names.
+async fn index_of(zone: &str, host: &str) -> Result<u32, Error> {
+    if let Ok(number) = zone.parse() {
+        return Ok(number);
+    }
+    // The system looks names of interfaces up for addresses of a link, and only
+    // for these.
+    let probe = format!("fe80::1%{zone}");
+    let found = tokio::net::lookup_host((probe.as_str(), 0)).await;
+    let index = found.ok().and_then(|mut found| {
+        found.find_map(|address| match address {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => Some(v6.scope_id()),
+            _ => None,
+        })
+    });
+    index.ok_or_else(|| {
+        Error::new(ErrorKind::Address).with_reason(format!(
+            "the address \"{host}\" has the zone \"{zone}\", and there is no such interface"
+        ))
+    })
 }
 
 impl fmt::Debug for Resolver {
@@ -77,17 +99,34 @@ mod tests {
         }
     }
 
+    /// Addresses of a link were refused, or lost their link.
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_zone_is_an_interface_by_name_or_number() {
-        let resolver = Resolver::default();
-        for host in ["fe80::1%lo", "fe80::1%1"] {
-            let found = resolver.resolve(host, 7).await.unwrap();
-            assert_eq!(found, ["[fe80::1%1]:7".parse().unwrap()], "{host}");
+    async fn zones_are_resolved_by_name_and_number() {
+        let index = std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap();
+        let index: u32 = index.trim().parse().unwrap();
+        let custom = Resolver::new(|_, _| async { Ok(Vec::new()) });
+        for resolver in [Resolver::default(), custom] {
+            for zone in ["lo".to_owned(), index.to_string()] {
+                for ip in ["fe80::1", "::1", "ff02::1"] {
+                    let found = resolver.resolve(&format!("{ip}%{zone}"), 7).await.unwrap();
+                    let expected = SocketAddrV6::new(ip.parse().unwrap(), 7, 0, index);
+                    assert_eq!(found, [SocketAddr::from(expected)]);
+                }
+            }
         }
-        let error = resolver.resolve("fe80::1%nowhere", 7).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn an_interface_that_is_not_there_is_named() {
+        let resolver = Resolver::default();
+        let error = resolver.resolve("fe80::1%nosuch0", 7).await.unwrap_err();
         assert!(error.is_address(), "{error}");
-        assert!(error.to_string().contains("\"nowhere\""), "{error}");
+        let said = error.to_string();
+        assert!(
+            said.contains("\"nosuch0\"") && said.contains("no such interface"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

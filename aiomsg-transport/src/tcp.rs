@@ -2,6 +2,7 @@
 
 mod eyeballs;
 
+use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
@@ -19,7 +20,8 @@ pub(crate) async fn connect(
 ) -> Result<(TcpStream, SocketAddr), Error> {
     let addresses = resolver.resolve(host, port).await?;
     let connected = eyeballs::race(addresses, |address| async move {
-        let stream = other_end(TcpStream::connect(address).await?)?;
+        let stream = TcpStream::connect(address).await?;
+        not_itself(&stream)?;
         // Whatever is flushed is meant to go: writes are batched above.
         stream.set_nodelay(true)?;
         tracing::trace!(%address, "connected");
@@ -28,20 +30,19 @@ pub(crate) async fn connect(
     connected.await.map_err(all_failed)
 }
 
-/// Refuses a connection to itself.
+/// Fails if both ends of a connection are one. A port on this machine that
+/// nobody listens on may be the one that the system chose for our own end, and
+/// TCP connects it to itself.
 ///
-/// A system that chooses the port of the server for the client's end, while nobody
-/// listens there, connects the client to itself. Closed in good order, it would keep
-/// the port from the server for a minute.
-fn other_end(stream: TcpStream) -> std::io::Result<TcpStream> {
+/// The end that closes a connection keeps its port for a minute, here the port
+/// of the server that is to start. So it is reset in place of that.
+fn not_itself(stream: &TcpStream) -> io::Result<()> {
     if stream.local_addr()? != stream.peer_addr()? {
-        return Ok(stream);
+        return Ok(());
     }
     stream.set_zero_linger()?;
-    Err(std::io::Error::new(
-        std::io::ErrorKind::ConnectionRefused,
-        "nobody listens there, and the connection was made to itself",
-    ))
+    let why = "nobody listens there: the connection went to itself";
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, why))
 }
 
 /// All addresses of a host that are ours, bound to one port.
@@ -100,20 +101,20 @@ fn bind_all(
 }
 
 fn in_use(failures: &eyeballs::Failures) -> bool {
-    let in_use = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    let in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
     failures.iter().any(|(_, error)| in_use(error))
 }
 
 impl Listeners {
     /// The first of the addresses.
-    pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listeners[0].local_addr()
     }
 
     pub(crate) fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<std::io::Result<(TcpStream, SocketAddr)>> {
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         for _ in 0..self.listeners.len() {
             let listener = &self.listeners[self.next];
             self.next = (self.next + 1) % self.listeners.len();
@@ -125,7 +126,7 @@ impl Listeners {
     }
 }
 
-fn bind_one(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
+fn bind_one(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -148,7 +149,7 @@ fn all_failed(mut failures: eyeballs::Failures) -> Error {
     // At least one address was tried, for a name without any does not resolve.
     let last = match failures.pop() {
         Some((_, error)) => error,
-        None => std::io::ErrorKind::AddrNotAvailable.into(),
+        None => io::ErrorKind::AddrNotAvailable.into(),
     };
     system(last).with_reason(reason.join("; "))
 }
@@ -184,27 +185,6 @@ mod tests {
         assert!(stream.nodelay().unwrap());
     }
 
-    /// It was noticed in the handshake, and the port was kept from the server for a
-    /// minute.
-    #[tokio::test]
-    async fn a_connection_to_itself_is_refused_and_leaves_the_port_free() {
-        let socket = || TcpSocket::new_v4().unwrap();
-        let itself = socket();
-        itself.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = itself.local_addr().unwrap();
-        let stream = itself.connect(address).await.unwrap();
-        let error = other_end(stream).unwrap_err();
-        assert!(error.to_string().contains("to itself"), "{error}");
-        // Without the option by which a port is taken that lingers.
-        socket().bind(address).unwrap();
-
-        let listener = bind(&Resolver::default(), "127.0.0.1", 0, 8).await.unwrap();
-        let other = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
-        assert!(other_end(other).is_ok());
-    }
-
     #[tokio::test]
     async fn each_address_is_named_with_its_error() {
         let (one, other) = (dead("127.0.0.1"), dead("127.0.0.1"));
@@ -214,10 +194,32 @@ mod tests {
 
         assert!(error.is_io(), "{error}");
         let io = error.io().unwrap();
-        assert_eq!(io.kind(), std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(io.kind(), io::ErrorKind::ConnectionRefused);
         for part in [one.to_string(), other.to_string(), "refused".into()] {
             assert!(error.to_string().contains(&part), "{error}");
         }
+    }
+
+    /// A client that dialled a dead port of this machine reached itself, and
+    /// left the port taken for a minute: the server could not start.
+    #[tokio::test]
+    async fn a_connection_to_itself_is_a_failed_dial_and_frees_the_port() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        // The port that the system chose for our end is that of the server.
+        let stream = socket.connect(address).await.unwrap();
+        assert_eq!(stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+
+        let error = not_itself(&stream).unwrap_err();
+        drop(stream);
+
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(error.to_string().contains("to itself"), "{error}");
+        // Without the option that looks past what lingers.
+        let server = TcpSocket::new_v4().unwrap();
+        server.bind(address).unwrap();
+        server.listen(8).unwrap();
     }
 
     #[tokio::test]
@@ -261,7 +263,7 @@ mod tests {
             .unwrap_err();
 
         let io = error.io().unwrap();
-        assert_eq!(io.kind(), std::io::ErrorKind::AddrInUse);
+        assert_eq!(io.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains("in use"), "{error}");
     }
 }

@@ -1,9 +1,9 @@
 //! Unix sockets.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
@@ -12,66 +12,67 @@ use aiomsg_core::{Error, ErrorKind};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use crate::error::system;
+use crate::error::{system, text};
 
-/// Connects to the socket at this path.
-pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
-    let name = Name::of(path)?;
-    UnixStream::connect(&name.path).await.map_err(system)
-}
-
-/// The longest path or name of a socket, in bytes.
+/// The longest path: the system's limit without the zero behind it.
 const LONGEST: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
     107
 } else {
     103
 };
 
-/// A path as the system wants it.
-struct Name {
-    path: PathBuf,
-    /// It is no file.
-    is_abstract: bool,
+/// Whether there are names without a file.
+const ABSTRACT: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Connects to the socket at this path.
+pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
+    let address = address(path)?;
+    UnixStream::connect(&address).await.map_err(|error| {
+        // Which is refused as where nobody listens.
+        let what = match fs::metadata(&address) {
+            Ok(metadata) if metadata.is_dir() => "it is a directory",
+            Ok(metadata) if !metadata.file_type().is_socket() => "the file is not a socket",
+            _ => return system(error),
+        };
+        let reason = format!("{}: {what}", text(&error));
+        system(error).with_reason(reason)
+    })
 }
 
-impl Name {
-    fn of(path: &Path) -> Result<Self, Error> {
-        let bytes = path.as_os_str().as_bytes();
-        let is_abstract = bytes.first() == Some(&b'@');
-        let fail = |reason: String| Err(Error::new(ErrorKind::Address).with_reason(reason));
-        if is_abstract && !cfg!(any(target_os = "linux", target_os = "android")) {
-            return fail("only Linux has Unix sockets with abstract names".to_owned());
-        }
-        if bytes.is_empty() || bytes == b"@" {
-            return fail("the path of the socket is empty".to_owned());
-        }
-        if bytes.contains(&0) {
-            return fail("the path of the socket has a zero byte in it".to_owned());
-        }
-        if bytes.len() > LONGEST {
-            return fail(format!(
-                "the path of the socket has {} bytes, and the system allows {LONGEST}",
-                bytes.len()
-            ));
-        }
-        let path = match is_abstract {
-            true => [b"\0", &bytes[1..]].concat(),
-            false => bytes.to_vec(),
-        };
-        Ok(Self {
-            path: OsString::from_vec(path).into(),
-            is_abstract,
-        })
+/// The path as the system wants it: an abstract name, written `@name`, begins
+/// with a zero.
+fn address(path: &Path) -> Result<PathBuf, Error> {
+    let wrong = |reason: String| Err(Error::new(ErrorKind::Address).with_reason(reason));
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.is_empty() {
+        return wrong("the path is empty".to_owned());
     }
+    if bytes.contains(&0) {
+        return wrong("the path has a zero byte in it".to_owned());
+    }
+    if bytes.len() > LONGEST {
+        let len = bytes.len();
+        return wrong(format!(
+            "the path has {len} bytes, and that of a unix socket has at most {LONGEST}"
+        ));
+    }
+    match is_abstract(path) {
+        true if bytes.len() == 1 => wrong("the name behind the @ is missing".to_owned()),
+        true => Ok(OsStr::from_bytes(&[b"\0", &bytes[1..]].concat()).into()),
+        false => Ok(path.into()),
+    }
+}
+
+fn is_abstract(path: &Path) -> bool {
+    ABSTRACT && path.as_os_str().as_bytes().starts_with(b"@")
 }
 
 /// A bound path. Removes the file when dropped, if the file is still its own.
 #[derive(Debug)]
 pub(crate) struct BoundUnix {
     listener: UnixListener,
-    path: PathBuf,
-    /// `None` for an abstract name.
-    file: Option<FileId>,
+    /// What an abstract name has none of.
+    file: Option<(PathBuf, FileId)>,
 }
 
 /// Tells a file from another one that took its path.
@@ -84,40 +85,39 @@ struct FileId {
 impl BoundUnix {
     /// Binds a path. A socket file that nobody listens on, left behind by a
     /// program that was killed, is replaced.
-    ///
-    /// `mode` says who may connect, on systems where that is asked; nobody can before
-    /// it is set.
     pub(crate) async fn bind(path: &Path, backlog: u32, mode: Option<u32>) -> Result<Self, Error> {
-        let name = Name::of(path)?;
-        if name.is_abstract {
+        let address = address(path)?;
+        let config = |reason: String| Error::new(ErrorKind::Config).with_reason(reason);
+        if let Some(mode) = mode.filter(|mode| mode & !0o777 != 0) {
+            return Err(config(format!(
+                "the mode {mode:o} is not one from 0 to 777"
+            )));
+        }
+        if is_abstract(path) {
             if mode.is_some() {
-                return Err(Error::new(ErrorKind::Config).with_reason(
-                    "a Unix socket with an abstract name has no mode: everyone may connect",
+                return Err(config(
+                    "an abstract name has no file to set a mode of".to_owned(),
                 ));
             }
+            let listener = listen(&address, backlog, None).map_err(system)?;
             return Ok(Self {
-                listener: listen(&name.path, backlog, None).map_err(system)?,
-                path: name.path,
+                listener,
                 file: None,
             });
         }
         // The program may change its working folder before the drop.
         let path = std::path::absolute(path).map_err(system)?;
-        let path = Name::of(&path)?.path;
-        let listener = match listen(&path, backlog, mode) {
+        let listener = match listen(&address, backlog, mode) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                remove_stale(&path).await?;
-                listen(&path, backlog, mode)
+                remove_stale(&address).await?;
+                listen(&address, backlog, mode)
             }
             other => other,
         };
         let listener = listener.map_err(system)?;
         let file = FileId::of(&path).map_err(system)?;
-        Ok(Self {
-            listener,
-            path,
-            file: Some(file),
-        })
+        let file = Some((path, file));
+        Ok(Self { listener, file })
     }
 
     pub(crate) fn poll_accept(
@@ -132,10 +132,11 @@ impl Drop for BoundUnix {
     fn drop(&mut self) {
         // The socket is still open, so its inode cannot have been given to
         // another file.
-        if FileId::of(&self.path).is_ok_and(|file| Some(file) == self.file)
-            && let Err(error) = fs::remove_file(&self.path)
+        if let Some((path, own)) = &self.file
+            && FileId::of(path).is_ok_and(|file| file == *own)
+            && let Err(error) = fs::remove_file(path)
         {
-            tracing::debug!(path = %self.path.display(), %error, "socket file not removed");
+            tracing::debug!(path = %path.display(), %error, "socket file not removed");
         }
     }
 }
@@ -143,15 +144,17 @@ impl Drop for BoundUnix {
 fn listen(path: &Path, backlog: u32, mode: Option<u32>) -> io::Result<UnixListener> {
     let socket = UnixSocket::new_stream()?;
     socket.bind(path)?;
-    if let Some(mode) = mode {
-        // Nobody can connect before it listens.
-        let set = fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o777));
-        if let Err(error) = set {
-            let _ = fs::remove_file(path);
-            return Err(error);
-        }
+    let listener = match mode {
+        // Nobody can connect before it listens, whatever the file's mode is.
+        Some(mode) => fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .and_then(|()| socket.listen(backlog)),
+        None => socket.listen(backlog),
+    };
+    if listener.is_err() && !path.as_os_str().as_bytes().starts_with(b"\0") {
+        // The error is what matters.
+        let _ = fs::remove_file(path);
     }
-    socket.listen(backlog)
+    listener
 }
 
 /// Removes a socket file that nobody listens on; fails if it is anything else.
@@ -165,6 +168,9 @@ async fn remove_stale(path: &Path) -> Result<(), Error> {
         system(io::ErrorKind::AddrInUse.into()).with_reason(format!("address in use: {why}"))
     };
     let metadata = fs::symlink_metadata(path).map_err(system)?;
+    if metadata.is_dir() {
+        return Err(in_use("it is a directory"));
+    }
     if !metadata.file_type().is_socket() {
         return Err(in_use("the file exists and is not a socket"));
     }
@@ -291,61 +297,86 @@ mod tests {
         connect(&folder.path()).await.unwrap();
     }
 
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    /// The file had the mode that the umask left it, and there was no other.
     #[tokio::test]
-    async fn the_mode_is_set_before_anybody_can_connect() {
-        for mode in [0o600, 0o660, 0o777] {
-            let folder = Folder::new(&format!("mode-{mode:o}"));
-            let _bound = BoundUnix::bind(&folder.path(), 8, Some(mode))
+    async fn the_file_has_the_mode_that_is_set() {
+        for wanted in [0o600, 0o660, 0o777] {
+            let folder = Folder::new(&format!("mode-{wanted:o}"));
+            let bound = BoundUnix::bind(&folder.path(), 8, Some(wanted))
                 .await
                 .unwrap();
-            let found = fs::metadata(folder.path()).unwrap().permissions().mode();
-            assert_eq!(found & 0o777, mode);
+            assert_eq!(mode(&folder.path()), wanted);
             connect(&folder.path()).await.unwrap();
+            drop(bound);
+            assert!(!folder.path().exists());
         }
+        let folder = Folder::new("mode-wrong");
+        let error = BoundUnix::bind(&folder.path(), 8, Some(0o4755))
+            .await
+            .unwrap_err();
+        assert!(
+            error.is_config() && error.to_string().contains("4755"),
+            "{error}"
+        );
+        assert!(!folder.path().exists());
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn an_abstract_name_is_no_file() {
-        let name = format!("@aiomsg-test-{}", std::process::id());
-        let bound = BoundUnix::bind(Path::new(&name), 8, None).await.unwrap();
-        connect(Path::new(&name)).await.unwrap();
-        assert!(!Path::new(&name).exists());
-        let error = BoundUnix::bind(Path::new(&name), 8, None)
-            .await
-            .unwrap_err();
+    async fn an_abstract_name_has_no_file() {
+        let name = PathBuf::from(format!("@aiomsg-{}-abstract", std::process::id()));
+        let bound = BoundUnix::bind(&name, 8, None).await.unwrap();
+        connect(&name).await.unwrap();
+        assert!(!name.exists());
+        let error = BoundUnix::bind(&name, 8, None).await.unwrap_err();
         assert!(in_use(&error), "{error}");
-        let with_mode = BoundUnix::bind(Path::new("@other"), 8, Some(0o600)).await;
-        assert!(with_mode.unwrap_err().is_config());
         drop(bound);
-        BoundUnix::bind(Path::new(&name), 8, None).await.unwrap();
+        assert!(connect(&name).await.unwrap_err().is_io());
+        let error = BoundUnix::bind(&name, 8, Some(0o600)).await.unwrap_err();
+        assert!(error.is_config(), "{error}");
     }
 
     #[tokio::test]
-    async fn a_path_that_cannot_be_one_is_told_with_the_number() {
-        let long = format!("/tmp/{}", "x".repeat(200));
-        for (path, word) in [
-            (long.as_str(), "205 bytes, and the system allows 10"),
-            (&format!("@{}", "x".repeat(107)), "108 bytes"),
-            ("", "empty"),
-            ("@", "empty"),
-            ("/tmp/a\0b", "zero byte"),
-        ] {
-            let path = Path::new(path);
-            for error in [
-                connect(path).await.unwrap_err(),
-                BoundUnix::bind(path, 8, None).await.unwrap_err(),
-            ] {
-                assert!(error.is_address(), "{error}");
-                assert!(error.to_string().contains(word), "{error}");
+    async fn what_is_wrong_with_a_path_is_named() {
+        let folder = Folder::new("paths");
+        let long = folder.0.join("x".repeat(LONGEST));
+        let len = long.as_os_str().len().to_string();
+        let limit = format!("at most {LONGEST}");
+        fs::write(folder.path(), "precious").unwrap();
+        let mut paths = vec![
+            (PathBuf::new(), vec!["is empty"]),
+            (folder.0.join("a\0b"), vec!["zero byte"]),
+            (long, vec![len.as_str(), limit.as_str()]),
+            (folder.0.clone(), vec!["is a directory"]),
+            (folder.path(), vec!["not a socket"]),
+            (folder.0.join("no/s"), vec!["no such file"]),
+        ];
+        if ABSTRACT {
+            paths.push(("@".into(), vec!["is missing"]));
+        }
+        for (path, expected) in paths {
+            let bound = BoundUnix::bind(&path, 8, None).await.unwrap_err();
+            let connected = connect(&path).await.unwrap_err();
+            for error in [bound, connected] {
+                assert!(error.is_address() || error.is_io(), "{error}");
+                for word in &expected {
+                    assert!(error.to_string().contains(word), "{path:?}: {error}");
+                }
             }
         }
-        let fits = format!("@{}", "x".repeat(106));
-        #[cfg(target_os = "linux")]
-        BoundUnix::bind(Path::new(&fits), 8, None).await.unwrap();
-        let error = BoundUnix::bind(&std::env::temp_dir(), 8, None)
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains("not a socket"), "{error}");
+        assert_eq!(fs::read_to_string(folder.path()).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn the_longest_path_is_bound() {
+        let folder = Folder::new("longest");
+        let fill = LONGEST - folder.0.as_os_str().len() - 1;
+        let path = folder.0.join("x".repeat(fill));
+        let _bound = BoundUnix::bind(&path, 8, None).await.unwrap();
+        connect(&path).await.unwrap();
     }
 }

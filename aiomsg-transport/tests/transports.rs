@@ -213,3 +213,26 @@ async fn tls_that_is_not_built_in_is_said_so() {
         assert!(error.to_string().contains("feature"), "{error}");
     }
 }
+
+/// The zone of an address was refused, and the end that was bound could not be
+/// dialled as it was shown.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_with_a_zone_is_bound_and_dialled_as_shown() {
+    for zone in ["lo", "1"] {
+        let endpoint: Endpoint = format!("[::1%{zone}]:0").parse().unwrap();
+        let mut listener = bind(&endpoint).await.unwrap();
+        let shown = listener.local_endpoint().to_string();
+        assert!(shown.contains(&format!("[::1%{zone}]:")), "{shown}");
+        let dial = Connector::new().oneshot(shown.parse().unwrap());
+        let (near, far) = tokio::join!(dial, listener.accept());
+        near.unwrap();
+        far.unwrap();
+    }
+    let nowhere: Endpoint = "[fe80::1%nosuch0]:1".parse().unwrap();
+    let dialled = Connector::new().oneshot(nowhere.clone()).await;
+    for error in [bind(&nowhere).await.unwrap_err(), dialled.unwrap_err()] {
+        assert!(error.is_address(), "{error}");
+        assert!(error.to_string().contains("no such interface"), "{error}");
+    }
+}

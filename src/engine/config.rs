@@ -170,9 +170,8 @@ impl Config {
     }
 
     pub(crate) fn listen_options(&self) -> ListenOptions {
-        let options = ListenOptions::new()
-            .backlog(self.backlog)
-            .unix_mode(self.unix_mode);
+        let mut options = ListenOptions::new().backlog(self.backlog);
+        options.unix_mode = self.unix_mode;
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return options.tls(tls.clone());

@@ -86,15 +86,8 @@ fn admitting(
             };
             let shaken = timeout(engine.config.handshake_timeout, shake).await;
             let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));
-            let (io, half_way) = shaken.map_err(|error| {
-                let error = super::explain(error);
-                #[cfg(feature = "tls")]
-                let error = match &engine.config.tls {
-                    Some(tls) if matches!(endpoint, Endpoint::Tls { .. }) => tls.explain_end(error),
-                    _ => error,
-                };
-                error.with_certificate(known)
-            })?;
+            let (io, half_way) =
+                shaken.map_err(|error| super::explain(error).with_certificate(known))?;
             let session = session::admit(&engine, io, half_way, endpoint, true).await?;
             Ok::<_, BoxError>(session)
         }

@@ -32,7 +32,10 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
     Some(match error.kind() {
         ErrorKind::Address => "check the spelling of the name",
         ErrorKind::Timeout => "check the address, and firewalls on the way",
-        ErrorKind::Tls => "check tls:// or tcp://, --trust, --cert and --server-name",
+        ErrorKind::Tls => {
+            "check tls:// or tcp://, --trust and --server-name, and --cert and --key where the \
+             peer demands a certificate"
+        }
         ErrorKind::Version => "try --dialect any",
         ErrorKind::Protocol | ErrorKind::TooLarge => {
             "check that aiomsg listens there, with tcp:// or tls:// as here"

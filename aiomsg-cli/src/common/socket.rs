@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::identity;
+use super::text::Mode;
 use super::tls::TlsFiles;
 
 /// Where a socket binds and connects, and who it is.
@@ -29,6 +30,10 @@ pub(crate) struct SocketArgs {
     /// Which wire protocol to speak.
     #[arg(long, value_name = "DIALECT", default_value = "any")]
     pub(crate) dialect: DialectArg,
+    /// The mode of the file of a Unix socket that listens, such as 0660: who may
+    /// connect [default: what the umask leaves]
+    #[arg(long, value_name = "MODE", requires = "bind")]
+    pub(crate) unix_mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) tls: TlsFiles,
 }
@@ -94,6 +99,9 @@ impl SocketArgs {
         let mut builder = Socket::builder().dialects(self.dialect.dialects());
         if let Some(identity) = &self.identity {
             builder = builder.identity(identity.clone());
+        }
+        if let Some(Mode(mode)) = self.unix_mode {
+            builder = builder.unix_mode(mode);
         }
         if let Some(tls) = self.tls.config()? {
             builder = builder.tls(tls);

@@ -1,4 +1,4 @@
-//! Times and sizes, as they are written on the command line and in files.
+//! Times, sizes and modes of files, as they are written on the command line and in files.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +14,10 @@ pub(crate) struct Time(pub(crate) Duration);
 /// A number of bytes: `1000`, `512KiB`, `64MiB`, `1GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) usize);
+
+/// The mode of a file, in octal digits: `0660`, `600`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mode(pub(crate) u32);
 
 /// Nobody means more, and what is added to the present must not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -41,6 +45,37 @@ impl FromStr for Size {
         bytes.map(Self).ok_or_else(|| {
             format!("\"{text}\" is not a size such as \"1000\", \"512KiB\" or \"64MiB\"")
         })
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The parser of numbers takes a sign, too.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let mode = digits.then(|| u32::from_str_radix(text, 8).ok()).flatten();
+        mode.filter(|&mode| mode <= 0o777).map(Self).ok_or_else(|| {
+            format!("\"{text}\" is not the mode of a file, from \"0000\" to \"0777\"")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Mode;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the mode of a file in quotes, such as \"0660\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Text)
     }
 }
 
@@ -116,6 +151,17 @@ mod tests {
         for text in ["", "MiB", "-1", "64 pieces", "1e30"] {
             let error = text.parse::<Size>().unwrap_err();
             assert!(error.contains(&format!("\"{text}\"")), "{error}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        for (text, mode) in [("0660", 0o660), ("600", 0o600), ("0", 0), ("0777", 0o777)] {
+            assert_eq!(text.parse(), Ok(Mode(mode)));
+        }
+        for text in ["", "+660", "-1", "0o660", "8", "1777", "rw-rw----"] {
+            let error = text.parse::<Mode>().unwrap_err();
+            assert!(error.contains("not the mode of a file"), "{error}");
         }
     }
 }

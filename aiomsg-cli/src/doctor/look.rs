@@ -94,13 +94,7 @@ impl Look {
         let (connected, info) = (started.elapsed(), io.info().clone());
         let mut said = BytesMut::with_capacity(ENOUGH);
         let answered = timeout(self.patience, answer(&mut io, opening, &mut said)).await;
-        let answer = match (answered, &self.tls) {
-            (Err(_), _) => Answer::Silent { said },
-            (Ok(Answer::Ended { error }), Some(tls)) if info.tls.is_some() => Answer::Ended {
-                error: tls.explain_end(error),
-            },
-            (Ok(answer), _) => answer,
-        };
+        let answer = answered.unwrap_or(Answer::Silent { said });
         Ok(Asked {
             info,
             connected,

@@ -6,7 +6,7 @@ use aiomsg::{Limits as Room, Overflow, SocketBuilder};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use crate::common::text::{Size, Time};
+use crate::common::text::{Mode, Size, Time};
 
 /// The limits and times of a socket. What is not set is as the library has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
@@ -85,6 +85,10 @@ pub(crate) struct Limits {
     /// [default: 4096]
     #[arg(long, value_name = "COUNT")]
     backlog: Option<u32>,
+    /// The mode of the files of Unix sockets, such as 0660: who may connect
+    /// [default: what the umask leaves]
+    #[arg(long, value_name = "MODE")]
+    unix_mode: Option<Mode>,
 }
 
 /// See [`Overflow`].
@@ -159,6 +163,7 @@ fields! {
     heartbeat_timeout "heartbeat-timeout",
     takeover_timeout "takeover-timeout",
     backlog "backlog",
+    unix_mode "unix-mode",
 }
 
 /// What the library has where only one of a pair is set.
@@ -231,6 +236,7 @@ impl Limits {
             heartbeat_timeout time(self.heartbeat_timeout),
             takeover_timeout time(self.takeover_timeout),
             backlog self.backlog,
+            unix_mode self.unix_mode.map(|mode| mode.0),
         }
         builder
     }

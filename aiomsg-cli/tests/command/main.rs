@@ -13,5 +13,6 @@ mod peers;
 mod pipes;
 mod process;
 mod signals;
+mod unix;
 mod unreachable;
 mod usage;

@@ -1,125 +1,227 @@
-//! What is in a PEM file, and what is wrong with it, in words that hold nothing of
-//! its content: it may be a key.
+//! The blocks of PEM text, and what is wrong with text that is none.
+//!
+//! A key may be in it, so nothing of the text is ever repeated: a problem names
+//! its line, and no more of a block than its label. The errors of the PEM
+//! parser do repeat it, and never leave this file.
 
 use std::fmt;
 
-/// The blocks of a PEM file.
-#[derive(Debug)]
-pub(super) struct Blocks {
-    labels: Vec<String>,
-    encrypted: bool,
+use tokio_rustls::rustls::pki_types::pem::{PemObject, SectionKind};
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+
+/// The longest label that is shown.
+const LABEL: usize = 40;
+
+/// One block, from its BEGIN line to its END line.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'a> {
+    label: &'a [u8],
+    /// With the lines of the markers.
+    text: &'a [u8],
+    /// Where it begins, counted from 1.
+    pub(super) line: usize,
 }
 
-/// Labels longer than this, or with other letters, are no labels.
-const LONGEST_LABEL: usize = 64;
+/// What a block holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Certificate,
+    PrivateKey,
+    /// A private key under a passphrase.
+    Encrypted,
+    PublicKey,
+    /// What tools write beside a key, and that the key holds as well.
+    Parameters,
+    /// Nothing that is understood.
+    Other,
+}
 
-const BEGIN: &str = "-----BEGIN ";
-const DASHES: &str = "-----";
+/// Why text is not PEM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Problem {
+    Empty,
+    ByteOrderMark,
+    Utf16,
+    Binary,
+    NoBlock,
+    Indented(usize),
+    LineBreaksMissing(usize),
+    NoEnd(usize),
+    NoBegin(usize),
+    NotBase64(usize),
+}
 
-/// What a certificate is labelled with.
-pub(super) const CERTIFICATE: &str = "CERTIFICATE";
-
-/// The labels of private keys that are understood.
-const KEYS: [&str; 3] = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"];
-
-/// What may stand beside them and says nothing that is needed.
-const HARMLESS: [&str; 2] = ["EC PARAMETERS", "DH PARAMETERS"];
-
-impl Blocks {
-    /// The blocks, if the text as a whole is in order.
-    pub(super) fn of(bytes: &[u8]) -> Result<Self, &'static str> {
-        match bytes {
-            [] => return Err("it is empty"),
-            [0xef, 0xbb, 0xbf, ..] => {
-                return Err("it begins with a byte order mark: save it as plain text");
+/// All blocks of the text, of which there is at least one.
+pub(super) fn read(text: &[u8]) -> Result<Vec<Block<'_>>, Problem> {
+    of_whole_text(text)?;
+    let mut blocks = Vec::new();
+    let mut open: Option<(usize, usize, &[u8])> = None;
+    for (number, start, line) in lines(text) {
+        let trimmed = line.trim_ascii();
+        let marker = match () {
+            () if trimmed.starts_with(BEGIN) => BEGIN,
+            () if trimmed.starts_with(END) => END,
+            () if holds(line, BEGIN) || holds(line, END) => {
+                return Err(Problem::LineBreaksMissing(number));
             }
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-                return Err("it is utf-16 text: save it as plain text");
-            }
-            // A sequence, with bytes that no text has.
-            [0x30, ..] if bytes.iter().any(|byte| *byte < b'\t') => {
-                return Err("it is der and not pem: convert it with openssl, -inform der");
-            }
-            _ if bytes.trim_ascii().is_empty() => return Err("it is empty"),
-            _ => {}
-        }
-        let mut blocks = Self {
-            labels: Vec::new(),
-            encrypted: false,
+            () => continue,
         };
-        let mut within: Option<String> = None;
-        for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
-            let line = String::from_utf8_lossy(line.trim_ascii());
-            if let Some(rest) = line.strip_prefix(BEGIN) {
-                let label = label(rest).ok_or(LINE_BREAKS)?;
-                if within.replace(label.to_owned()).is_some() {
-                    return Err("it is not well-formed pem: a block in it has no end");
-                }
-                blocks.encrypted |= label == "ENCRYPTED PRIVATE KEY";
-                blocks.labels.push(label.to_owned());
-            } else if let Some(rest) = line.strip_prefix("-----END ") {
-                match (within.take(), label(rest)) {
-                    (_, None) => return Err(LINE_BREAKS),
-                    (Some(begun), Some(ended)) if begun == ended => {}
-                    _ => {
-                        return Err(
-                            "it is not well-formed pem: the beginning and the end of a block do not match",
-                        );
-                    }
-                }
-            } else if line.contains("-----BEGIN") || line.contains("-----END") {
-                return Err(LINE_BREAKS);
-            } else if line.starts_with("Proc-Type:") && line.contains("ENCRYPTED") {
-                blocks.encrypted = true;
+        let label = label(trimmed, marker).ok_or(Problem::LineBreaksMissing(number))?;
+        if trimmed.len() != line.trim_ascii_end().len() {
+            return Err(Problem::Indented(number));
+        }
+        match (marker == BEGIN, open.take()) {
+            (true, None) => open = Some((number, start, label)),
+            (true, Some((began, ..))) => return Err(Problem::NoEnd(began)),
+            (false, None) => return Err(Problem::NoBegin(number)),
+            (false, Some((began, _, first))) if first != label => {
+                return Err(Problem::NoEnd(began));
             }
+            (false, Some((began, from, label))) => blocks.push(Block {
+                label,
+                text: &text[from..start + line.len()],
+                line: began,
+            }),
         }
-        match within {
-            Some(_) => Err("it is not well-formed pem: a block in it has no end"),
-            None if blocks.labels.is_empty() => Err("it is not pem: there is no block in it"),
-            None => Ok(blocks),
-        }
     }
-
-    /// Whether a private key in it is encrypted.
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.encrypted
-    }
-
-    pub(super) fn has_certificate(&self) -> bool {
-        self.labels.iter().any(|label| label == CERTIFICATE)
-    }
-
-    pub(super) fn has_key(&self) -> bool {
-        self.labels
-            .iter()
-            .any(|label| KEYS.contains(&label.as_str()))
-    }
-
-    /// The blocks that say nothing to us.
-    pub(super) fn not_understood(&self) -> impl Iterator<Item = &str> {
-        let known = |label: &str| {
-            label == CERTIFICATE || KEYS.contains(&label) || HARMLESS.contains(&label)
-        };
-        let labels = self.labels.iter().map(String::as_str);
-        labels.filter(move |label| !known(label))
+    match open {
+        Some((began, ..)) => Err(Problem::NoEnd(began)),
+        None if blocks.is_empty() => Err(Problem::NoBlock),
+        None => Ok(blocks),
     }
 }
 
-const LINE_BREAKS: &str = "the line breaks are missing: the first and the last line of a block \
-                           stand by themselves";
-
-/// The label in the rest of a line that begins or ends a block.
-fn label(rest: &str) -> Option<&str> {
-    let label = rest.strip_suffix(DASHES)?;
-    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ';
-    (label.len() <= LONGEST_LABEL && label.bytes().all(fits)).then_some(label)
+fn of_whole_text(text: &[u8]) -> Result<(), Problem> {
+    if text.trim_ascii().is_empty() {
+        return Err(Problem::Empty);
+    }
+    if text.starts_with(&[0xEF, 0xBB, 0xBF]) {
+        return Err(Problem::ByteOrderMark);
+    }
+    // Without its mark, every other byte of it is zero.
+    let zeros = |from: usize| {
+        text.iter()
+            .skip(from)
+            .step_by(2)
+            .take(8)
+            .all(|&byte| byte == 0)
+    };
+    let marked = text.starts_with(&[0xFF, 0xFE]) || text.starts_with(&[0xFE, 0xFF]);
+    if marked || text.len() >= 16 && (zeros(0) != zeros(1)) {
+        return Err(Problem::Utf16);
+    }
+    let marker = holds(text, BEGIN) || holds(text, END);
+    // DER is a sequence, with its length in the bytes that follow.
+    let der = text.len() > 2 && text[0] == 0x30 && !text[1].is_ascii();
+    match !marker && (der || text.contains(&0)) {
+        true => Err(Problem::Binary),
+        false => Ok(()),
+    }
 }
 
-/// The labels, for a person.
-impl fmt::Display for Blocks {
+/// Each line with its number and where it starts. As for the parser, a line
+/// ends at either of the two characters.
+fn lines(text: &[u8]) -> impl Iterator<Item = (usize, usize, &[u8])> {
+    let (mut number, mut start) = (1, 0);
+    text.split(|&byte| matches!(byte, b'\n' | b'\r'))
+        .map(move |line| {
+            let this = (number, start, line);
+            start += line.len() + 1;
+            // "\r\n" is one line break.
+            if text.get(start - 1..=start) != Some(b"\r\n") {
+                number += 1;
+            }
+            this
+        })
+}
+
+fn label<'a>(line: &'a [u8], marker: &[u8]) -> Option<&'a [u8]> {
+    let label = line.strip_prefix(marker)?.strip_suffix(DASHES)?;
+    (!holds(label, DASHES)).then_some(label)
+}
+
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+// ===== impl Block =====
+
+impl Block<'_> {
+    pub(super) fn kind(&self) -> Kind {
+        match self.label {
+            b"CERTIFICATE" => Kind::Certificate,
+            b"ENCRYPTED PRIVATE KEY" => Kind::Encrypted,
+            b"PRIVATE KEY" | b"RSA PRIVATE KEY" | b"EC PRIVATE KEY" => {
+                // The older form says it in a header.
+                match lines(self.text).any(|(_, _, line)| {
+                    line.starts_with(b"Proc-Type:") && holds(line, b"ENCRYPTED")
+                }) {
+                    true => Kind::Encrypted,
+                    false => Kind::PrivateKey,
+                }
+            }
+            b"PUBLIC KEY" | b"RSA PUBLIC KEY" => Kind::PublicKey,
+            b"EC PARAMETERS" | b"DH PARAMETERS" => Kind::Parameters,
+            _ => Kind::Other,
+        }
+    }
+
+    /// What is in it, with the kind that the parser takes it for.
+    pub(super) fn decode(&self) -> Result<(SectionKind, Vec<u8>), Problem> {
+        let wrong = Problem::NotBase64(self.line);
+        let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(self.text);
+        match sections.next() {
+            Some(Ok((_, der))) if der.is_empty() => Err(wrong),
+            Some(Ok(section)) => Ok(section),
+            _ => Err(wrong),
+        }
+    }
+
+    /// Its label, if that is one: a word or some, in capitals.
+    pub(super) fn label(&self) -> Option<&str> {
+        let plain = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'#');
+        let shown = self.label.len() <= LABEL && self.label.iter().all(plain);
+        shown.then(|| str::from_utf8(self.label).ok()).flatten()
+    }
+}
+
+// ===== impl Problem =====
+
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut labels = self.labels.clone();
-        labels.dedup();
-        f.write_str(&labels.join(", ").to_lowercase())
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::ByteOrderMark => {
+                f.write_str("it begins with a byte order mark; save it as plain text without that")
+            }
+            Self::Utf16 => f.write_str("it is utf-16 text; save it as plain ascii or utf-8 text"),
+            Self::Binary => f.write_str(
+                "it is binary, such as der or pkcs #12, and not pem; convert it, as with \
+                 \"openssl x509 -inform der\" or \"openssl pkey -inform der\"",
+            ),
+            Self::NoBlock => f.write_str("it is not pem: no line of it begins a block"),
+            Self::Indented(line) => write!(f, "it is not well-formed pem: line {line} is indented"),
+            Self::LineBreaksMissing(line) => write!(
+                f,
+                "it is not well-formed pem: the line breaks are missing at line {line}; BEGIN \
+                 and END stand in lines of their own"
+            ),
+            Self::NoEnd(line) => write!(
+                f,
+                "it is not well-formed pem: the block that begins at line {line} has no end"
+            ),
+            Self::NoBegin(line) => write!(
+                f,
+                "it is not well-formed pem: the block that ends at line {line} has no begin"
+            ),
+            Self::NotBase64(line) => write!(
+                f,
+                "it is not well-formed pem: the block that begins at line {line} is damaged; its \
+                 content is not base64"
+            ),
+        }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use aiomsg_core::{Error, ErrorKind};
 use ring::digest::{Context, SHA256};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring as provider};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
     self, ClientConfig, InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion,
@@ -279,7 +280,12 @@ fn system_roots(roots: &mut RootCertStore) -> Result<(), Error> {
         tracing::debug!(added, ignored, "the system's authorities");
         return Ok(());
     }
+    use rustls_native_certs::ErrorKind as Why;
     let why = match found.errors.first() {
+        // Its text would repeat what is in the file.
+        Some(error) if matches!(error.kind, Why::Pem(_)) => {
+            format!("{}: a file is not well-formed pem", error.context)
+        }
         Some(error) => error.to_string(),
         None => "there are none where they are looked for".to_owned(),
     };
@@ -293,31 +299,84 @@ fn presented(
     provider: &CryptoProvider,
 ) -> Result<Arc<SingleCertAndKey>, Error> {
     let chain = certificate.certificates()?;
-    let der = key.key()?;
-    let private = provider
-        .key_provider
-        .load_private_key(der.clone_key())
-        .map_err(|error| match chain::is_p521(&der) {
-            true => key.wrong("keys of the curve p-521 are not supported: use p-256, p-384 or rsa"),
-            false => key
-                .wrong(format_args!("its private key cannot be used: {error}"))
-                .with_source(error),
-        })?;
-    if let Some(what) = chain::disorder(&chain, &private) {
-        return Err(certificate.wrong(what));
-    }
-    let certified = CertifiedKey::new(chain, private);
-    match certified.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
-            Ok(Arc::new(certified.into()))
+    let read = key.key()?;
+    let of_a_curve = unsupported_key(&read);
+    // The parser's error stays here: what it was given is secret.
+    let private = provider.key_provider.load_private_key(read);
+    let private = private.map_err(|_| {
+        key.wrong(format_args!(
+            "its private key cannot be used: {}; one of rsa with 2048 bits or more, p-256, \
+             p-384 or ed25519 can",
+            of_a_curve.unwrap_or("it is damaged, or of a kind that is not supported")
+        ))
+    })?;
+    match fits(&chain, &private) {
+        Ok(true) => {
+            if let Some(position) = chain::out_of_order(&chain) {
+                tracing::warn!(
+                    file = %certificate,
+                    position,
+                    "the certificates are in the wrong order: this one did not issue the one \
+                     before it, and some peers will refuse the chain"
+                );
+            }
+            Ok(Arc::new(CertifiedKey::new(chain, private).into()))
         }
-        Err(error @ rustls::Error::InconsistentKeys(_)) => Err(key
-            .wrong(format_args!(
-                "its private key is not that of the certificate in {certificate}"
-            ))
-            .with_source(error)),
+        Ok(false) => {
+            let later =
+                (1..chain.len()).find(|&at| matches!(fits(&chain[at..], &private), Ok(true)));
+            Err(match later {
+                Some(at) => certificate.wrong(format_args!(
+                    "its certificates are in the wrong order: the private key in {key} is that of \
+                     number {}, which must be the first, followed by those of its issuers",
+                    at + 1
+                )),
+                None => key.wrong(format_args!(
+                    "its private key is not that of the certificate in {certificate}"
+                )),
+            })
+        }
         Err(error) => Err(unusable(certificate, error)),
     }
+}
+
+/// Whether a key is that of the first certificate.
+fn fits(
+    chain: &[CertificateDer<'static>],
+    private: &Arc<dyn SigningKey>,
+) -> Result<bool, rustls::Error> {
+    let first = chain.iter().take(1).cloned().collect();
+    match CertifiedKey::new(first, Arc::clone(private)).keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(true),
+        Err(rustls::Error::InconsistentKeys(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Names the kind of a key that is a usual one, and not supported.
+fn unsupported_key(key: &PrivateKeyDer<'_>) -> Option<&'static str> {
+    // Object identifiers in DER, with tag and length.
+    const KINDS: [(&[u8], &str); 5] = [
+        (&[6, 5, 0x2B, 0x81, 4, 0, 0x23], "P-521 is not supported"),
+        (
+            &[6, 5, 0x2B, 0x81, 4, 0, 0x0A],
+            "secp256k1 is not supported",
+        ),
+        (&[6, 3, 0x2B, 0x65, 0x71], "Ed448 is not supported"),
+        (&[6, 3, 0x2B, 0x65, 0x6E], "X25519 is not for signing"),
+        (
+            &[6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x38, 4, 1],
+            "DSA is not supported",
+        ),
+    ];
+    let der = key.secret_der();
+    let has = |oid: &[u8]| der.windows(oid.len()).take(40).any(|window| window == oid);
+    // The older form has its curve at the end.
+    let ends = |oid: &[u8]| der.windows(oid.len()).skip(40).any(|window| window == oid);
+    let sec1 = matches!(key, PrivateKeyDer::Sec1(_));
+    let mut kinds = KINDS.iter();
+    let found = kinds.find(|(oid, _)| has(oid) || sec1 && ends(oid));
+    found.map(|&(_, what)| what)
 }
 
 fn unusable(pem: &Pem, error: rustls::Error) -> Error {

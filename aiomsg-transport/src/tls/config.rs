@@ -92,27 +92,6 @@ impl TlsConfig {
         *current.unwrap_or_else(PoisonError::into_inner) = made;
     }
 
-    /// Whether it has a certificate to present.
-    pub fn presents_certificate(&self) -> bool {
-        !matches!(&self.current().server, Err(reason) if *reason == NO_CERTIFICATE)
-    }
-
-    /// What it means that a peer ended a connection before its handshake was done: if
-    /// we present no certificate, it may have demanded one. Some servers end the
-    /// connection then without saying so.
-    pub fn explain_end(&self, error: Error) -> Error {
-        if self.presents_certificate() || !error.is_disconnected() {
-            return error;
-        }
-        Error::new(ErrorKind::Tls)
-            .with_reason(
-                "the peer ended the connection at its beginning, without a word: it may demand a \
-                 certificate, and we present none; set one with \
-                 TlsConfig::builder().certificate_files(..)",
-            )
-            .with_source(error)
-    }
-
     /// The connecting end's part, towards a host.
     pub(crate) fn client(&self, host: &str) -> Result<Client, Error> {
         let made = self.current();
@@ -124,7 +103,8 @@ impl TlsConfig {
         })?;
         let name = match &made.server_name {
             Some(name) => name.clone(),
-            None => server_name(host)?,
+            // The zone of an address is this machine's own matter.
+            None => server_name(host.split_once('%').map_or(host, |(address, _)| address))?,
         };
         Ok(Client::new(Arc::clone(config), name))
     }
@@ -154,12 +134,7 @@ impl fmt::Debug for TlsConfig {
 }
 
 pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
-    // A certificate knows of no interface here.
-    let address = match name.split_once('%') {
-        Some((address, _)) if address.contains(':') => address,
-        _ => name,
-    };
-    ServerName::try_from(address.to_owned()).map_err(|error| {
+    ServerName::try_from(name.to_owned()).map_err(|error| {
         Error::new(ErrorKind::Config)
             .with_reason(format!(
                 "\"{name}\" cannot be the name in a certificate; set another with \

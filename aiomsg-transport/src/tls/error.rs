@@ -7,6 +7,8 @@ use tokio_rustls::rustls::{
     self, AlertDescription, CertificateError, PeerIncompatible, PeerMisbehaved,
 };
 
+use super::unpresented::MayBeDemanded;
+
 /// The error for an endpoint with TLS without settings for it.
 pub(crate) fn missing() -> Error {
     Error::new(ErrorKind::Config).with_reason(
@@ -20,7 +22,8 @@ pub(super) fn handshake_failed(error: io::Error) -> Error {
     use io::ErrorKind as Io;
     let explained = explain(&error).unwrap_or_else(|| match error.kind() {
         Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => tls(
-            "the peer closed the connection during the tls handshake; is its endpoint a plain one?",
+            "the peer closed the connection during the tls handshake; is its endpoint a plain one? if \
+             it demands a certificate, set one with TlsConfig::builder().certificate_files(..)",
         ),
         _ => tls(crate::error::text(&error)),
     });
@@ -44,6 +47,12 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
 /// one.
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
+    if let Some(why) = error
+        .get_ref()
+        .and_then(|why| why.downcast_ref::<MayBeDemanded>())
+    {
+        return Some(tls(why.to_string()));
+    }
     if is_truncation(error) {
         return Some(Error::new(ErrorKind::Disconnected).with_reason(
             "the peer closed the connection without the end of tls, so what it sent last may have \
@@ -144,7 +153,7 @@ fn alert(description: AlertDescription) -> String {
         | Alert::AccessDenied => format!("the peer refused our certificate: {description:?}"),
         Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(
             "the peer and we have no tls version or cipher in common, or it demands a \
-             certificate: {description:?}"
+             certificate, to be set with TlsConfig::builder().certificate_files(..): {description:?}"
         ),
         other => format!("the peer ended tls: {other:?}"),
     }

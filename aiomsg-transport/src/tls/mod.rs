@@ -53,6 +53,7 @@ mod pem;
 mod reload;
 mod session;
 mod trust;
+mod unpresented;
 
 pub use builder::TlsConfigBuilder;
 pub use config::TlsConfig;

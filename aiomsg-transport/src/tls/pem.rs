@@ -1,17 +1,20 @@
 //! Certificates and keys from PEM text, with errors that say what is wrong
-//! where.
+//! where, and nothing of what is in there.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use aiomsg_core::{Error, ErrorKind};
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::blocks::{Blocks, CERTIFICATE};
+use super::blocks::{self, Block, Kind, Problem};
 use crate::error::text;
+
+/// The largest file that is read. The bundles of authorities that systems come
+/// with have less than a MiB.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Where PEM text comes from.
 #[derive(Clone)]
@@ -39,15 +42,29 @@ impl Source {
     pub(super) fn read(&self) -> Result<Pem, Error> {
         let bytes = match self {
             Self::File(path) => {
-                read_file(path).map_err(|error| wrong(self, text(&error)).with_source(error))?
+                read(path).map_err(|error| wrong(self, text(&error)).with_source(error))?
             }
             Self::Bytes { pem, .. } => pem.clone(),
         };
+        if bytes.len() as u64 > LARGEST {
+            return Err(wrong(
+                self,
+                format_args!("it is larger than the {} MiB that are read", LARGEST >> 20),
+            ));
+        }
         Ok(Pem {
             source: self.clone(),
             bytes,
         })
     }
+}
+
+/// One byte more than may be read, at most.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Pem {
@@ -58,51 +75,41 @@ impl Pem {
 
     /// All certificates, of which there must be one.
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
-        let blocks = self.blocks(CERTIFICATE)?;
-        if !blocks.has_certificate() {
-            return Err(self.wrong(match blocks.has_key() || blocks.is_encrypted() {
-                true => "there is no certificate in it, but a private key".to_owned(),
-                false => format!("there is no certificate in it, but: {blocks}"),
-            }));
+        let blocks = self.blocks("certificate")?;
+        let mut certificates = Vec::new();
+        for block in blocks
+            .iter()
+            .filter(|block| block.kind() == Kind::Certificate)
+        {
+            let (_, der) = block.decode().map_err(|problem| self.wrong(problem))?;
+            certificates.push(der.into());
         }
-        for label in blocks.not_understood() {
-            // Somebody may count on what is in it.
-            if label.ends_with("CERTIFICATE") {
-                let label = label.to_lowercase();
-                return Err(self.wrong(format_args!(
-                    "a block in it is a \"{label}\", and not a plain certificate: convert it with \
-                     openssl x509"
-                )));
-            }
-            tracing::warn!("{self}: a block that is not understood is left out: {label}");
+        match certificates.is_empty() {
+            true => Err(self.without("certificate", &blocks)),
+            false => Ok(certificates),
         }
-        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.bytes).collect();
-        read.map_err(|error| self.not_pem(&error))
     }
 
     /// The first private key.
     pub(super) fn key(&self) -> Result<PrivateKeyDer<'static>, Error> {
-        let blocks = self.blocks("PRIVATE KEY")?;
-        if blocks.is_encrypted() {
-            return Err(self.wrong(
-                "its private key is encrypted: decrypt it first, with openssl pkey, as it must \
-                 be without a passphrase",
-            ));
+        let blocks = self.blocks("private key")?;
+        for block in &blocks {
+            match block.kind() {
+                Kind::PrivateKey => {
+                    let (kind, der) = block.decode().map_err(|problem| self.wrong(problem))?;
+                    let key = PrivateKeyDer::from_pem(kind, der);
+                    return key.ok_or_else(|| self.wrong(Problem::NotBase64(block.line)));
+                }
+                Kind::Encrypted => {
+                    return Err(self.wrong(
+                        "the private key is encrypted: decrypt it first, as with \"openssl \
+                         pkey\"; it must be without a passphrase",
+                    ));
+                }
+                _ => {}
+            }
         }
-        if !blocks.has_key() {
-            return Err(self.wrong(match blocks.has_certificate() {
-                true => "there is no private key in it, but a certificate".to_owned(),
-                false => format!("there is no private key in it, but: {blocks}"),
-            }));
-        }
-        PrivateKeyDer::from_pem_slice(&self.bytes).map_err(|error| self.not_pem(&error))
-    }
-
-    fn blocks(&self, wanted: &str) -> Result<Blocks, Error> {
-        Blocks::of(&self.bytes).map_err(|what| {
-            let wanted = wanted.to_lowercase();
-            self.wrong(format_args!("no {wanted} can be read from it: {what}"))
-        })
+        Err(self.without("private key", &blocks))
     }
 
     /// An error about what is in here.
@@ -110,34 +117,46 @@ impl Pem {
         wrong(&self.source, what)
     }
 
-    /// The text of the error, and its `Debug`, may show what is in the file.
-    fn not_pem(&self, error: &pem::Error) -> Error {
-        self.wrong(match error {
-            pem::Error::Base64Decode(_) => "it is not well-formed pem: a block in it is not base64",
-            pem::Error::MissingSectionEnd { .. } => {
-                "it is not well-formed pem: a block in it has no end"
+    /// All blocks, each of a kind that is understood: one that is passed over
+    /// may be what a user counts on, such as certificates in a form of
+    /// OpenSSL's own, or a list of those that are revoked.
+    fn blocks(&self, what: &str) -> Result<Vec<Block<'_>>, Error> {
+        let blocks = blocks::read(&self.bytes).map_err(|problem| match problem {
+            Problem::Empty | Problem::NoBlock => {
+                self.wrong(format_args!("{problem}, so there is no {what} in it"))
             }
-            _ => "it is not well-formed pem",
-        })
+            other => self.wrong(other),
+        })?;
+        match blocks.iter().find(|block| block.kind() == Kind::Other) {
+            Some(block) => {
+                let name = match block.label() {
+                    Some(label) => format!(" \"{label}\""),
+                    None => String::new(),
+                };
+                Err(self.wrong(format_args!(
+                    "the block{name} that begins at line {} is not understood; there is no use \
+                     for it here",
+                    block.line
+                )))
+            }
+            None => Ok(blocks),
+        }
+    }
+
+    /// The error for a file in which something is missing, with what there is.
+    fn without(&self, what: &str, blocks: &[Block<'_>]) -> Error {
+        let other = match blocks[0].kind() {
+            Kind::Certificate => "a certificate",
+            Kind::PrivateKey | Kind::Encrypted => "a private key",
+            Kind::PublicKey => "a public key",
+            Kind::Parameters | Kind::Other => "parameters",
+        };
+        self.wrong(format_args!("there is no {what} in it, but {other}"))
     }
 }
 
 fn wrong(source: &Source, what: impl fmt::Display) -> Error {
     Error::new(ErrorKind::Config).with_reason(format!("{source}: {what}"))
-}
-
-/// As much is read of a file. Those of all authorities of a system have 250 KiB.
-const LARGEST: u64 = 16 << 20;
-
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > LARGEST {
-        true => Err(std::io::Error::other("it has more than 16 mib")),
-        false => Ok(bytes),
-    }
 }
 
 impl fmt::Display for Source {

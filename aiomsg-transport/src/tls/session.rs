@@ -18,6 +18,7 @@ use super::certificate;
 use super::config::TlsConfig;
 use super::counted::Counted;
 use super::error::{handshake_failed, refuses_certificate, speaks_plain};
+use super::unpresented::Unpresented;
 use crate::io::TlsInfo;
 
 /// The first byte of a TLS connection: a record of the handshake.
@@ -30,8 +31,13 @@ const LINGER_BYTES: u64 = 64 * 1024;
 /// The connecting end, towards one server.
 pub(crate) struct Client {
     connector: TlsConnector,
+    /// Whether there is a certificate for a server that demands one.
+    presents: bool,
     name: ServerName<'static>,
 }
+
+/// The stream of the connecting end.
+type Secured = Unpresented<client::TlsStream<Counted<TcpStream>>>;
 
 /// The binding end.
 #[derive(Clone)]
@@ -42,6 +48,7 @@ pub(crate) struct Server {
 impl Client {
     pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
         Self {
+            presents: config.client_auth_cert_resolver.has_certs(),
             connector: config.into(),
             name,
         }
@@ -50,7 +57,7 @@ impl Client {
     pub(crate) async fn connect(
         self,
         stream: TcpStream,
-    ) -> Result<(client::TlsStream<Counted<TcpStream>>, TlsInfo, Wire), Error> {
+    ) -> Result<(Secured, TlsInfo, Wire), Error> {
         let stream = Counted::new(stream);
         let connect = self.connector.connect(self.name, stream).into_fallible();
         match connect.await {
@@ -58,7 +65,7 @@ impl Client {
                 let (counted, session) = stream.get_ref();
                 let info = info(session.peer_certificates());
                 let wire = counted.wire();
-                Ok((stream, info, wire))
+                Ok((Unpresented::new(stream, self.presents), info, wire))
             }
             Err((error, stream)) => Err(refuse(error, stream.into_inner()).await),
         }
