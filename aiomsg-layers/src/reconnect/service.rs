@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg_core::Endpoint;
+use aiomsg_core::{Endpoint, Error};
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service, ServiceExt};
 
-use super::ReconnectLayer;
+use super::{ReconnectLayer, exponential};
+use crate::shared::{catch, caught, note};
 
 /// A try that failed.
 #[derive(Debug)]
@@ -74,6 +75,8 @@ where
     }
 }
 
+const SERVICE: &str = "the connecting service";
+
 impl<S> Reconnect<S>
 where
     S: Service<Endpoint, Error: Into<BoxError>> + Clone,
@@ -86,47 +89,76 @@ where
         } = self;
         let lock = || history.lock().unwrap_or_else(PoisonError::into_inner);
 
-        // Whether, and how long, to wait before the first try.
-        let wait = {
+        // How often it has failed before, if there is something to wait for
+        // before the first try.
+        let failed = {
             let mut history = lock();
             match history.connected.take() {
                 None => None,
                 Some(since) if since.elapsed() >= settings.good_after => {
                     history.failures = 0;
-                    Some((settings.delay)(0))
+                    Some(0)
                 }
-                Some(_) => {
-                    let delay = (settings.delay)(history.failures);
-                    history.failures = history.failures.saturating_add(1);
-                    Some(delay)
-                }
+                Some(_) => Some(history.fail()),
             }
         };
-        if let Some(delay) = wait {
-            sleep(delay).await;
+        if let Some(failures) = failed {
+            sleep(settings.delay_after(failures, &endpoint)).await;
         }
         loop {
-            let tried = inner.clone().oneshot(endpoint.clone()).await;
-            match tried.map_err(Into::<BoxError>::into) {
+            let tried = match catch(SERVICE, || inner.clone()) {
+                Ok(inner) => {
+                    let trying = async { inner.oneshot(endpoint.clone()).await };
+                    caught(SERVICE, trying).await
+                }
+                Err(error) => Err(error),
+            };
+            match tried.map_or_else(|error| Err(error.into()), |it| it.map_err(Into::into)) {
                 Ok(connection) => {
                     lock().connected = Some(Instant::now());
                     return connection;
                 }
                 Err(error) => {
-                    let retry_in = {
-                        let mut history = lock();
-                        let delay = (settings.delay)(history.failures);
-                        history.failures = history.failures.saturating_add(1);
-                        delay
-                    };
-                    (settings.report)(Failure {
-                        endpoint: &endpoint,
-                        error,
-                        retry_in,
-                    });
+                    let failures = lock().fail();
+                    let retry_in = settings.delay_after(failures, &endpoint);
+                    settings.tell(&endpoint, error, retry_in);
                     sleep(retry_in).await;
                 }
             }
+        }
+    }
+}
+
+impl History {
+    /// Counts a failure, and says how many there were before it.
+    fn fail(&mut self) -> u32 {
+        let before = self.failures;
+        self.failures = before.saturating_add(1);
+        before
+    }
+}
+
+/// The functions are a user's: a panic in one of them is told of, and does not
+/// end the connecting.
+impl ReconnectLayer {
+    fn delay_after(&self, failures: u32, endpoint: &Endpoint) -> Duration {
+        let panicked: Error = match catch("the delay function", || (self.delay)(failures)) {
+            Ok(delay) => return delay,
+            Err(panicked) => panicked,
+        };
+        let usual = exponential(Self::FIRST_DELAY, Self::LONGEST_DELAY)(failures);
+        self.tell(endpoint, panicked.into(), usual);
+        usual
+    }
+
+    fn tell(&self, endpoint: &Endpoint, error: BoxError, retry_in: Duration) {
+        let failure = Failure {
+            endpoint,
+            error,
+            retry_in,
+        };
+        if let Err(panicked) = catch("the report of a failed try", || (self.report)(failure)) {
+            note(&panicked);
         }
     }
 }
