@@ -5,12 +5,15 @@ use std::sync::Arc;
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::ReconnectLayer;
 use aiomsg_layers::reconnect::Failure;
+use aiomsg_layers::shared::{catch, caught, note};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::session::{self, Session};
 use super::{Engine, gate};
+
+const WHAT: &str = "the task of a connection";
 
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect`, which is a child of `finish`, or the end of all dialling.
@@ -40,7 +43,15 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
             connected = dial.call(endpoint.clone()) => connected,
         };
         let Ok(session) = connected;
-        session.run(&engine, &disconnect).await;
+        // Layers are caught where they are called. If anything else panics, it is
+        // the end of this connection, and not of connecting.
+        let ended = match catch(WHAT, || session.run(&engine, &disconnect)) {
+            Ok(running) => caught(WHAT, running).await,
+            Err(panicked) => Err(panicked),
+        };
+        if let Err(panicked) = ended {
+            note(&panicked);
+        }
     }
 }
 

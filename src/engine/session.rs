@@ -10,6 +10,7 @@ use aiomsg_core::queue::Queue;
 use aiomsg_core::{BatchConnection, BoxError, Connection, Endpoint, Error, ErrorKind, OneByOne};
 use aiomsg_layers::admission::{Admitted, HalfOpen, Member};
 use aiomsg_layers::session::{Inbox, Intake};
+use aiomsg_layers::shared::{catch, caught};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
@@ -20,12 +21,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
+use super::Engine;
+use super::gate::{LAYER, flat};
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
 use super::race::{Race, Won};
 use super::rest::Rest;
 use super::seldom::Seldom;
-use super::{Engine, gate};
 
 /// How long a peer has to find out that we did not let its connection in.
 const HALF_OPEN: Duration = Duration::from_secs(2);
@@ -52,7 +54,10 @@ pub(super) async fn checked(
     established: Result<Established, Error>,
 ) -> Result<(Io, Established), Error> {
     let checked = established.and_then(|established| {
-        io.check_identity(&established.peer)?;
+        // The rule may be a function of a user's.
+        catch("the rule of identities", || {
+            io.check_identity(&established.peer)
+        })??;
         Ok(established)
     });
     match checked {
@@ -136,8 +141,10 @@ fn read_to_end(
             finish: Race::new(sleep(HALF_OPEN), finish.cancelled()),
             half_open: true,
         };
-        let rest = match gate::catch(|| start(framed, &engine, &member, ends)) {
-            Ok(running) => gate::caught(running).await.ok().and_then(|(_, rest)| rest),
+        let rest = match catch(LAYER, || start(framed, &engine, &member, ends)) {
+            Ok(running) => flat(caught(LAYER, running).await)
+                .ok()
+                .and_then(|(_, rest)| rest),
             Err(_) => None,
         };
         if let Some(mut rest) = rest {
@@ -186,7 +193,7 @@ impl Session {
         };
         // A layer that panics ends the connection, and not the task that
         // connects again.
-        let running = gate::catch(|| start(framed, engine, &admitted, ends));
+        let running = catch(LAYER, || start(framed, engine, &admitted, ends));
         let mut peer = Peer {
             engine,
             admitted: Some(admitted),
@@ -194,7 +201,7 @@ impl Session {
         };
         async move {
             let ended = match running {
-                Ok(running) => gate::caught(running).await,
+                Ok(running) => flat(caught(LAYER, running).await),
                 Err(error) => Err(error.into()),
             };
             let superseded = peer.admitted.as_ref().is_some_and(Admitted::is_superseded);
