@@ -37,7 +37,7 @@ use aiomsg_layers::AtLeastOnceLayer;
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
-use aiomsg_layers::route::{AnyPolicy, Policy, Router, changes};
+use aiomsg_layers::route::{AnyPolicy, Guarded, Policy, Router, changes};
 use aiomsg_transport::Incoming;
 use tokio::runtime::Handle;
 use tokio_util::future::FutureExt;
@@ -143,7 +143,7 @@ impl Engine {
         };
         let (registrar, changes) = changes();
         let policy = match paths.policy {
-            Some(policy) => AnyPolicy::Other(policy),
+            Some(policy) => AnyPolicy::Other(Box::new(Guarded::new(policy))),
             None => config.policy(),
         };
         let router = Router::new(changes, policy, discard.clone())

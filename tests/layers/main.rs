@@ -12,6 +12,7 @@ mod contract;
 mod dedup;
 mod dial_accept;
 mod foreign;
+mod panics;
 mod policies;
 mod receive;
 mod requests;
