@@ -68,11 +68,12 @@ impl<R: Route> Buffer<R> {
     }
 
     fn build(
-        router: R,
+        mut router: R,
         limits: Limits,
         overflow: Overflow,
         discard: Option<Discard>,
     ) -> (Self, Driver<R>) {
+        router.defer_given_up();
         let wakers = Arc::new(Wakers::default());
         let shared = Arc::new(Shared {
             limits,

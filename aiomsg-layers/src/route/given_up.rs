@@ -5,11 +5,14 @@ use aiomsg_core::{Discard, DropReason, Outbound};
 /// Messages that were given up, and that nobody has been told of yet.
 ///
 /// Whoever hears of them is a user's: a listener, or a subscriber of logs that
-/// sends by the same socket. So nobody is told while a lock is held.
+/// sends by the same socket. So nobody is told while a lock is held, if there is
+/// one.
 #[derive(Debug)]
 #[must_use = "messages that are dropped with it are lost in silence"]
 pub struct GivenUp {
     discard: Discard,
+    /// There is a lock, and whoever holds it tells.
+    pub(super) deferred: bool,
     messages: Vec<(Outbound, DropReason)>,
 }
 
@@ -17,18 +20,23 @@ impl GivenUp {
     pub(super) fn new(discard: Discard) -> Self {
         Self {
             discard,
+            deferred: false,
             messages: Vec::new(),
         }
     }
 
     pub(super) fn add(&mut self, message: Outbound, reason: DropReason) {
-        self.messages.push((message, reason));
+        match self.deferred {
+            true => self.messages.push((message, reason)),
+            false => self.discard.message(message, reason),
+        }
     }
 
     /// Those for which there was no room.
     pub(super) fn add_all(&mut self, messages: impl IntoIterator<Item = Outbound>) {
-        let overflow = |message| (message, DropReason::Overflow);
-        self.messages.extend(messages.into_iter().map(overflow));
+        for message in messages {
+            self.add(message, DropReason::Overflow);
+        }
     }
 
     /// Takes out what there is.
@@ -39,6 +47,7 @@ impl GivenUp {
         }
         Some(Self {
             discard: self.discard.clone(),
+            deferred: false,
             messages: take(&mut self.messages),
         })
     }

@@ -81,13 +81,6 @@ where
         self
     }
 
-    /// Tells of what was given up.
-    fn tell(&mut self) {
-        if let Some(given_up) = self.given_up.take() {
-            given_up.tell();
-        }
-    }
-
     /// The next change to the set of peers.
     fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<Change<Identity, D::Service>> {
         let mut watch = Context::from_waker(self.watcher.as_ref().unwrap_or(cx.waker()));
@@ -464,8 +457,13 @@ pub trait Route {
         tracing::warn!(%reason, "a message was given up");
     }
 
-    /// The messages that were given up since this was called last: to be told of
-    /// when no lock is held that whoever hears of them may want.
+    /// There is a lock around this, and whoever holds it tells of what is given up
+    /// by [`take_given_up`](Route::take_given_up), when it no longer does: whoever
+    /// hears of that may want the same lock.
+    fn defer_given_up(&mut self) {}
+
+    /// The messages that were given up since this was called last, and that nobody
+    /// was told of.
     fn take_given_up(&mut self) -> Option<GivenUp> {
         None
     }
@@ -601,6 +599,10 @@ where
         self.given_up.add(message, reason);
     }
 
+    fn defer_given_up(&mut self) {
+        self.given_up.deferred = true;
+    }
+
     fn take_given_up(&mut self) -> Option<GivenUp> {
         self.given_up.take()
     }
@@ -616,18 +618,17 @@ where
     type Future = Ready<Result<(), Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let ready = self.poll_route(cx).map(Ok);
-        self.tell();
-        ready
+        self.poll_route(cx).map(Ok)
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {
         let mut cx = Context::from_waker(Waker::noop());
-        let routed = self.route(&mut cx, message);
-        self.tell();
-        ready(routed.map_err(|unrouted| match unrouted {
-            Unrouted::Failed(message, error) => failed(message, error),
-            other => refused(other.into_message()),
-        }))
+        ready(
+            self.route(&mut cx, message)
+                .map_err(|unrouted| match unrouted {
+                    Unrouted::Failed(message, error) => failed(message, error),
+                    other => refused(other.into_message()),
+                }),
+        )
     }
 }
