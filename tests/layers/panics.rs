@@ -388,3 +388,145 @@ async fn resending_outlives_a_policy_that_panics() {
     sent.await.unwrap();
     assert!(*seen.lock().unwrap() >= 3);
 }
+
+// ===== serving =====
+
+/// A handler that panics as it is asked whether it is ready.
+struct NeverReady;
+
+impl Service<Delivery> for NeverReady {
+    type Response = ();
+    type Error = Error;
+    type Future = std::future::Ready<Result<(), Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        panic!("as we want")
+    }
+
+    fn call(&mut self, _: Delivery) -> Self::Future {
+        std::future::ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_before_it_is_ready_is_a_final_error() {
+    let (server, endpoint) = receiver().await;
+    let mut events = server.events();
+    let client = Socket::new().unwrap();
+    client.connect(endpoint).unwrap();
+    client.send("work").await.unwrap();
+    let log = Log::default();
+    let served = {
+        let _subscribed = log.subscribe();
+        within("the end", async { server.serve(NeverReady).await }).await
+    };
+    let error = served.unwrap_err();
+    assert!(error.is_layer(), "{error}");
+    assert!(
+        error.to_string().contains("the handler panicked"),
+        "{error}"
+    );
+    let refused = event(&mut events, "a refused message", |event| match event {
+        Event::Refused { message, error } => Some((message, error.to_string())),
+        _ => None,
+    })
+    .await;
+    assert_eq!(refused.0.payload(), "work");
+    assert!(refused.1.contains("the handler panicked"), "{}", refused.1);
+    let said = log.said();
+    assert!(
+        said.contains("WARN") && said.contains("serving ends"),
+        "{said}"
+    );
+    // The socket goes on.
+    client.send("more").await.unwrap();
+    assert_eq!(within("a message", server.recv()).await.unwrap(), "more");
+}
+
+#[tokio::test]
+async fn a_shutdown_signal_that_panics_ends_serving_with_an_error() {
+    let (server, _) = receiver().await;
+    let handler = service_fn(|_: Delivery| async { Ok::<_, Error>(()) });
+    let serving = server
+        .serve(handler)
+        .with_graceful_shutdown(async { panic!("as we want") });
+    let error = within("the end", async { serving.await })
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("the shutdown signal panicked"),
+        "{error}"
+    );
+}
+
+// ===== logs =====
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    fn said(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// Panics at each line.
+struct Speechless;
+
+impl tracing::Subscriber for Speechless {
+    fn enabled(&self, it: &tracing::Metadata<'_>) -> bool {
+        it.target().starts_with("aiomsg::")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        panic!("as we want")
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn a_subscriber_of_logs_that_panics_ends_nothing() {
+    let _subscribed = tracing::subscriber::set_default(Speechless);
+    let (server, endpoint) = receiver().await;
+    let socket = Socket::builder()
+        .reconnect_delay(|_| MOMENT)
+        .build()
+        .unwrap();
+    let mut events = socket.events();
+    server.unbind(endpoint.clone()).await.unwrap();
+    socket.connect(endpoint.clone()).unwrap();
+    dial_failed(&mut events).await;
+    server.bind(endpoint).await.unwrap();
+    talk(&socket, &server).await;
+    assert!(socket.close(Duration::from_secs(5)).await.is_clean());
+}
