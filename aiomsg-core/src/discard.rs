@@ -1,6 +1,7 @@
 //! What becomes of messages that can be sent no more.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::Outbound;
@@ -51,6 +52,8 @@ pub enum DropReason {
     Unwanted,
     /// It was the reply to a message, and the send path refused it.
     ReplyRefused,
+    /// The policy that says which peer gets it panicked, or failed otherwise.
+    PolicyFailed,
     /// At-least-once: it was sent as often as the settings allow, and never
     /// acknowledged.
     RetriesExhausted,
@@ -59,8 +62,6 @@ pub enum DropReason {
     Poison,
     /// A layer of the connection made it larger than a message may be.
     TooLarge,
-    /// The policy that was to say who gets it panicked.
-    Panicked,
 }
 
 impl DropReason {
@@ -72,10 +73,10 @@ impl DropReason {
         Self::Overflow,
         Self::Unwanted,
         Self::ReplyRefused,
+        Self::PolicyFailed,
         Self::RetriesExhausted,
         Self::Poison,
         Self::TooLarge,
-        Self::Panicked,
     ];
 
     /// A short name that stays the same, for labels of metrics and for programs
@@ -94,10 +95,10 @@ impl DropReason {
             Self::Overflow => "overflow",
             Self::Unwanted => "unwanted",
             Self::ReplyRefused => "reply_refused",
+            Self::PolicyFailed => "policy_failed",
             Self::RetriesExhausted => "retries_exhausted",
             Self::Poison => "poison",
             Self::TooLarge => "too_large",
-            Self::Panicked => "panicked",
         }
     }
 }
@@ -111,11 +112,11 @@ impl fmt::Display for DropReason {
             Self::Overflow => "there was no room for it, or for a newer one",
             Self::Unwanted => "no peer has asked for messages like it",
             Self::ReplyRefused => "it was a reply, and the send path refused it",
+            Self::PolicyFailed => "the policy of who gets it failed",
             Self::RetriesExhausted => "it was never acknowledged, and no try is left",
             Self::Poison => {
                 "connections kept ending in the middle of it: its receiver may not take one so large"
             }
-            Self::Panicked => "the policy that was to say who gets it panicked",
             Self::TooLarge => "a layer of the connection made it larger than a message may be",
         })
     }
@@ -127,9 +128,14 @@ impl Discard {
         Self(Arc::new(report))
     }
 
-    /// Gives a message up.
+    /// Gives a message up. When `report` panics, that ends here: whoever gives
+    /// messages up has others to look after.
     pub fn message(&self, message: Outbound, reason: DropReason) {
-        (self.0)(Discarded { message, reason });
+        let report = AssertUnwindSafe(|| (self.0)(Discarded { message, reason }));
+        if let Err(payload) = catch_unwind(report) {
+            // Its destructor may panic as well.
+            std::mem::forget(payload);
+        }
     }
 }
 
@@ -142,6 +148,12 @@ impl fmt::Debug for Discard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_that_panics_does_not_reach_who_gives_up() {
+        let discard = Discard::new(|lost| panic!("{}", lost.reason));
+        discard.message(Outbound::new("late"), DropReason::Overflow);
+    }
 
     #[test]
     fn all_reasons_are_in_order_and_have_names_of_their_own() {

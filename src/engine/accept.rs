@@ -1,15 +1,18 @@
 //! Accepting connections.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::{Certificate, Error, ErrorKind};
+use aiomsg_layers::shared::caught;
 use aiomsg_transport::handshake::HalfWay;
 use aiomsg_transport::listen::is_transient;
 use aiomsg_transport::{Incoming, Io, Listener};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::gate::LAYER;
 use super::pending::{Pending, Turn};
 use super::session::{self, Session};
 use super::{Engine, dial, explain, gate};
@@ -27,20 +30,33 @@ pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: Can
         engine.config.max_pending_of_one(),
     );
     loop {
-        let incoming = tokio::select! {
+        let accepting = accept_all(&engine, &mut listener, &mut pending);
+        let panicked = tokio::select! {
             biased;
             () = unbind.cancelled() => return,
             () = engine.stop_intake.cancelled() => return,
-            incoming = listener.accept() => incoming,
+            panicked = caught("accepting", accepting) => panicked,
         };
-        match incoming {
+        let Err(panicked) = panicked;
+        engine.reporter.accept_failed(&endpoint, None, panicked);
+        sleep(PAUSE).await;
+    }
+}
+
+async fn accept_all(
+    engine: &Arc<Engine>,
+    listener: &mut Listener,
+    pending: &mut Pending,
+) -> Infallible {
+    loop {
+        match listener.accept().await {
             Ok(incoming) => {
                 let turn = pending.admit(incoming.remote());
-                let engine_of_task = Arc::clone(&engine);
-                engine.spawn(handle(engine_of_task, incoming, turn));
+                engine.spawn(handle(Arc::clone(engine), incoming, turn));
             }
             Err(error) => {
                 let go_on = is_transient(&error);
+                let endpoint = listener.local_endpoint();
                 engine.reporter.accept_failed(&endpoint, None, error);
                 if !go_on {
                     sleep(PAUSE).await;
@@ -55,11 +71,11 @@ pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: Can
 fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Output = ()> + Send {
     let (endpoint, remote) = (incoming.endpoint().clone(), incoming.remote().clone());
     let establishing = establish(Arc::clone(&engine), incoming, turn);
-    let mut establishing = Box::pin(establishing);
+    let mut establishing = Box::pin(caught(LAYER, establishing));
     async move {
         let connection = match (&mut establishing).await {
-            Ok(session) => session.run(&engine, &engine.finish),
-            Err(error) => {
+            Ok(Ok(session)) => session.run(&engine, &engine.finish),
+            Ok(Err(error)) | Err(error) => {
                 let error = error.at(endpoint.clone());
                 engine
                     .reporter

@@ -1,20 +1,19 @@
 //! Connecting, again and again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::ReconnectLayer;
 use aiomsg_layers::reconnect::Failure;
-use tokio::time::{sleep, timeout};
+use aiomsg_layers::shared::{catch, caught, note};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::session::{self, Session};
 use super::{Engine, gate};
 
-/// How long it takes to the next try after a panic.
-const AFTER_PANIC: Duration = Duration::from_secs(1);
+const WHAT: &str = "the task of a connection";
 
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect`, which is a child of `finish`, or the end of all dialling.
@@ -37,30 +36,21 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
         .layer(reconnect)
         .service(admitting(&engine));
     loop {
-        let connecting = dial.call(endpoint.clone());
-        let connecting = async { connecting.await.map_err(|never| match never {}) };
         let connected = tokio::select! {
             biased;
             () = disconnect.cancelled() => return,
             () = engine.stop_intake.cancelled() => return,
-            connected = gate::caught(connecting) => connected,
+            connected = dial.call(endpoint.clone()) => connected,
         };
-        let ran = match connected {
-            Ok(session) => {
-                gate::caught(async {
-                    session.run(&engine, &disconnect).await;
-                    Ok(())
-                })
-                .await
-            }
-            Err(error) => Err(error),
+        let Ok(session) = connected;
+        // Layers are caught where they are called. If anything else panics, it is
+        // the end of this connection, and not of connecting.
+        let ended = match catch(WHAT, || session.run(&engine, &disconnect)) {
+            Ok(running) => caught(WHAT, running).await,
+            Err(panicked) => Err(panicked),
         };
-        // Something of the user's has panicked where it is not expected, as in a
-        // destructor: nobody would ever connect again.
-        if let Err(error) = ran {
-            let error = super::explain(error).at(endpoint.clone());
-            engine.reporter.dial_failed(&endpoint, error, AFTER_PANIC);
-            sleep(AFTER_PANIC).await;
+        if let Err(panicked) = ended {
+            note(&panicked);
         }
     }
 }

@@ -9,6 +9,7 @@ use aiomsg_core::{
     Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound,
 };
 use aiomsg_layers::session::Meter;
+use aiomsg_layers::shared::catch;
 use aiomsg_transport::RemoteAddr;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -205,17 +206,19 @@ impl Reporter {
     }
 
     fn tell(&self, event: Event) {
-        if let Some(sender) = &*self.lock() {
-            // An error says that nobody listens.
-            if let Some(count) = self.0.refusals.take_omitted() {
-                let _ = sender.send(Event::AcceptFailuresOmitted { count });
-            }
-            let _ = sender.send(event);
+        // Not under the lock: whoever listens is woken.
+        let Some(sender) = self.lock().clone() else {
+            return;
+        };
+        // An error says that nobody listens.
+        if let Some(count) = self.0.refusals.take_omitted() {
+            let _ = sender.send(Event::AcceptFailuresOmitted { count });
         }
+        let _ = sender.send(event);
     }
 
     pub(crate) fn listening(&self, endpoint: &Endpoint) {
-        tracing::info!(%endpoint, "listening");
+        say(|| tracing::info!(%endpoint, "listening"));
         self.tell(Event::Listening {
             endpoint: endpoint.clone(),
         });
@@ -223,23 +226,27 @@ impl Reporter {
 
     pub(crate) fn peer_up(&self, peer: &PeerInfo) {
         Counters::count(&self.0.counters.connections);
-        tracing::info!(
-            peer = %peer.identity.short(),
-            endpoint = %peer.endpoint,
-            remote = %peer.remote,
-            dialect = %peer.dialect,
-            "peer up"
-        );
+        say(|| {
+            tracing::info!(
+                peer = %peer.identity.short(),
+                endpoint = %peer.endpoint,
+                remote = %peer.remote,
+                dialect = %peer.dialect,
+                "peer up"
+            )
+        });
         self.tell(Event::PeerUp { peer: peer.clone() });
     }
 
     pub(crate) fn peer_down(&self, peer: PeerInfo, reason: Error) {
-        tracing::info!(
-            peer = %peer.identity.short(),
-            endpoint = %peer.endpoint,
-            %reason,
-            "peer down"
-        );
+        say(|| {
+            tracing::info!(
+                peer = %peer.identity.short(),
+                endpoint = %peer.endpoint,
+                %reason,
+                "peer down"
+            )
+        });
         self.tell(Event::PeerDown {
             peer,
             reason: Arc::new(reason),
@@ -261,7 +268,7 @@ impl Reporter {
 
     pub(crate) fn dial_failed(&self, endpoint: &Endpoint, error: Error, retry_in: Duration) {
         Counters::count(&self.0.counters.failed_connections);
-        tracing::debug!(%endpoint, %error, ?retry_in, "could not connect");
+        say(|| tracing::debug!(%endpoint, %error, ?retry_in, "could not connect"));
         self.tell(Event::DialFailed {
             endpoint: endpoint.clone(),
             error: Arc::new(error),
@@ -276,7 +283,7 @@ impl Reporter {
         error: Error,
     ) {
         Counters::count(&self.0.counters.failed_connections);
-        tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
+        say(|| tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted"));
         if !self.0.refusals.admit() {
             return;
         }
@@ -289,7 +296,9 @@ impl Reporter {
 
     pub(crate) fn refused(&self, message: Delivery, error: Error) {
         Counters::count(&self.0.counters.refused_messages);
-        tracing::debug!(peer = %message.from().short(), %error, "a received message was refused");
+        say(
+            || tracing::debug!(peer = %message.from().short(), %error, "a received message was refused"),
+        );
         self.tell(Event::Refused {
             message,
             error: Arc::new(error),
@@ -297,7 +306,7 @@ impl Reporter {
     }
 
     pub(crate) fn queue(&self, peer: &Identity, level: Level) {
-        tracing::debug!(peer = %peer.short(), ?level, "queue");
+        say(|| tracing::debug!(peer = %peer.short(), ?level, "queue"));
         let peer = peer.clone();
         self.tell(match level {
             Level::High => Event::QueueHigh { peer },
@@ -313,6 +322,12 @@ impl Reporter {
         self.0.drops.note(message.peer(), reason);
         self.tell(Event::Dropped { message, reason });
     }
+}
+
+/// Logs. Whoever hears logs may panic, which is to end nothing of the socket.
+pub(crate) fn say(log: impl FnOnce()) {
+    // The panic has been told of by then, as far as the program wants that.
+    let _ = catch("the subscriber of logs", log);
 }
 
 /// A line per dropped message would flood the log just when things go wrong:
@@ -338,6 +353,6 @@ impl DropLog {
         }
         let more = self.unlogged.swap(0, Relaxed);
         let peer = peer.map(|peer| peer.short().to_string());
-        tracing::warn!(peer, %reason, more, "a message was dropped");
+        say(|| tracing::warn!(peer, %reason, more, "a message was dropped"));
     }
 }

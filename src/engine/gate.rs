@@ -1,15 +1,13 @@
 //! How byte streams come: through the layers of the dial and accept paths.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aiomsg_core::{BoxError, Error, ErrorKind};
-use aiomsg_layers::shared::Shared;
+use aiomsg_core::{BoxError, Error};
+use aiomsg_layers::shared::{Shared, caught};
 use aiomsg_transport::Io;
-use pin_project::pin_project;
 use tower::Service;
 
 /// A service that makes byte streams, for all tasks of a socket. Boxed: there
@@ -59,39 +57,15 @@ pub(crate) async fn open<R>(
     request: R,
 ) -> Result<impl Future<Output = Result<Io, BoxError>> + use<R>, BoxError> {
     let mut request = Some(request);
-    let opening = caught(poll_fn(|cx| gate.poll_open(cx, &mut request))).await?;
-    Ok(caught(opening))
+    let opening = poll_fn(|cx| gate.poll_open(cx, &mut request));
+    let opening = flat(caught(LAYER, opening).await)?;
+    Ok(async { flat(caught(LAYER, opening).await) })
 }
 
-/// A future that fails where it would panic.
-pub(super) fn caught<F, T>(future: F) -> Caught<F>
-where
-    F: Future<Output = Result<T, BoxError>>,
-{
-    Caught(future)
-}
+/// What is said to have panicked.
+pub(crate) const LAYER: &str = "a layer";
 
-/// What [`caught`] returns: no larger than the future in it.
-#[pin_project]
-pub(super) struct Caught<F>(#[pin] F);
-
-impl<F, T> Future for Caught<F>
-where
-    F: Future<Output = Result<T, BoxError>>,
-{
-    type Output = Result<T, BoxError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().0;
-        match catch(|| future.poll(cx)) {
-            Ok(polled) => polled,
-            Err(error) => Poll::Ready(Err(error.into())),
-        }
-    }
-}
-
-/// Fails where `call` panics.
-pub(super) fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(call))
-        .map_err(|_| Error::new(ErrorKind::Layer).with_reason("a layer panicked"))
+/// What a future comes to that may have panicked.
+pub(super) fn flat<T>(result: Result<Result<T, BoxError>, Error>) -> Result<T, BoxError> {
+    result.unwrap_or_else(|panicked| Err(panicked.into()))
 }

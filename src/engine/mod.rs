@@ -15,7 +15,6 @@ pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod gate;
-mod guarded;
 pub(crate) mod leftover;
 pub(crate) mod levels;
 pub(crate) mod peer;
@@ -41,7 +40,7 @@ use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::heartbeat::Patience;
-use aiomsg_layers::route::{AnyPolicy, Policy, Router, changes};
+use aiomsg_layers::route::{AnyPolicy, Guarded, Policy, Router, changes};
 use aiomsg_transport::Incoming;
 use tokio::runtime::Handle;
 use tokio_util::future::FutureExt;
@@ -54,7 +53,6 @@ use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
 use gate::Gate;
-use guarded::Guarded;
 use leftover::Leftover;
 use peer::PeerInfo;
 use rest::Rests;
@@ -153,7 +151,7 @@ impl Engine {
         };
         let (registrar, changes) = changes();
         let policy = match paths.policy {
-            Some(policy) => AnyPolicy::Other(Box::new(Guarded::new(policy, discard.clone()))),
+            Some(policy) => AnyPolicy::Other(Box::new(Guarded::new(policy))),
             None => config.policy(),
         };
         let router = Router::new(changes, policy, discard.clone())

@@ -13,6 +13,7 @@ use aiomsg_core::{
 };
 use aiomsg_layers::admission::{Admitted, Member};
 use aiomsg_layers::session::{Inbox, Intake};
+use aiomsg_layers::shared::{catch, caught};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
@@ -23,13 +24,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
+use super::Engine;
+use super::dial;
+use super::gate::{LAYER, flat};
 use super::leftover::Unconfirmed;
 use super::levels::Levels;
 use super::peer::{PeerConnection, PeerInfo};
 use super::race::{Race, Won};
 use super::rest::Rest;
 use super::seldom::Seldom;
-use super::{Engine, dial, gate};
 
 /// How long a peer has to show that it has let a connection in, where it may have
 /// connected to us at the same time, before it is sent messages all the same. One
@@ -60,8 +63,10 @@ pub(super) async fn checked(
     half_way: Result<HalfWay, Error>,
 ) -> Result<(Io, HalfWay), Error> {
     let checked = half_way.and_then(|half_way| {
-        // By a rule of the user's, which may panic.
-        gate::catch(|| io.check_identity(&half_way.established().peer))??;
+        // The rule may be a function of a user's.
+        catch("the rule of identities", || {
+            io.check_identity(&half_way.established().peer)
+        })??;
         Ok(half_way)
     });
     match checked {
@@ -194,7 +199,7 @@ impl Session {
         };
         // A layer that panics ends the connection, and not the task that
         // connects again.
-        let running = gate::catch(|| start(framed, engine, &admitted, hold, ends));
+        let running = catch(LAYER, || start(framed, engine, &admitted, hold, ends));
         let mut peer = Peer {
             engine,
             admitted: Some(admitted),
@@ -203,7 +208,7 @@ impl Session {
         };
         async move {
             let ended = match running {
-                Ok(running) => gate::caught(running).await,
+                Ok(running) => flat(caught(LAYER, running).await),
                 Err(error) => Err(error.into()),
             };
             let (reason, rest) = match ended {

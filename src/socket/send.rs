@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
+use aiomsg_layers::shared::{catch, caught};
 use bytes::Bytes;
 use pin_project::pin_project;
 use tower::Service;
@@ -14,6 +15,7 @@ use tower::Service;
 use super::{Inner, Socket};
 use crate::SendMode;
 use crate::engine::explain;
+use crate::engine::gate::LAYER;
 
 impl<S> Socket<S>
 where
@@ -31,8 +33,8 @@ where
     /// ([`Error::is_too_large`]) and when the socket is closed
     /// ([`Error::is_closed`]). With layers around the stack, also when one of
     /// them fails: with the [`Error`] in the layer's error if there is one, or
-    /// with the layer's error as the source ([`Error::is_layer`]).
-    /// [`Error::take_message`] hands the message back.
+    /// with the layer's error as the source ([`Error::is_layer`]). A layer that
+    /// panics has failed. [`Error::take_message`] hands the message back.
     ///
     /// # Cancel safety
     ///
@@ -221,7 +223,7 @@ where
             None => message.clone(),
         };
         let result = match self.start(&mut message).await {
-            Ok(accepting) => accepting.await.map(drop).map_err(explain),
+            Ok(accepting) => accepted(accepting).await,
             Err(error) => Err(error),
         };
         result.map_err(|error| with_message(error, copy))
@@ -263,16 +265,30 @@ where
             if self.engine.closing.load(Ordering::Acquire) {
                 return Poll::Ready(Err(ErrorKind::Closed.into()));
             }
-            stack.poll_ready(cx).map_err(explain)
+            match catch(LAYER, || stack.poll_ready(cx)) {
+                Ok(ready) => ready.map_err(explain),
+                Err(panicked) => Poll::Ready(Err(panicked)),
+            }
         }));
         let Some(message) = message.take() else {
             // Polled again after it was ready: there is nothing to wait for.
             return Poll::Pending;
         };
         Poll::Ready(match ready {
-            Ok(()) => Ok(stack.call(message)),
+            Ok(()) => catch(LAYER, || stack.call(message)),
             Err(error) => Err(with_message(error, Some(message))),
         })
+    }
+}
+
+/// Waits until the stack has accepted a message. A layer that panics fails this
+/// message, and whoever sends it goes on.
+pub(super) async fn accepted<T, E: Into<BoxError>>(
+    accepting: impl Future<Output = Result<T, E>>,
+) -> Result<(), Error> {
+    match caught(LAYER, accepting).await {
+        Ok(accepted) => accepted.map(drop).map_err(explain),
+        Err(panicked) => Err(panicked),
     }
 }
 

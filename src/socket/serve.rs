@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
+use aiomsg_layers::shared::{catch, caught, panicked};
 use tokio::task::{Id, JoinError, JoinSet};
 use tower::Service;
 
 use super::Socket;
 use crate::builder::SendService;
+use crate::engine::events::say;
 use crate::engine::explain;
 
 impl<S: SendService + Send> Socket<S> {
@@ -80,7 +82,10 @@ const DEFAULT_CONCURRENCY: usize = 64;
 ///
 /// # Errors
 ///
-/// When the handler fails to become ready: that is final.
+/// When the handler fails to become ready: that is final, and so is a panic as
+/// it is asked. The message that waited for it is refused, and a line at WARN
+/// says that nothing is handled any more. The same is said when the shutdown
+/// signal panics, and what was begun is finished before that.
 ///
 /// # Cancel safety
 ///
@@ -152,10 +157,15 @@ where
         } = self;
         let mut running = Running::new(socket.clone());
         let mut taken = Taken::new(socket);
+        let mut shutdown = pin!(caught("the shutdown signal", &mut shutdown));
+        let mut result = Ok(());
         loop {
             tokio::select! {
                 biased;
-                () = &mut shutdown => break,
+                signal = &mut shutdown => {
+                    result = signal;
+                    break;
+                }
                 Some(()) = running.next(), if !running.tasks.is_empty() => {}
                 // One more, if there is room for it.
                 called = taken.hand_to(&mut handler),
@@ -165,15 +175,18 @@ where
                         Ok(Some((message, handling))) => running.spawn(message, handling),
                         Ok(None) => break,
                         Err(error) => {
-                            while running.next().await.is_some() {}
-                            return Err(error);
+                            result = Err(error);
+                            break;
                         }
                     }
                 }
             }
         }
+        if let Err(error) = &result {
+            say(|| tracing::warn!(%error, "serving ends: no message is handled any more"));
+        }
         while running.next().await.is_some() {}
-        Ok(())
+        result
     }
 }
 
@@ -208,19 +221,36 @@ impl<S> Taken<S> {
         if self.message.is_none() {
             return Ok(None);
         }
-        let ready = poll_fn(|cx| handler.poll_ready(cx)).await;
-        ready.map_err(explain)?;
+        let ready = poll_fn(|cx| match catch(HANDLER, || handler.poll_ready(cx)) {
+            Ok(ready) => ready.map_err(explain),
+            Err(panicked) => Poll::Ready(Err(panicked)),
+        });
+        if let Err(error) = ready.await {
+            if let Some(message) = self.message.take() {
+                self.socket.refuse(message, not_ready(&error));
+            }
+            return Err(error);
+        }
         Ok(self.message.take().map(|message| {
             // A message on which the handler panics must not take the others
             // along, wherever it does that: here, or in its future.
-            let called = catch_unwind(AssertUnwindSafe(|| handler.call(message.clone())));
-            (message, called.ok())
+            let called = catch(HANDLER, || handler.call(message.clone()));
+            (message, called)
         }))
     }
 }
 
-/// A message, and what the handler makes of it; `None` if it panicked.
-type Called<H> = (Delivery, Option<<H as Service<Delivery>>::Future>);
+/// What is said to have panicked.
+const HANDLER: &str = "the handler";
+
+/// The error is the caller's of [`Socket::serve`], and its text is the reason
+/// why a message was not handled.
+fn not_ready(error: &Error) -> Error {
+    Error::new(error.kind()).with_reason(format!("the handler is not ready: {error}"))
+}
+
+/// A message, and what the handler makes of it; an error if it panicked.
+type Called<H> = (Delivery, Result<<H as Service<Delivery>>::Future, Error>);
 
 /// What was taken and not handled is not gone in silence.
 impl<S> Drop for Taken<S> {
@@ -274,7 +304,7 @@ impl<S: SendService + Send> Running<S> {
     fn spawn<R, E>(
         &mut self,
         message: Delivery,
-        handling: Option<impl Future<Output = Result<R, E>> + Send + 'static>,
+        handling: Result<impl Future<Output = Result<R, E>> + Send + 'static, Error>,
     ) where
         R: Reply + Send + 'static,
         E: Into<BoxError>,
@@ -282,8 +312,7 @@ impl<S: SendService + Send> Running<S> {
         let asker = message.from().clone();
         let socket = self.socket.clone();
         let task = self.tasks.spawn(async move {
-            let handling = handling.ok_or_else(panicked)?;
-            let reply = handling.await.map_err(Into::into)?;
+            let reply = caught(HANDLER, handling?).await?.map_err(Into::into)?;
             if let Some(payload) = reply.into_reply() {
                 reply_to(&socket, Outbound::new(payload).to(asker)).await;
             }
@@ -296,7 +325,7 @@ impl<S: SendService + Send> Running<S> {
 /// The message was handled, whatever becomes of its reply.
 async fn reply_to<S: SendService + Send>(socket: &Socket<S>, reply: Outbound) {
     if let Err(mut error) = socket.send_message(reply).await {
-        tracing::debug!(%error, "a reply could not be sent");
+        say(|| tracing::debug!(%error, "a reply could not be sent"));
         if let Some(reply) = error.take_message() {
             let discard = &socket.engine().discard;
             discard.message(reply, DropReason::ReplyRefused);
@@ -305,15 +334,14 @@ async fn reply_to<S: SendService + Send>(socket: &Socket<S>, reply: Outbound) {
 }
 
 fn ended(error: JoinError) -> BoxError {
-    let what = match error.is_panic() {
-        true => panicked(),
-        false => Error::new(ErrorKind::Layer).with_reason("the handler was ended"),
-    };
-    what.with_source(error).into()
-}
-
-fn panicked() -> Error {
-    Error::new(ErrorKind::Layer).with_reason("the handler panicked")
+    match error.try_into_panic() {
+        // In making the reply, or in a destructor.
+        Ok(payload) => panicked(HANDLER, payload),
+        Err(error) => Error::new(ErrorKind::Layer)
+            .with_reason("the handler was ended")
+            .with_source(error),
+    }
+    .into()
 }
 
 /// What is not done is not gone in silence.

@@ -10,8 +10,7 @@ use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
 use super::Socket;
-use super::send::with_message;
-use crate::engine::explain;
+use super::send::{accepted, with_message};
 
 /// What a handle is about to send: at most one message.
 #[derive(Default)]
@@ -72,9 +71,9 @@ where
             self.outgoing.copy.clone_from(&self.outgoing.message);
         }
         let started = self.inner.poll_start(cx, &mut self.outgoing.message);
-        let accepting = ready!(started)?;
-        self.outgoing
-            .accept(async { accepting.await.map(drop).map_err(explain) });
+        let copy = &mut self.outgoing.copy;
+        let accepting = ready!(started).map_err(|error| with_message(error, copy.take()))?;
+        self.outgoing.accept(accepted(accepting));
         self.outgoing.poll_accepted(cx)
     }
 }

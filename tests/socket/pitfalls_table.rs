@@ -1,19 +1,26 @@
-//! The table of `docs/reliability.md` that says which test is for which fault
-//! of others: what it names is there.
+//! The tables of `docs/reliability.md` that say which test is for which fault, of
+//! others and of ours: what they name is there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// How many faults there are.
-const FAULTS: u32 = 39;
+/// How many faults there are, under each heading.
+const FAULTS: [(&str, u32); 2] = [("Pitfalls of others", 39), ("Pitfalls of ours", 24)];
 
 /// A test was renamed or removed, and nobody saw that a fault had none any
 /// more.
 #[test]
-fn every_fault_of_others_has_its_test() {
+fn every_fault_has_its_test() {
+    for (heading, faults) in FAULTS {
+        has_its_tests(heading, faults);
+    }
+}
+
+fn has_its_tests(heading: &str, faults: u32) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
-    let (_, section) = page.split_once("\n## Pitfalls of others\n").unwrap();
+    let heading = format!("\n## {heading}\n");
+    let (_, section) = page.split_once(&heading).unwrap();
     let section = section.split("\n## ").next().unwrap();
     let mut seen = BTreeSet::new();
     for row in section.lines().filter(|line| line.starts_with('|')) {
@@ -37,7 +44,7 @@ fn every_fault_of_others_has_its_test() {
         }
         assert!(names > 0, "{number} has no test");
     }
-    assert_eq!(seen, (1..=FAULTS).collect());
+    assert_eq!(seen, (1..=faults).collect());
 }
 
 /// Whether `name` is a function right behind an attribute that makes it a test.

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tower::{Service, ServiceExt};
 
 use super::Unacked;
+use crate::shared::{caught, note};
 
 /// Sends again what is due. See the [module](super).
 #[derive(Debug)]
@@ -29,6 +30,11 @@ impl<S: Service<Outbound>> Resender<S> {
     ///
     /// That of the service's `poll_ready`. A message whose call failed stays
     /// among the unacknowledged ones.
+    ///
+    /// # Panics
+    ///
+    /// Not when the service does: that is logged, and counts as a call that
+    /// failed.
     ///
     /// # Cancel safety
     ///
@@ -55,10 +61,17 @@ impl<S: Service<Outbound>> Resender<S> {
 
     /// Whether a message can be sent at once.
     async fn sends(&mut self, message: Outbound) -> Result<bool, S::Error> {
-        let sending = self.service.ready().await?.call(message);
-        let mut sending = pin!(sending);
-        let sent = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
-        Ok(matches!(sent, Poll::Ready(Ok(_))))
+        let sending = async {
+            let sending = self.service.ready().await?.call(message);
+            let mut sending = pin!(sending);
+            let sent = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
+            Ok(matches!(sent, Poll::Ready(Ok(_))))
+        };
+        let sent = caught("the service that sends again", sending).await;
+        sent.unwrap_or_else(|panicked| {
+            note(&panicked);
+            Ok(false)
+        })
     }
 
     async fn due(&self) -> Option<Vec<Outbound>> {

@@ -315,3 +315,27 @@ async fn what_finds_no_room_is_sent_again_soon_and_in_order() {
     assert_eq!(first, in_order[0]);
     assert_eq!(others, in_order[1..]);
 }
+
+/// A panic in what it sends by ended resending for good.
+#[tokio::test(start_paused = true)]
+async fn the_resender_outlives_a_service_that_panics() {
+    let wire = Wire::default();
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    let mut panics = 3;
+    let mut inner = wire.service();
+    let again = tower::service_fn(move |message: Outbound| {
+        if panics > 0 {
+            panics -= 1;
+            panic!("as we want");
+        }
+        inner.call(message)
+    });
+    tokio::spawn(layer.resender(again).run());
+    let mut service = layer.layer(wire.service());
+    let connection = layer.unacked().connection();
+    send(&mut service, "x").await;
+    connection.sent(&wire.ids());
+    sleep(SECOND * 6).await;
+    assert_eq!(wire.times(), [0, 5]);
+    assert_eq!(wire.ids()[0], wire.ids()[1]);
+}

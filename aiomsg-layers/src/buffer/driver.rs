@@ -2,11 +2,16 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::service::Shared;
 use crate::route::Route;
+use crate::shared::{catch, note};
+
+/// How long a router is left alone that has panicked.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Empties a [`Buffer`](super::Buffer) when a peer comes. See the
 /// [module](super).
@@ -22,11 +27,21 @@ impl<R: Route> Driver<R> {
     /// # Cancel safety
     ///
     /// Dropping the future stops the work, and loses nothing.
+    ///
+    /// # Panics
+    ///
+    /// Not when the router does, as by a policy or a `Discover` of somebody's: that
+    /// is logged, and it is polled again a moment later.
     pub async fn run(self) {
         let mut alarm = pin!(sleep_until(Instant::now()));
         poll_fn(|cx| {
             loop {
-                let Some(expiry) = self.poll_once(cx) else {
+                let polled = catch("the router", || self.poll_once(cx));
+                let polled = polled.unwrap_or_else(|panicked| {
+                    note(&panicked);
+                    Some(Some(Instant::now() + PAUSE))
+                });
+                let Some(expiry) = polled else {
                     return Poll::Ready(());
                 };
                 let Some(expiry) = expiry else {

@@ -9,12 +9,15 @@
 //! The [`Driver`] must be run, once for all clones: it empties the buffer when
 //! a peer comes, and routes again what came back from connections that ended.
 //!
+//! A panic of the router's ends neither the driver nor the handles.
+//!
 //! ```text
 //!  call ─▶ somebody there? ── yes ─▶ Router
 //!               └─ no ─▶ buffer ── Driver ──▲
 //! ```
 
 mod driver;
+mod held;
 mod service;
 mod wakers;
 

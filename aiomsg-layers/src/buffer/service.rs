@@ -10,9 +10,11 @@ use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Outbound};
 use tower::Service;
 
 use super::Driver;
+use super::held::Held;
 use super::wakers::Wakers;
-use crate::route::{Overflow, Route, Unrouted, refused};
-use crate::sync::{Mutex, MutexGuard};
+use crate::route::{Overflow, Route, Unrouted, failed, refused};
+use crate::shared::note;
+use crate::sync::Mutex;
 
 /// A router that is shared, and buffers while nobody is connected. See the
 /// [module](super).
@@ -66,11 +68,12 @@ impl<R: Route> Buffer<R> {
     }
 
     fn build(
-        router: R,
+        mut router: R,
         limits: Limits,
         overflow: Overflow,
         discard: Option<Discard>,
     ) -> (Self, Driver<R>) {
+        router.defer_given_up();
         let wakers = Arc::new(Wakers::default());
         let shared = Arc::new(Shared {
             limits,
@@ -154,9 +157,9 @@ impl<R: Route> Buffer<R> {
     }
 }
 
-impl<R> Shared<R> {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<R>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl<R: Route> Shared<R> {
+    pub(super) fn lock(&self) -> Held<'_, R> {
+        Held::new(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Keeps a message, in the place of others if the settings say so.
@@ -211,6 +214,12 @@ impl<R: Route> State<R> {
             let weight = message.weight();
             match self.router.route(cx, message) {
                 Ok(()) => self.bytes -= weight,
+                // The only one for which the policy is to blame.
+                Err(Unrouted::Failed(message, error)) => {
+                    self.bytes -= weight;
+                    note(&error);
+                    self.router.give_up(message, DropReason::PolicyFailed);
+                }
                 Err(Unrouted::Full(message) | Unrouted::Refused(message)) => {
                     // What waits here was accepted, and goes on waiting.
                     self.waiting.push_front(message);
@@ -279,6 +288,9 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
                     drop(state);
                     BufferFuture::done(Err(refused(message)))
                 }
+                Err(Unrouted::Failed(message, error)) => {
+                    BufferFuture::done(Err(failed(message, error)))
+                }
                 Err(Unrouted::Full(message)) => BufferFuture(Sending::Waiting {
                     shared: Arc::clone(&self.0),
                     message: Some(message),
@@ -292,6 +304,9 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
                 Err(Unrouted::Refused(message)) => {
                     drop(state);
                     return BufferFuture::done(Err(refused(message)));
+                }
+                Err(Unrouted::Failed(message, error)) => {
+                    return BufferFuture::done(Err(failed(message, error)));
                 }
             },
             false => Some(message),
@@ -372,6 +387,9 @@ impl<R: Route> Future for BufferFuture<R> {
         message = match state.router.route(&mut router_cx, message) {
             Ok(()) => return Poll::Ready(Ok(())),
             Err(Unrouted::Refused(message)) => return Poll::Ready(Err(refused(message))),
+            Err(Unrouted::Failed(message, error)) => {
+                return Poll::Ready(Err(failed(message, error)));
+            }
             Err(Unrouted::Full(message)) => message,
         };
         state.addressed = true;

@@ -260,3 +260,67 @@ async fn one_step_does_not_overtake_what_waits() {
     buffer.close();
     assert!(!buffer.try_send(&mut two()));
 }
+
+/// Whoever heard of a message that was given up did so under the lock, and hung
+/// when it sent one itself.
+#[tokio::test(start_paused = true)]
+async fn who_hears_of_a_dropped_message_may_send_by_the_same_buffer() {
+    let (registrar, changes) = changes();
+    let again: Arc<Mutex<Option<Buffer<Peers>>>> = Arc::default();
+    let sends = Arc::clone(&again);
+    let discard = Discard::new(move |_| {
+        let mut buffer = sends.lock().unwrap().clone().unwrap();
+        let ready = buffer.ready().now_or_never().unwrap().unwrap();
+        let news = ready.call(Outbound::new("one was dropped"));
+        news.now_or_never().unwrap().unwrap();
+    });
+    let policy = AnyPolicy::RoundRobin(RoundRobin::new());
+    let mut mailboxes = MailboxSettings::default();
+    mailboxes.keep = Duration::from_secs(1);
+    let router = Router::new(changes, policy, discard).mailboxes(mailboxes);
+    let (mut buffer, driver) = Buffer::new(router, Buffer::<Peers>::LIMITS);
+    *again.lock().unwrap() = Some(buffer.clone());
+    tokio::spawn(driver.run());
+
+    let message = Outbound::new("for nobody").to(Identity::new("absent").unwrap());
+    buffer.ready().await.unwrap().call(message).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    let peer = join(&registrar, "a", 10);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(taken(&peer), ["one was dropped"]);
+}
+
+/// Panics so often, and is like another one then.
+struct Trips(Changes<Queue<Outbound>>, u32);
+
+impl futures::Stream for Trips {
+    type Item =
+        Result<tower::discover::Change<Identity, Queue<Outbound>>, std::convert::Infallible>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        if self.1 > 0 {
+            self.1 -= 1;
+            panic!("as we want");
+        }
+        std::pin::Pin::new(&mut self.0).poll_next(cx)
+    }
+}
+
+/// It ended the driver, and what waited was never sent.
+#[tokio::test(start_paused = true)]
+async fn the_driver_outlives_a_set_of_peers_that_panics() {
+    let (registrar, changes) = changes();
+    let policy = AnyPolicy::RoundRobin(RoundRobin::new());
+    let router = Router::new(Trips(changes, 3), policy, Discard::new(|_| {}));
+    let (mut buffer, driver) = Buffer::new(router, Buffer::<Peers>::LIMITS);
+    tokio::spawn(driver.run());
+    sleep(Duration::from_secs(1)).await;
+    buffer.ready().await.unwrap();
+    buffer.call(Outbound::new("1")).await.unwrap();
+    let peer = join(&registrar, "a", 10);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(taken(&peer), ["1"]);
+}

@@ -44,6 +44,11 @@ impl ReconnectLayer {
     }
 
     /// Sets the delay, from the number of tries in a row that failed.
+    ///
+    /// # Panics
+    ///
+    /// Not here, and not where it is called: when the function panics, whoever
+    /// hears of failures hears of it, and the wait is the usual one.
     #[must_use]
     pub fn delay(self, delay: impl Fn(u32) -> Duration + Send + Sync + 'static) -> Self {
         self.shared_delay(Arc::new(delay))
@@ -63,7 +68,8 @@ impl ReconnectLayer {
         self
     }
 
-    /// Sets who hears of each try that failed. It must not block.
+    /// Sets who hears of each try that failed. It must not block. When it
+    /// panics, that is logged.
     #[must_use]
     pub fn on_failure(mut self, report: impl Fn(Failure<'_>) + Send + Sync + 'static) -> Self {
         self.report = Arc::new(report);

@@ -6,6 +6,9 @@
 //! [`exponential`] is the usual one. A connection that lasted
 //! [`good_after`](ReconnectLayer::good_after) makes the next delay short
 //! again, so a peer that accepts and at once hangs up is not hurried.
+//!
+//! A panic in the service or in one of the functions is a failure like others:
+//! it is told of, and another try follows.
 
 mod backoff;
 mod layer;

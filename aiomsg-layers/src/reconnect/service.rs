@@ -1,18 +1,15 @@
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg_core::Endpoint;
+use aiomsg_core::{Endpoint, Error};
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service, ServiceExt};
 
-use super::ReconnectLayer;
-
-/// How long to wait when the function that says it has panicked.
-const AFTER_PANIC: Duration = Duration::from_secs(1);
+use super::{ReconnectLayer, exponential};
+use crate::shared::{catch, caught, note};
 
 /// A try that failed.
 #[derive(Debug)]
@@ -44,25 +41,6 @@ pub struct Reconnect<S> {
 struct History {
     failures: u32,
     connected: Option<Instant>,
-}
-
-impl History {
-    /// Counts one more failure, and says how many there were before.
-    fn failed(&mut self) -> u32 {
-        let before = self.failures;
-        self.failures = before.saturating_add(1);
-        before
-    }
-}
-
-impl ReconnectLayer {
-    /// How long to wait. A function that panics is no reason never to try again.
-    fn delay_after(&self, failures: u32) -> Duration {
-        catch_unwind(AssertUnwindSafe(|| (self.delay)(failures))).unwrap_or_else(|_| {
-            tracing::warn!("the delay function of reconnecting panicked: the next try is in 1 s");
-            AFTER_PANIC
-        })
-    }
 }
 
 impl<S> Reconnect<S> {
@@ -97,6 +75,8 @@ where
     }
 }
 
+const SERVICE: &str = "the connecting service";
+
 impl<S> Reconnect<S>
 where
     S: Service<Endpoint, Error: Into<BoxError>> + Clone,
@@ -109,8 +89,9 @@ where
         } = self;
         let lock = || history.lock().unwrap_or_else(PoisonError::into_inner);
 
-        // Whether to wait before the first try, and after how many failures.
-        let failures = {
+        // How often it has failed before, if there is something to wait for
+        // before the first try.
+        let failed = {
             let mut history = lock();
             match history.connected.take() {
                 None => None,
@@ -118,32 +99,66 @@ where
                     history.failures = 0;
                     Some(0)
                 }
-                Some(_) => Some(history.failed()),
+                Some(_) => Some(history.fail()),
             }
         };
-        if let Some(failures) = failures {
-            sleep(settings.delay_after(failures)).await;
+        if let Some(failures) = failed {
+            sleep(settings.delay_after(failures, &endpoint)).await;
         }
         loop {
-            let tried = inner.clone().oneshot(endpoint.clone()).await;
-            match tried.map_err(Into::<BoxError>::into) {
+            let tried = match catch(SERVICE, || inner.clone()) {
+                Ok(inner) => {
+                    let trying = async { inner.oneshot(endpoint.clone()).await };
+                    caught(SERVICE, trying).await
+                }
+                Err(error) => Err(error),
+            };
+            match tried.map_or_else(|error| Err(error.into()), |it| it.map_err(Into::into)) {
                 Ok(connection) => {
                     lock().connected = Some(Instant::now());
                     return connection;
                 }
                 Err(error) => {
-                    let failures = lock().failed();
-                    let retry_in = settings.delay_after(failures);
-                    let failure = Failure {
-                        endpoint: &endpoint,
-                        error,
-                        retry_in,
-                    };
-                    // The panic hook has said where it was; the tries go on.
-                    let _ = catch_unwind(AssertUnwindSafe(|| (settings.report)(failure)));
+                    let failures = lock().fail();
+                    let retry_in = settings.delay_after(failures, &endpoint);
+                    settings.tell(&endpoint, error, retry_in);
                     sleep(retry_in).await;
                 }
             }
+        }
+    }
+}
+
+impl History {
+    /// Counts a failure, and says how many there were before it.
+    fn fail(&mut self) -> u32 {
+        let before = self.failures;
+        self.failures = before.saturating_add(1);
+        before
+    }
+}
+
+/// The functions are a user's: a panic in one of them is told of, and does not
+/// end the connecting.
+impl ReconnectLayer {
+    fn delay_after(&self, failures: u32, endpoint: &Endpoint) -> Duration {
+        let panicked: Error = match catch("the delay function", || (self.delay)(failures)) {
+            Ok(delay) => return delay,
+            Err(panicked) => panicked,
+        };
+        let usual = exponential(Self::FIRST_DELAY, Self::LONGEST_DELAY)(failures);
+        self.tell(endpoint, panicked.into(), usual);
+        usual
+    }
+
+    fn tell(&self, endpoint: &Endpoint, error: BoxError, retry_in: Duration) {
+        let failure = Failure {
+            endpoint,
+            error,
+            retry_in,
+        };
+        if let Err(panicked) = catch("the report of a failed try", || (self.report)(failure)) {
+            note(&panicked);
         }
     }
 }

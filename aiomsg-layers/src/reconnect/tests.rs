@@ -86,3 +86,54 @@ fn delays_are_spread() {
         assert!(distinct.len() > 50);
     }
 }
+
+/// A panic in a function of a user's ended the connecting for good.
+#[tokio::test(start_paused = true)]
+async fn a_delay_function_that_panics_is_told_of_and_the_next_try_follows() {
+    let failures = Arc::new(AtomicU32::new(2));
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reports);
+    let mut service = ReconnectLayer::new()
+        .delay(|_| panic!("no delay today"))
+        .on_failure(move |failure| {
+            let error = failure.error;
+            let said = error.source().map(ToString::to_string);
+            seen.lock().unwrap().push((error.to_string(), said));
+        })
+        .layer(flaky(&failures));
+    let panicked = || {
+        let text = "a layer failed: the delay function panicked".to_owned();
+        (text, Some("no delay today".to_owned()))
+    };
+    let failed = || ("the connection ended".to_owned(), None);
+
+    service.call(endpoint()).await.unwrap();
+    let told = std::mem::take(&mut *reports.lock().unwrap());
+    assert_eq!(told, [panicked(), failed(), panicked(), failed()]);
+
+    // Also where it is asked before the first try.
+    let start = Instant::now();
+    service.call(endpoint()).await.unwrap();
+    assert!((SECOND / 20..=SECOND * 10).contains(&start.elapsed()));
+    assert_eq!(*reports.lock().unwrap(), [panicked()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_and_a_report_that_panic_do_not_end_the_connecting() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let tried = Arc::clone(&tries);
+    let inner = tower::service_fn(move |_| {
+        let tries = tried.fetch_add(1, Ordering::Relaxed);
+        assert_ne!(tries, 0, "in the call");
+        async move {
+            assert_ne!(tries, 1, "in the future");
+            Ok::<_, Error>(tries)
+        }
+    });
+    let mut service = ReconnectLayer::new()
+        .delay(|_| SECOND)
+        .on_failure(|failure| panic!("{}", failure.error))
+        .layer(inner);
+    assert_eq!(service.call(endpoint()).await.unwrap(), 2);
+    assert_eq!(tries.load(Ordering::Relaxed), 3);
+}

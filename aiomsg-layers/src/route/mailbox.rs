@@ -2,9 +2,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Discard, DropReason, Identity, Outbound};
+use aiomsg_core::{DropReason, Identity, Outbound};
 use tokio::time::Instant;
 
+use super::given_up::GivenUp;
 use crate::time::bounded;
 
 /// How much is kept for peers that are absent, and how long.
@@ -112,7 +113,7 @@ impl Mailboxes {
     }
 
     /// Gives up what waited too long.
-    pub(super) fn expire(&mut self, now: Instant, discard: &Discard) {
+    pub(super) fn expire(&mut self, now: Instant, given_up: &mut GivenUp) {
         if self.is_empty() {
             return;
         }
@@ -122,7 +123,7 @@ impl Mailboxes {
             while let Some((_, message)) = waiting.pop_front_if(|(since, _)| *since + keep <= now) {
                 *items -= 1;
                 *bytes -= message.weight();
-                discard.message(message, DropReason::PeerAbsent);
+                given_up.add(message, DropReason::PeerAbsent);
             }
             !waiting.is_empty()
         });

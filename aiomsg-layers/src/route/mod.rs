@@ -19,6 +19,8 @@
 //! a published message: the other peers have theirs).
 
 mod changes;
+mod given_up;
+mod guarded;
 #[cfg(feature = "balance")]
 mod least_loaded;
 mod mailbox;
@@ -30,6 +32,8 @@ mod round_robin;
 mod router;
 
 pub use changes::{Changes, Registrar, changes};
+pub use given_up::GivenUp;
+pub use guarded::Guarded;
 #[cfg(feature = "balance")]
 pub use least_loaded::{LeastLoaded, Loaded};
 pub use mailbox::MailboxSettings;
@@ -38,8 +42,8 @@ pub use peers::PeerSet;
 pub use policy::{AnyPolicy, Policy, Refused};
 pub use publish::Publish;
 pub use round_robin::RoundRobin;
-pub(crate) use router::refused;
 pub use router::{Route, Router, Unrouted};
+pub(crate) use router::{failed, refused};
 
 #[cfg(all(test, aiomsg_loom))]
 mod interleavings;

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use aiomsg_core::outbound::offer_each;
 use aiomsg_core::queue::Peer;
-use aiomsg_core::{Identity, Outbound};
+use aiomsg_core::{Error, Identity, Outbound};
 
 use super::{PeerSet, Publish, RoundRobin};
 
@@ -13,6 +13,14 @@ use super::{PeerSet, Publish, RoundRobin};
 /// A policy never waits: [`poll_ready`](Policy::poll_ready) says whether
 /// [`place`](Policy::place) will work, and both look at the same set of peers,
 /// with nothing in between.
+///
+/// # Panics
+///
+/// In a socket, and within [`Guarded`](super::Guarded), a policy that panics as it
+/// places a message costs this message: it comes back to its sender with an error
+/// ([`Error::is_layer`]), or is given up
+/// ([`PolicyFailed`](aiomsg_core::DropReason::PolicyFailed)) if it was accepted
+/// before. Elsewhere it panics in whoever polls the router.
 pub trait Policy<P: Peer> {
     /// Ready when one more message can be placed. There is at least one peer.
     fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()>;
@@ -52,6 +60,12 @@ pub trait Policy<P: Peer> {
         None
     }
 
+    /// Why the last message was refused that came back without a position, if
+    /// that was not for want of a peer that wants it. Asked once, after that.
+    fn failure(&mut self) -> Option<Error> {
+        None
+    }
+
     /// Room of a peer was used for something else than what the policy places.
     fn room_used(&mut self) {}
 
@@ -78,9 +92,57 @@ pub struct Refused {
     /// The message.
     pub message: Outbound,
     /// The position of a peer whose connection has ended: the router takes it
-    /// out, and asks again, beginning with `poll_ready`. `None`: no peer wants the message, and the router
-    /// gives it up.
+    /// out, and asks again, beginning with `poll_ready`. `None`: no peer wants the
+    /// message, and the router gives it up, or the policy
+    /// [failed](Policy::failure) on it.
     pub position: Option<usize>,
+}
+
+impl<P: Peer, Q: Policy<P> + ?Sized> Policy<P> for Box<Q> {
+    fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_ready(peers, cx)
+    }
+
+    fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
+        (**self).place(peers, message)
+    }
+
+    fn try_place(&mut self, peers: &mut PeerSet<P>, message: &mut Option<Outbound>) -> bool {
+        (**self).try_place(peers, message)
+    }
+
+    fn try_place_all(
+        &mut self,
+        peers: &mut PeerSet<P>,
+        messages: &mut VecDeque<Outbound>,
+        most: usize,
+    ) {
+        (**self).try_place_all(peers, messages, most);
+    }
+
+    fn overfull(&mut self, peers: &mut PeerSet<P>, message: &Outbound) -> Option<Vec<usize>> {
+        (**self).overfull(peers, message)
+    }
+
+    fn failure(&mut self) -> Option<Error> {
+        (**self).failure()
+    }
+
+    fn room_used(&mut self) {
+        (**self).room_used();
+    }
+
+    fn peer_came(&mut self, identity: &Identity, peer: &P) {
+        (**self).peer_came(identity, peer);
+    }
+
+    fn peer_went(&mut self, identity: &Identity) {
+        (**self).peer_went(identity);
+    }
+
+    fn copies(&self) -> bool {
+        (**self).copies()
+    }
 }
 
 /// A policy that is chosen at run time.
@@ -137,6 +199,13 @@ impl<P: Peer> Policy<P> for AnyPolicy<P> {
             Self::RoundRobin(policy) => policy.overfull(peers, message),
             Self::Publish(policy) => policy.overfull(peers, message),
             Self::Other(policy) => policy.overfull(peers, message),
+        }
+    }
+
+    fn failure(&mut self) -> Option<Error> {
+        match self {
+            Self::Other(policy) => policy.failure(),
+            _ => None,
         }
     }
 

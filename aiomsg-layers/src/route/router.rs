@@ -11,8 +11,10 @@ use tokio::time::Instant;
 use tower::Service;
 use tower::discover::{Change, Discover};
 
+use super::given_up::GivenUp;
 use super::mailbox::Mailboxes;
 use super::{MailboxSettings, Overflow, PeerSet, Policy, Refused};
+use crate::shared::note;
 
 /// In the middle of a message this many connections end before it is given up.
 const TRIES: u8 = 3;
@@ -37,7 +39,8 @@ pub struct Router<D: Discover, Q> {
     leaving: Vec<(Identity, D::Service)>,
     /// Messages for anyone that came back from connections that ended.
     returned: VecDeque<Outbound>,
-    discard: Discard,
+    /// Told of by whoever holds the lock that this may be behind, afterwards.
+    given_up: GivenUp,
     overflow: Overflow,
     /// The policy was not ready when it was last asked.
     full: bool,
@@ -60,7 +63,7 @@ where
             with_mail: IndexSet::new(),
             leaving: Vec::new(),
             returned: VecDeque::new(),
-            discard,
+            given_up: GivenUp::new(discard),
             overflow: Overflow::default(),
             full: false,
             watcher: None,
@@ -128,8 +131,13 @@ where
             && self.policy.poll_ready(&mut self.peers, cx).is_ready()
             && let Some(message) = self.returned.pop_front()
         {
-            if let Err(message) = self.place(message, cx) {
-                self.returned.push_front(message);
+            match self.place(message, cx) {
+                Ok(()) => {}
+                Err(Unrouted::Failed(message, error)) => {
+                    note(&error);
+                    self.given_up.add(message, DropReason::PolicyFailed);
+                }
+                Err(other) => self.returned.push_front(other.into_message()),
             }
         }
         self.deliver_mail(cx);
@@ -141,7 +149,7 @@ where
         // What is behind a message at which connections end is not to go with it.
         let behind = left.front().is_some_and(|first| first.interrupted() > 0);
         if let Some(poison) = left.pop_front_if(|first| first.interrupted() >= TRIES) {
-            self.discard.message(poison, DropReason::Poison);
+            self.given_up.add(poison, DropReason::Poison);
         }
         // Backwards, as what is addressed goes to the front of its mailbox.
         let mut anyone = VecDeque::new();
@@ -151,7 +159,7 @@ where
                 Target::Copy if behind && self.mailboxes.has_room() => {
                     self.mailboxes.put_back(identity.clone(), message);
                 }
-                Target::Copy => self.discard.message(message, DropReason::PeerGone),
+                Target::Copy => self.given_up.add(message, DropReason::PeerGone),
                 _ => anyone.push_front(message),
             }
         }
@@ -162,8 +170,9 @@ where
     }
 
     /// Places a message that the policy is ready for. Hands it back when it
-    /// finds peers that have ended, and of those that are left none has room.
-    fn place(&mut self, mut message: Outbound, cx: &mut Context<'_>) -> Result<(), Outbound> {
+    /// finds peers that have ended, and of those that are left none has room, and
+    /// when the policy fails on it.
+    fn place(&mut self, mut message: Outbound, cx: &mut Context<'_>) -> Result<(), Unrouted> {
         while !self.peers.is_empty() {
             let Err(refused) = self.policy.place(&mut self.peers, message) else {
                 return Ok(());
@@ -171,7 +180,10 @@ where
             let Refused { position, .. } = refused;
             message = refused.message;
             let Some(position) = position else {
-                self.discard.message(message, DropReason::Unwanted);
+                if let Some(error) = self.policy.failure() {
+                    return Err(Unrouted::Failed(message, error));
+                }
+                self.given_up.add(message, DropReason::Unwanted);
                 return Ok(());
             };
             let Some((identity, peer)) = self.peers.remove_at(position) else {
@@ -183,7 +195,7 @@ where
                 break;
             }
         }
-        Err(message)
+        Err(Unrouted::Full(message))
     }
 
     fn remove(&mut self, identity: &Identity) -> Option<D::Service> {
@@ -231,8 +243,8 @@ where
             match self.overflow {
                 Overflow::Wait => return Err(Unrouted::Full(message)),
                 Overflow::RefuseNewest => return Err(Unrouted::Refused(message)),
-                Overflow::DropOldest => give_up(&self.discard, peer.shed(Shed::Oldest)),
-                Overflow::KeepNewest => give_up(&self.discard, peer.shed(Shed::All)),
+                Overflow::DropOldest => self.given_up.add_all(peer.shed(Shed::Oldest)),
+                Overflow::KeepNewest => self.given_up.add_all(peer.shed(Shed::All)),
                 // More came at once than the queue holds: no fault of the peer's.
                 Overflow::Disconnect if !peer.is_stuck() => return Err(Unrouted::Full(message)),
                 Overflow::Disconnect => peer.disconnect(),
@@ -273,12 +285,12 @@ where
                     while !self.mailboxes.has_room()
                         && let Some(oldest) = self.mailboxes.pop_oldest()
                     {
-                        self.discard.message(oldest, DropReason::Overflow);
+                        self.given_up.add(oldest, DropReason::Overflow);
                     }
                 }
                 Overflow::KeepNewest => {
                     while let Some(older) = self.mailboxes.pop(&identity) {
-                        self.discard.message(older, DropReason::Overflow);
+                        self.given_up.add(older, DropReason::Overflow);
                     }
                     if !self.mailboxes.has_room() {
                         // Others fill it, whose newest are not to go for this.
@@ -320,7 +332,7 @@ where
                 };
                 for position in full.drain(..) {
                     if let Some(peer) = self.peers.at(position) {
-                        give_up(&self.discard, peer.shed(which));
+                        self.given_up.add_all(peer.shed(which));
                     }
                 }
             }
@@ -341,23 +353,17 @@ where
             }
         }
         let peers = self.peers.len();
-        let placed = self.place(message, cx).map_err(Unrouted::Full);
+        let placed = self.place(message, cx);
         // Copies that had no room are taken back. (If peers were taken out,
         // none had been placed.)
         if placed.is_ok() && peers == self.peers.len() {
             for position in full {
                 if let Some(peer) = self.peers.at(position) {
-                    give_up(&self.discard, peer.shed(Shed::Newest));
+                    self.given_up.add_all(peer.shed(Shed::Newest));
                 }
             }
         }
         placed
-    }
-}
-
-fn give_up(discard: &Discard, messages: VecDeque<Outbound>) {
-    for message in messages {
-        discard.message(message, DropReason::Overflow);
     }
 }
 
@@ -368,6 +374,11 @@ pub(crate) fn refused(message: Outbound) -> Error {
         .with_message(message)
 }
 
+/// The error of a message on which the policy failed.
+pub(crate) fn failed(message: Outbound, error: Error) -> Error {
+    error.with_message(message)
+}
+
 /// A message that was not placed.
 #[derive(Debug)]
 pub enum Unrouted {
@@ -376,12 +387,14 @@ pub enum Unrouted {
     Full(Outbound),
     /// There is no room for it, and it is not to wait.
     Refused(Outbound),
+    /// The policy failed on it.
+    Failed(Outbound, Error),
 }
 
 impl Unrouted {
     /// Takes the message out.
     pub fn into_message(self) -> Outbound {
-        let (Self::Full(message) | Self::Refused(message)) = self;
+        let (Self::Full(message) | Self::Refused(message) | Self::Failed(message, _)) = self;
         message
     }
 }
@@ -448,6 +461,23 @@ pub trait Route {
 
     /// Takes everything out that waits in the router.
     fn drain(&mut self) -> Vec<Outbound>;
+
+    /// Gives a message up that was accepted before, and cannot be placed.
+    fn give_up(&mut self, message: Outbound, reason: DropReason) {
+        let _ = message;
+        tracing::warn!(%reason, "a message was given up");
+    }
+
+    /// There is a lock around this, and whoever holds it tells of what is given up
+    /// by [`take_given_up`](Route::take_given_up), when it no longer does: whoever
+    /// hears of that may want the same lock.
+    fn defer_given_up(&mut self) {}
+
+    /// The messages that were given up since this was called last, and that nobody
+    /// was told of.
+    fn take_given_up(&mut self) -> Option<GivenUp> {
+        None
+    }
 }
 
 impl<D, Q> Route for Router<D, Q>
@@ -478,12 +508,14 @@ where
         if self.full {
             return self.force(message, cx);
         }
-        let Err(message) = self.place(message, cx) else {
-            return Ok(());
+        let message = match self.place(message, cx) {
+            Ok(()) => return Ok(()),
+            Err(Unrouted::Full(message)) => message,
+            Err(other) => return Err(other),
         };
         // The peer was gone. Others may be there.
         match self.poll_route(cx) {
-            Poll::Ready(()) if !self.full => self.place(message, cx).map_err(Unrouted::Full),
+            Poll::Ready(()) if !self.full => self.place(message, cx),
             Poll::Ready(()) => self.force(message, cx),
             Poll::Pending => Err(Unrouted::Full(message)),
         }
@@ -565,13 +597,25 @@ where
     }
 
     fn expire(&mut self, now: Instant) {
-        self.mailboxes.expire(now, &self.discard);
+        self.mailboxes.expire(now, &mut self.given_up);
     }
 
     fn drain(&mut self) -> Vec<Outbound> {
         let mut messages: Vec<_> = self.returned.drain(..).collect();
         messages.append(&mut self.mailboxes.drain());
         messages
+    }
+
+    fn give_up(&mut self, message: Outbound, reason: DropReason) {
+        self.given_up.add(message, reason);
+    }
+
+    fn defer_given_up(&mut self) {
+        self.given_up.deferred = true;
+    }
+
+    fn take_given_up(&mut self) -> Option<GivenUp> {
+        self.given_up.take()
     }
 }
 
@@ -592,7 +636,10 @@ where
         let mut cx = Context::from_waker(Waker::noop());
         ready(
             self.route(&mut cx, message)
-                .map_err(|unrouted| refused(unrouted.into_message())),
+                .map_err(|unrouted| match unrouted {
+                    Unrouted::Failed(message, error) => failed(message, error),
+                    other => refused(other.into_message()),
+                }),
         )
     }
 }

@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +9,7 @@ use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
 use crate::acknowledge::Deferral;
-use crate::shared::Shared;
+use crate::shared::{Shared, catch, caught};
 
 /// Where a session puts what it has read. Asked once per batch.
 pub trait Intake: Send {
@@ -259,15 +258,7 @@ where
     ) -> Poll<Result<(), Error>> {
         loop {
             if let (Some(message), Some(working)) = (&self.current, &mut self.working) {
-                let polled = catch_unwind(AssertUnwindSafe(|| working.poll(cx)));
-                let result = match polled {
-                    Ok(polled) => ready!(polled),
-                    Err(_) => {
-                        self.working = None;
-                        Err(panicked())
-                    }
-                };
-                match result {
+                match ready!(working.poll(cx)) {
                     Ok(()) if !self.deferral.is_deferred() => acks.extend(message.id()),
                     Ok(()) => {}
                     Err(error) => (self.refuse)(message.clone(), error),
@@ -279,10 +270,13 @@ where
             };
             let current = message.clone();
             let mut request = Some(message);
-            let call = AssertUnwindSafe(|| self.shared.poll_call(cx, &mut request));
-            let Ok(called) = catch_unwind(call) else {
-                (self.refuse)(current, panicked());
-                continue;
+            // A message on which a layer panics is refused, and the others go on.
+            let called = match catch(LAYER, || self.shared.poll_call(cx, &mut request)) {
+                Ok(called) => called,
+                Err(panicked) => {
+                    (self.refuse)(current, panicked.into());
+                    continue;
+                }
             };
             if let Some(message) = request {
                 self.waiting.push_front(message);
@@ -290,6 +284,8 @@ where
             let future = ready!(called).map_err(Error::from_boxed)?;
             self.current = Some(current);
             let future = async { future.await.map(drop).map_err(Into::into) };
+            let future = caught(LAYER, future);
+            let future = async { future.await.unwrap_or_else(|panicked| Err(panicked.into())) };
             match &mut self.working {
                 Some(working) => working.set(future),
                 working => *working = Some(ReusableBoxFuture::new(future)),
@@ -345,11 +341,8 @@ where
     }
 }
 
-/// A message on which a layer panics is refused, and the others go on.
-fn panicked() -> BoxError {
-    let error = Error::new(ErrorKind::Layer).with_reason("a layer panicked");
-    error.into()
-}
+/// What is said to have panicked.
+const LAYER: &str = "a layer";
 
 /// What the service has not dealt with is not gone in silence.
 impl<R> Drop for ServiceIntake<R> {

@@ -5,12 +5,16 @@
 //! rules that are easily broken: what the service reserves in `poll_ready` is
 //! used by the same task at once, and of several tasks that wait none is
 //! forgotten.
+//!
+//! [`catch`] and [`caught`] keep a panic in one call of a user's to that call.
 
 mod callers;
+mod caught;
 mod fused;
 mod service;
 
 pub use callers::Callers;
+pub use caught::{Caught, catch, caught, drop_caught, note, panicked};
 pub use fused::Fused;
 pub use service::{Shared, SharedFuture};
 

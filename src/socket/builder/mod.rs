@@ -16,7 +16,7 @@ use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::at_least_once::Settings as AtLeastOnce;
 use aiomsg_layers::route::Policy;
 use aiomsg_layers::session::{Inbox, ServiceIntake};
-use aiomsg_layers::shared::Shared;
+use aiomsg_layers::shared::{Shared, catch};
 use aiomsg_transport::Acceptor;
 use tower::ServiceExt;
 use tower::layer::util::Identity;
@@ -145,7 +145,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///
     /// [`Error::is_config`] when the settings contradict each other (as
     /// at-least-once with publish), when one is out of range, and outside of a
-    /// tokio runtime.
+    /// tokio runtime. [`Error::is_layer`] when a layer panics as it is put around
+    /// its path.
     pub fn build(self) -> Result<Socket<L::Service>, Error>
     where
         L: SendLayer,
@@ -200,18 +201,21 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
             DeliveryGuarantee::AtMostOnce => None,
             DeliveryGuarantee::AtLeastOnce => Some(at_least_once),
         };
-        let paths = Paths {
-            policy,
-            dial: gate(self.dial_layers.layer(config.connector())),
-            accept: gate(self.accept_layers.layer(Acceptor::new())),
-            wrap: wrap(self.connection_layers),
-        };
-        Socket::start(
-            config,
-            |standard| stack(&self.layers, standard),
-            paths,
-            |inbox, reporter, deferral| intake(&self.receive_layers, inbox, reporter, deferral),
-        )
+        // What is a user's may panic in here.
+        catch("a layer or a policy", || {
+            let paths = Paths {
+                policy,
+                dial: gate(self.dial_layers.layer(config.connector())),
+                accept: gate(self.accept_layers.layer(Acceptor::new())),
+                wrap: wrap(self.connection_layers),
+            };
+            Socket::start(
+                config,
+                |standard| stack(&self.layers, standard),
+                paths,
+                |inbox, reporter, deferral| intake(&self.receive_layers, inbox, reporter, deferral),
+            )
+        })?
     }
 }
 

@@ -1,0 +1,128 @@
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aiomsg_core::{Error, ErrorKind};
+use pin_project::{pin_project, pinned_drop};
+
+/// Fails where `call` panics, and says which of a user's parts it was: "`what`
+/// panicked". What the panic said is the source of the error.
+///
+/// Code of a user's is called this way wherever a panic in it would end more
+/// than the one call.
+///
+/// # Errors
+///
+/// [`Error::is_layer`], when `call` panics.
+///
+/// ```
+/// use aiomsg_layers::shared::catch;
+/// use std::error::Error;
+///
+/// let error = catch("the delay function", || panic!("no such try")).map(|()| 1).unwrap_err();
+/// assert_eq!(error.to_string(), "a layer failed: the delay function panicked");
+/// assert_eq!(error.source().unwrap().to_string(), "no such try");
+/// ```
+pub fn catch<T>(what: &'static str, call: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| panicked(what, payload))
+}
+
+/// The error of a panic of which this is the payload, as
+/// [`JoinError::into_panic`](https://docs.rs/tokio/latest/tokio/task/struct.JoinError.html)
+/// returns it.
+pub fn panicked(what: &'static str, payload: Box<dyn Any + Send>) -> Error {
+    let said = match payload.downcast_ref::<&'static str>() {
+        Some(said) => Some((*said).to_owned()),
+        None => payload.downcast_ref::<String>().cloned(),
+    };
+    discard(payload);
+    let error = Error::new(ErrorKind::Layer).with_reason(format!("{what} panicked"));
+    match said {
+        Some(said) => error.with_source(said),
+        None => error,
+    }
+}
+
+/// The destructor of a payload is a user's, too.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
+    }
+}
+
+/// Drops a value whose destructor is a user's. A panic in it is logged, and not
+/// passed on.
+pub fn drop_caught<T>(what: &'static str, value: T) {
+    if let Err(error) = catch(what, || drop(value)) {
+        note(&error);
+    }
+}
+
+/// Logs a panic that fails nothing that could tell of it. Whoever hears logs
+/// may panic as well.
+pub fn note(error: &Error) {
+    let said = std::error::Error::source(error).map(ToString::to_string);
+    let _ = catch("the subscriber of logs", || {
+        tracing::warn!(%error, said, "a panic was caught");
+    });
+}
+
+/// A future that fails where the future in it panics: in its polls, and in its
+/// destructor, which is run when it is ready. See [`catch`].
+pub fn caught<F: Future>(what: &'static str, future: F) -> Caught<F> {
+    Caught {
+        future: Some(future),
+        what,
+    }
+}
+
+/// What [`caught`] returns.
+#[pin_project(PinnedDrop)]
+pub struct Caught<F> {
+    /// `None`: it has ended.
+    #[pin]
+    future: Option<F>,
+    what: &'static str,
+}
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Result<F::Output, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let what = *this.what;
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let output = match catch(what, || future.poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(error) => Err(error),
+        };
+        // It has its output: that its destructor panics does not undo it.
+        if let Err(error) = catch(what, || this.future.set(None)) {
+            note(&error);
+        }
+        Poll::Ready(output)
+    }
+}
+
+#[pinned_drop]
+impl<F> PinnedDrop for Caught<F> {
+    fn drop(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        let what = *this.what;
+        if let Err(error) = catch(what, || this.future.set(None)) {
+            note(&error);
+        }
+    }
+}
+
+impl<F> fmt::Debug for Caught<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caught").field("what", &self.what).finish()
+    }
+}
