@@ -233,7 +233,7 @@ impl Reporter {
                 remote = %peer.remote,
                 dialect = %peer.dialect,
                 "peer up"
-            )
+            );
         });
         self.tell(Event::PeerUp { peer: peer.clone() });
     }
@@ -245,7 +245,7 @@ impl Reporter {
                 endpoint = %peer.endpoint,
                 %reason,
                 "peer down"
-            )
+            );
         });
         self.tell(Event::PeerDown {
             peer,

@@ -90,7 +90,7 @@ async fn a_policy_that_panics_costs_the_message_at_which_it_does() {
     assert_eq!(lost.payload(), "bad");
     // Where its sender waits, it is returned.
     let error = socket.send("bad").await.unwrap_err();
-    assert_eq!(error.into_message().unwrap().payload(), "bad");
+    assert_eq!(error.message().unwrap().payload(), "bad");
     socket.send("3").await.unwrap();
     assert_eq!(within("the next", peer.recv_text()).await.unwrap(), "3");
 }

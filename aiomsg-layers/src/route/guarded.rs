@@ -83,11 +83,11 @@ impl<P: Peer, Q: Policy<P>> Policy<P> for Guarded<Q> {
 
     fn failure(&mut self) -> Option<Error> {
         let failure = self.failure.take();
-        failure.or_else(|| self.call(None, |policy| policy.failure()))
+        failure.or_else(|| self.call(None, Policy::failure))
     }
 
     fn room_used(&mut self) {
-        self.call((), |policy| policy.room_used());
+        self.call((), Policy::room_used);
     }
 
     fn peer_came(&mut self, identity: &Identity, peer: &P) {
