@@ -275,8 +275,10 @@ async fn who_hears_of_a_dropped_message_may_send_by_the_same_buffer() {
         news.now_or_never().unwrap().unwrap();
     });
     let policy = AnyPolicy::RoundRobin(RoundRobin::new());
-    let mut mailboxes = MailboxSettings::default();
-    mailboxes.keep = Duration::from_secs(1);
+    let mailboxes = MailboxSettings {
+        keep: Duration::from_secs(1),
+        ..MailboxSettings::default()
+    };
     let router = Router::new(changes, policy, discard).mailboxes(mailboxes);
     let (mut buffer, driver) = Buffer::new(router, Buffer::<Peers>::LIMITS);
     *again.lock().unwrap() = Some(buffer.clone());
