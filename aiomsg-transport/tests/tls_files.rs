@@ -49,6 +49,13 @@ fn generated(curve: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+fn rsa(bits: &str) -> String {
+    let bits = format!("rsa_keygen_bits:{bits}");
+    let args = ["genpkey", "-algorithm", "RSA", "-pkeyopt", &bits];
+    let output = Command::new("openssl").args(args).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn der(pem: &str) -> Vec<u8> {
     use aiomsg_transport::tls::rustls::pki_types::PrivateKeyDer;
     use aiomsg_transport::tls::rustls::pki_types::pem::PemObject;
@@ -108,6 +115,7 @@ fn a_broken_key_file_is_named_and_not_shown() {
     let public = openssl(&["pkey", "-pubout"], &key);
     let old_form = |key: &str| openssl(&["pkey", "-traditional"], key);
     let marked = [b"\xEF\xBB\xBF", key.as_bytes()].concat();
+    let described = openssl(&["ec", "-param_enc", "explicit"], &generated("P-256"));
     let large = [key.as_bytes(), &vec![b'\n'; 17 << 20]].concat();
     for (name, content, expected) in [
         (
@@ -227,6 +235,47 @@ fn a_broken_key_file_is_named_and_not_shown() {
             "is not that of the certificate",
         ),
         ("large", large, "larger than the 16 MiB"),
+        (
+            "rsa, short",
+            rsa("1024").into_bytes(),
+            "RSA with 1024 bits is not supported",
+        ),
+        (
+            "rsa, short, old",
+            old_form(&rsa("1024")).into_bytes(),
+            "RSA with 1024 bits is not supported",
+        ),
+        (
+            "p-224",
+            generated("P-224").into_bytes(),
+            "P-224 is not supported",
+        ),
+        (
+            "another curve",
+            generated("brainpoolP256r1").into_bytes(),
+            "the curve 1.3.36.3.3.2.8.1.1.7 is not supported",
+        ),
+        (
+            "described curve",
+            described.into_bytes(),
+            "a curve that is described and not named is not supported",
+        ),
+        (
+            "dashes",
+            key.replace("-----BEGIN", "----BEGIN").into_bytes(),
+            "the dashes at line 1",
+        ),
+        (
+            "text processor",
+            key.replace("-----", "\u{2013}\u{2013}\u{2014}")
+                .into_bytes(),
+            "the dashes at line 1",
+        ),
+        (
+            "mark within",
+            format!("{cert}\u{feff}{key}").into_bytes(),
+            "a byte order mark",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -321,6 +370,10 @@ fn unusual_files_that_are_whole_are_accepted() {
         ("text around", format!("Bag Attributes\n{key}\nthe end")),
         ("certificate beside", format!("{cert}{key}")),
         ("spaces behind", key.replace('\n', " \n")),
+        (
+            "another commented out",
+            format!("# {}\n{key}", pair().key.trim_end().replace('\n', "\n# ")),
+        ),
     ] {
         let tls = TlsConfig::builder().certificate_pem(cert.replace('\n', "\r\n"), key);
         tls.build()
@@ -354,6 +407,34 @@ fn a_chain_in_the_wrong_order_is_said_to_be() {
         "certificates are in the wrong order",
     );
     assert!(error.to_string().contains("number 2"), "{error}");
+}
+
+/// Behind our own certificate anything was presented, to be refused by peers.
+#[test]
+fn what_is_no_certificate_in_a_chain_is_named() {
+    let Pair { cert, key } = pair();
+    let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let wrong = format!("{cert}{damaged}");
+    let own = TlsConfig::builder().certificate_pem(wrong.as_str(), key);
+    let error = own.build().unwrap_err();
+    refused(
+        "chain",
+        &error,
+        wrong.as_bytes(),
+        "cannot be used: number 2",
+    );
+    for builder in [
+        TlsConfig::builder().trust_pem(wrong.as_str()),
+        TlsConfig::builder().pin_pem(wrong.as_str()),
+    ] {
+        let error = builder.build().unwrap_err();
+        refused(
+            "bundle",
+            &error,
+            wrong.as_bytes(),
+            "cannot be used: number 2",
+        );
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tokio_rustls::rustls::pki_types::pem::{PemObject, SectionKind};
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
+const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The longest label that is shown.
 const LABEL: usize = 40;
@@ -44,10 +45,13 @@ pub(super) enum Kind {
 pub(super) enum Problem {
     Empty,
     ByteOrderMark,
+    /// Where files were put together.
+    ByteOrderMarkAt(usize),
     Utf16,
     Binary,
     NoBlock,
     Indented(usize),
+    Dashes(usize),
     LineBreaksMissing(usize),
     NoEnd(usize),
     NoBegin(usize),
@@ -64,12 +68,23 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Block<'_>>, Problem> {
         let marker = match () {
             () if trimmed.starts_with(BEGIN) => BEGIN,
             () if trimmed.starts_with(END) => END,
+            // Commented out.
+            () if open.is_none() && trimmed.starts_with(b"#") => continue,
             () if holds(line, BEGIN) || holds(line, END) => {
-                return Err(Problem::LineBreaksMissing(number));
+                return Err(match line.starts_with(MARK) {
+                    true => Problem::ByteOrderMarkAt(number),
+                    false => Problem::LineBreaksMissing(number),
+                });
             }
+            () if is_damaged(trimmed) => return Err(Problem::Dashes(number)),
             () => continue,
         };
-        let label = label(trimmed, marker).ok_or(Problem::LineBreaksMissing(number))?;
+        let label = label(trimmed, marker).ok_or_else(|| {
+            match holds(&trimmed[marker.len()..], DASHES) {
+                true => Problem::LineBreaksMissing(number),
+                false => Problem::Dashes(number),
+            }
+        })?;
         if trimmed.len() != line.trim_ascii_end().len() {
             return Err(Problem::Indented(number));
         }
@@ -98,7 +113,7 @@ fn of_whole_text(text: &[u8]) -> Result<(), Problem> {
     if text.trim_ascii().is_empty() {
         return Err(Problem::Empty);
     }
-    if text.starts_with(&[0xEF, 0xBB, 0xBF]) {
+    if text.starts_with(MARK) {
         return Err(Problem::ByteOrderMark);
     }
     // Without its mark, every other byte of it is zero.
@@ -141,6 +156,14 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (usize, usize, &[u8])> {
 fn label<'a>(line: &'a [u8], marker: &[u8]) -> Option<&'a [u8]> {
     let label = line.strip_prefix(marker)?.strip_suffix(DASHES)?;
     (!holds(label, DASHES)).then_some(label)
+}
+
+/// Whether a line is meant as one of BEGIN or END, and has fewer dashes, or those
+/// of a text processor.
+fn is_damaged(line: &[u8]) -> bool {
+    let dashes = ["--", "\u{2010}", "\u{2012}", "\u{2013}", "\u{2014}"];
+    let dashed = dashes.iter().any(|dash| line.starts_with(dash.as_bytes()));
+    dashed && (holds(line, b"BEGIN ") || holds(line, b"END "))
 }
 
 fn holds(text: &[u8], part: &[u8]) -> bool {
@@ -197,6 +220,15 @@ impl fmt::Display for Problem {
             Self::ByteOrderMark => {
                 f.write_str("it begins with a byte order mark; save it as plain text without that")
             }
+            Self::ByteOrderMarkAt(line) => write!(
+                f,
+                "it is not well-formed pem: line {line} begins with a byte order mark"
+            ),
+            Self::Dashes(line) => write!(
+                f,
+                "it is not well-formed pem: the dashes at line {line} are damaged; five of them, \
+                 \"-----\", stand before and behind a BEGIN or END"
+            ),
             Self::Utf16 => f.write_str("it is utf-16 text; save it as plain ascii or utf-8 text"),
             Self::Binary => f.write_str(
                 "it is binary, such as der or pkcs #12, and not pem; convert it, as with \

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use aiomsg_core::{Error, ErrorKind};
 use ring::digest::{Context, SHA256};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring as provider};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
-    self, ClientConfig, InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    self, CertificateError, ClientConfig, InconsistentKeys, RootCertStore, ServerConfig,
+    SupportedProtocolVersion,
 };
 
-use super::chain;
 use super::config::{Made, NO_CERTIFICATE, TlsConfig, server_name};
 use super::pem::{Pem, Source};
 use super::trust::Trusted;
+use super::{chain, key};
 
 const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -252,15 +253,16 @@ impl TlsConfigBuilder {
 fn trusted(read: &Read, provider: &Arc<CryptoProvider>) -> Result<Trusted, Error> {
     let (mut pinned, mut roots) = (Vec::new(), RootCertStore::empty());
     for pem in &read.trust {
-        for certificate in pem.certificates()? {
+        for (at, certificate) in pem.certificates()?.into_iter().enumerate() {
             let added = roots.add(certificate.clone());
-            added.map_err(|error| unusable(pem, error))?;
+            added.map_err(|error| unusable(pem, at, &error))?;
             pinned.push(certificate);
         }
     }
     for pem in &read.pin {
-        for certificate in pem.certificates()? {
-            ParsedCertificate::try_from(&certificate).map_err(|error| unusable(pem, error))?;
+        for (at, certificate) in pem.certificates()?.into_iter().enumerate() {
+            let parsed = ParsedCertificate::try_from(&certificate);
+            parsed.map_err(|error| unusable(pem, at, &error))?;
             pinned.push(certificate);
         }
     }
@@ -300,18 +302,24 @@ fn presented(
 ) -> Result<Arc<SingleCertAndKey>, Error> {
     let chain = certificate.certificates()?;
     let read = key.key()?;
-    let of_a_curve = unsupported_key(&read);
     // The parser's error stays here: what it was given is secret.
-    let private = provider.key_provider.load_private_key(read);
+    let private = provider.key_provider.load_private_key(read.clone_key());
     let private = private.map_err(|_| {
         key.wrong(format_args!(
-            "its private key cannot be used: {}; one of rsa with 2048 bits or more, p-256, \
+            "its private key cannot be used: {}; one of rsa with 2048 to 4096 bits, p-256, \
              p-384 or ed25519 can",
-            of_a_curve.unwrap_or("it is damaged, or of a kind that is not supported")
+            key::refused(&read)
         ))
     })?;
     match fits(&chain, &private) {
         Ok(true) => {
+            if let Some(at) = chain::malformed(&chain) {
+                return Err(unusable(
+                    certificate,
+                    at,
+                    &CertificateError::BadEncoding.into(),
+                ));
+            }
             if let Some(position) = chain::out_of_order(&chain) {
                 tracing::warn!(
                     file = %certificate,
@@ -336,7 +344,7 @@ fn presented(
                 )),
             })
         }
-        Err(error) => Err(unusable(certificate, error)),
+        Err(error) => Err(unusable(certificate, 0, &error)),
     }
 }
 
@@ -353,35 +361,27 @@ fn fits(
     }
 }
 
-/// Names the kind of a key that is a usual one, and not supported.
-fn unsupported_key(key: &PrivateKeyDer<'_>) -> Option<&'static str> {
-    // Object identifiers in DER, with tag and length.
-    const KINDS: [(&[u8], &str); 5] = [
-        (&[6, 5, 0x2B, 0x81, 4, 0, 0x23], "P-521 is not supported"),
-        (
-            &[6, 5, 0x2B, 0x81, 4, 0, 0x0A],
-            "secp256k1 is not supported",
-        ),
-        (&[6, 3, 0x2B, 0x65, 0x71], "Ed448 is not supported"),
-        (&[6, 3, 0x2B, 0x65, 0x6E], "X25519 is not for signing"),
-        (
-            &[6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x38, 4, 1],
-            "DSA is not supported",
-        ),
-    ];
-    let der = key.secret_der();
-    let has = |oid: &[u8]| der.windows(oid.len()).take(40).any(|window| window == oid);
-    // The older form has its curve at the end.
-    let ends = |oid: &[u8]| der.windows(oid.len()).skip(40).any(|window| window == oid);
-    let sec1 = matches!(key, PrivateKeyDer::Sec1(_));
-    let mut kinds = KINDS.iter();
-    let found = kinds.find(|(oid, _)| has(oid) || sec1 && ends(oid));
-    found.map(|&(_, what)| what)
-}
-
-fn unusable(pem: &Pem, error: rustls::Error) -> Error {
-    pem.wrong(format_args!("a certificate in it cannot be used: {error}"))
-        .with_source(error)
+/// The error for a certificate, counted from 0, in our own words: what rustls
+/// says is about a peer, and some of it repeats bytes.
+fn unusable(pem: &Pem, at: usize, error: &rustls::Error) -> Error {
+    use CertificateError as Why;
+    use rustls::Error as Tls;
+    let why = match error {
+        Tls::InvalidCertificate(Why::BadEncoding) => "it is damaged, or not one of X.509",
+        Tls::InvalidCertificate(Why::UnhandledCriticalExtension) => {
+            "it has a critical extension that is not supported"
+        }
+        Tls::InvalidCertificate(Why::Other(other))
+            if format!("{other:?}").contains("UnsupportedCertVersion") =>
+        {
+            "it is of a version of X.509 before 3"
+        }
+        _ => "it is not one for TLS",
+    };
+    pem.wrong(format_args!(
+        "a certificate in it cannot be used: number {}: {why}",
+        at + 1
+    ))
 }
 
 fn client(

@@ -1,7 +1,17 @@
-//! The order of the certificates that are presented.
+//! The certificates that are presented, and their order.
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use x509_cert::der::Decode;
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{Decode, Tag};
+
+/// The first, counted from 0, that is no certificate. Only its outermost shell is
+/// looked at: peers may be able to read what we cannot.
+pub(super) fn malformed(chain: &[CertificateDer<'_>]) -> Option<usize> {
+    let whole = |der: &CertificateDer<'_>| {
+        AnyRef::from_der(der).is_ok_and(|any| any.header().tag() == Tag::Sequence)
+    };
+    chain.iter().position(|der| !whole(der))
+}
 
 /// Which certificate, counted from 1, did not issue the one before it. What
 /// cannot be read is not judged.

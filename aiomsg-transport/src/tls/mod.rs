@@ -49,6 +49,7 @@ mod chain;
 mod config;
 mod counted;
 mod error;
+mod key;
 mod pem;
 mod reload;
 mod session;
