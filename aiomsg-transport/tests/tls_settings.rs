@@ -497,3 +497,42 @@ async fn a_certificate_that_is_demanded_and_missing_is_said_to_be() {
         refused(outcome, expected);
     }
 }
+
+/// The server has the certificate of the client, and does not trust it. Without an
+/// alert it was said that something may have been cut off.
+#[tokio::test]
+async fn a_certificate_that_is_refused_without_a_word_is_said_to_be() {
+    let root = authority("root");
+    let own = issued(&root, "server");
+    let stranger = issued(&authority("another"), "client");
+    for (alerts, expected) in [
+        (true, "the peer refused our certificate"),
+        (false, "it may not trust the certificate that we presented"),
+    ] {
+        let port = demanding(&root, &own, alerts);
+        let tls = presents(&stranger).trust_pem(root.pem()).build().unwrap();
+        let dial = aiomsg_transport::Connector::new().tls(tls);
+        let endpoint = aiomsg_core::Endpoint::tls("127.0.0.1", port);
+        let io = tower::ServiceExt::oneshot(dial, endpoint).await.unwrap();
+        refused(greet(io).await, expected);
+    }
+}
+
+/// A server that did not ask for a certificate does not miss one.
+#[tokio::test]
+async fn a_server_that_asks_for_no_certificate_is_not_said_to_demand_one() {
+    let root = authority("root");
+    let own = issued(&root, "server");
+    let server = presents(&own).build().unwrap();
+    let client = TlsConfig::builder().trust_pem(root.pem()).build().unwrap();
+    let mut listener = bind(&server).await.unwrap();
+    let (near, far) = connect(&mut listener, &client).await;
+    let mut near = near.unwrap();
+    drop(far.unwrap());
+    let read = near.read(&mut [0]).await;
+    let said = match read {
+        Ok(bytes) => format!("{bytes} bytes"),
+        Err(error) => aiomsg_transport::io::explain(error).to_string(),
+    };
+    assert!(!said.contains("certificate"), "{said}");
+}

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::{
     SupportedProtocolVersion,
 };
 
+use super::asked::Noting;
 use super::config::{Made, NO_CERTIFICATE, TlsConfig, server_name};
 use super::pem::{Pem, Source};
 use super::trust::Trusted;
@@ -395,10 +396,9 @@ fn client(
         .map_err(internal)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(Arc::new(match presented {
-        Some(presented) => builder.with_client_cert_resolver(presented),
-        None => builder.with_no_client_auth(),
-    }))
+    Ok(Arc::new(
+        builder.with_client_cert_resolver(Arc::new(Noting(presented))),
+    ))
 }
 
 fn server(

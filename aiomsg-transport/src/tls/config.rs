@@ -106,7 +106,8 @@ impl TlsConfig {
             // The zone of an address is this machine's own matter.
             None => server_name(host.split_once('%').map_or(host, |(address, _)| address))?,
         };
-        Ok(Client::new(Arc::clone(config), name))
+        let notes = made.origin.is_some();
+        Ok(Client::new(Arc::clone(config), name, notes))
     }
 
     /// The binding end's part.

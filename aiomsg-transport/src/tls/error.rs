@@ -7,7 +7,7 @@ use tokio_rustls::rustls::{
     self, AlertDescription, CertificateError, PeerIncompatible, PeerMisbehaved,
 };
 
-use super::unpresented::MayBeDemanded;
+use super::unanswered::MayBe;
 
 /// The error for an endpoint with TLS without settings for it.
 pub(crate) fn missing() -> Error {
@@ -47,10 +47,7 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
 /// one.
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
-    if let Some(why) = error
-        .get_ref()
-        .and_then(|why| why.downcast_ref::<MayBeDemanded>())
-    {
+    if let Some(why) = error.get_ref().and_then(|why| why.downcast_ref::<MayBe>()) {
         return Some(tls(why.to_string()));
     }
     if is_truncation(error) {

@@ -42,6 +42,7 @@
 //! # Ok::<(), aiomsg_core::Error>(())
 //! ```
 
+mod asked;
 mod blocks;
 mod builder;
 mod certificate;
@@ -54,7 +55,7 @@ mod pem;
 mod reload;
 mod session;
 mod trust;
-mod unpresented;
+mod unanswered;
 
 pub use builder::TlsConfigBuilder;
 pub use config::TlsConfig;

@@ -14,11 +14,12 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
+use super::asked::{Asked, noted};
 use super::certificate;
 use super::config::TlsConfig;
 use super::counted::Counted;
 use super::error::{handshake_failed, refuses_certificate, speaks_plain};
-use super::unpresented::Unpresented;
+use super::unanswered::{MayBe, Unanswered};
 use crate::io::TlsInfo;
 
 /// The first byte of a TLS connection: a record of the handshake.
@@ -31,13 +32,14 @@ const LINGER_BYTES: u64 = 64 * 1024;
 /// The connecting end, towards one server.
 pub(crate) struct Client {
     connector: TlsConnector,
-    /// Whether there is a certificate for a server that demands one.
-    presents: bool,
+    /// What is assumed of a server unless it is noted: with settings of rustls it
+    /// is not.
+    unless_noted: Asked,
     name: ServerName<'static>,
 }
 
 /// The stream of the connecting end.
-type Secured = Unpresented<client::TlsStream<Counted<TcpStream>>>;
+type Secured = Unanswered<client::TlsStream<Counted<TcpStream>>>;
 
 /// The binding end.
 #[derive(Clone)]
@@ -46,9 +48,13 @@ pub(crate) struct Server {
 }
 
 impl Client {
-    pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+    pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>, notes: bool) -> Self {
+        let unless_noted = match notes || config.client_auth_cert_resolver.has_certs() {
+            true => Asked::No,
+            false => Asked::InVain,
+        };
         Self {
-            presents: config.client_auth_cert_resolver.has_certs(),
+            unless_noted,
             connector: config.into(),
             name,
         }
@@ -60,14 +66,22 @@ impl Client {
     ) -> Result<(Secured, TlsInfo, Wire), Error> {
         let stream = Counted::new(stream);
         let connect = self.connector.connect(self.name, stream).into_fallible();
-        match connect.await {
+        let (connected, asked) = noted(connect).await;
+        match connected {
             Ok(stream) => {
                 let (counted, session) = stream.get_ref();
                 let info = info(session.peer_certificates());
                 let wire = counted.wire();
-                Ok((Unpresented::new(stream, self.presents), info, wire))
+                let asked = match asked {
+                    Asked::No => self.unless_noted,
+                    asked => asked,
+                };
+                Ok((Unanswered::new(stream, asked), info, wire))
             }
-            Err((error, stream)) => Err(refuse(error, stream.into_inner()).await),
+            Err((error, stream)) => {
+                let error = MayBe::explain(error, asked);
+                Err(refuse(error, stream.into_inner()).await)
+            }
         }
     }
 }
