@@ -35,7 +35,7 @@ impl Resolver {
         if let Some((address, zone)) = host.split_once('%')
             && let Ok(address) = address.parse::<Ipv6Addr>()
         {
-            let index = index_of(zone, host).await?;
+            let index = index_of(zone, host)?;
             return Ok(vec![SocketAddrV6::new(address, port, 0, index).into()]);
         }
         let found = match &self.custom {
@@ -56,26 +56,47 @@ impl Resolver {
     }
 }
 
-/// The number of the interface that a zone names.
-async fn index_of(zone: &str, host: &str) -> Result<u32, Error> {
-    if let Ok(number) = zone.parse() {
-        return Ok(number);
-    }
-    // The system looks names of interfaces up for addresses of a link, and only
-    // for these.
-    let probe = format!("fe80::1%{zone}");
-    let found = tokio::net::lookup_host((probe.as_str(), 0)).await;
-    let index = found.ok().and_then(|mut found| {
-        found.find_map(|address| match address {
-            SocketAddr::V6(v6) if v6.scope_id() != 0 => Some(v6.scope_id()),
-            _ => None,
-        })
-    });
-    index.ok_or_else(|| {
+/// The number of the interface that a zone names, or is.
+fn index_of(zone: &str, host: &str) -> Result<u32, Error> {
+    let found = match zone.parse() {
+        // No zone: any interface.
+        Ok(0) => Some(0),
+        Ok(number) => interface::exists(number).then_some(number),
+        Err(_) => interface::number(zone),
+    };
+    found.ok_or_else(|| {
         Error::new(ErrorKind::Address).with_reason(format!(
             "the address \"{host}\" has the zone \"{zone}\", and there is no such interface"
         ))
     })
+}
+
+/// The system's interfaces. It looks their names up for addresses of a link only,
+/// and takes any number.
+#[cfg(unix)]
+mod interface {
+    use nix::net::if_::{if_indextoname, if_nametoindex};
+
+    pub(super) fn exists(number: u32) -> bool {
+        // The library has an empty name for one that is not there.
+        if_indextoname(number).is_ok_and(|name| !name.is_empty())
+    }
+
+    pub(super) fn number(name: &str) -> Option<u32> {
+        if_nametoindex(name).ok()
+    }
+}
+
+/// Zones are numbers here.
+#[cfg(not(unix))]
+mod interface {
+    pub(super) fn exists(_: u32) -> bool {
+        true
+    }
+
+    pub(super) fn number(_: &str) -> Option<u32> {
+        None
+    }
 }
 
 impl fmt::Debug for Resolver {
@@ -117,16 +138,21 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[tokio::test]
     async fn an_interface_that_is_not_there_is_named() {
         let resolver = Resolver::default();
-        let error = resolver.resolve("fe80::1%nosuch0", 7).await.unwrap_err();
-        assert!(error.is_address(), "{error}");
-        let said = error.to_string();
-        assert!(
-            said.contains("\"nosuch0\"") && said.contains("no such interface"),
-            "{error}"
-        );
+        // A number was taken as it was, and led anywhere.
+        for zone in ["nosuch0", "4000000000", "99999999999"] {
+            for ip in ["fe80::1", "::1"] {
+                let resolved = resolver.resolve(&format!("{ip}%{zone}"), 7).await;
+                let error = resolved.unwrap_err();
+                assert!(error.is_address(), "{error}");
+                let said = error.to_string();
+                assert!(said.contains(&format!("\"{zone}\"")), "{error}");
+                assert!(said.contains("no such interface"), "{error}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -144,7 +144,13 @@ fn bind_one(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
 fn all_failed(mut failures: eyeballs::Failures) -> Error {
     let reason: Vec<_> = failures
         .iter()
-        .map(|(address, error)| format!("{address}: {}", text(error)))
+        .map(|(address, error)| match lacks_zone(address) {
+            true => format!(
+                "{address}: {}: an address of a link needs its zone, as in [fe80::1%eth0]:25000",
+                text(error)
+            ),
+            false => format!("{address}: {}", text(error)),
+        })
         .collect();
     // At least one address was tried, for a name without any does not resolve.
     let last = match failures.pop() {
@@ -152,6 +158,14 @@ fn all_failed(mut failures: eyeballs::Failures) -> Error {
         None => io::ErrorKind::AddrNotAvailable.into(),
     };
     system(last).with_reason(reason.join("; "))
+}
+
+/// Whether it is an address that every link has its own of, and no link is named.
+fn lacks_zone(address: &SocketAddr) -> bool {
+    match address {
+        SocketAddr::V6(v6) => v6.ip().is_unicast_link_local() && v6.scope_id() == 0,
+        SocketAddr::V4(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -220,6 +234,20 @@ mod tests {
         let server = TcpSocket::new_v4().unwrap();
         server.bind(address).unwrap();
         server.listen(8).unwrap();
+    }
+
+    /// The system says "invalid argument", and nothing of a zone.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_zone_that_is_missing_is_said_to_be() {
+        let resolver = Resolver::default();
+        let connected = connect(&resolver, "fe80::1", 7).await.unwrap_err();
+        let bound = bind(&resolver, "fe80::1", 0, 8).await.unwrap_err();
+        for error in [connected, bound] {
+            assert!(error.to_string().contains("needs its zone"), "{error}");
+        }
+        assert!(!lacks_zone(&"[fe80::1%2]:7".parse().unwrap()));
+        assert!(!lacks_zone(&"[::1]:7".parse().unwrap()));
     }
 
     #[tokio::test]
