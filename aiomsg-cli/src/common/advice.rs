@@ -2,12 +2,13 @@
 
 use std::io;
 
-use aiomsg::{Error, ErrorKind};
+use aiomsg::{Endpoint, Error, ErrorKind};
 
 use super::failure::Failure;
 
 /// What to do about an error of connecting or binding, where that can be said.
 pub(crate) fn advice(error: &Error) -> Option<&'static str> {
+    let is_file = matches!(error.endpoint(), Some(Endpoint::Unix { .. }));
     match error.io().map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => {
             return Some("start what is to listen there, or check the address");
@@ -15,11 +16,17 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
         Some(io::ErrorKind::NotFound) => {
             return Some("check the path, and that what is to listen there is started");
         }
+        Some(io::ErrorKind::AddrInUse) if is_file => {
+            return Some("end what listens there already, or choose another path");
+        }
         Some(io::ErrorKind::AddrInUse) => {
             return Some("end what listens there already, or choose another port");
         }
         Some(io::ErrorKind::AddrNotAvailable) => {
             return Some("choose an address of this machine, or 0.0.0.0 for all of them");
+        }
+        Some(io::ErrorKind::PermissionDenied) if is_file => {
+            return Some("choose a path that this user may use, or see --unix-mode there");
         }
         Some(io::ErrorKind::PermissionDenied) => {
             return Some("choose a place that this user may use, or a port above 1023");
@@ -30,6 +37,7 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
         _ => {}
     }
     Some(match error.kind() {
+        ErrorKind::Address if is_file => "choose another path",
         ErrorKind::Address => "check the spelling of the name",
         ErrorKind::Timeout => "check the address, and firewalls on the way",
         ErrorKind::Tls => {

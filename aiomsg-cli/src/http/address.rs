@@ -1,6 +1,8 @@
 //! Addresses to look at a program by.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+
+use aiomsg::Endpoint;
 
 /// Where HTTP is served. Without a host, it is the loopback address.
 pub(crate) type HttpAddress = SocketAddr;
@@ -8,6 +10,9 @@ pub(crate) type HttpAddress = SocketAddr;
 /// Reads `host:port`, with the host an IP address or `localhost`, or `:port`, or
 /// `port`.
 pub(crate) fn parse(text: &str) -> Result<HttpAddress, String> {
+    if let Some((address, zone)) = with_zone(text) {
+        return address.ok_or_else(|| format!("\"{text}\": there is no interface \"{zone}\""));
+    }
     let loopback = |port: &str| {
         let port = port
             .bytes()
@@ -25,6 +30,27 @@ pub(crate) fn parse(text: &str) -> Result<HttpAddress, String> {
              address, or an IP address and a port (0.0.0.0:9000, [::1]:9000)"
         )
     })
+}
+
+/// An address of a link, whose interface is named: `[fe80::1%eth0]:9000`. With
+/// the name, in case that there is no such interface.
+fn with_zone(text: &str) -> Option<(Option<SocketAddr>, String)> {
+    let Endpoint::Tcp { host, port } = text.parse().ok()? else {
+        return None;
+    };
+    let (ip, zone) = host.split_once('%')?;
+    let ip = ip.parse().ok()?;
+    // The system looks names of interfaces up for addresses of a link only.
+    let found = (format!("fe80::1%{zone}").as_str(), port).to_socket_addrs();
+    let address = found
+        .ok()
+        .into_iter()
+        .flatten()
+        .find_map(|found| match found {
+            SocketAddr::V6(v6) => Some(SocketAddrV6::new(ip, port, 0, v6.scope_id()).into()),
+            SocketAddr::V4(_) => None,
+        });
+    Some((address, zone.to_owned()))
 }
 
 /// Whether a `Host` header names an address, or this machine, and not a name
@@ -67,6 +93,23 @@ mod tests {
         ] {
             assert!(parse(text).unwrap_err().contains(&format!("\"{text}\"")));
         }
+    }
+
+    /// Only numbers of interfaces were read.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn zones_are_read_by_name_and_number() {
+        let lo = std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap();
+        let lo = lo.trim();
+        for zone in ["lo", lo] {
+            for ip in ["fe80::1", "::1"] {
+                let address = parse(&format!("[{ip}%{zone}]:9000")).unwrap();
+                assert_eq!(address.to_string(), format!("[{ip}%{lo}]:9000"));
+                assert!(is_plain_host(&address.to_string()));
+            }
+        }
+        let error = parse("[fe80::1%nosuch0]:9000").unwrap_err();
+        assert!(error.contains("no interface \"nosuch0\""), "{error}");
     }
 
     #[test]

@@ -26,3 +26,16 @@ fn a_mode_that_is_none_is_refused() {
     let args = ["recv", "-b", &abstract_name, "--unix-mode", "0600"];
     run(&args).fails(2, &["abstract name", "no file"]);
 }
+
+/// The advice was about names, and about ports.
+#[test]
+fn the_advice_about_a_path_is_about_paths() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("precious");
+    fs::write(&file, "precious").unwrap();
+    let long = format!("unix://{}/{}", dir.path().display(), "x".repeat(108));
+    run(&["recv", "-b", &long]).fails(1, &["107", "choose another path"]);
+    let taken = format!("unix://{}", file.display());
+    run(&["recv", "-b", &taken]).fails(1, &["not a socket", "choose another path"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+}
