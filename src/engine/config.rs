@@ -89,7 +89,19 @@ impl Default for Config {
     }
 }
 
+/// The shortest time that something may take: that of the timers.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The most events that are kept for a slow listener: there is room for them from
+/// the beginning.
+const MOST_EVENTS: usize = 1 << 16;
+
 impl Config {
+    /// How many events are kept for a slow listener.
+    pub(crate) fn event_capacity(&self) -> usize {
+        self.event_capacity.min(MOST_EVENTS)
+    }
+
     /// Refuses what cannot work.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refuse = |reason: String| Err(Error::new(ErrorKind::Config).with_reason(reason));
@@ -114,11 +126,29 @@ impl Config {
                 self.heartbeat_timeout, self.heartbeat_interval
             ));
         }
-        for (name, limits) in [
-            ("peer_limits", self.peer_limits),
-            ("buffer_limits", self.buffer_limits),
-            ("receive_limits", self.receive_limits),
+        let at_least_once = self.at_least_once.as_ref();
+        for (name, time) in [
+            ("ack_timeout", at_least_once.map(|it| it.timeout)),
+            ("heartbeat_interval", Some(self.heartbeat_interval)),
+            ("handshake_timeout", Some(self.handshake_timeout)),
         ] {
+            // Nothing that is waited for comes in less, and a heartbeat sent all the
+            // time leaves room for nothing else.
+            if let Some(time) = time
+                && time < SHORTEST
+            {
+                return refuse(format!(
+                    "{name} is {time:?}, and at least {SHORTEST:?} is needed"
+                ));
+            }
+        }
+        for (name, limits) in [
+            ("peer_limits", Some(self.peer_limits)),
+            ("buffer_limits", Some(self.buffer_limits)),
+            ("receive_limits", Some(self.receive_limits)),
+            ("unacknowledged_limits", at_least_once.map(|it| it.limits)),
+        ] {
+            let Some(limits) = limits else { continue };
             if limits.items == 0 || limits.bytes == 0 {
                 return refuse(format!("{name} leaves no room for any message"));
             }

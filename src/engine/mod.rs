@@ -133,7 +133,7 @@ impl Engine {
                 .with_reason("a socket is built within a tokio runtime")
                 .with_source(error)
         })?;
-        let reporter = Reporter::new(config.event_capacity);
+        let reporter = Reporter::new(config.event_capacity());
         let at_least_once = config.at_least_once.map(|settings| {
             let reporter = reporter.clone();
             AtLeastOnceLayer::new(Discard::new(move |lost| reporter.dropped(lost)))

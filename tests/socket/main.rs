@@ -26,6 +26,7 @@ mod close;
 mod descriptors;
 mod endpoints;
 mod events;
+mod extremes;
 mod hooks;
 mod liveness;
 #[cfg(feature = "tls")]

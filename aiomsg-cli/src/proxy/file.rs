@@ -49,7 +49,7 @@ pub(super) struct ObserveTable {
     pub(super) metrics: Option<AddressText>,
     pub(super) dashboard: Option<AddressText>,
     pub(super) allow_control: Option<bool>,
-    pub(super) allow_hosts: Option<Vec<String>>,
+    pub(super) allow_host: Option<Vec<String>>,
     pub(super) ready_workers: Option<usize>,
 }
 

@@ -120,7 +120,7 @@ impl Settings {
             dashboard: observe.dashboard.or(file.observe.dashboard.map(|it| it.0)),
             allow_control: observe.allow_control || file.observe.allow_control.unwrap_or_default(),
             allow_hosts: match observe.allow_host.is_empty() {
-                true => file.observe.allow_hosts.clone().unwrap_or_default(),
+                true => file.observe.allow_host.clone().unwrap_or_default(),
                 false => observe.allow_host.clone(),
             },
             ready_workers: observe
@@ -199,7 +199,7 @@ impl Settings {
             self.allow_control != new.allow_control,
             "observe.allow-control",
         );
-        note(self.allow_hosts != new.allow_hosts, "observe.allow-hosts");
+        note(self.allow_hosts != new.allow_hosts, "observe.allow-host");
         for (old, new) in [
             (&self.frontend, &new.frontend),
             (&self.backend, &new.backend),

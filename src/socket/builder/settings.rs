@@ -48,8 +48,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self
     }
 
-    /// Under at-least-once, how long an acknowledgement may take. Default:
-    /// 5 s.
+    /// Under at-least-once, how long an acknowledgement may take: at least 1 ms.
+    /// Default: 5 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.settings.at_least_once.timeout = timeout;
         self
@@ -102,7 +102,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     }
 
     /// How much may wait for absent peers to which it is addressed; a
-    /// `send_to` beyond that waits. Default: 65,536 messages or 64 MiB, for
+    /// `send_to` beyond that waits. With 0 nothing does, and a `send_to` waits until
+    /// its peer is there. Default: 65,536 messages or 64 MiB, for
     /// all of them together.
     pub fn absent_limits(mut self, limits: Limits) -> Self {
         self.settings.config.mailboxes.limits = limits;
@@ -171,7 +172,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
 
     // ===== connections =====
 
-    /// After how long without a send a heartbeat is sent. Default: 5 s.
+    /// After how long without a send a heartbeat is sent: at least 1 ms, and less
+    /// than [`heartbeat_timeout`](SocketBuilder::heartbeat_timeout). Default: 5 s.
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
         self.settings.config.heartbeat_interval = interval;
         self
@@ -184,8 +186,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self
     }
 
-    /// How long connecting, TLS and the handshake may take together. Default:
-    /// 10 s.
+    /// How long connecting, TLS and the handshake may take together: at least
+    /// 1 ms. Default: 10 s.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.settings.config.handshake_timeout = timeout;
         self
@@ -260,7 +262,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self
     }
 
-    /// How many events are kept for a slow listener. Default: 1,024.
+    /// How many events are kept for a slow listener: at least 1, and 65,536 at
+    /// most, also when more are asked for. Default: 1,024.
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.settings.config.event_capacity = events;
         self
