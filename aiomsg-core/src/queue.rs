@@ -23,6 +23,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -121,7 +122,8 @@ impl<T: Weight> Queue<T> {
     }
 
     /// An empty queue that tells when it becomes full, and when half of it is
-    /// free again. `levels` must not block, and is called without a lock held.
+    /// free again. `levels` must not block, and is called without a lock held. When
+    /// it panics, that ends here: whoever pushes and pops has others to look after.
     pub fn with_levels(limits: Limits, levels: impl Fn(Level) + Send + Sync + 'static) -> Self {
         Self::build(limits, Some(Box::new(levels)))
     }
@@ -362,8 +364,11 @@ impl<T: Weight> Queue<T> {
     }
 
     fn tell(&self, level: Level) {
-        if let Some(levels) = &self.0.levels {
-            levels(level);
+        if let Some(levels) = &self.0.levels
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| levels(level)))
+        {
+            // Its destructor may panic as well.
+            std::mem::forget(payload);
         }
     }
 
@@ -971,5 +976,21 @@ mod tests {
         // However often the list was emptied, the living one is in it.
         list.take().wake();
         assert_eq!(live.0.load(Ordering::Relaxed), 1);
+    }
+
+    /// A session pops and a caller pushes: neither is to end with such a function.
+    #[test]
+    fn a_function_of_levels_that_panics_costs_its_caller_nothing() {
+        let limits = Limits {
+            items: 1,
+            bytes: 100,
+        };
+        let queue = Queue::with_levels(limits, |_| panic!("as the test wants"));
+        let mut cx = Context::from_waker(Waker::noop());
+        queue.push(Outbound::new("one")).unwrap();
+        assert!(queue.poll_ready(&mut cx).is_pending());
+        let popped = queue.poll_pop(&mut cx);
+        assert!(matches!(popped, Poll::Ready(Some(it)) if it.payload() == "one"));
+        assert!(queue.poll_ready(&mut cx).is_ready());
     }
 }

@@ -536,3 +536,31 @@ async fn a_server_that_asks_for_no_certificate_is_not_said_to_demand_one() {
     };
     assert!(!said.contains("certificate"), "{said}");
 }
+
+/// It ended the watch: certificates expired, as nobody looked at the files again.
+#[tokio::test]
+async fn a_function_that_panics_on_a_reload_does_not_end_the_watch() {
+    let Renewed {
+        folder,
+        root,
+        server,
+        client,
+        mut listener,
+    } = Renewed::new().await;
+    let at = |name| folder.path().join(name);
+    let (tell, mut told) = mpsc::channel(16);
+    let watch = server.watch(Duration::from_millis(20), move |outcome| {
+        tell.try_send(outcome.is_ok()).unwrap();
+        panic!("as the test wants");
+    });
+    let watching = tokio::spawn(watch);
+    let mut outcome = async || timeout(Duration::from_secs(10), told.recv()).await.unwrap();
+    let second = issued(&root, "second");
+    std::fs::write(at("key"), &second.key).unwrap();
+    assert_eq!(outcome().await, Some(false));
+    std::fs::write(at("cert"), &second.cert).unwrap();
+    assert_eq!(outcome().await, Some(true));
+    let (near, _) = connect(&mut listener, &client).await;
+    assert_eq!(shown(&near.unwrap()).common_name(), Some("second"));
+    watching.abort();
+}

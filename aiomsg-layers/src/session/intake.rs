@@ -9,7 +9,7 @@ use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
 use crate::acknowledge::Deferral;
-use crate::shared::{Shared, catch, caught};
+use crate::shared::{Shared, catch, caught, note};
 
 /// Where a session puts what it has read. Asked once per batch.
 pub trait Intake: Send {
@@ -261,7 +261,7 @@ where
                 match ready!(working.poll(cx)) {
                     Ok(()) if !self.deferral.is_deferred() => acks.extend(message.id()),
                     Ok(()) => {}
-                    Err(error) => (self.refuse)(message.clone(), error),
+                    Err(error) => refuse(&self.refuse, message.clone(), error),
                 }
                 self.current = None;
             }
@@ -274,7 +274,7 @@ where
             let called = match catch(LAYER, || self.shared.poll_call(cx, &mut request)) {
                 Ok(called) => called,
                 Err(panicked) => {
-                    (self.refuse)(current, panicked.into());
+                    refuse(&self.refuse, current, panicked.into());
                     continue;
                 }
             };
@@ -344,12 +344,23 @@ where
 /// What is said to have panicked.
 const LAYER: &str = "a layer";
 
+/// A connection would end with a function that panics, and the process when that is
+/// dropped by a panic.
+fn refuse(refuse: &Refuse, message: Delivery, error: BoxError) {
+    let told = catch("the function that hears of refused messages", || {
+        refuse(message, error);
+    });
+    if let Err(panicked) = told {
+        note(&panicked);
+    }
+}
+
 /// What the service has not dealt with is not gone in silence.
 impl<R> Drop for ServiceIntake<R> {
     fn drop(&mut self) {
         let current = self.current.take();
         for message in current.into_iter().chain(self.waiting.drain(..)) {
-            (self.refuse)(message, Error::new(ErrorKind::Closed).into());
+            refuse(&self.refuse, message, Error::new(ErrorKind::Closed).into());
         }
     }
 }
@@ -391,5 +402,38 @@ mod tests {
         assert!(inbox.poll_last(&mut cx).is_pending());
         queue.close();
         assert!(matches!(inbox.poll_last(&mut cx), Poll::Ready(Err(_))));
+    }
+
+    /// It ended the connection, or as that was dropped, the process.
+    #[test]
+    fn a_function_of_refusals_that_panics_costs_no_other_message() {
+        let service = tower::service_fn(|message: Delivery| {
+            let refused = message.payload() == "bad";
+            std::future::ready(match refused {
+                true => Err(BoxError::from("not this one")),
+                false => Ok(()),
+            })
+        });
+        let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = Arc::clone(&told);
+        let mut intake = ServiceIntake::new(Shared::new(service), move |_, _| {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            panic!("as the test wants");
+        });
+        let message = |payload: &'static str| {
+            Delivery::new(Identity::random(), payload).with_id(MessageId::from_bytes([7; 16]))
+        };
+        let mut acks = VecDeque::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        intake
+            .take(&mut [message("bad"), message("good")].into())
+            .unwrap();
+        intake.poll_work(&mut cx, &mut acks).unwrap();
+        assert_eq!(acks.len(), 1, "the good one");
+        intake
+            .take(&mut [message("left"), message("left")].into())
+            .unwrap();
+        drop(intake);
+        assert_eq!(told.load(std::sync::atomic::Ordering::Relaxed), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! Other settings in the place of these, while sockets use them.
 
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,7 +81,8 @@ impl TlsConfig {
     /// although it is tried again each time, as it may be one that is still
     /// being written. Both are logged, too. What the
     /// [system trusts](super::TlsConfigBuilder) is not looked at, but read with
-    /// the files when these have changed.
+    /// the files when these have changed. When `report` panics, that is logged, and
+    /// the files are looked at all the same.
     ///
     /// # Cancel safety
     ///
@@ -118,14 +120,14 @@ impl TlsConfig {
                     Ok(Ok(true)) => {
                         told = None;
                         tracing::info!("tls certificates reloaded");
-                        report(Ok(()));
+                        tell(&mut report, Ok(()));
                     }
                     Ok(Err(error)) => {
                         let text = error.to_string();
                         if told.as_ref() != Some(&text) {
                             tracing::warn!(%error, "tls certificates not reloaded");
                             told = Some(text);
-                            report(Err(error));
+                            tell(&mut report, Err(error));
                         }
                     }
                     // The runtime is shutting down, and this with it.
@@ -158,5 +160,14 @@ impl TlsConfig {
     fn changing(&self) -> MutexGuard<'_, ()> {
         let changing = self.inner.changing.lock();
         changing.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Certificates would be renewed no more if a panic ended the watch.
+fn tell(report: &mut impl FnMut(Result<(), Error>), outcome: Result<(), Error>) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| report(outcome))) {
+        tracing::warn!("the function that hears of tls reloads panicked; the watch goes on");
+        // Its destructor may panic as well.
+        std::mem::forget(payload);
     }
 }
