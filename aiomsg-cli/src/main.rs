@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     // A service manager may tell it to reload as soon as it is there.
     #[cfg(unix)]
     if std::env::args_os().any(|arg| arg == "proxy") {
-        proxy::expect_reload();
+        proxy::expect_signals();
     }
     let command: Command = match command_line::parse() {
         Ok(command) => command,

@@ -57,10 +57,9 @@ async fn the_last_of_two_signals_counts() {
     let proxy = Proxy::start(&[]).await;
     let worker = proxy.worker().await;
     let creator = proxy.creator().await;
-    for turn in 0..20 {
-        // Where both are pending, the system delivers them in this order, too.
-        proxy.program.signal("USR1").await;
-        proxy.program.signal("USR2").await;
+    for turn in 0..100 {
+        // Where both are pending, the system hands them out in this order, too.
+        proxy.program.signals(&["USR1", "USR2"]).await;
         creator.send(turn.to_string()).await.unwrap();
         assert_eq!(recv_text(&worker).await, turn.to_string());
     }

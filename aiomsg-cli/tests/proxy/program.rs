@@ -116,6 +116,17 @@ impl Program {
         assert!(status.expect("kill is there").success());
     }
 
+    /// Sends several, one right behind the other.
+    pub(crate) async fn signals(&self, names: &[&str]) {
+        let id = self.child.id().expect("it runs");
+        let kills: Vec<_> = names
+            .iter()
+            .map(|it| format!("kill -s {it} {id}"))
+            .collect();
+        let shell = Command::new("sh").args(["-c", &kills.join("; ")]).status();
+        assert!(shell.await.expect("sh is there").success());
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> Ended {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
