@@ -63,15 +63,17 @@ enum What {
 }
 
 fn main() -> ExitCode {
-    // A service manager may tell it to reload as soon as it is there.
+    // A service manager may tell a proxy to reload as soon as it is there.
     #[cfg(unix)]
-    if std::env::args_os().any(|arg| arg == "proxy") {
-        proxy::expect_signals();
-    }
+    proxy::expect_signals();
     let command: Command = match command_line::parse() {
         Ok(command) => command,
         Err(code) => return code,
     };
+    #[cfg(unix)]
+    if !matches!(command.what, What::Proxy(_)) {
+        proxy::forget_signals();
+    }
     command.log.init();
     match run(command.what) {
         Ok(()) => ExitCode::SUCCESS,

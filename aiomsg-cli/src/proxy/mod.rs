@@ -23,7 +23,7 @@ pub(crate) use args::ProxyArgs;
 pub(crate) use in_process::InProcess;
 pub(crate) use observe::status;
 #[cfg(unix)]
-pub(crate) use signals::expect as expect_signals;
+pub(crate) use signals::{expect as expect_signals, forget as forget_signals};
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say::tell;

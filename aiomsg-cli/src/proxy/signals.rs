@@ -1,11 +1,6 @@
 //! What a proxy is told by signals.
 
 #[cfg(unix)]
-use std::sync::atomic::{AtomicBool, Ordering};
-#[cfg(unix)]
-use std::sync::{Arc, OnceLock};
-
-#[cfg(unix)]
 use nix::sys::signal::{SigSet, Signal as Number};
 #[cfg(unix)]
 use tokio::sync::mpsc;
@@ -26,37 +21,37 @@ fn failed(error: &std::io::Error) -> Failure {
 
 #[cfg(unix)]
 pub(super) struct Signals {
-    hangup: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
-    /// To pause and to resume, in their order.
-    users: mpsc::Receiver<Signal>,
+    /// To reload, pause and resume, in their order.
+    orders: mpsc::Receiver<Signal>,
 }
 
-/// A signal to read the file again that comes before the proxy listens for it.
+/// The signals to reload, pause and resume.
 #[cfg(unix)]
-static EARLY: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-
-/// The signals to pause and to resume.
-#[cfg(unix)]
-fn users() -> SigSet {
-    let mut users = SigSet::empty();
-    users.add(Number::SIGUSR1);
-    users.add(Number::SIGUSR2);
-    users
+fn orders() -> SigSet {
+    [Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2]
+        .into_iter()
+        .collect()
 }
 
 /// From now on a signal to reload, pause or resume does not end the process, and waits
-/// until the proxy listens for it. To be called before anything else, and before any
-/// other thread is there.
+/// until the proxy listens for it, or [`forget`] is called. To be called before
+/// anything else, and before any other thread is there.
+///
+/// Handlers of two signals that have come would run in the opposite order. So they are
+/// blocked, and one thread waits for all.
 #[cfg(unix)]
 pub(crate) fn expect() {
-    // Handlers of two signals that have come would run in the opposite order. They are
-    // blocked, and one thread waits for both.
-    let _ = users().thread_block();
-    let flag = EARLY.get_or_init(Arc::default);
-    // It fails for signals that nobody may catch, and this is none.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(flag));
+    // It fails for signals that cannot be blocked, and these can.
+    let _ = orders().thread_block();
+}
+
+/// This is no proxy: the signals do what they do to any command, also those that have
+/// come.
+#[cfg(unix)]
+pub(crate) fn forget() {
+    let _ = orders().thread_unblock();
 }
 
 #[cfg(unix)]
@@ -64,38 +59,24 @@ impl Signals {
     pub(super) fn new() -> Outcome<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).map_err(|error| failed(&error));
-        let (to, users) = mpsc::channel(WAITING);
+        let (to, orders) = mpsc::channel(WAITING);
         let thread = std::thread::Builder::new().name("signals".to_owned());
         thread
             .spawn(move || wait(&to))
             .map_err(|error| failed(&error))?;
         Ok(Self {
-            hangup: listen(SignalKind::hangup())?,
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            users,
+            orders,
         })
     }
 
     /// The next one. Cancel safe.
     pub(super) async fn next(&mut self) -> Signal {
-        if EARLY
-            .get()
-            .is_some_and(|early| early.swap(false, Ordering::Relaxed))
-        {
-            return Signal::Reload;
-        }
         tokio::select! {
             _ = self.terminate.recv() => Signal::End,
             _ = self.interrupt.recv() => Signal::End,
-            _ = self.hangup.recv() => {
-                // The same one.
-                if let Some(early) = EARLY.get() {
-                    early.store(false, Ordering::Relaxed);
-                }
-                Signal::Reload
-            }
-            Some(user) = self.users.recv() => user,
+            Some(order) = self.orders.recv() => order,
         }
     }
 }
@@ -104,16 +85,17 @@ impl Signals {
 #[cfg(unix)]
 const WAITING: usize = 16;
 
-/// Waits for signals to pause and to resume, until nobody wants them any more.
+/// Waits for signals to reload, pause and resume, until nobody wants them any more.
 #[cfg(unix)]
 fn wait(to: &mpsc::Sender<Signal>) {
-    let users = users();
-    while let Ok(signal) = users.wait() {
-        let signal = match signal {
+    let orders = orders();
+    while let Ok(signal) = orders.wait() {
+        let order = match signal {
+            Number::SIGHUP => Signal::Reload,
             Number::SIGUSR1 => Signal::Pause,
             _ => Signal::Resume,
         };
-        if to.blocking_send(signal).is_err() {
+        if to.blocking_send(order).is_err() {
             return;
         }
     }

@@ -131,7 +131,12 @@ pub(crate) async fn run(args: RecvArgs) -> Outcome {
     let started = args.wait.start(&socket, &args.socket, None).await;
     let (mut stop, mut events) = match started {
         // Told to end before anybody came: it has received all that there was.
-        Err(failure) if failure.is_stop() && wanted.is_none() && !args.output.until_gone => {
+        Err(failure)
+            if failure.is_stop()
+                && wanted.is_none()
+                && !args.output.until_gone
+                && socket.stats().connections == 0 =>
+        {
             return Ok(());
         }
         started => started?,

@@ -31,6 +31,28 @@ fn a_receiver_to_which_nobody_came_is_done() {
     }
 }
 
+/// One of two peers was there, and what it had sent would be dropped in silence.
+#[test]
+fn a_receiver_that_waits_for_another_peer_was_stopped() {
+    let args = ["recv", "-b", "tcp://127.0.0.1:0", "--wait-peers", "2"];
+    let mut receiver = Process::start(&args);
+    let endpoint = receiver.endpoint();
+    super::process::run(&["send", "-c", &endpoint, "x"]).ends(0);
+    receiver.signal(Signal::INT);
+    receiver
+        .finish()
+        .fails(130, &["before the peers were there"]);
+}
+
+/// What is told to a proxy ends any other command, whatever its arguments are.
+#[test]
+fn a_command_that_is_no_proxy_ends_with_its_terminal() {
+    let mut sender = Process::start(&["send", "-b", "tcp://127.0.0.1:0", "proxy"]);
+    sender.endpoint();
+    sender.signal(Signal::HUP);
+    assert_eq!(sender.finish().code, None, "a signal has ended it");
+}
+
 #[test]
 fn a_sender_without_an_end_of_its_own_is_done() {
     let (mut receiver, stdout) = Process::with_stdout(&["recv", "-b", "tcp://127.0.0.1:0"]);
