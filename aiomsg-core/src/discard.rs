@@ -1,10 +1,9 @@
 //! What becomes of messages that can be sent no more.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::Outbound;
+use crate::{Outbound, hook};
 
 /// Where the layers hand every message that they give up on.
 ///
@@ -131,11 +130,7 @@ impl Discard {
     /// Gives a message up. When `report` panics, that ends here: whoever gives
     /// messages up has others to look after.
     pub fn message(&self, message: Outbound, reason: DropReason) {
-        let report = AssertUnwindSafe(|| (self.0)(Discarded { message, reason }));
-        if let Err(payload) = catch_unwind(report) {
-            // Its destructor may panic as well.
-            std::mem::forget(payload);
-        }
+        hook::tell(|| (self.0)(Discarded { message, reason }));
     }
 }
 

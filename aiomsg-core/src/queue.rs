@@ -23,13 +23,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::Outbound;
 use crate::outbound::offer_each;
 use crate::sync::{Mutex, MutexGuard};
+use crate::{Outbound, hook};
 
 /// What an item counts against a queue's bound in bytes.
 pub trait Weight {
@@ -364,11 +363,8 @@ impl<T: Weight> Queue<T> {
     }
 
     fn tell(&self, level: Level) {
-        if let Some(levels) = &self.0.levels
-            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| levels(level)))
-        {
-            // Its destructor may panic as well.
-            std::mem::forget(payload);
+        if let Some(levels) = &self.0.levels {
+            hook::tell(|| levels(level));
         }
     }
 

@@ -254,12 +254,14 @@ impl Reporter {
     }
 
     pub(crate) fn unconfirmed(&self, peer: &PeerInfo, messages: u64) {
-        tracing::warn!(
-            peer = %peer.identity.short(),
-            endpoint = %peer.endpoint,
-            messages,
-            "the peer may not have read everything"
-        );
+        say(|| {
+            tracing::warn!(
+                peer = %peer.identity.short(),
+                endpoint = %peer.endpoint,
+                messages,
+                "the peer may not have read everything"
+            );
+        });
         self.tell(Event::Unconfirmed {
             peer: peer.clone(),
             messages,

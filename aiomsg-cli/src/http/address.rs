@@ -53,16 +53,21 @@ fn with_zone(text: &str) -> Option<(Option<SocketAddr>, String)> {
     Some((address, zone.to_owned()))
 }
 
+/// A `Host` header without its port.
+pub(crate) fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
 /// Whether a `Host` header names an address, or this machine, and not a name
 /// that anybody may have made up to point here.
 pub(crate) fn is_plain_host(host: &str) -> bool {
     if host.parse::<SocketAddr>().is_ok() {
         return true;
     }
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let name = without_port(host);
     let name = name
         .strip_prefix('[')
         .and_then(|it| it.strip_suffix(']'))

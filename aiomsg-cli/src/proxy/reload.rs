@@ -31,19 +31,19 @@ impl Proxy {
         let old = self.settings();
         let new = old.changed_to(&wanted);
         let sides = [
-            (&self.backend, &old.backend, &new.backend),
-            (&self.frontend, &old.frontend, &new.frontend),
+            (&self.backend, &new.backend),
+            (&self.frontend, &new.frontend),
         ];
         let mut renewals = Vec::new();
-        for (side, _, settings) in sides {
+        for (side, settings) in sides {
             renewals.push(side.check(settings)?);
         }
         // New places first, so that nobody is turned away in between.
         let mut opened = Vec::new();
         let mut in_the_way = Vec::new();
-        for (side, _, settings) in sides {
+        for (side, settings) in sides {
             for endpoint in side.new_places(settings) {
-                match side.listen_at(&endpoint).await {
+                match side.listen(&endpoint, &endpoint).await {
                     Ok(()) => opened.push((side, endpoint)),
                     Err(error) => in_the_way.push((side, endpoint, error)),
                 }
@@ -52,13 +52,13 @@ impl Proxy {
         if !in_the_way.is_empty() {
             // What is about to be let go may be what is in the way, at either side.
             let mut let_go = Vec::new();
-            for (side, _, settings) in sides {
+            for (side, settings) in sides {
                 for place in side.let_go(settings).await {
                     let_go.push((side, place));
                 }
             }
             for (side, endpoint, _) in in_the_way {
-                match side.listen_at(&endpoint).await {
+                match side.listen(&endpoint, &endpoint).await {
                     Ok(()) => opened.push((side, endpoint)),
                     Err(error) => {
                         back(&opened, &let_go).await;
@@ -67,7 +67,7 @@ impl Proxy {
                 }
             }
         }
-        for ((side, _, settings), renewal) in sides.into_iter().zip(renewals) {
+        for ((side, settings), renewal) in sides.into_iter().zip(renewals) {
             if let Err(error) = side.renew(renewal) {
                 // They were read and found good: there is nothing left to fail.
                 tracing::error!(side = side.name, %error, "the old certificates stay in use");

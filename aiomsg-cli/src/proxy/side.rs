@@ -124,12 +124,8 @@ impl Side {
         new.cloned().collect()
     }
 
-    pub(super) async fn listen_at(&self, endpoint: &Endpoint) -> Result<(), aiomsg::Error> {
-        self.listen(endpoint, endpoint).await
-    }
-
-    /// Listens at an endpoint for which the settings name another: the port may have
-    /// been for the system to choose.
+    /// Listens at an endpoint. The settings may name another, where the port was for
+    /// the system to choose.
     pub(super) async fn listen(
         &self,
         wanted: &Endpoint,

@@ -4,7 +4,21 @@ use super::tests::{Lost, SECOND, Wire, send};
 use super::*;
 use aiomsg_core::{DropReason, MessageId, Outbound};
 use tokio::time::sleep;
-use tower::Layer;
+use tower::{Layer, Service};
+
+/// A layer around a wire, with its resender at work.
+fn set_up(
+    layer: AtLeastOnceLayer,
+) -> (
+    Wire,
+    AtLeastOnceLayer,
+    impl Service<Outbound, Response = (), Error = aiomsg_core::Error>,
+) {
+    let wire = Wire::default();
+    tokio::spawn(layer.resender(wire.service()).run());
+    let service = layer.layer(wire.service());
+    (wire, layer, service)
+}
 
 fn id_of(wire: &Wire, payload: &str) -> MessageId {
     let sent = wire.messages();
@@ -16,10 +30,7 @@ fn id_of(wire: &Wire, payload: &str) -> MessageId {
 /// were lost then, and said to have been acknowledged.
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_counts_on_the_connection_of_its_message_alone() {
-    let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Lost::default().discard());
-    tokio::spawn(layer.resender(wire.service()).run());
-    let mut service = layer.layer(wire.service());
+    let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(Lost::default().discard()));
     let (honest, forger) = (layer.unacked().connection(), layer.unacked().connection());
     send(&mut service, "theirs").await;
     send(&mut service, "unsent").await;
@@ -35,10 +46,7 @@ async fn an_acknowledgement_counts_on_the_connection_of_its_message_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_acknowledgement_counts_after_the_message_was_sent_to_another_peer() {
-    let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Lost::default().discard());
-    tokio::spawn(layer.resender(wire.service()).run());
-    let mut service = layer.layer(wire.service());
+    let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(Lost::default().discard()));
     let (late, other) = (layer.unacked().connection(), layer.unacked().connection());
     send(&mut service, "job").await;
     late.sent(&wire.ids());
@@ -53,10 +61,7 @@ async fn a_late_acknowledgement_counts_after_the_message_was_sent_to_another_pee
 /// coming.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_again_to_a_slow_peer_that_goes_on_acknowledging() {
-    let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Lost::default().discard());
-    tokio::spawn(layer.resender(wire.service()).run());
-    let mut service = layer.layer(wire.service());
+    let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(Lost::default().discard()));
     let connection = layer.unacked().connection();
     for _ in 0..100 {
         send(&mut service, "x").await;
@@ -74,10 +79,7 @@ async fn nothing_is_sent_again_to_a_slow_peer_that_goes_on_acknowledging() {
 /// A peer that stops for a while has all of it.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_stops_for_a_while_is_sent_the_oldest_again_and_no_other() {
-    let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Lost::default().discard());
-    tokio::spawn(layer.resender(wire.service()).run());
-    let mut service = layer.layer(wire.service());
+    let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(Lost::default().discard()));
     let connection = layer.unacked().connection();
     for _ in 0..100 {
         send(&mut service, "x").await;
@@ -99,10 +101,7 @@ async fn a_peer_that_stops_for_a_while_is_sent_the_oldest_again_and_no_other() {
 /// A peer may drop a message, as Python's library does when its queue is full.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_was_passed_over_is_sent_again() {
-    let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Lost::default().discard());
-    tokio::spawn(layer.resender(wire.service()).run());
-    let mut service = layer.layer(wire.service());
+    let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(Lost::default().discard()));
     let connection = layer.unacked().connection();
     for _ in 0..3 {
         send(&mut service, "x").await;
@@ -116,10 +115,8 @@ async fn a_message_that_was_passed_over_is_sent_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_acknowledges_nothing_gives_nothing_up_late() {
-    let (wire, lost) = (Wire::default(), Lost::default());
-    let layer = AtLeastOnceLayer::new(lost.discard());
-    tokio::spawn(layer.resender(wire.service()).run());
-    let mut service = layer.layer(wire.service());
+    let lost = Lost::default();
+    let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(lost.discard()));
     let connection = layer.unacked().connection();
     for _ in 0..50 {
         send(&mut service, "x").await;
@@ -138,10 +135,9 @@ async fn a_peer_that_acknowledges_nothing_gives_nothing_up_late() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_ends_connections_is_given_up_alone() {
     for max_resends in 1..6 {
-        let (wire, lost) = (Wire::default(), Lost::default());
+        let lost = Lost::default();
         let layer = AtLeastOnceLayer::new(lost.discard()).max_resends(max_resends);
-        tokio::spawn(layer.resender(wire.service()).run());
-        let mut service = layer.layer(wire.service());
+        let (wire, layer, mut service) = set_up(layer);
         for payload in ["1", "2", "poison", "3", "4"] {
             send(&mut service, payload).await;
         }

@@ -52,15 +52,19 @@ struct Line {
 impl Suspects {
     /// Whether one more may go now. It counts from then on.
     pub(super) fn admit(&mut self, peer: Option<&Identity>, care: Care) -> bool {
-        let line = self.lines.entry(peer.cloned()).or_default();
-        let fits = match care {
+        let alone = match care {
             Care::None => return true,
-            Care::Few => !line.alone && line.out <= line.more,
-            Care::Alone => line.out == 0,
+            Care::Few => false,
+            Care::Alone => true,
+        };
+        let line = self.lines.entry(peer.cloned()).or_default();
+        let fits = match alone {
+            true => line.out == 0,
+            false => !line.alone && line.out <= line.more,
         };
         if fits {
             line.out += 1;
-            line.alone = care == Care::Alone;
+            line.alone = alone;
         }
         fits
     }

@@ -196,10 +196,12 @@ impl Unacked {
     fn remove(&self, id: MessageId) -> Option<Entry> {
         let mut state = self.lock();
         let removed = state.remove(id, false);
-        let woken = (state.producers.take(), state.resender_if(removed.is_some()));
+        // Others may go that are sent with care.
+        let suspect = removed.as_ref().is_some_and(|entry| entry.suspect);
+        let (producers, resender) = (state.producers.take(), state.resender_if(suspect));
         drop(state);
-        woken.0.wake();
-        woken.1.wake();
+        producers.wake();
+        resender.wake();
         removed
     }
 

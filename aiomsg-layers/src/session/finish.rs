@@ -176,11 +176,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             // say that we have read everything.
             StreamState::Ended => {
                 self.left.unconfirmed = 0;
-                let answer = poll_fn(|cx| {
-                    ready!(self.poll_send_first(cx))?;
-                    Pin::new(&mut self.connection).poll_close(cx)
-                });
-                let _ = timeout(ANSWER, answer).await;
+                let _ = timeout(ANSWER, self.say_end()).await;
             }
             // The system takes no more, and may have more for us.
             StreamState::Open if error.is_disconnected() => {
@@ -238,12 +234,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             }
         })
         .await;
-        let end = poll_fn(|cx| {
-            ready!(self.poll_send_first(cx))?;
-            ready!(Pin::new(&mut self.connection).poll_flush(cx))?;
-            Pin::new(&mut self.connection).poll_close(cx)
-        });
-        if end.await.is_err() {
+        if self.say_end().await.is_err() {
             return;
         }
         match self.left.link.is_passing() {
@@ -251,6 +242,15 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             true => sleep(LINGER).await,
             false => self.linger().await,
         }
+    }
+
+    /// Ends our direction, behind the acknowledgements that are owed.
+    async fn say_end(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| {
+            ready!(self.poll_send_first(cx))?;
+            Pin::new(&mut self.connection).poll_close(cx)
+        })
+        .await
     }
 
     /// Reads what the peer had sent, though there may be no room. Says how many bytes.

@@ -7,7 +7,7 @@ use aiomsg::Identity;
 use hyper::{Method, StatusCode};
 
 use super::collect::Collector;
-use crate::http::address::is_plain_host;
+use crate::http::address::{is_plain_host, without_port};
 use crate::http::server::{Asked, Response, response, text};
 
 /// What one address shows.
@@ -54,10 +54,7 @@ impl Routes {
     }
 
     fn is_ours(&self, host: &str) -> bool {
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
-            _ => host,
-        };
+        let name = without_port(host);
         let mut allowed = self.hosts.iter();
         let allowed =
             allowed.any(|it| it.eq_ignore_ascii_case(name) || it.eq_ignore_ascii_case(host));
