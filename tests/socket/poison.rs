@@ -262,3 +262,52 @@ async fn what_has_come_behind_a_message_that_is_too_large_is_received() {
     .await;
     assert!(reason.is_too_large(), "{reason}");
 }
+
+/// What waits for a subscriber to return is a copy, and others have got the message:
+/// it was in the report of what was not sent.
+#[tokio::test]
+async fn copies_that_wait_for_a_subscriber_are_told_of_and_not_in_the_report() {
+    let publisher = Socket::builder()
+        .send_mode(SendMode::Publish)
+        .absent_limits(aiomsg::Limits {
+            items: 3,
+            bytes: 64 * MIB,
+        })
+        .build()
+        .unwrap();
+    let mut events = publisher.events();
+    let endpoint = publisher.bind("127.0.0.1:0").await.unwrap();
+    let mut subscriber = Raw::connect(&endpoint).await;
+    subscriber.write(hello_v1(&[1; 16])).await;
+    within("the subscriber", publisher.wait_for_peers(1))
+        .await
+        .unwrap();
+    publisher.send(vec![7; 16 * MIB]).await.unwrap();
+    for n in 1..=4 {
+        publisher.send(n.to_string()).await.unwrap();
+    }
+    subscriber
+        .expect(hello_v1(
+            publisher.identity().as_bytes().try_into().unwrap(),
+        ))
+        .await;
+    subscriber.0.read_exact(&mut [0; 1000]).await.unwrap();
+    drop(subscriber);
+    let mut dropped = async || {
+        event(&mut events, "a copy", |event| match event {
+            Event::Dropped {
+                message,
+                reason: DropReason::PeerGone,
+            } => Some(message.payload().len()),
+            _ => None,
+        })
+        .await
+    };
+    // There is room for three: the large one and the next two. The last ones go first.
+    assert_eq!([dropped().await, dropped().await], [1, 1]);
+    let report = publisher.close(Duration::ZERO).await;
+    assert!(report.unsent.is_empty(), "{:?}", report.unsent.len());
+    let mut rest = [dropped().await, dropped().await, dropped().await];
+    rest.sort_unstable();
+    assert_eq!(rest, [1, 1, 16 * MIB]);
+}

@@ -66,6 +66,19 @@ impl Mailboxes {
         self.settings.limits.admit(self.items, self.bytes)
     }
 
+    /// How many of these there is room for, from the first on.
+    pub(super) fn room_for<'a>(&self, messages: impl Iterator<Item = &'a Outbound>) -> usize {
+        let (mut items, mut bytes) = (self.items, self.bytes);
+        messages
+            .take_while(|message| {
+                let fits = self.settings.limits.admit(items, bytes);
+                items += 1;
+                bytes += message.weight();
+                fits
+            })
+            .count()
+    }
+
     pub(super) fn push(&mut self, identity: Identity, message: Outbound) {
         self.items += 1;
         self.bytes += message.weight();

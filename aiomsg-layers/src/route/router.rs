@@ -151,15 +151,24 @@ where
         if let Some(poison) = left.pop_front_if(|first| first.interrupted() >= TRIES) {
             self.given_up.add(poison, DropReason::Poison);
         }
+        let is_copy = |message: &&Outbound| message.target() == &Target::Copy;
+        let mut copies = left.iter().filter(is_copy).count();
+        let kept = match behind {
+            true => self.mailboxes.room_for(left.iter().filter(is_copy)),
+            false => 0,
+        };
         // Backwards, as what is addressed goes to the front of its mailbox.
         let mut anyone = VecDeque::new();
         while let Some(message) = left.pop_back() {
             match message.target() {
                 Target::Peer(_) => self.mailboxes.put_back(identity.clone(), message),
-                Target::Copy if behind && self.mailboxes.has_room() => {
-                    self.mailboxes.put_back(identity.clone(), message);
+                Target::Copy => {
+                    copies -= 1;
+                    match copies < kept {
+                        true => self.mailboxes.put_back(identity.clone(), message),
+                        false => self.given_up.add(message, DropReason::PeerGone),
+                    }
                 }
-                Target::Copy => self.given_up.add(message, DropReason::PeerGone),
                 _ => anyone.push_front(message),
             }
         }
@@ -602,7 +611,13 @@ where
 
     fn drain(&mut self) -> Vec<Outbound> {
         let mut messages: Vec<_> = self.returned.drain(..).collect();
-        messages.append(&mut self.mailboxes.drain());
+        for message in self.mailboxes.drain() {
+            match message.target() {
+                // Its message has been sent to others.
+                Target::Copy => self.given_up.add(message, DropReason::PeerGone),
+                _ => messages.push(message),
+            }
+        }
         messages
     }
 
