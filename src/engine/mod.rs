@@ -15,6 +15,7 @@ pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod gate;
+pub(crate) mod intakes;
 pub(crate) mod leftover;
 pub(crate) mod levels;
 pub(crate) mod peer;
@@ -53,6 +54,7 @@ use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
 use gate::Gate;
+use intakes::Intakes;
 use leftover::Leftover;
 use peer::PeerInfo;
 use rest::Rests;
@@ -87,9 +89,8 @@ pub(crate) struct Engine {
     pub(crate) endpoints: Endpoints,
     /// Messages that arrived and wait to be received.
     pub(crate) inbox: Queue<Delivery>,
-    /// How sessions fill the inbox: through the layers of the receive path, if
-    /// there are any.
-    pub(crate) intake: Option<MakeIntake>,
+    /// How sessions fill the inbox, if there are layers around it.
+    pub(crate) intake: Intakes,
     /// What is left of connections that have ended.
     pub(crate) rests: Rests,
     /// What was not done when it was given up.
@@ -180,7 +181,7 @@ impl Engine {
         let inbox = Queue::new(config.receive_limits);
         let deferral = Deferral::from(config.ack_mode == AckMode::Handled);
         let engine = Self {
-            intake: intake(&inbox, &reporter, &deferral),
+            intake: Intakes::new(intake(&inbox, &reporter, &deferral)),
             rests: Rests::default(),
             leftover: Leftover::default(),
             patience: Patience::new(),
@@ -229,6 +230,7 @@ impl Engine {
         if let Some(unacked) = &self.unacked {
             unacked.close();
         }
+        self.intake.end();
         self.tasks.close();
     }
 }

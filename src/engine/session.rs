@@ -243,7 +243,8 @@ where
     if let Some(unacked) = &engine.unacked {
         acknowledge = acknowledge.unacked(unacked.clone());
     }
-    if engine.intake.is_some() {
+    let layered = engine.intake.of(member.info());
+    if layered.is_some() {
         // What was read is not yet accepted: the layers decide.
         acknowledge = acknowledge.deferral(true.into());
     }
@@ -254,11 +255,18 @@ where
         .link(member.link().clone());
     let layers = ServiceBuilder::new().layer(heartbeat).layer(acknowledge);
     match &engine.wrap {
-        None => fill(layers.service(framed), engine, member, hold, ends),
+        None => fill(layers.service(framed), layered, engine, member, hold, ends),
         Some(wrap) => {
             let connection = wrap(PeerConnection::new(framed, member.info().clone()));
             let connection = OneByOne::new(connection);
-            fill(layers.service(connection), engine, member, hold, ends)
+            fill(
+                layers.service(connection),
+                layered,
+                engine,
+                member,
+                hold,
+                ends,
+            )
         }
     }
 }
@@ -266,6 +274,7 @@ where
 /// Puts a connection that has its layers before what takes its messages.
 fn fill<'a, C, E, F>(
     connection: C,
+    layered: Option<Box<dyn Intake>>,
     engine: &'a Engine,
     member: &Member<PeerInfo>,
     hold: Option<Duration>,
@@ -277,15 +286,15 @@ where
     F: Future + Send + 'a,
 {
     let peer = member.identity();
-    match &engine.intake {
+    match layered {
         None => {
             let inbox = Inbox::new(engine.inbox.clone());
             let intake = engine.rests.in_order(peer, inbox);
             let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, engine, ends, |_| None))
         }
-        Some(make) => {
-            let intake = engine.rests.in_order(peer, make(member.info()));
+        Some(intake) => {
+            let intake = engine.rests.in_order(peer, intake);
             let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }

@@ -85,6 +85,7 @@ impl<S> Socket<S> {
         engine.leftover.add_unsent(engine.buffer.close());
         engine.inbox.close();
         engine.tasks.wait().await;
+        engine.intake.end();
         engine.reporter.end();
         report(engine)
     }

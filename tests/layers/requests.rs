@@ -497,3 +497,79 @@ async fn a_client_of_many_layers() {
     assert!(most.load(Ordering::Relaxed) <= 4);
     assert!(requests.is_empty());
 }
+
+// ===== the end =====
+
+/// It waited for the 30 s of its own timeout.
+#[tokio::test]
+async fn a_request_that_waits_when_its_socket_closes_is_closed() {
+    let never = service_fn(|_: Bytes| std::future::pending::<Result<Bytes, Error>>());
+    let (_server, endpoint) = answering(never).await;
+    let requests = Requests::new();
+    let (socket, service) = asker(&requests, &[endpoint]).await;
+    let asked = tokio::spawn(service.oneshot("anyone there?".into()));
+    until("the request", || socket.stats().sent_messages == 1).await;
+    socket.close(Duration::ZERO).await;
+    let error = within("the end", asked).await.unwrap().unwrap_err();
+    assert!(error.is_closed(), "{error}");
+    assert!(requests.is_empty());
+}
+
+/// The same when the runtime of the socket ends, and that of the caller does not.
+#[tokio::test]
+async fn a_request_that_waits_when_the_runtime_of_its_socket_ends_is_closed() {
+    let never = service_fn(|_: Bytes| std::future::pending::<Result<Bytes, Error>>());
+    let (_server, endpoint) = answering(never).await;
+    let other = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let requests = Requests::new();
+    let (socket, service) = {
+        let _entered = other.enter();
+        asking(Socket::builder(), &requests)
+    };
+    socket.connect(endpoint).unwrap();
+    let asked = tokio::spawn(service.oneshot("anyone there?".into()));
+    until("the request", || socket.stats().sent_messages == 1).await;
+    other.shutdown_background();
+    let error = within("the end", asked).await.unwrap().unwrap_err();
+    assert!(error.is_closed(), "{error}");
+}
+
+/// Each peer knew from one request how the others were asked, and its answer counted.
+#[tokio::test]
+async fn a_peer_cannot_answer_what_others_are_asked() {
+    let requests = Requests::new();
+    let (socket, ask) = asking(Socket::builder(), &requests);
+    let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+    let [honest, forger] = [(); 2].map(|()| Socket::new().unwrap());
+    honest.connect(endpoint.clone()).unwrap();
+    forger.connect(endpoint).unwrap();
+    within("both", socket.wait_for_peers(2)).await.unwrap();
+    let asked = |n: u32| tokio::spawn(ask.clone().oneshot(n.to_string().into()));
+    let (first, second) = (asked(1), asked(2));
+    let to_honest = within("one", honest.recv_message()).await.unwrap();
+    let to_forger = within("the other", forger.recv_message()).await.unwrap();
+    // Around the id that it knows: what comes before and after it in any digit.
+    let known = to_forger.payload().clone();
+    let end = known.iter().position(|&byte| byte == 0).unwrap();
+    let mut forged = 0;
+    for at in 0..end {
+        for step in [1, 255] {
+            let mut id = known[..=end].to_vec();
+            id[at] = id[at].wrapping_add(step);
+            id.extend(b"forged");
+            forger.send(id).await.unwrap();
+            forged += 1;
+        }
+    }
+    until("what is forged", || requests.unknown() == forged).await;
+    for (socket, message) in [(&honest, &to_honest), (&forger, &to_forger)] {
+        socket.send(message.payload().clone()).await.unwrap();
+    }
+    for (asked, answer) in [(first, "1"), (second, "2")] {
+        assert_eq!(within("an answer", asked).await.unwrap().unwrap(), answer);
+    }
+}

@@ -6,7 +6,7 @@ use slab::Slab;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::names::Names;
+use crate::shared::Names;
 
 /// The messages that wait for acknowledgements, each with what is known of its
 /// sends.
@@ -86,12 +86,12 @@ impl Entries {
 
     pub(super) fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
         // Others may have had the place before.
-        let entry = self.slab.get_mut(self.names.place(id))?;
+        let entry = self.slab.get_mut(self.names.place(id) as usize)?;
         (entry.message.id() == Some(id)).then_some(entry)
     }
 
     pub(super) fn remove(&mut self, id: MessageId) -> Option<Entry> {
-        let place = self.names.place(id);
+        let place = self.names.place(id) as usize;
         if self.slab.get(place)?.message.id() != Some(id) {
             return None;
         }

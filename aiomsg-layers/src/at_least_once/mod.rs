@@ -27,7 +27,6 @@
 mod connection;
 mod entries;
 mod layer;
-mod names;
 mod progress;
 mod resend;
 mod service;

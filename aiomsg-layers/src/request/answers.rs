@@ -6,6 +6,7 @@ use aiomsg_core::Delivery;
 use pin_project::pin_project;
 use tower::{Layer, Service};
 
+use super::pending::Listener;
 use super::{Requests, header};
 
 /// Puts [`Answers`] around the receive path. Made by [`Requests::answers`].
@@ -50,7 +51,7 @@ impl<S> Layer<S> for AnswersLayer {
     fn layer(&self, inner: S) -> Answers<S> {
         Answers {
             inner,
-            requests: self.requests.clone(),
+            listener: Listener::new(&self.requests.pending),
         }
     }
 }
@@ -65,12 +66,17 @@ impl<S> Layer<S> for AnswersLayer {
 ///
 /// The response is that of the service that it wraps, or `None` for an answer.
 ///
+/// When the last `Answers` of a table is dropped, nobody hears answers any more: the
+/// requests that wait for one fail with [`Error::is_closed`](aiomsg_core::Error::is_closed).
+/// So one of them is kept as long as answers are awaited, rather than made for each
+/// message.
+///
 /// It is ready when the service that it wraps is. While that is not, answers
 /// wait too: in a socket somebody must receive what is no answer.
 #[derive(Debug, Clone)]
 pub struct Answers<S> {
     inner: S,
-    requests: Requests,
+    listener: Listener,
 }
 
 impl<S: Service<Delivery>> Service<Delivery> for Answers<S> {
@@ -92,7 +98,7 @@ impl<S: Service<Delivery>> Service<Delivery> for Answers<S> {
             &message.payload()[..end],
             message.payload().slice(end + 1..),
         );
-        self.requests.pending.answer(message.from(), id, answer);
+        self.listener.pending().answer(message.from(), id, answer);
         AnswersFuture { inner: None }
     }
 }

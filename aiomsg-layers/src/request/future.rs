@@ -8,8 +8,8 @@ use bytes::Bytes;
 use pin_project::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::header::ID_LEN;
-use super::pending::Ticket;
+use super::ids;
+use super::pending::{Outcome, Ticket};
 
 /// The future of [`Request`](super::Request): ready when the answer is there.
 ///
@@ -80,12 +80,12 @@ where
             }
         }
         // The answer first: one that is there is not to be lost to the clock.
-        if let Poll::Ready(answer) = this.ticket.poll_answer(cx) {
-            return Poll::Ready(Ok(answer));
+        if let Poll::Ready(outcome) = this.ticket.poll_outcome(cx) {
+            return Poll::Ready(outcome.into_answer(this.peer.take()));
         }
         ready!(this.sleep.poll(cx));
-        if let Some(answer) = this.ticket.free() {
-            return Poll::Ready(Ok(answer));
+        if let Some(outcome) = this.ticket.free() {
+            return Poll::Ready(outcome.into_answer(this.peer.take()));
         }
         let reason = format!("there was no answer within {:?}", this.timeout);
         Poll::Ready(Err(timed_out(reason, this.peer.take())))
@@ -94,12 +94,28 @@ where
 
 /// The request as the caller made it.
 fn without_header(message: &Outbound) -> Outbound {
-    let payload = message.payload().slice(ID_LEN + 1..);
+    let payload = message.payload().slice(ids::LEN + 1..);
     message.clone().with_payload(payload)
 }
 
+impl Outcome {
+    fn into_answer(self, asked: Option<Identity>) -> Result<Bytes, Error> {
+        match self {
+            Self::Answered(answer) => Ok(answer),
+            Self::Unheard => {
+                let reason = "answers are not heard any more, and the request may have been sent";
+                Err(about(ErrorKind::Closed, reason, asked))
+            }
+        }
+    }
+}
+
 fn timed_out(reason: String, peer: Option<Identity>) -> Error {
-    let error = Error::new(ErrorKind::Timeout).with_reason(reason);
+    about(ErrorKind::Timeout, reason, peer)
+}
+
+fn about(kind: ErrorKind, reason: impl Into<String>, peer: Option<Identity>) -> Error {
+    let error = Error::new(kind).with_reason(reason.into());
     match peer {
         Some(peer) => error.with_peer(peer),
         None => error,

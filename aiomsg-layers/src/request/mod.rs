@@ -32,13 +32,16 @@
 //! the rest go around it, and [`Request::to`] makes the services of single
 //! peers that `Balance` chooses from.
 //!
-//! Nobody tells a request that its peer is gone or the socket closed: it waits
-//! until its time is up. Under at-least-once a request may arrive twice, and be
+//! Nobody tells a request that its peer is gone: it waits until its time is up. One
+//! that waits when its socket ends fails at once: nobody hears answers any more when
+//! the last [`Answers`] of its table is dropped, and a socket drops those of its
+//! receive path when it is closed or its runtime has ended. Under at-least-once a request may arrive twice, and be
 //! answered twice; the second answer is a late one.
 
 mod answers;
 mod future;
 mod header;
+mod ids;
 mod layer;
 mod pending;
 mod reply;

@@ -7,7 +7,7 @@ use aiomsg_core::Identity;
 use aiomsg_core::queue::{WakerList, Woken};
 use bytes::Bytes;
 
-use super::header::{ID_LEN, Ids};
+use super::ids::{self, Ids};
 
 /// The requests that wait for their answers.
 pub(super) struct Pending {
@@ -24,6 +24,8 @@ struct State {
     unknown: u64,
     /// Tasks that wait for room.
     askers: WakerList,
+    /// How many hear answers.
+    listeners: usize,
 }
 
 struct Entry {
@@ -31,8 +33,16 @@ struct Entry {
     peer: Option<Identity>,
     /// The answer, until its future takes it. So long it counts as pending:
     /// the limit bounds answers too.
-    answer: Option<Bytes>,
+    outcome: Option<Outcome>,
     waker: Option<Waker>,
+}
+
+/// How a request has ended.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    Answered(Bytes),
+    /// Nobody hears answers any more.
+    Unheard,
 }
 
 impl Pending {
@@ -46,6 +56,7 @@ impl Pending {
                 late: 0,
                 unknown: 0,
                 askers: WakerList::default(),
+                listeners: 0,
             }),
         }
     }
@@ -93,7 +104,7 @@ impl Pending {
         state.next += 1;
         let entry = Entry {
             peer,
-            answer: None,
+            outcome: None,
             waker: None,
         };
         state.requests.insert(number, entry);
@@ -104,13 +115,13 @@ impl Pending {
         }
     }
 
-    fn remove(&self, number: u64) -> Option<Bytes> {
+    fn remove(&self, number: u64) -> Option<Outcome> {
         let mut state = self.lock();
         let entry = state.requests.remove(&number);
         let woken = state.has_room();
         drop(state);
         woken.wake();
-        entry?.answer
+        entry?.outcome
     }
 
     // ===== answers =====
@@ -128,18 +139,33 @@ impl Pending {
                 state.unknown += 1;
                 return;
             }
-            Some(entry) if entry.answer.is_none() => entry,
+            Some(entry) if entry.outcome.is_none() => entry,
             _ => {
                 state.late += 1;
                 return;
             }
         };
-        entry.answer = Some(answer);
+        entry.outcome = Some(Outcome::Answered(answer));
         let waker = entry.waker.take();
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The last one that hears answers is gone: what waits for one has ended.
+    fn unheard(&self) {
+        let mut wakers = Vec::new();
+        let mut state = self.lock();
+        state.listeners -= 1;
+        if state.listeners == 0 {
+            for entry in state.requests.values_mut() {
+                entry.outcome.get_or_insert(Outcome::Unheard);
+                wakers.extend(entry.waker.take());
+            }
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -169,7 +195,7 @@ impl fmt::Debug for Pending {
 #[derive(Debug)]
 pub(super) struct Ticket {
     number: u64,
-    id: [u8; ID_LEN],
+    id: [u8; ids::LEN],
     /// `None`: the place is free already.
     pending: Option<Arc<Pending>>,
 }
@@ -180,8 +206,8 @@ impl Ticket {
         &self.id
     }
 
-    /// Ready with the answer, once.
-    pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+    /// Ready once: with the answer, or when there can be none.
+    pub(super) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let Some(pending) = &self.pending else {
             return Poll::Pending;
         };
@@ -189,7 +215,7 @@ impl Ticket {
         let Some(entry) = state.requests.get_mut(&self.number) else {
             return Poll::Pending;
         };
-        if entry.answer.is_none() {
+        if entry.outcome.is_none() {
             match &mut entry.waker {
                 Some(waker) => waker.clone_from(cx.waker()),
                 waker => *waker = Some(cx.waker().clone()),
@@ -200,8 +226,8 @@ impl Ticket {
         self.free().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Frees the place. An answer that has come in the last moment is returned.
-    pub(super) fn free(&mut self) -> Option<Bytes> {
+    /// Frees the place. What has come in the last moment is returned.
+    pub(super) fn free(&mut self) -> Option<Outcome> {
         self.pending.take()?.remove(self.number)
     }
 }
@@ -209,5 +235,32 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.free();
+    }
+}
+
+/// One that hears answers. Requests that wait when the last one is dropped have ended.
+#[derive(Debug)]
+pub(super) struct Listener(Arc<Pending>);
+
+impl Listener {
+    pub(super) fn new(pending: &Arc<Pending>) -> Self {
+        pending.lock().listeners += 1;
+        Self(Arc::clone(pending))
+    }
+
+    pub(super) fn pending(&self) -> &Pending {
+        &self.0
+    }
+}
+
+impl Clone for Listener {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.unheard();
     }
 }

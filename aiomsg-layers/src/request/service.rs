@@ -19,6 +19,8 @@ use super::{RequestFuture, Requests, header};
 ///   so that it can be made again.
 /// - There was no answer in time: [`Error::is_timeout`]. The request comes back
 ///   if it was not sent; if it was, it may have been dealt with.
+/// - Answers are not heard any more, as the socket is closed or its runtime has ended:
+///   [`Error::is_closed`].
 ///
 /// # Panics
 ///

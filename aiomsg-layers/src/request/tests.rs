@@ -2,7 +2,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::header::{Ids, end_of_id};
+use super::header::end_of_id;
+use super::ids::Ids;
 use super::*;
 use aiomsg_core::queue::{Limits, Queue};
 use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, Identity, Outbound};
@@ -55,6 +56,8 @@ impl Wire {
 struct Arriving {
     requests: Requests,
     inbox: Arc<Mutex<Vec<Delivery>>>,
+    /// Hears answers between two messages.
+    _listener: Answers<()>,
 }
 
 impl Arriving {
@@ -62,6 +65,7 @@ impl Arriving {
         Self {
             requests: requests.clone(),
             inbox: Arc::default(),
+            _listener: requests.answers().layer(()),
         }
     }
 
@@ -136,15 +140,14 @@ fn ids_are_lower_case_hexadecimal_digits() {
     let ids = Ids::new();
     for number in [0, 1, 255, 256, u64::MAX] {
         let id = ids.id_of(number);
-        assert_eq!(id.len(), 24);
+        assert_eq!(id.len(), 32);
         assert!(
             id.iter()
                 .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         );
-        assert_eq!(id[8..], *format!("{number:016x}").as_bytes());
         assert_eq!(ids.number_of(&id), Some(number));
     }
-    assert_ne!(Ids::new().id_of(0), ids.id_of(0), "the salt");
+    assert_ne!(Ids::new().id_of(0), ids.id_of(0), "of another run");
 }
 
 #[test]
@@ -152,19 +155,38 @@ fn only_what_we_write_is_an_id_of_ours() {
     let ids = Ids::new();
     let id = ids.id_of(0xabc);
     let text = String::from_utf8(id.to_vec()).unwrap();
+    // Another number under the first half of one that is known.
+    let last = text[31..].chars().next().unwrap();
+    let flipped = if last == '0' { '1' } else { '0' };
     for other in [
         text[8..].to_owned(),
         text[..8].to_owned(),
-        text[..23].to_owned(),
+        text[..31].to_owned(),
         format!("{text}0"),
         format!("{}+{}", &text[..8], &text[9..]),
-        format!("{}{}", &text[..8], text[8..].to_uppercase()),
-        format!("{}{}", &text[..8], "ü".repeat(8)),
+        text.to_uppercase()
+            .replace(|c: char| c.is_ascii_digit(), "A"),
+        format!("{}{}", &text[..16], "ü".repeat(8)),
+        format!("{}{flipped}", &text[..31]),
         String::new(),
     ] {
         assert_eq!(ids.number_of(other.as_bytes()), None, "{other}");
     }
-    assert_eq!(ids.number_of(&[0xff; 24]), None);
+    assert_eq!(ids.number_of(&[0xff; 32]), None);
+}
+
+/// They were a salt and a counter, so that a peer which had been asked once could
+/// answer for every other.
+#[test]
+fn ids_that_follow_each_other_have_nothing_in_common() {
+    let ids = Ids::new();
+    let ids: Vec<_> = (0..100).map(|number| ids.id_of(number)).collect();
+    for (n, a) in ids.iter().enumerate() {
+        for b in &ids[n + 1..] {
+            let same = a.iter().zip(b).filter(|(a, b)| a == b).count();
+            assert!(same < 16, "{same} digits of {a:?} and {b:?}");
+        }
+    }
 }
 
 #[test]
@@ -184,9 +206,8 @@ async fn a_request_is_an_id_a_zero_byte_and_the_payload() {
     let _second = start(&mut service, "");
     let (first, second) = (wire.sent(0), wire.sent(1));
     assert_eq!((&first.1[..], &second.1[..]), (&b"a\0b"[..], &b""[..]));
-    assert_eq!(first.0[8..], *b"0000000000000000");
-    assert_eq!(second.0[8..], *b"0000000000000001");
-    assert_eq!(first.0[..8], second.0[..8]);
+    assert_eq!((first.0.len(), second.0.len()), (32, 32));
+    assert_ne!(first.0, second.0);
 }
 
 // ===== asking =====
@@ -577,6 +598,39 @@ async fn balance_asks_the_peer_with_fewer_pending_requests() {
     assert!(begin.elapsed() <= SECOND * 11);
     assert_eq!((slow + fast, slow <= 1), (100, true), "{slow} and {fast}");
     assert!(requests.is_empty());
+}
+
+// ===== the end =====
+
+/// They waited for 30 s.
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_answers_nobody_hears_any_more_is_closed() {
+    let (wire, requests) = (Wire::default(), Requests::new());
+    let arriving = Arriving::new(&requests);
+    let mut service = requests.layer().layer(wire.service());
+    let waiting = start(&mut service, "to anyone");
+    let mut to = service.clone().to(peer("p"));
+    let asked = start(&mut to, "to one");
+    let answered = start(&mut service, "answered");
+    arriving.answer(&peer("p"), &wire.id(2), "yes");
+    let (begin, another) = (Instant::now(), arriving.clone());
+    drop(arriving);
+    let mut waiting = waiting;
+    assert!((&mut waiting).now_or_never().is_none(), "another hears");
+    drop(another);
+    assert!(waiting.await.unwrap_err().is_closed());
+    let error = asked.await.unwrap_err();
+    assert!(error.is_closed(), "{error}");
+    assert_eq!(error.peer(), Some(&peer("p")));
+    assert_eq!(answered.await.unwrap(), "yes");
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    assert!(requests.is_empty());
+
+    // A socket that comes later hears the answers to what is asked then.
+    let arriving = Arriving::new(&requests);
+    let again = start(&mut service, "again");
+    arriving.answer(&peer("p"), &wire.id(3), "yes");
+    assert_eq!(again.await.unwrap(), "yes");
 }
 
 // ===== any bytes =====

@@ -11,11 +11,13 @@
 mod callers;
 mod caught;
 mod fused;
+mod names;
 mod service;
 
 pub use callers::Callers;
 pub use caught::{Caught, catch, caught, drop_caught, note, panicked};
 pub use fused::Fused;
+pub(crate) use names::Names;
 pub use service::{Shared, SharedFuture};
 
 #[cfg(all(test, aiomsg_loom))]

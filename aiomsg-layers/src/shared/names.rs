@@ -1,4 +1,4 @@
-//! The ids of messages, which say nothing to anybody else.
+//! Ids of messages and requests, which say nothing to anybody else.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -14,14 +14,14 @@ use aiomsg_core::MessageId;
 /// a keyed hash of the first. The keys are drawn once, and keep two sockets and two
 /// runs of one program apart.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(crate) struct Names {
     counted: RandomState,
     masked: RandomState,
     next: u64,
 }
 
 impl Names {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             counted: RandomState::new(),
             masked: RandomState::new(),
@@ -31,10 +31,17 @@ impl Names {
 
     /// The next id, for a message in this place.
     #[inline]
-    pub(super) fn next(&mut self, place: usize) -> MessageId {
-        let first = self.counted.hash_one(self.next);
+    pub(crate) fn next(&mut self, place: usize) -> MessageId {
+        let number = self.next;
         self.next = self.next.wrapping_add(1);
-        let second = place as u64 ^ self.masked.hash_one(first);
+        self.id(number, place as u64)
+    }
+
+    /// The id of what has this number and this place.
+    #[inline]
+    pub(crate) fn id(&self, number: u64, place: u64) -> MessageId {
+        let first = self.counted.hash_one(number);
+        let second = place ^ self.masked.hash_one(first);
         let mut id = [0; MessageId::LEN];
         id[..8].copy_from_slice(&first.to_be_bytes());
         id[8..].copy_from_slice(&second.to_be_bytes());
@@ -43,12 +50,12 @@ impl Names {
 
     /// The place in an id of ours, and any number in one of somebody else's.
     #[inline]
-    pub(super) fn place(&self, id: MessageId) -> usize {
+    pub(crate) fn place(&self, id: MessageId) -> u64 {
         let half = |at: usize| {
             let half = id.as_bytes()[at..].first_chunk().copied();
             u64::from_be_bytes(half.unwrap_or_default())
         };
-        (half(8) ^ self.masked.hash_one(half(0))) as usize
+        half(8) ^ self.masked.hash_one(half(0))
     }
 }
 
@@ -57,13 +64,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_is_found_by_whoever_made_the_id() {
+    fn the_place_is_found_by_the_maker_of_the_id() {
         let (mut ours, mut theirs) = (Names::new(), Names::new());
-        for place in [0, 1, 77, u32::MAX as usize] {
-            let id = ours.next(place);
+        for place in [0, 1, 77, u32::MAX.into()] {
+            let id = ours.next(place as usize);
             assert_eq!(ours.place(id), place);
             assert_ne!(theirs.place(id), place);
-            assert_ne!(theirs.next(place), id);
+            assert_ne!(theirs.next(place as usize), id);
         }
     }
 

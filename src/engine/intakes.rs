@@ -1,0 +1,37 @@
+//! The layers of the receive path, while messages can arrive.
+
+use std::sync::{Mutex, PoisonError};
+
+use aiomsg_layers::session::Intake;
+use aiomsg_layers::shared::drop_caught;
+
+use super::peer::PeerInfo;
+use super::session::MakeIntake;
+
+/// How sessions fill the inbox: straight, or through the layers of a user's own.
+pub(crate) struct Intakes(Mutex<Option<MakeIntake>>);
+
+impl Intakes {
+    /// `None`: straight, as there are no layers.
+    pub(crate) fn new(make: Option<MakeIntake>) -> Self {
+        Self(Mutex::new(make))
+    }
+
+    /// The intake of a connection to this peer, through the layers. `None`: there are
+    /// none, or the inbox is closed.
+    pub(crate) fn of(&self, peer: &PeerInfo) -> Option<Box<dyn Intake>> {
+        let make = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Some(make?(peer))
+    }
+
+    /// Lets go of the layers when the inbox is closed, so that what waits for messages
+    /// in them learns that none will come. Handles of a socket may long outlive it.
+    pub(crate) fn end(&self) {
+        let make = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop_caught("a layer of the receive path", make);
+    }
+}
