@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::outbound::offer_each;
 use aiomsg_core::queue::{Closed, Peer, Shed};
-use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Identity, Outbound, Target};
+use aiomsg_core::{BoxError, Discard, DropReason, Error, ErrorKind, Identity, Outbound, Target};
 use indexmap::IndexSet;
 use tokio::time::Instant;
 use tower::Service;
@@ -14,7 +14,7 @@ use tower::discover::{Change, Discover};
 use super::given_up::GivenUp;
 use super::mailbox::Mailboxes;
 use super::{MailboxSettings, Overflow, PeerSet, Policy, Refused};
-use crate::shared::note;
+use crate::shared::{catch, note};
 
 /// In the middle of a message this many connections end before it is given up.
 const TRIES: u8 = 3;
@@ -27,7 +27,8 @@ const TRIES: u8 = 3;
 /// instead.
 #[derive(Debug)]
 pub struct Router<D: Discover, Q> {
-    discover: D,
+    /// `None`: it has ended.
+    discover: Option<D>,
     peers: PeerSet<D::Service>,
     policy: Q,
     mailboxes: Mailboxes,
@@ -50,13 +51,14 @@ pub struct Router<D: Discover, Q> {
 
 impl<D, Q> Router<D, Q>
 where
-    D: Discover<Key = Identity, Service: Peer> + Unpin,
+    D: Discover<Key = Identity, Service: Peer, Error: Into<BoxError>> + Unpin,
     Q: Policy<D::Service>,
 {
-    /// Sends to the peers that `discover` tells of.
+    /// Sends to the peers that `discover` tells of. When that ends or fails, they stay
+    /// as they are; a failure is logged.
     pub fn new(discover: D, policy: Q, discard: Discard) -> Self {
         Self {
-            discover,
+            discover: Some(discover),
             peers: PeerSet::new(),
             policy,
             mailboxes: Mailboxes::new(MailboxSettings::default()),
@@ -87,10 +89,16 @@ where
     /// The next change to the set of peers.
     fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<Change<Identity, D::Service>> {
         let mut watch = Context::from_waker(self.watcher.as_ref().unwrap_or(cx.waker()));
-        match Pin::new(&mut self.discover).poll_discover(&mut watch) {
-            Poll::Ready(Some(Ok(change))) => Poll::Ready(change),
-            _ => Poll::Pending,
+        let Some(discover) = &mut self.discover else {
+            return Poll::Pending;
+        };
+        match std::task::ready!(Pin::new(discover).poll_discover(&mut watch)) {
+            Some(Ok(change)) => return Poll::Ready(change),
+            Some(Err(error)) => unheard(error.into()),
+            None => {}
         }
+        self.discover = None;
+        Poll::Pending
     }
 
     fn apply(&mut self, change: Change<Identity, D::Service>) {
@@ -376,6 +384,13 @@ where
     }
 }
 
+/// Logs that changes to the set of peers are heard of no more.
+fn unheard(error: BoxError) {
+    let _ = catch("the subscriber of logs", || {
+        tracing::warn!(%error, "a `Discover` failed: peers that come and go are not heard of any more");
+    });
+}
+
 /// The error of a message that is not to wait for room.
 pub(crate) fn refused(message: Outbound) -> Error {
     Error::new(ErrorKind::Limit)
@@ -491,7 +506,7 @@ pub trait Route {
 
 impl<D, Q> Route for Router<D, Q>
 where
-    D: Discover<Key = Identity, Service: Peer> + Unpin,
+    D: Discover<Key = Identity, Service: Peer, Error: Into<BoxError>> + Unpin,
     Q: Policy<D::Service>,
 {
     fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -636,7 +651,7 @@ where
 
 impl<D, Q> Service<Outbound> for Router<D, Q>
 where
-    D: Discover<Key = Identity, Service: Peer> + Unpin,
+    D: Discover<Key = Identity, Service: Peer, Error: Into<BoxError>> + Unpin,
     Q: Policy<D::Service>,
 {
     type Response = ();

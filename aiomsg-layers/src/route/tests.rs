@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
+use tower::discover::Change;
 
 type Lost = Arc<Mutex<Vec<(String, DropReason)>>>;
 
@@ -566,4 +567,26 @@ fn what_is_published_keeps_the_bounds_whatever_else_uses_the_room() {
     taken(&b);
     a.close();
     assert_eq!(it.try_send_all(numbered(3..=4)), ["3", "4"]);
+}
+
+/// A failure was taken for "nothing new", without a waker for what comes after it,
+/// and without a word.
+#[test]
+fn a_discover_that_fails_has_ended_and_its_peers_stay() {
+    let queue = Queue::new(Limits {
+        items: 10,
+        bytes: 100,
+    });
+    let told = [
+        Ok(Change::Insert(name("a"), queue.clone())),
+        Err("the registry is gone"),
+        Ok(Change::Remove(name("a"))),
+    ];
+    let (peers, policy) = (futures::stream::iter(told), RoundRobin::new());
+    let mut router = Router::new(peers, policy, Discard::new(|_| {}));
+    for _ in 0..3 {
+        assert!(router.poll_route(&mut cx()).is_ready());
+    }
+    router.route(&mut cx(), Outbound::new("x")).unwrap();
+    assert_eq!(taken(&queue), ["x"]);
 }
