@@ -15,6 +15,7 @@ pub(crate) mod dial;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod gate;
+pub(crate) mod holds;
 pub(crate) mod intakes;
 pub(crate) mod leftover;
 pub(crate) mod levels;
@@ -54,6 +55,7 @@ use config::Config;
 use endpoints::Endpoints;
 use events::Reporter;
 use gate::Gate;
+use holds::Holds;
 use intakes::Intakes;
 use leftover::Leftover;
 use peer::PeerInfo;
@@ -93,6 +95,8 @@ pub(crate) struct Engine {
     pub(crate) intake: Intakes,
     /// What is left of connections that have ended.
     pub(crate) rests: Rests,
+    /// Peers that are not read for a while.
+    pub(crate) holds: Holds,
     /// What was not done when it was given up.
     pub(crate) leftover: Leftover,
     /// Whether the socket closes, and has a deadline.
@@ -183,6 +187,7 @@ impl Engine {
         let engine = Self {
             intake: Intakes::new(intake(&inbox, &reporter, &deferral)),
             rests: Rests::default(),
+            holds: Holds::default(),
             leftover: Leftover::default(),
             patience: Patience::new(),
             deferral,

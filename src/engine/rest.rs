@@ -13,6 +13,7 @@ use aiomsg_layers::session::Intake;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Engine;
+use super::holds::Hold;
 
 /// What the connections of the same peer wait for, lest what came by one of them
 /// overtakes what was sent before it, by another: a connection begins when the rest
@@ -22,9 +23,10 @@ pub(crate) struct Rests(Arc<Mutex<HashMap<Identity, CancellationToken>>>);
 
 impl Rests {
     /// The intake of the next connection of a peer.
-    pub(crate) fn in_order<I: Intake>(&self, peer: &Identity, intake: I) -> InOrder<I> {
+    pub(crate) fn in_order<I: Intake>(&self, peer: &Identity, hold: Hold, intake: I) -> InOrder<I> {
         InOrder {
             before: self.ended().get(peer).map(wait_for),
+            hold,
             intake,
         }
     }
@@ -97,9 +99,11 @@ impl Drop for Rest {
     }
 }
 
-/// An intake that waits for that of the connection before, of the same peer.
+/// An intake that waits for that of the connection before, of the same peer, and while
+/// this peer is held back.
 pub(crate) struct InOrder<I> {
     before: Option<Wait>,
+    hold: Hold,
     intake: I,
 }
 
@@ -116,6 +120,7 @@ impl<I> InOrder<I> {
 impl<I: Intake> Intake for InOrder<I> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
         ready!(self.poll_before(cx));
+        ready!(self.hold.poll(cx));
         self.intake.poll_ready(cx)
     }
 
@@ -152,6 +157,7 @@ impl<I: Intake> Intake for InOrder<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::holds::Holds;
 
     /// Always ready.
     struct Open;
@@ -176,13 +182,29 @@ mod tests {
             CancellationToken::new(),
         );
         rests.ended().insert(peer.clone(), done.clone());
-        let mut next = rests.in_order(&peer, Open);
-        let mut other = rests.in_order(&Identity::random(), Open);
+        let (holds, stranger) = (Holds::default(), Identity::random());
+        let mut next = rests.in_order(&peer, holds.of(&peer), Open);
+        let mut other = rests.in_order(&stranger, holds.of(&stranger), Open);
         let mut cx = Context::from_waker(Waker::noop());
         assert!(next.poll_ready(&mut cx).is_pending());
         assert!(next.poll_last(&mut cx).is_pending());
         assert!(other.poll_last(&mut cx).is_ready());
         done.cancel();
         assert!(next.poll_last(&mut cx).is_ready());
+    }
+
+    #[test]
+    fn a_peer_that_is_held_back_is_not_read_until_it_ends() {
+        let (rests, holds, peer) = (Rests::default(), Holds::default(), Identity::random());
+        let mut intake = rests.in_order(&peer, holds.of(&peer), Open);
+        let mut cx = Context::from_waker(Waker::noop());
+        let other = holds.of(&Identity::random()).begin();
+        assert!(intake.poll_ready(&mut cx).is_ready());
+        let held = holds.of(&peer).begin();
+        assert!(intake.poll_ready(&mut cx).is_pending());
+        assert!(intake.poll_last(&mut cx).is_ready());
+        drop(held);
+        assert!(intake.poll_ready(&mut cx).is_ready());
+        drop(other);
     }
 }

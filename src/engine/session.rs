@@ -289,12 +289,12 @@ where
     match layered {
         None => {
             let inbox = Inbox::new(engine.inbox.clone());
-            let intake = engine.rests.in_order(peer, inbox);
+            let intake = engine.rests.in_order(peer, engine.holds.of(peer), inbox);
             let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, engine, ends, |_| None))
         }
         Some(intake) => {
-            let intake = engine.rests.in_order(peer, intake);
+            let intake = engine.rests.in_order(peer, engine.holds.of(peer), intake);
             let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
         }

@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use aiomsg_core::outbound::offer_each;
 use aiomsg_core::queue::Queue;
-use aiomsg_core::{Error, Outbound};
+use aiomsg_core::{Error, Identity, Outbound};
 use aiomsg_layers::at_least_once::{AtLeastOnce, ResponseFuture};
 use aiomsg_layers::buffer::{Buffer, BufferFuture};
 use aiomsg_layers::route::{AnyPolicy, Changes, Router};
@@ -41,6 +41,7 @@ pub struct StandardFuture(StackFuture);
 enum StackFuture {
     AtMostOnce(BufferFuture<StandardRouter>),
     AtLeastOnce(ResponseFuture<BufferFuture<StandardRouter>>),
+    Accepted,
 }
 
 impl StandardSend {
@@ -79,6 +80,34 @@ impl StandardSend {
     }
 }
 
+impl StandardSend {
+    /// Ready when there is room for a message to this peer, as far as that is for the
+    /// stack to say: the message may be given to `call`, and then waits for room at its
+    /// peer, by itself.
+    pub(crate) fn poll_room_for(&self, cx: &mut Context<'_>, peer: &Identity) -> Poll<()> {
+        match &self.0 {
+            Stack::AtMostOnce(_) => Poll::Ready(()),
+            Stack::AtLeastOnce(service) => service.poll_room_for(cx, peer),
+        }
+    }
+}
+
+impl StandardFuture {
+    /// Ready when the message is accepted, also where its acknowledgement is waited
+    /// for. To be awaited afterwards, unless it has failed.
+    pub(crate) fn poll_accepted(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match &mut self.0 {
+            StackFuture::AtMostOnce(future) => {
+                ready!(Pin::new(future).poll(cx))?;
+                self.0 = StackFuture::Accepted;
+                Poll::Ready(Ok(()))
+            }
+            StackFuture::AtLeastOnce(future) => Pin::new(future).poll_accepted(cx),
+            StackFuture::Accepted => Poll::Ready(Ok(())),
+        }
+    }
+}
+
 impl Service<Outbound> for StandardSend {
     type Response = ();
     type Error = Error;
@@ -106,6 +135,7 @@ impl Future for StandardFuture {
         match &mut self.get_mut().0 {
             StackFuture::AtMostOnce(future) => Pin::new(future).poll(cx),
             StackFuture::AtLeastOnce(future) => Pin::new(future).poll(cx),
+            StackFuture::Accepted => Poll::Ready(Ok(())),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod close;
+mod lines;
 mod many;
 mod pace;
 mod receive;
@@ -33,6 +34,7 @@ use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
 use crate::{Events, PeerInfo, PeerStats, SocketBuilder, Stats};
+use lines::Lines;
 use pace::Pace;
 use sink::Outgoing;
 use turns::Turns;
@@ -87,6 +89,8 @@ struct Inner<S> {
     callers: Callers,
     /// Who waits for that, in turn.
     queue: Turns,
+    /// Who waits for room at one peer.
+    lines: Lines,
     sends: Pace,
     receives: Pace,
 }
@@ -141,6 +145,7 @@ impl<S> Socket<S> {
                 stack: Mutex::new(Fused::new(layers(stack))),
                 callers: Callers::default(),
                 queue: Turns::default(),
+                lines: Lines::default(),
                 sends: Pace::default(),
                 receives: Pace::default(),
             }),

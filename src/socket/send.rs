@@ -16,6 +16,7 @@ use super::{Inner, Socket};
 use crate::SendMode;
 use crate::engine::explain;
 use crate::engine::gate::LAYER;
+use crate::engine::stack::StandardSend;
 
 impl<S> Socket<S>
 where
@@ -201,7 +202,11 @@ where
         ready!(self.sends.poll(cx, || self.spread()));
         let direct = self.direct.as_ref();
         Poll::Ready(direct.is_some_and(|direct| {
-            self.queue.waiting.load(Ordering::Relaxed) == 0 && direct.try_send(message)
+            let line = match message.as_ref().and_then(Outbound::peer) {
+                None => &self.queue.waiting,
+                Some(_) => &self.lines.waiting,
+            };
+            line.load(Ordering::Relaxed) == 0 && direct.try_send(message)
         }))
     }
 
@@ -215,6 +220,10 @@ where
 
     /// Sends a message that is not sent in one step.
     async fn send(&self, message: Outbound) -> Result<(), Error> {
+        if let (Some(direct), Some(peer)) = (&self.direct, message.peer()) {
+            let (direct, peer) = (direct.clone(), peer.clone());
+            return self.send_alone(direct, peer, message).await;
+        }
         let mut message = Some(message);
         // Our own stack hands a refused message back. Layers of others need
         // not, and what they were given is theirs: so a copy is kept.
@@ -227,6 +236,31 @@ where
             Err(error) => Err(error),
         };
         result.map_err(|error| with_message(error, copy))
+    }
+
+    /// Sends a message that is addressed, and waits for nothing but its peer: what is
+    /// for anyone may have to wait where this one has not, and the other way round.
+    pub(super) async fn send_alone(
+        &self,
+        mut direct: StandardSend,
+        peer: Identity,
+        message: Outbound,
+    ) -> Result<(), Error> {
+        let turn = self.lines.turn(&peer).await;
+        let room = |cx: &mut Context<'_>| {
+            self.callers
+                .poll(cx, |cx| match self.engine.closing.load(Ordering::Acquire) {
+                    true => Poll::Ready(Err(ErrorKind::Closed)),
+                    false => direct.poll_room_for(cx, &peer).map(Ok),
+                })
+        };
+        if let Err(closed) = poll_fn(room).await {
+            return Err(with_message(closed.into(), Some(message)));
+        }
+        let mut accepting = direct.call(message);
+        poll_fn(|cx| accepting.poll_accepted(cx)).await?;
+        drop(turn);
+        accepting.await
     }
 
     /// Hands the message to the stack when that is ready.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::{BoxError, Error, Outbound};
@@ -55,7 +56,7 @@ impl fmt::Debug for Outgoing {
 
 impl<S> Socket<S>
 where
-    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static,
+    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
 {
     /// Ready when nothing of this handle's waits to be accepted.
     fn poll_accepted(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -66,6 +67,15 @@ where
         let message = &mut self.outgoing.message;
         if ready!(self.inner.poll_try_send(cx, message)) {
             return Poll::Ready(Ok(()));
+        }
+        let peer = self.outgoing.message.as_ref().and_then(Outbound::peer);
+        if let (Some(direct), Some(peer)) = (&self.inner.direct, peer.cloned()) {
+            let (inner, direct) = (Arc::clone(&self.inner), direct.clone());
+            if let Some(message) = self.outgoing.message.take() {
+                let sending = async move { inner.send_alone(direct, peer, message).await };
+                self.outgoing.accept(sending);
+            }
+            return self.outgoing.poll_accepted(cx);
         }
         if self.inner.direct.is_none() && self.outgoing.copy.is_none() {
             self.outgoing.copy.clone_from(&self.outgoing.message);
@@ -83,7 +93,7 @@ where
 impl<M, S> Sink<M> for Socket<S>
 where
     M: Into<Outbound>,
-    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static,
+    S: Service<Outbound, Error: Into<BoxError>, Future: Send> + Send + 'static,
 {
     type Error = Error;
 

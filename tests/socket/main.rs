@@ -6,6 +6,7 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+mod alone;
 mod at_least_once;
 #[cfg(feature = "tls")]
 #[allow(

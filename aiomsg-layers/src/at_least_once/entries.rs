@@ -1,12 +1,16 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
-use aiomsg_core::queue::Weight;
-use aiomsg_core::{MessageId, Outbound};
+use aiomsg_core::queue::{Limits, Weight};
+use aiomsg_core::{Identity, MessageId, Outbound};
 use slab::Slab;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::shared::Names;
+use crate::shared::{Names, share};
+
+/// What a peer has to which nothing is addressed.
+const NONE: Limits = Limits { items: 0, bytes: 0 };
 
 /// The messages that wait for acknowledgements, each with what is known of its
 /// sends.
@@ -16,6 +20,8 @@ pub(super) struct Entries {
     next: u64,
     slab: Slab<Entry>,
     bytes: usize,
+    /// What of it is addressed to each peer.
+    addressed: HashMap<Identity, Limits>,
 }
 
 /// An empty table keeps room for as many.
@@ -58,6 +64,7 @@ impl Entries {
             next: 0,
             slab: Slab::new(),
             bytes: 0,
+            addressed: HashMap::new(),
         }
     }
 
@@ -66,7 +73,16 @@ impl Entries {
         let vacant = self.slab.vacant_entry();
         let id = self.names.next(vacant.key());
         message.set_id(Some(id));
-        self.bytes += message.weight();
+        let weight = message.weight();
+        self.bytes += weight;
+        if let Some(peer) = message.peer() {
+            let own = match self.addressed.get_mut(peer) {
+                Some(own) => own,
+                None => self.addressed.entry(peer.clone()).or_insert(NONE),
+            };
+            own.items += 1;
+            own.bytes += weight;
+        }
         vacant.insert(Entry {
             message: message.clone(),
             order: self.next,
@@ -96,14 +112,38 @@ impl Entries {
             return None;
         }
         let entry = self.slab.try_remove(place)?;
-        self.bytes -= entry.message.weight();
+        let weight = entry.message.weight();
+        self.bytes -= weight;
+        if let Some(peer) = entry.message.peer()
+            && let Some(own) = self.addressed.get_mut(peer)
+        {
+            own.items -= 1;
+            own.bytes -= weight;
+            if own.items == 0 {
+                self.addressed.remove(peer);
+            }
+        }
         Some(entry)
+    }
+
+    /// Whether there is room for one more, that is for this peer or for anyone.
+    pub(super) fn have_room(&self, limits: &Limits, peer: Option<&Identity>) -> bool {
+        let Some(peer) = peer else {
+            return limits.admit(self.slab.len(), self.bytes);
+        };
+        let used = Limits {
+            items: self.slab.len(),
+            bytes: self.bytes,
+        };
+        let own = self.addressed.get(peer).copied();
+        share::admits(limits, used, own.unwrap_or(NONE))
     }
 
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }
 
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -119,6 +159,7 @@ impl Entries {
     /// Takes all messages out, the oldest first.
     pub(super) fn take(&mut self) -> Vec<Outbound> {
         self.bytes = 0;
+        self.addressed.clear();
         let entries = std::mem::take(&mut self.slab).into_iter();
         let mut entries: Vec<_> = entries.map(|(_, entry)| entry).collect();
         entries.sort_unstable_by_key(|entry| entry.order);

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{DropReason, Error, ErrorKind, MessageId, Outbound};
+use aiomsg_core::{DropReason, Error, ErrorKind, Identity, MessageId, Outbound};
 use pin_project::{pin_project, pinned_drop};
 use tower::Service;
 
@@ -46,6 +46,14 @@ impl<S> AtLeastOnce<S> {
         }
         sent
     }
+
+    /// Ready when there is room for a message to this peer: of all that waits for
+    /// acknowledgements, one peer has three quarters at most. Such a message may then
+    /// be given to [`Service::call`], if the service that is wrapped needs no readiness
+    /// for it.
+    pub fn poll_room_for(&self, cx: &mut Context<'_>, peer: &Identity) -> Poll<()> {
+        self.unacked.poll_room(cx, Some(peer))
+    }
 }
 
 impl<S> Service<Outbound> for AtLeastOnce<S>
@@ -57,7 +65,7 @@ where
     type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        ready!(self.unacked.poll_room(cx));
+        ready!(self.unacked.poll_room(cx, None));
         self.inner.poll_ready(cx)
     }
 
@@ -83,6 +91,27 @@ pub struct ResponseFuture<F> {
     pending: Option<(MessageId, Unacked)>,
 }
 
+impl<F, E> ResponseFuture<F>
+where
+    F: Future<Output = Result<(), E>>,
+{
+    /// Ready when the message is accepted, also where its acknowledgement is waited
+    /// for. To be polled on as a future unless it has failed.
+    ///
+    /// # Errors
+    ///
+    /// It was not accepted.
+    pub fn poll_accepted(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
+        let mut this = self.project();
+        if let Some(accepting) = this.accepting.as_mut().as_pin_mut() {
+            // When it fails, what is pending is forgotten as this is dropped.
+            ready!(accepting.poll(cx))?;
+            this.accepting.set(None);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<F, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<(), E>>,
@@ -90,13 +119,9 @@ where
 {
     type Output = Result<(), E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(accepting) = this.accepting.as_mut().as_pin_mut() {
-            // When it fails, what is pending is forgotten as this is dropped.
-            ready!(accepting.poll(cx))?;
-            this.accepting.set(None);
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.as_mut().poll_accepted(cx))?;
+        let this = self.project();
         if let Some(outcome) = this.outcome {
             let outcome = ready!(Pin::new(outcome).poll(cx));
             *this.pending = None;

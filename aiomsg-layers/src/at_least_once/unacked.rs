@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, WakerList, Woken};
-use aiomsg_core::{Discard, DropReason, MessageId, Outbound};
+use aiomsg_core::{Discard, DropReason, Identity, MessageId, Outbound};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -147,9 +147,10 @@ impl Unacked {
 
     // ===== the service =====
 
-    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when there is room for a message, that is for this peer or for anyone.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>, peer: Option<&Identity>) -> Poll<()> {
         let mut state = self.lock();
-        if state.closed || state.has_room(&self.0.settings.limits) {
+        if state.closed || state.entries.have_room(&self.0.settings.limits, peer) {
             return Poll::Ready(());
         }
         state.producers.register(cx.waker());
@@ -173,7 +174,8 @@ impl Unacked {
     /// The same if there is room, for a message whose sender does not wait.
     pub(super) fn try_insert(&self, message: &mut Outbound) -> Option<MessageId> {
         let mut state = self.lock();
-        if state.closed || !state.has_room(&self.0.settings.limits) {
+        let limits = &self.0.settings.limits;
+        if state.closed || !state.entries.have_room(limits, message.peer()) {
             return None;
         }
         Some(state.entries.insert(message, None))
@@ -445,10 +447,6 @@ impl State {
         due.sort_unstable();
         let due = due.into_iter().map(|(_, id)| id).collect();
         Due { next, due }
-    }
-
-    fn has_room(&self, limits: &Limits) -> bool {
-        limits.admit(self.entries.len(), self.entries.bytes())
     }
 }
 

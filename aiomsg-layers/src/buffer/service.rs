@@ -200,6 +200,12 @@ impl<R: Route> Shared<R> {
 }
 
 impl<R: Route> State<R> {
+    /// Whether messages wait for absent peers, and the driver does not know when they
+    /// are to be given up.
+    fn has_unknown_mail(&self) -> bool {
+        self.router.has_mail() && !self.alarmed
+    }
+
     /// Sends what waits, as far as the router takes it.
     pub(super) fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.router.poll_route(cx).is_ready() {
@@ -277,7 +283,7 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
         if message.peer().is_some() {
             return match state.router.route(&mut cx, message) {
                 Ok(()) => {
-                    let unknown = state.router.has_mail() && !state.alarmed;
+                    let unknown = state.has_unknown_mail();
                     drop(state);
                     if unknown {
                         self.0.wakers.wake_driver();
@@ -385,7 +391,15 @@ impl<R: Route> Future for BufferFuture<R> {
         }
         let _ = state.router.poll_route(&mut router_cx);
         message = match state.router.route(&mut router_cx, message) {
-            Ok(()) => return Poll::Ready(Ok(())),
+            Ok(()) => {
+                // It may wait for its peer now, which is gone.
+                let unknown = state.has_unknown_mail();
+                drop(state);
+                if unknown {
+                    shared.wakers.wake_driver();
+                }
+                return Poll::Ready(Ok(()));
+            }
             Err(Unrouted::Refused(message)) => return Poll::Ready(Err(refused(message))),
             Err(Unrouted::Failed(message, error)) => {
                 return Poll::Ready(Err(failed(message, error)));

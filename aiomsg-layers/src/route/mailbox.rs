@@ -6,14 +6,19 @@ use aiomsg_core::{DropReason, Identity, Outbound};
 use tokio::time::Instant;
 
 use super::given_up::GivenUp;
+use crate::shared::share;
 use crate::time::bounded;
+
+/// What a peer has for which nothing waits.
+const NONE: Limits = Limits { items: 0, bytes: 0 };
 
 /// How much is kept for peers that are absent, and how long.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct MailboxSettings {
     /// How much is kept for all absent peers together: 65,536 messages or
-    /// 64 MiB.
+    /// 64 MiB. One of them has three quarters of it at most, and the more there are,
+    /// the less.
     pub limits: Limits,
     /// How long a message is kept: 60 s. Peers that choose a new identity each
     /// time they start do not come back, and what waits for them is not to
@@ -33,12 +38,19 @@ impl Default for MailboxSettings {
     }
 }
 
+/// What waits for one peer.
+#[derive(Debug, Default)]
+struct Mailbox {
+    waiting: VecDeque<(Instant, Outbound)>,
+    bytes: usize,
+}
+
 /// Messages that are addressed to peers that are absent.
 #[derive(Debug)]
 pub(super) struct Mailboxes {
     settings: MailboxSettings,
     /// In order, so that what happens next does not hang on chance.
-    boxes: BTreeMap<Identity, VecDeque<(Instant, Outbound)>>,
+    boxes: BTreeMap<Identity, Mailbox>,
     items: usize,
     bytes: usize,
 }
@@ -62,8 +74,18 @@ impl Mailboxes {
         !self.boxes.is_empty() && self.boxes.contains_key(identity)
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.settings.limits.admit(self.items, self.bytes)
+    /// Whether one more may wait for this peer, of which not all that waits is to be.
+    pub(super) fn has_room(&self, identity: &Identity) -> bool {
+        let own = self.boxes.get(identity);
+        let own = own.map_or(NONE, |own| Limits {
+            items: own.waiting.len(),
+            bytes: own.bytes,
+        });
+        let used = Limits {
+            items: self.items,
+            bytes: self.bytes,
+        };
+        share::admits(&self.settings.limits, used, own)
     }
 
     /// How many of these there is room for, from the first on.
@@ -80,40 +102,51 @@ impl Mailboxes {
     }
 
     pub(super) fn push(&mut self, identity: Identity, message: Outbound) {
-        self.items += 1;
-        self.bytes += message.weight();
-        let entry = (Instant::now(), message);
-        self.boxes.entry(identity).or_default().push_back(entry);
+        let mailbox = self.weigh(identity, &message);
+        mailbox.waiting.push_back((Instant::now(), message));
     }
 
     /// Puts back what came out of a queue, before what came later. This is not
     /// held against the limits: it was admitted before.
     pub(super) fn put_back(&mut self, identity: Identity, message: Outbound) {
+        let mailbox = self.weigh(identity, &message);
+        mailbox.waiting.push_front((Instant::now(), message));
+    }
+
+    /// The mailbox of a peer, with the weight of one message more.
+    fn weigh(&mut self, identity: Identity, message: &Outbound) -> &mut Mailbox {
+        let weight = message.weight();
         self.items += 1;
-        self.bytes += message.weight();
-        let entry = (Instant::now(), message);
-        self.boxes.entry(identity).or_default().push_front(entry);
+        self.bytes += weight;
+        let mailbox = self.boxes.entry(identity).or_default();
+        mailbox.bytes += weight;
+        mailbox
     }
 
     pub(super) fn pop(&mut self, identity: &Identity) -> Option<Outbound> {
-        let waiting = self.boxes.get_mut(identity)?;
-        let message = waiting.pop_front().map(|(_, message)| message);
-        if waiting.is_empty() {
-            self.boxes.remove(identity);
-        }
+        let mailbox = self.boxes.get_mut(identity)?;
+        let message = mailbox.waiting.pop_front().map(|(_, message)| message);
         if let Some(message) = &message {
             self.items -= 1;
             self.bytes -= message.weight();
+            mailbox.bytes -= message.weight();
+        }
+        if mailbox.waiting.is_empty() {
+            self.boxes.remove(identity);
         }
         message
     }
 
-    /// Takes out the message that has waited longest.
-    pub(super) fn pop_oldest(&mut self) -> Option<Outbound> {
+    /// Makes room for one more of this peer's: takes out its oldest one, or the one
+    /// of all that has waited longest if it has none.
+    pub(super) fn pop_for(&mut self, identity: &Identity) -> Option<Outbound> {
+        if self.holds(identity) {
+            return self.pop(identity);
+        }
         let oldest = self
             .boxes
             .iter()
-            .filter_map(|(identity, waiting)| Some((waiting.front()?.0, identity)))
+            .filter_map(|(identity, mailbox)| Some((mailbox.waiting.front()?.0, identity)))
             .min()?;
         let identity = oldest.1.clone();
         self.pop(&identity)
@@ -121,7 +154,10 @@ impl Mailboxes {
 
     /// When the oldest message is given up.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        let oldest = self.boxes.values().filter_map(|waiting| waiting.front());
+        let oldest = self
+            .boxes
+            .values()
+            .filter_map(|mailbox| mailbox.waiting.front());
         oldest.map(|(since, _)| *since + self.settings.keep).min()
     }
 
@@ -132,14 +168,23 @@ impl Mailboxes {
         }
         let keep = self.settings.keep;
         let (items, bytes) = (&mut self.items, &mut self.bytes);
-        self.boxes.retain(|_, waiting| {
-            while let Some((_, message)) = waiting.pop_front_if(|(since, _)| *since + keep <= now) {
-                *items -= 1;
-                *bytes -= message.weight();
-                given_up.add(message, DropReason::PeerAbsent);
-            }
-            !waiting.is_empty()
-        });
+        self.boxes.retain(
+            |_,
+             Mailbox {
+                 waiting,
+                 bytes: own,
+             }| {
+                while let Some((_, message)) =
+                    waiting.pop_front_if(|(since, _)| *since + keep <= now)
+                {
+                    *items -= 1;
+                    *bytes -= message.weight();
+                    *own -= message.weight();
+                    given_up.add(message, DropReason::PeerAbsent);
+                }
+                !waiting.is_empty()
+            },
+        );
     }
 
     /// Takes everything out.
@@ -148,7 +193,7 @@ impl Mailboxes {
         self.bytes = 0;
         std::mem::take(&mut self.boxes)
             .into_values()
-            .flatten()
+            .flat_map(|mailbox| mailbox.waiting)
             .map(|(_, message)| message)
             .collect()
     }

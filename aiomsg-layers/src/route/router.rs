@@ -94,7 +94,7 @@ where
         };
         match std::task::ready!(Pin::new(discover).poll_discover(&mut watch)) {
             Some(Ok(change)) => return Poll::Ready(change),
-            Some(Err(error)) => unheard(error.into()),
+            Some(Err(error)) => unheard(&error.into()),
             None => {}
         }
         self.discover = None;
@@ -293,14 +293,14 @@ where
     }
 
     fn mail(&mut self, identity: Identity, message: Outbound) -> Result<(), Unrouted> {
-        if !self.mailboxes.has_room() {
+        if !self.mailboxes.has_room(&identity) {
             match self.overflow {
                 // No peer is there to be disconnected.
                 Overflow::Wait | Overflow::Disconnect => return Err(Unrouted::Full(message)),
                 Overflow::RefuseNewest => return Err(Unrouted::Refused(message)),
                 Overflow::DropOldest => {
-                    while !self.mailboxes.has_room()
-                        && let Some(oldest) = self.mailboxes.pop_oldest()
+                    while !self.mailboxes.has_room(&identity)
+                        && let Some(oldest) = self.mailboxes.pop_for(&identity)
                     {
                         self.given_up.add(oldest, DropReason::Overflow);
                     }
@@ -309,7 +309,7 @@ where
                     while let Some(older) = self.mailboxes.pop(&identity) {
                         self.given_up.add(older, DropReason::Overflow);
                     }
-                    if !self.mailboxes.has_room() {
+                    if !self.mailboxes.has_room(&identity) {
                         // Others fill it, whose newest are not to go for this.
                         return Err(Unrouted::Refused(message));
                     }
@@ -385,7 +385,7 @@ where
 }
 
 /// Logs that changes to the set of peers are heard of no more.
-fn unheard(error: BoxError) {
+fn unheard(error: &BoxError) {
     let _ = catch("the subscriber of logs", || {
         tracing::warn!(%error, "a `Discover` failed: peers that come and go are not heard of any more");
     });

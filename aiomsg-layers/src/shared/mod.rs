@@ -13,6 +13,7 @@ mod caught;
 mod fused;
 mod names;
 mod service;
+pub(crate) mod share;
 
 pub use callers::Callers;
 pub use caught::{Caught, catch, caught, drop_caught, note, panicked};

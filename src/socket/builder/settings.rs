@@ -63,7 +63,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     }
 
     /// Under at-least-once, how much may wait for acknowledgements; a `send`
-    /// beyond that waits. Default: 65,536 messages or 64 MiB.
+    /// beyond that waits. What is addressed to one peer has three quarters of it at
+    /// most, so that something is left for the others. Default: 65,536 messages or
+    /// 64 MiB.
     pub fn unacknowledged_limits(mut self, limits: Limits) -> Self {
         self.settings.at_least_once.limits = limits;
         self
@@ -104,7 +106,10 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// How much may wait for absent peers to which it is addressed; a
     /// `send_to` beyond that waits. With 0 nothing does, and a `send_to` waits until
     /// its peer is there. Default: 65,536 messages or 64 MiB, for
-    /// all of them together.
+    /// all of them together. One peer has three quarters of it at most, and less
+    /// when more of them are absent: as long as it has less than three times what is
+    /// free, one more message may wait for it. A limit of three messages or less is
+    /// not shared.
     pub fn absent_limits(mut self, limits: Limits) -> Self {
         self.settings.config.mailboxes.limits = limits;
         self

@@ -1,20 +1,23 @@
 //! Handling what arrives with a service.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::Poll;
+mod replies;
+mod running;
+mod taken;
 
-use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
-use aiomsg_layers::shared::{catch, caught, panicked};
-use tokio::task::{Id, JoinError, JoinSet};
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::{Pin, pin};
+
+use aiomsg_core::{BoxError, Delivery, Error, Reply};
+use aiomsg_layers::shared::caught;
 use tower::Service;
 
 use super::Socket;
 use crate::builder::SendService;
 use crate::engine::events::say;
-use crate::engine::explain;
+use replies::Replies;
+use running::Running;
+use taken::Taken;
 
 impl<S: SendService + Send> Socket<S> {
     /// Handles each message that arrives with a [`tower::Service`] of
@@ -24,9 +27,10 @@ impl<S: SendService + Send> Socket<S> {
     ///   [`concurrency`](Serve::concurrency). While so many are, or the service
     ///   is not ready, no more is taken, and back pressure reaches the peers.
     /// - What the service returns is sent back to the peer that asked, through
-    ///   the layers of the send path: see [`Reply`]. The reply has its turn
-    ///   when the peer's queue has room, and the message counts as being
-    ///   handled until then.
+    ///   the layers of the send path: see [`Reply`]. A reply that has to wait
+    ///   for room in its peer's queue holds up no other peer: it is not among
+    ///   the messages that are handled at once, and while 16 wait for a peer, no
+    ///   more of its messages are handled, nor read.
     /// - A message that asks for it is acknowledged when the service has
     ///   returned `Ok`, and its reply is accepted. One that it refuses, or in
     ///   which it panics, is not acknowledged, and an
@@ -155,8 +159,9 @@ where
             concurrency,
             mut shutdown,
         } = self;
-        let mut running = Running::new(socket.clone());
-        let mut taken = Taken::new(socket);
+        let replies = Replies::default();
+        let mut running = Running::new(socket.clone(), replies.clone());
+        let mut taken = Taken::new(socket, replies.clone());
         let mut shutdown = pin!(caught("the shutdown signal", &mut shutdown));
         let mut result = Ok(());
         loop {
@@ -167,9 +172,11 @@ where
                     break;
                 }
                 Some(()) = running.next(), if !running.tasks.is_empty() => {}
+                // It makes room, too.
+                () = replies.more() => {}
                 // One more, if there is room for it.
                 called = taken.hand_to(&mut handler),
-                    if running.tasks.len() < concurrency =>
+                    if running.len() < concurrency =>
                 {
                     match called {
                         Ok(Some((message, handling))) => running.spawn(message, handling),
@@ -190,166 +197,12 @@ where
     }
 }
 
-/// A message that was taken out of the inbox, and for which the handler is not
-/// yet ready.
-///
-/// It is taken first: a handler that is made ready reserves something, a permit
-/// perhaps that others want, and is to be called with no delay.
-struct Taken<S> {
-    socket: Socket<S>,
-    message: Option<Delivery>,
-}
-
-impl<S> Taken<S> {
-    fn new(socket: Socket<S>) -> Self {
-        Self {
-            socket,
-            message: None,
-        }
-    }
-
-    /// Takes a message, and calls the handler with it when that is ready.
-    /// `None`: the socket is closed. Dropped before that, the message stays
-    /// here.
-    async fn hand_to<H>(&mut self, handler: &mut H) -> Result<Option<Called<H>>, Error>
-    where
-        H: Service<Delivery, Error: Into<BoxError>>,
-    {
-        if self.message.is_none() {
-            self.message = poll_fn(|cx| self.socket.inner.poll_recv(cx)).await;
-        }
-        if self.message.is_none() {
-            return Ok(None);
-        }
-        let ready = poll_fn(|cx| match catch(HANDLER, || handler.poll_ready(cx)) {
-            Ok(ready) => ready.map_err(explain),
-            Err(panicked) => Poll::Ready(Err(panicked)),
-        });
-        if let Err(error) = ready.await {
-            if let Some(message) = self.message.take() {
-                self.socket.refuse(message, not_ready(&error));
-            }
-            return Err(error);
-        }
-        Ok(self.message.take().map(|message| {
-            // A message on which the handler panics must not take the others
-            // along, wherever it does that: here, or in its future.
-            let called = catch(HANDLER, || handler.call(message.clone()));
-            (message, called)
-        }))
-    }
-}
-
 /// What is said to have panicked.
 const HANDLER: &str = "the handler";
-
-/// The error is the caller's of [`Socket::serve`], and its text is the reason
-/// why a message was not handled.
-fn not_ready(error: &Error) -> Error {
-    Error::new(error.kind()).with_reason(format!("the handler is not ready: {error}"))
-}
-
-/// A message, and what the handler makes of it; an error if it panicked.
-type Called<H> = (Delivery, Result<<H as Service<Delivery>>::Future, Error>);
-
-/// What was taken and not handled is not gone in silence.
-impl<S> Drop for Taken<S> {
-    fn drop(&mut self) {
-        if let Some(message) = self.message.take() {
-            self.socket.refuse(message, ErrorKind::Closed.into());
-        }
-    }
-}
-
-/// The messages that are being handled.
-struct Running<S> {
-    socket: Socket<S>,
-    tasks: JoinSet<Result<(), BoxError>>,
-    messages: HashMap<Id, Delivery>,
-}
-
-impl<S> Running<S> {
-    fn new(socket: Socket<S>) -> Self {
-        Self {
-            socket,
-            tasks: JoinSet::new(),
-            messages: HashMap::new(),
-        }
-    }
-
-    /// Waits until one is done.
-    async fn next(&mut self) -> Option<()> {
-        let (id, result) = match self.tasks.join_next_with_id().await? {
-            Ok(done) => done,
-            Err(error) => (error.id(), Err(ended(error))),
-        };
-        let message = self.messages.remove(&id)?;
-        match result {
-            Ok(()) => {
-                self.socket.acknowledge(&message);
-            }
-            Err(error) => self.socket.refuse(message, explain(error)),
-        }
-        Some(())
-    }
-}
 
 impl<S> Socket<S> {
     fn refuse(&self, message: Delivery, error: Error) {
         self.engine().reporter.refused(message, error);
-    }
-}
-
-impl<S: SendService + Send> Running<S> {
-    fn spawn<R, E>(
-        &mut self,
-        message: Delivery,
-        handling: Result<impl Future<Output = Result<R, E>> + Send + 'static, Error>,
-    ) where
-        R: Reply + Send + 'static,
-        E: Into<BoxError>,
-    {
-        let asker = message.from().clone();
-        let socket = self.socket.clone();
-        let task = self.tasks.spawn(async move {
-            let reply = caught(HANDLER, handling?).await?.map_err(Into::into)?;
-            if let Some(payload) = reply.into_reply() {
-                reply_to(&socket, Outbound::new(payload).to(asker)).await;
-            }
-            Ok(())
-        });
-        self.messages.insert(task.id(), message);
-    }
-}
-
-/// The message was handled, whatever becomes of its reply.
-async fn reply_to<S: SendService + Send>(socket: &Socket<S>, reply: Outbound) {
-    if let Err(mut error) = socket.send_message(reply).await {
-        say(|| tracing::debug!(%error, "a reply could not be sent"));
-        if let Some(reply) = error.take_message() {
-            let discard = &socket.engine().discard;
-            discard.message(reply, DropReason::ReplyRefused);
-        }
-    }
-}
-
-fn ended(error: JoinError) -> BoxError {
-    match error.try_into_panic() {
-        // In making the reply, or in a destructor.
-        Ok(payload) => panicked(HANDLER, payload),
-        Err(error) => Error::new(ErrorKind::Layer)
-            .with_reason("the handler was ended")
-            .with_source(error),
-    }
-    .into()
-}
-
-/// What is not done is not gone in silence.
-impl<S> Drop for Running<S> {
-    fn drop(&mut self) {
-        for message in std::mem::take(&mut self.messages).into_values() {
-            self.socket.refuse(message, ErrorKind::Closed.into());
-        }
     }
 }
 

@@ -1,0 +1,119 @@
+//! The messages that are being handled, and their replies.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
+use aiomsg_layers::shared::{caught, panicked};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::replies::Replies;
+use super::{HANDLER, Socket};
+use crate::builder::SendService;
+use crate::engine::events::say;
+use crate::engine::explain;
+
+/// The messages that are being handled.
+pub(super) struct Running<S> {
+    socket: Socket<S>,
+    replies: Replies,
+    pub(super) tasks: JoinSet<Result<(), BoxError>>,
+    messages: HashMap<Id, Delivery>,
+}
+
+impl<S> Running<S> {
+    pub(super) fn new(socket: Socket<S>, replies: Replies) -> Self {
+        Self {
+            socket,
+            replies,
+            tasks: JoinSet::new(),
+            messages: HashMap::new(),
+        }
+    }
+
+    /// How many are handled. Those whose replies wait for room at their peers are not.
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len().saturating_sub(self.replies.len())
+    }
+
+    /// Waits until one is done.
+    pub(super) async fn next(&mut self) -> Option<()> {
+        let (id, result) = match self.tasks.join_next_with_id().await? {
+            Ok(done) => done,
+            Err(error) => (error.id(), Err(ended(error))),
+        };
+        let message = self.messages.remove(&id)?;
+        match result {
+            Ok(()) => {
+                self.socket.acknowledge(&message);
+            }
+            Err(error) => self.socket.refuse(message, explain(error)),
+        }
+        Some(())
+    }
+}
+
+impl<S: SendService + Send> Running<S> {
+    pub(super) fn spawn<R, E>(
+        &mut self,
+        message: Delivery,
+        handling: Result<impl Future<Output = Result<R, E>> + Send + 'static, Error>,
+    ) where
+        R: Reply + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let asker = message.from().clone();
+        let (socket, replies) = (self.socket.clone(), self.replies.clone());
+        let task = self.tasks.spawn(async move {
+            let reply = caught(HANDLER, handling?).await?.map_err(Into::into)?;
+            if let Some(payload) = reply.into_reply() {
+                reply_to(&socket, &replies, Outbound::new(payload).to(asker)).await;
+            }
+            Ok(())
+        });
+        self.messages.insert(task.id(), message);
+    }
+}
+
+/// The message was handled, whatever becomes of its reply.
+async fn reply_to<S: SendService + Send>(socket: &Socket<S>, replies: &Replies, reply: Outbound) {
+    let peer = reply.peer().cloned();
+    let mut sending = pin!(socket.send_message(reply));
+    let at_once = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
+    let sent = match at_once {
+        Poll::Ready(sent) => sent,
+        Poll::Pending => {
+            let _wait = peer.map(|peer| replies.wait_for(&peer));
+            sending.await
+        }
+    };
+    if let Err(mut error) = sent {
+        say(|| tracing::debug!(%error, "a reply could not be sent"));
+        if let Some(reply) = error.take_message() {
+            let discard = &socket.engine().discard;
+            discard.message(reply, DropReason::ReplyRefused);
+        }
+    }
+}
+
+fn ended(error: JoinError) -> BoxError {
+    match error.try_into_panic() {
+        // In making the reply, or in a destructor.
+        Ok(payload) => panicked(HANDLER, payload),
+        Err(error) => Error::new(ErrorKind::Layer)
+            .with_reason("the handler was ended")
+            .with_source(error),
+    }
+    .into()
+}
+
+/// What is not done is not gone in silence.
+impl<S> Drop for Running<S> {
+    fn drop(&mut self) {
+        for message in std::mem::take(&mut self.messages).into_values() {
+            self.socket.refuse(message, ErrorKind::Closed.into());
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The message that is handled next.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use aiomsg_core::{BoxError, Delivery, Error, ErrorKind};
+use aiomsg_layers::shared::catch;
+use tower::Service;
+
+use super::replies::{Parked, Replies};
+use super::{HANDLER, Socket};
+use crate::engine::explain;
+
+/// A message that was taken out of the inbox, and for which the handler is not
+/// yet ready.
+///
+/// It is taken first: a handler that is made ready reserves something, a permit
+/// perhaps that others want, and is to be called with no delay.
+pub(super) struct Taken<S> {
+    socket: Socket<S>,
+    message: Option<Delivery>,
+    /// What waits until its peer takes replies.
+    parked: Parked,
+    replies: Replies,
+}
+
+impl<S> Taken<S> {
+    pub(super) fn new(socket: Socket<S>, replies: Replies) -> Self {
+        Self {
+            socket,
+            message: None,
+            parked: Parked::default(),
+            replies,
+        }
+    }
+
+    /// Takes a message, and calls the handler with it when that is ready.
+    /// `None`: the socket is closed. Dropped before that, the message stays
+    /// here.
+    pub(super) async fn hand_to<H>(&mut self, handler: &mut H) -> Result<Option<Called<H>>, Error>
+    where
+        H: Service<Delivery, Error: Into<BoxError>>,
+    {
+        while self.message.is_none() {
+            self.message = self.parked.next(&self.replies);
+            if self.message.is_some() {
+                break;
+            }
+            let Some(next) = poll_fn(|cx| self.socket.inner.poll_recv(cx)).await else {
+                return Ok(None);
+            };
+            let peer = next.from();
+            if self.parked.has(peer) || self.replies.are_many(peer) {
+                let holds = &self.socket.engine().holds;
+                self.parked.keep(next, |peer| holds.of(peer));
+            } else {
+                self.message = Some(next);
+            }
+        }
+        let ready = poll_fn(|cx| match catch(HANDLER, || handler.poll_ready(cx)) {
+            Ok(ready) => ready.map_err(explain),
+            Err(panicked) => Poll::Ready(Err(panicked)),
+        });
+        if let Err(error) = ready.await {
+            if let Some(message) = self.message.take() {
+                self.socket.refuse(message, not_ready(&error));
+            }
+            return Err(error);
+        }
+        Ok(self.message.take().map(|message| {
+            // A message on which the handler panics must not take the others
+            // along, wherever it does that: here, or in its future.
+            let called = catch(HANDLER, || handler.call(message.clone()));
+            (message, called)
+        }))
+    }
+}
+
+/// The error is the caller's of [`Socket::serve`], and its text is the reason
+/// why a message was not handled.
+fn not_ready(error: &Error) -> Error {
+    Error::new(error.kind()).with_reason(format!("the handler is not ready: {error}"))
+}
+
+/// A message, and what the handler makes of it; an error if it panicked.
+pub(super) type Called<H> = (Delivery, Result<<H as Service<Delivery>>::Future, Error>);
+
+/// What was taken and not handled is not gone in silence.
+impl<S> Drop for Taken<S> {
+    fn drop(&mut self) {
+        for message in self.message.take().into_iter().chain(self.parked.take()) {
+            self.socket.refuse(message, ErrorKind::Closed.into());
+        }
+    }
+}
