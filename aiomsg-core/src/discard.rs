@@ -127,10 +127,12 @@ impl Discard {
         Self(Arc::new(report))
     }
 
-    /// Gives a message up. When `report` panics, that ends here: whoever gives
-    /// messages up has others to look after.
+    /// Gives a message up. `report` is called when this thread holds no lock of a
+    /// socket's, see [`hook`](crate::hook). When it panics, that ends here: whoever
+    /// gives messages up has others to look after.
     pub fn message(&self, message: Outbound, reason: DropReason) {
-        hook::tell(|| (self.0)(Discarded { message, reason }));
+        let report = Arc::clone(&self.0);
+        hook::tell(move || report(Discarded { message, reason }));
     }
 }
 

@@ -62,7 +62,7 @@ pub mod discard;
 pub mod endpoint;
 pub mod error;
 pub mod frame;
-mod hook;
+pub mod hook;
 pub mod identity;
 pub mod link;
 pub mod message_id;

@@ -68,9 +68,11 @@ pub struct Closed<T = ()>(pub T);
 /// Any number of producers and consumers may wait on it at once.
 pub struct Queue<T>(Arc<Shared<T>>);
 
+/// Hears when a queue becomes full, and when half of it is free again.
+type Levels = Arc<dyn Fn(Level) + Send + Sync>;
+
 struct Shared<T> {
-    /// Hears when the queue becomes full, and when half of it is free again.
-    levels: Option<Box<dyn Fn(Level) + Send + Sync>>,
+    levels: Option<Levels>,
     state: Mutex<State<T>>,
 }
 
@@ -121,13 +123,14 @@ impl<T: Weight> Queue<T> {
     }
 
     /// An empty queue that tells when it becomes full, and when half of it is
-    /// free again. `levels` must not block, and is called without a lock held. When
-    /// it panics, that ends here: whoever pushes and pops has others to look after.
+    /// free again. `levels` must not block, and is called when this thread holds no lock
+    /// of a socket's, see [`hook`]. When it panics, that ends here:
+    /// whoever pushes and pops has others to look after.
     pub fn with_levels(limits: Limits, levels: impl Fn(Level) + Send + Sync + 'static) -> Self {
-        Self::build(limits, Some(Box::new(levels)))
+        Self::build(limits, Some(Arc::new(levels)))
     }
 
-    fn build(limits: Limits, levels: Option<Box<dyn Fn(Level) + Send + Sync>>) -> Self {
+    fn build(limits: Limits, levels: Option<Levels>) -> Self {
         Self(Arc::new(Shared {
             levels,
             state: Mutex::new(State {
@@ -364,7 +367,8 @@ impl<T: Weight> Queue<T> {
 
     fn tell(&self, level: Level) {
         if let Some(levels) = &self.0.levels {
-            hook::tell(|| levels(level));
+            let levels = Arc::clone(levels);
+            hook::tell(move || levels(level));
         }
     }
 
@@ -812,9 +816,12 @@ pub struct Woken {
 }
 
 impl Woken {
-    /// Wakes them. To be called without a lock held.
+    /// Wakes them. To be called without a lock held. One that panics keeps no other from
+    /// being woken.
     pub fn wake(self) {
-        self.one.into_iter().chain(self.more).for_each(Waker::wake);
+        for waker in self.one.into_iter().chain(self.more) {
+            hook::caught(|| waker.wake());
+        }
     }
 }
 

@@ -49,8 +49,10 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
             Ok(running) => caught(WHAT, running).await,
             Err(panicked) => Err(panicked),
         };
-        if let Err(panicked) = ended {
-            note(&panicked);
+        match ended {
+            Ok(true) => dial.pardon(),
+            Ok(false) => {}
+            Err(panicked) => note(&panicked),
         }
     }
 }

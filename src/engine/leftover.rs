@@ -1,8 +1,11 @@
 //! What a socket that closes had not done.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aiomsg_core::hook::Holding;
 use aiomsg_core::{Endpoint, Identity, Outbound};
+use aiomsg_layers::at_least_once::Unacknowledged;
 
 use super::peer::PeerInfo;
 
@@ -63,14 +66,43 @@ impl Unconfirmed {
 /// What is to be in the next report. It is kept here, so that a call of `close`
 /// that is given up in the middle takes nothing with it.
 #[derive(Debug, Default)]
-pub(crate) struct Leftover(Mutex<CloseReport>);
+pub(crate) struct Leftover(Mutex<Left>);
+
+#[derive(Debug, Default)]
+struct Left {
+    unsent: Vec<Outbound>,
+    unacknowledged: Vec<Unacknowledged>,
+    unconfirmed: Vec<Unconfirmed>,
+}
+
+impl Left {
+    /// Each message is in one list: one that has been sent is not among those that were
+    /// not, though it waited to be sent again, and one that has not is among those alone.
+    fn report(self) -> CloseReport {
+        let Self {
+            mut unsent,
+            mut unacknowledged,
+            unconfirmed,
+        } = self;
+        let ids = |it: &Unacknowledged| it.message.id().filter(|_| it.sent);
+        let sent: HashSet<_> = unacknowledged.iter().filter_map(ids).collect();
+        unsent.retain(|it| it.id().is_none_or(|id| !sent.contains(&id)));
+        let never_left: HashSet<_> = unsent.iter().filter_map(Outbound::id).collect();
+        unacknowledged.retain(|it| it.message.id().is_none_or(|id| !never_left.contains(&id)));
+        CloseReport {
+            unsent,
+            unacknowledged: unacknowledged.into_iter().map(|it| it.message).collect(),
+            unconfirmed,
+        }
+    }
+}
 
 impl Leftover {
     pub(crate) fn add_unconfirmed(&self, unconfirmed: Unconfirmed) {
         self.lock().unconfirmed.push(unconfirmed);
     }
 
-    pub(crate) fn add_unacknowledged(&self, messages: Vec<Outbound>) {
+    pub(crate) fn add_unacknowledged(&self, messages: Vec<Unacknowledged>) {
         self.lock().unacknowledged.extend(messages);
     }
 
@@ -78,11 +110,21 @@ impl Leftover {
         self.lock().unsent.extend(messages);
     }
 
-    pub(crate) fn take(&self) -> CloseReport {
-        std::mem::take(&mut *self.lock())
+    /// Adds what `unsent` finds. It is never out of here in between: of two who call
+    /// `close` at the same time, the first that is done reports everything.
+    pub(crate) fn add_unsent_of(&self, unsent: impl FnOnce() -> Vec<Outbound>) {
+        // What is told of meanwhile is told when the lock is released.
+        let _holding = Holding::new(self);
+        let mut report = self.lock();
+        report.unsent.extend(unsent());
     }
 
-    fn lock(&self) -> MutexGuard<'_, CloseReport> {
+    pub(crate) fn take(&self) -> CloseReport {
+        let left = std::mem::take(&mut *self.lock());
+        left.report()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Left> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -180,19 +180,20 @@ struct Ends<E, F> {
 
 impl Session {
     /// Runs the connection until it ends. `finish` asks it to send what is
-    /// queued and end.
+    /// queued and end. Says whether it ended at a message: one that is too large, or in
+    /// the middle of one of ours.
     pub(crate) fn run<'a>(
         self,
         engine: &'a Arc<Engine>,
         finish: &'a CancellationToken,
-    ) -> impl Future<Output = ()> + Send + 'a {
+    ) -> impl Future<Output = bool> + Send + 'a {
         let Self {
             admitted,
             framed,
             hold,
         } = self;
         engine.reporter.peer_up(admitted.info());
-        let identity = admitted.identity().clone();
+        let (identity, link) = (admitted.identity().clone(), admitted.link().clone());
         let ends = Ends {
             evicted: admitted.evicted(),
             finish: finish.cancelled(),
@@ -215,6 +216,7 @@ impl Session {
                 Ok(ended) => ended,
                 Err(error) => (super::explain(error), None),
             };
+            let at_message = reason.is_too_large() || link.is_cut();
             peer.reason = Some(reason);
             // What was read is dealt with after the connection has ended, too,
             // and before what comes by the next one.
@@ -223,6 +225,7 @@ impl Session {
             if let Some(rest) = rest {
                 engine.spawn(rest.run());
             }
+            at_message
         }
     }
 }

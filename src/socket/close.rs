@@ -1,17 +1,20 @@
 //! Closing.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aiomsg_core::Outbound;
 use aiomsg_layers::session::Inbox;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::context::TokioContext;
 
 use super::Socket;
 use crate::CloseReport;
 use crate::engine::Engine;
+
+/// So much longer than its deadline a close takes at most, where the runtime of the
+/// socket is another one than that of the caller.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Longer deadlines mean for ever, and would overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
@@ -43,14 +46,26 @@ impl<S> Socket<S> {
     pub async fn close(&self, deadline: Duration) -> CloseReport {
         let engine = self.engine();
         if engine.stop.is_cancelled() {
-            // It has ended, as its runtime may have. What its connections had not sent
-            // is here by now.
-            engine.leftover.add_unsent(engine.buffer.close());
+            // It has ended, as its runtime may have, or another call is about to end it:
+            // what its connections have not sent is here when they are gone.
+            end_buffer(engine);
+            engine.tasks.wait().await;
             return report(engine);
         }
         // Anybody may wait for it, outside of a runtime, too.
         let closing = Box::pin(self.close_within(deadline));
-        TokioContext::new(closing, engine.runtime.clone()).await
+        let closing = TokioContext::new(closing, engine.runtime.clone());
+        match Handle::try_current() {
+            // The clock of the socket's runtime stands still when nobody drives it.
+            Ok(here) if here.id() != engine.runtime.id() => {
+                let longest = deadline.min(FOREVER) + GRACE;
+                match timeout(longest, closing).await {
+                    Ok(report) => report,
+                    Err(_) => give_up(engine),
+                }
+            }
+            _ => closing.await,
+        }
     }
 
     async fn close_within(&self, deadline: Duration) -> CloseReport {
@@ -82,23 +97,38 @@ impl<S> Socket<S> {
         engine.tasks.close();
         no_peers(engine).await;
 
-        engine.leftover.add_unsent(engine.buffer.close());
+        end_buffer(engine);
         engine.inbox.close();
         engine.tasks.wait().await;
         engine.intake.end();
+        let report = report(engine);
         engine.reporter.end();
-        report(engine)
+        report
     }
 }
 
-/// What is left. A message that has not left is not among those that were not
-/// acknowledged, too.
+/// Nothing of the socket moves any more: takes what can be taken without its tasks.
+fn give_up(engine: &Engine) -> CloseReport {
+    if let Some(unacked) = &engine.unacked {
+        engine.leftover.add_unacknowledged(unacked.close());
+    }
+    engine.stop();
+    for peer in engine.peers.members() {
+        let queued = peer.queue().drain();
+        engine.leftover.add_unsent(queued.into());
+    }
+    report(engine)
+}
+
+/// What is left.
 fn report(engine: &Engine) -> CloseReport {
-    let mut report = engine.leftover.take();
-    let never_left: HashSet<_> = report.unsent.iter().filter_map(Outbound::id).collect();
-    let left = |message: &Outbound| message.id().is_none_or(|id| !never_left.contains(&id));
-    report.unacknowledged.retain(left);
-    report
+    end_buffer(engine);
+    engine.leftover.take()
+}
+
+/// Ends the task of the buffer, and keeps what waits in it for the report.
+fn end_buffer(engine: &Engine) {
+    engine.leftover.add_unsent_of(|| engine.buffer.close());
 }
 
 /// Ready when nothing waits for a peer that is connected, or nobody is

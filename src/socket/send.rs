@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
+use aiomsg_core::hook::{self, Holding};
 use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
 use aiomsg_layers::shared::{catch, caught};
 use bytes::Bytes;
@@ -292,6 +293,13 @@ where
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
     ) -> Poll<Result<S::Future, Error>> {
+        if hook::is_held(&self.stack) {
+            // A layer, or what it calls, sends by the socket that has called it.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // What the stack tells is told when it is no longer locked.
+        let _holding = Holding::new(&self.stack);
         let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
         let ready = ready!(self.callers.poll(cx, |cx| {
             // Asked anew each time: whoever waits when the socket closes is

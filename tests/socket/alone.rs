@@ -209,13 +209,17 @@ async fn one_who_takes_no_answers_holds_up_nobody_elses() {
     };
     sleep(Duration::from_secs(1)).await;
     for n in 0..20 {
-        at_once("asked", well.send(format!("well {n}"))).await.unwrap();
+        at_once("asked", well.send(format!("well {n}")))
+            .await
+            .unwrap();
         let answer = at_once("the answer", well.recv()).await.unwrap();
         assert!(answer.starts_with(format!("well {n}").as_bytes()));
     }
     let mut answered = Vec::new();
     for _ in 0..ASKED {
-        let answer = within("an answer of the slow one", slow.recv()).await.unwrap();
+        let answer = within("an answer of the slow one", slow.recv())
+            .await
+            .unwrap();
         let name = answer.split(|&byte| byte == 0).next().unwrap();
         let name: usize = String::from_utf8_lossy(name).parse().unwrap();
         answered.push(name);

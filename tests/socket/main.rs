@@ -6,6 +6,7 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+mod acknowledged_before_reply;
 mod alone;
 mod at_least_once;
 #[cfg(feature = "tls")]
@@ -23,22 +24,30 @@ mod buffering;
 #[cfg(feature = "tls")]
 mod certified_identity;
 mod close;
+mod closes_together;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod endpoints;
 mod events;
 mod extremes;
 mod hooks;
+mod idle_runtimes;
 mod liveness;
+mod log_subscribers;
 #[cfg(feature = "tls")]
 mod logs;
 mod many;
 mod outcomes;
 mod overflow;
+mod payload_destructors;
 mod peer_stats;
 mod pitfalls_table;
 mod poison;
+mod poison_and_slow_layer;
+mod poison_to_one_behind;
+mod poisons_in_a_row;
 mod reconnect;
+mod reports;
 mod routing;
 mod runtimes;
 #[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.
@@ -51,6 +60,7 @@ mod tls;
 mod tls_refusals;
 #[cfg(feature = "tls")]
 mod tls_reload;
+mod wakers;
 mod wire;
 
 use std::future::Future;

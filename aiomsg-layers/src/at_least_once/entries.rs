@@ -24,6 +24,17 @@ pub(super) struct Entries {
     addressed: HashMap<Identity, Limits>,
 }
 
+/// A message that was not acknowledged when what waits for acknowledgements was closed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Unacknowledged {
+    /// The message.
+    pub message: Outbound,
+    /// Whether it had been sent: it may have arrived. One that is to be sent again
+    /// waits in a queue or a buffer, as one that never was.
+    pub sent: bool,
+}
+
 /// An empty table keeps room for as many.
 const IDLE_CAPACITY: usize = 1024;
 
@@ -157,13 +168,18 @@ impl Entries {
     }
 
     /// Takes all messages out, the oldest first.
-    pub(super) fn take(&mut self) -> Vec<Outbound> {
+    pub(super) fn take(&mut self) -> Vec<Unacknowledged> {
         self.bytes = 0;
         self.addressed.clear();
         let entries = std::mem::take(&mut self.slab).into_iter();
         let mut entries: Vec<_> = entries.map(|(_, entry)| entry).collect();
         entries.sort_unstable_by_key(|entry| entry.order);
-        entries.into_iter().map(|entry| entry.message).collect()
+        let entries = entries.into_iter();
+        let unacknowledged = entries.map(|entry| Unacknowledged {
+            sent: entry.sends > 0,
+            message: entry.message,
+        });
+        unacknowledged.collect()
     }
 
     /// Gives up the memory of a burst that is over.
@@ -258,7 +274,7 @@ mod tests {
         let order: Vec<_> = entries
             .take()
             .into_iter()
-            .map(Outbound::into_payload)
+            .map(|it| it.message.into_payload())
             .collect();
         assert_eq!(order, ["b", "c"]);
         assert_eq!((entries.len(), entries.bytes()), (0, 0));

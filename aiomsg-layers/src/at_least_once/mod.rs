@@ -34,6 +34,7 @@ mod suspects;
 mod unacked;
 
 pub use connection::ConnectionAcks;
+pub use entries::Unacknowledged;
 pub use layer::AtLeastOnceLayer;
 pub use resend::Resender;
 pub use service::{AtLeastOnce, ResponseFuture};

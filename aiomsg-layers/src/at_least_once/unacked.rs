@@ -9,7 +9,7 @@ use aiomsg_core::{Discard, DropReason, Identity, MessageId, Outbound};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::entries::{Entries, Entry};
+use super::entries::{Entries, Entry, Unacknowledged};
 use super::progress::{Connections, Prospect};
 use super::suspects::{Care, Suspects};
 use super::{AtLeastOnceLayer, ConnectionAcks};
@@ -126,7 +126,7 @@ impl Unacked {
 
     /// Ends the resender, and takes the messages that were not acknowledged,
     /// the oldest first.
-    pub fn close(&self) -> Vec<Outbound> {
+    pub fn close(&self) -> Vec<Unacknowledged> {
         let mut state = self.lock();
         state.closed = true;
         let messages = state.entries.take();
@@ -226,7 +226,8 @@ impl Unacked {
             }
         }
         let mut resender = !sent.is_empty() && std::mem::take(&mut state.idle);
-        let mut waiters = Vec::new();
+        // Dropped when the lock is released: the destructor of a payload is a user's.
+        let mut acknowledged = Vec::with_capacity(heard.len());
         for &id in heard {
             let state = &mut *state;
             let entry = state.entries.get_mut(id);
@@ -237,7 +238,8 @@ impl Unacked {
                 state.connections.reached(connection, entry.place, now);
             }
             resender |= entry.suspect;
-            waiters.extend(state.remove(id, true).and_then(|entry| entry.waiter));
+            let removed = state.remove(id, true);
+            acknowledged.extend(removed.map(|entry| (entry.message, entry.waiter)));
         }
         let producers = match heard.is_empty() {
             true => Default::default(),
@@ -245,7 +247,7 @@ impl Unacked {
         };
         let resender = state.resender_if(resender);
         drop(state);
-        for waiter in waiters {
+        for waiter in acknowledged.into_iter().filter_map(|(_, waiter)| waiter) {
             // Whoever waited may be gone.
             let _ = waiter.send(Ok(()));
         }

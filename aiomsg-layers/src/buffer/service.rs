@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Outbound};
+use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Outbound, hook};
 use tower::Service;
 
 use super::Driver;
@@ -68,12 +68,11 @@ impl<R: Route> Buffer<R> {
     }
 
     fn build(
-        mut router: R,
+        router: R,
         limits: Limits,
         overflow: Overflow,
         discard: Option<Discard>,
     ) -> (Self, Driver<R>) {
-        router.defer_given_up();
         let wakers = Arc::new(Wakers::default());
         let shared = Arc::new(Shared {
             limits,
@@ -116,6 +115,9 @@ impl<R: Route> Buffer<R> {
     /// what most messages need. Says whether the message was taken. Nobody is
     /// woken when it can be done later.
     pub fn try_send(&self, message: &mut Option<Outbound>) -> bool {
+        if self.0.is_reentered() {
+            return false;
+        }
         let mut state = self.0.lock();
         if state.closed || !state.waiting.is_empty() {
             return false;
@@ -129,6 +131,9 @@ impl<R: Route> Buffer<R> {
     /// done at once: what [`try_send`](Buffer::try_send) does for one, under one
     /// lock. What is left could not be sent.
     pub fn try_send_all(&self, messages: &mut VecDeque<Outbound>, most: usize) {
+        if self.0.is_reentered() {
+            return;
+        }
         let mut state = self.0.lock();
         if state.closed || !state.waiting.is_empty() {
             return;
@@ -159,7 +164,14 @@ impl<R: Route> Buffer<R> {
 
 impl<R: Route> Shared<R> {
     pub(super) fn lock(&self) -> Held<'_, R> {
-        Held::new(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        Held::new(self, || {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        })
+    }
+
+    /// Whether this thread is in here already: a policy, or what it calls, sends.
+    fn is_reentered(&self) -> bool {
+        hook::is_held(self)
     }
 
     /// Keeps a message, in the place of others if the settings say so.
@@ -237,6 +249,12 @@ impl<R: Route> State<R> {
     }
 }
 
+/// Has the task polled again when this thread has left what it is in.
+fn later<T>(cx: &mut Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
 fn closed(message: Option<Outbound>) -> Error {
     let error = Error::new(ErrorKind::Closed);
     match message {
@@ -252,6 +270,9 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut router_cx = self.0.context();
+        if self.0.is_reentered() {
+            return later(cx);
+        }
         let mut state = self.0.lock();
         for registered in [false, true] {
             if state.closed {
@@ -276,6 +297,9 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
 
     fn call(&mut self, message: Outbound) -> Self::Future {
         let mut cx = self.0.context();
+        if self.0.is_reentered() {
+            return BufferFuture::waiting(&self.0, message);
+        }
         let mut state = self.0.lock();
         if state.closed {
             return BufferFuture::done(Err(closed(Some(message))));
@@ -297,10 +321,7 @@ impl<R: Route> Service<Outbound> for Buffer<R> {
                 Err(Unrouted::Failed(message, error)) => {
                     BufferFuture::done(Err(failed(message, error)))
                 }
-                Err(Unrouted::Full(message)) => BufferFuture(Sending::Waiting {
-                    shared: Arc::clone(&self.0),
-                    message: Some(message),
-                }),
+                Err(Unrouted::Full(message)) => BufferFuture::waiting(&self.0, message),
             };
         }
         let kept = match std::mem::take(&mut state.ready) && state.waiting.is_empty() {
@@ -370,6 +391,13 @@ impl<R> BufferFuture<R> {
     fn done(result: Result<(), Error>) -> Self {
         Self(Sending::Done(Some(result)))
     }
+
+    fn waiting(shared: &Arc<Shared<R>>, message: Outbound) -> Self {
+        Self(Sending::Waiting {
+            shared: Arc::clone(shared),
+            message: Some(message),
+        })
+    }
 }
 
 impl<R: Route> Future for BufferFuture<R> {
@@ -383,6 +411,10 @@ impl<R: Route> Future for BufferFuture<R> {
         let Some(mut message) = slot.take() else {
             return Poll::Pending;
         };
+        if shared.is_reentered() {
+            *slot = Some(message);
+            return later(cx);
+        }
         shared.wakers.add_caller(cx.waker());
         let mut router_cx = shared.context();
         let mut state = shared.lock();

@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ pub struct Reconnect<S> {
 struct History {
     failures: u32,
     connected: Option<Instant>,
+    pardoned: bool,
 }
 
 impl<S> Reconnect<S> {
@@ -50,6 +51,19 @@ impl<S> Reconnect<S> {
             settings,
             history: Arc::default(),
         }
+    }
+}
+
+impl<S> Reconnect<S> {
+    /// The connection that has just ended counts as a good one, however short it was:
+    /// it ended at a message, and not because the peer was not well. The next try comes
+    /// after the first delay.
+    pub fn pardon(&self) {
+        self.history().pardoned = true;
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,9 +107,10 @@ where
         // before the first try.
         let failed = {
             let mut history = lock();
+            let pardoned = std::mem::take(&mut history.pardoned);
             match history.connected.take() {
                 None => None,
-                Some(since) if since.elapsed() >= settings.good_after => {
+                Some(since) if pardoned || since.elapsed() >= settings.good_after => {
                     history.failures = 0;
                     Some(0)
                 }

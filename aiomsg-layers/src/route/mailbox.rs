@@ -2,10 +2,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{DropReason, Identity, Outbound};
+use aiomsg_core::{Discard, DropReason, Identity, Outbound};
 use tokio::time::Instant;
 
-use super::given_up::GivenUp;
 use crate::shared::share;
 use crate::time::bounded;
 
@@ -162,7 +161,7 @@ impl Mailboxes {
     }
 
     /// Gives up what waited too long.
-    pub(super) fn expire(&mut self, now: Instant, given_up: &mut GivenUp) {
+    pub(super) fn expire(&mut self, now: Instant, discard: &Discard) {
         if self.is_empty() {
             return;
         }
@@ -180,7 +179,7 @@ impl Mailboxes {
                     *items -= 1;
                     *bytes -= message.weight();
                     *own -= message.weight();
-                    given_up.add(message, DropReason::PeerAbsent);
+                    discard.message(message, DropReason::PeerAbsent);
                 }
                 !waiting.is_empty()
             },

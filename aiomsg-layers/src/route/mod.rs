@@ -19,7 +19,6 @@
 //! a published message: the other peers have theirs).
 
 mod changes;
-mod given_up;
 mod guarded;
 #[cfg(feature = "balance")]
 mod least_loaded;
@@ -32,7 +31,6 @@ mod round_robin;
 mod router;
 
 pub use changes::{Changes, Registrar, changes};
-pub use given_up::GivenUp;
 pub use guarded::Guarded;
 #[cfg(feature = "balance")]
 pub use least_loaded::{LeastLoaded, Loaded};

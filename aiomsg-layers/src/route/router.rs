@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use tower::Service;
 use tower::discover::{Change, Discover};
 
-use super::given_up::GivenUp;
 use super::mailbox::Mailboxes;
 use super::{MailboxSettings, Overflow, PeerSet, Policy, Refused};
 use crate::shared::{catch, note};
@@ -40,8 +39,7 @@ pub struct Router<D: Discover, Q> {
     leaving: Vec<(Identity, D::Service)>,
     /// Messages for anyone that came back from connections that ended.
     returned: VecDeque<Outbound>,
-    /// Told of by whoever holds the lock that this may be behind, afterwards.
-    given_up: GivenUp,
+    discard: Discard,
     overflow: Overflow,
     /// The policy was not ready when it was last asked.
     full: bool,
@@ -65,7 +63,7 @@ where
             with_mail: IndexSet::new(),
             leaving: Vec::new(),
             returned: VecDeque::new(),
-            given_up: GivenUp::new(discard),
+            discard,
             overflow: Overflow::default(),
             full: false,
             watcher: None,
@@ -143,7 +141,7 @@ where
                 Ok(()) => {}
                 Err(Unrouted::Failed(message, error)) => {
                     note(&error);
-                    self.given_up.add(message, DropReason::PolicyFailed);
+                    self.discard.message(message, DropReason::PolicyFailed);
                 }
                 Err(other) => self.returned.push_front(other.into_message()),
             }
@@ -157,7 +155,7 @@ where
         // What is behind a message at which connections end is not to go with it.
         let behind = left.front().is_some_and(|first| first.interrupted() > 0);
         if let Some(poison) = left.pop_front_if(|first| first.interrupted() >= TRIES) {
-            self.given_up.add(poison, DropReason::Poison);
+            self.discard.message(poison, DropReason::Poison);
         }
         let is_copy = |message: &&Outbound| message.target() == &Target::Copy;
         let mut copies = left.iter().filter(is_copy).count();
@@ -174,7 +172,7 @@ where
                     copies -= 1;
                     match copies < kept {
                         true => self.mailboxes.put_back(identity.clone(), message),
-                        false => self.given_up.add(message, DropReason::PeerGone),
+                        false => self.discard.message(message, DropReason::PeerGone),
                     }
                 }
                 _ => anyone.push_front(message),
@@ -200,7 +198,7 @@ where
                 if let Some(error) = self.policy.failure() {
                     return Err(Unrouted::Failed(message, error));
                 }
-                self.given_up.add(message, DropReason::Unwanted);
+                self.discard.message(message, DropReason::Unwanted);
                 return Ok(());
             };
             let Some((identity, peer)) = self.peers.remove_at(position) else {
@@ -260,8 +258,8 @@ where
             match self.overflow {
                 Overflow::Wait => return Err(Unrouted::Full(message)),
                 Overflow::RefuseNewest => return Err(Unrouted::Refused(message)),
-                Overflow::DropOldest => self.given_up.add_all(peer.shed(Shed::Oldest)),
-                Overflow::KeepNewest => self.given_up.add_all(peer.shed(Shed::All)),
+                Overflow::DropOldest => overflowed(&self.discard, peer.shed(Shed::Oldest)),
+                Overflow::KeepNewest => overflowed(&self.discard, peer.shed(Shed::All)),
                 // More came at once than the queue holds: no fault of the peer's.
                 Overflow::Disconnect if !peer.is_stuck() => return Err(Unrouted::Full(message)),
                 Overflow::Disconnect => peer.disconnect(),
@@ -302,12 +300,12 @@ where
                     while !self.mailboxes.has_room(&identity)
                         && let Some(oldest) = self.mailboxes.pop_for(&identity)
                     {
-                        self.given_up.add(oldest, DropReason::Overflow);
+                        self.discard.message(oldest, DropReason::Overflow);
                     }
                 }
                 Overflow::KeepNewest => {
                     while let Some(older) = self.mailboxes.pop(&identity) {
-                        self.given_up.add(older, DropReason::Overflow);
+                        self.discard.message(older, DropReason::Overflow);
                     }
                     if !self.mailboxes.has_room(&identity) {
                         // Others fill it, whose newest are not to go for this.
@@ -349,7 +347,7 @@ where
                 };
                 for position in full.drain(..) {
                     if let Some(peer) = self.peers.at(position) {
-                        self.given_up.add_all(peer.shed(which));
+                        overflowed(&self.discard, peer.shed(which));
                     }
                 }
             }
@@ -376,11 +374,18 @@ where
         if placed.is_ok() && peers == self.peers.len() {
             for position in full {
                 if let Some(peer) = self.peers.at(position) {
-                    self.given_up.add_all(peer.shed(Shed::Newest));
+                    overflowed(&self.discard, peer.shed(Shed::Newest));
                 }
             }
         }
         placed
+    }
+}
+
+/// Gives up those for which there was no room.
+fn overflowed(discard: &Discard, messages: impl IntoIterator<Item = Outbound>) {
+    for message in messages {
+        discard.message(message, DropReason::Overflow);
     }
 }
 
@@ -490,17 +495,6 @@ pub trait Route {
     fn give_up(&mut self, message: Outbound, reason: DropReason) {
         let _ = message;
         tracing::warn!(%reason, "a message was given up");
-    }
-
-    /// There is a lock around this, and whoever holds it tells of what is given up
-    /// by [`take_given_up`](Route::take_given_up), when it no longer does: whoever
-    /// hears of that may want the same lock.
-    fn defer_given_up(&mut self) {}
-
-    /// The messages that were given up since this was called last, and that nobody
-    /// was told of.
-    fn take_given_up(&mut self) -> Option<GivenUp> {
-        None
     }
 }
 
@@ -621,7 +615,7 @@ where
     }
 
     fn expire(&mut self, now: Instant) {
-        self.mailboxes.expire(now, &mut self.given_up);
+        self.mailboxes.expire(now, &self.discard);
     }
 
     fn drain(&mut self) -> Vec<Outbound> {
@@ -629,7 +623,7 @@ where
         for message in self.mailboxes.drain() {
             match message.target() {
                 // Its message has been sent to others.
-                Target::Copy => self.given_up.add(message, DropReason::PeerGone),
+                Target::Copy => self.discard.message(message, DropReason::PeerGone),
                 _ => messages.push(message),
             }
         }
@@ -637,15 +631,7 @@ where
     }
 
     fn give_up(&mut self, message: Outbound, reason: DropReason) {
-        self.given_up.add(message, reason);
-    }
-
-    fn defer_given_up(&mut self) {
-        self.given_up.deferred = true;
-    }
-
-    fn take_given_up(&mut self) -> Option<GivenUp> {
-        self.given_up.take()
+        self.discard.message(message, reason);
     }
 }
 

@@ -234,7 +234,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             }
         })
         .await;
-        if self.say_end().await.is_err() {
+        if self.work().await.is_err() || self.say_end().await.is_err() {
             return;
         }
         match self.left.link.is_passing() {
@@ -242,6 +242,22 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             true => sleep(LINGER).await,
             false => self.linger().await,
         }
+    }
+
+    /// Waits until the layers have dealt with what was read, and acknowledges it: it
+    /// would be sent again otherwise, with what cannot be taken.
+    async fn work(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| {
+            self.intake.poll_work(cx, &mut self.acks)?;
+            if self.poll_send_first(cx)?.is_ready() {
+                ready!(Pin::new(&mut self.connection).poll_flush(cx))?;
+            }
+            match self.intake.is_idle() && self.acks.is_empty() {
+                true => Poll::Ready(Ok(())),
+                false => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Ends our direction, behind the acknowledgements that are owed.

@@ -328,7 +328,10 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             Poll::Pending => Ok(false),
             Poll::Ready(None) => Err(self.note_end()),
             Poll::Ready(Some(error)) => {
-                self.stream = StreamState::Failed;
+                // What comes behind a frame that is wrong can still be read.
+                if !is_wrong(&error) {
+                    self.stream = StreamState::Failed;
+                }
                 Err(error)
             }
         }

@@ -32,7 +32,7 @@ impl<S: SendService + Send> Socket<S> {
     ///   the messages that are handled at once, and while 16 wait for a peer, no
     ///   more of its messages are handled, nor read.
     /// - A message that asks for it is acknowledged when the service has
-    ///   returned `Ok`, and its reply is accepted. One that it refuses, or in
+    ///   returned `Ok`, before its reply is sent. One that it refuses, or in
     ///   which it panics, is not acknowledged, and an
     ///   [`Event::Refused`](crate::Event::Refused) tells of it.
     ///

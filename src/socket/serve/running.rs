@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
 use aiomsg_layers::shared::{caught, panicked};
+use bytes::Bytes;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::replies::Replies;
@@ -45,11 +46,8 @@ impl<S> Running<S> {
             Err(error) => (error.id(), Err(ended(error))),
         };
         let message = self.messages.remove(&id)?;
-        match result {
-            Ok(()) => {
-                self.socket.acknowledge(&message);
-            }
-            Err(error) => self.socket.refuse(message, explain(error)),
+        if let Err(error) = result {
+            self.socket.refuse(message, explain(error));
         }
         Some(())
     }
@@ -65,9 +63,16 @@ impl<S: SendService + Send> Running<S> {
         E: Into<BoxError>,
     {
         let asker = message.from().clone();
+        // Without its payload, which the handler may have taken.
+        let asked = message.id();
+        let asked = asked.map(|id| Delivery::new(asker.clone(), Bytes::new()).with_id(id));
         let (socket, replies) = (self.socket.clone(), self.replies.clone());
         let task = self.tasks.spawn(async move {
             let reply = caught(HANDLER, handling?).await?.map_err(Into::into)?;
+            // Now, and not behind a reply that is large or waits for room.
+            if let Some(asked) = asked {
+                socket.acknowledge(&asked);
+            }
             if let Some(payload) = reply.into_reply() {
                 reply_to(&socket, &replies, Outbound::new(payload).to(asker)).await;
             }
