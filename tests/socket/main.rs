@@ -42,6 +42,7 @@ mod routing;
 mod runtimes;
 #[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.
 mod security_recipes;
+#[cfg(target_os = "linux")] // What others have taken, no other system says.
 mod slow_link;
 mod streams;
 mod takeover;

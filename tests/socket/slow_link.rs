@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use aiomsg::SocketBuilder;
+use aiomsg::{Error, SocketBuilder};
 use tokio::io::copy;
 use tokio::net::TcpSocket;
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, sleep};
+use tokio_util::sync::CancellationToken;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -19,7 +21,7 @@ const TIMEOUT: Duration = SECOND;
 /// How often a proxy reads.
 const TICK: Duration = Duration::from_millis(20);
 
-/// What a peer takes of a message of 1,000 bytes.
+/// How many messages of 1,000 bytes are sent: more than two kernels take.
 const MESSAGES: usize = 8_000;
 
 /// A proxy that reads no more than so many bytes a second of what goes to `to`. It
@@ -28,7 +30,7 @@ struct SlowLink {
     address: SocketAddr,
     rate: Arc<AtomicUsize>,
     /// Whether nothing passes any more, in either direction.
-    cut: tokio_util::sync::CancellationToken,
+    cut: CancellationToken,
 }
 
 impl SlowLink {
@@ -40,7 +42,7 @@ impl SlowLink {
         let link = Self {
             address: listener.local_addr().unwrap(),
             rate: Arc::new(AtomicUsize::new(rate)),
-            cut: tokio_util::sync::CancellationToken::new(),
+            cut: CancellationToken::new(),
         };
         let (rate, cut) = (Arc::clone(&link.rate), link.cut.clone());
         tokio::spawn(async move {
@@ -61,7 +63,7 @@ async fn carry(
     mut near: TcpStream,
     mut far: TcpStream,
     rate: Arc<AtomicUsize>,
-    cut: tokio_util::sync::CancellationToken,
+    cut: CancellationToken,
 ) {
     let (mut from_near, mut to_near) = near.split();
     let (mut from_far, mut to_far) = far.split();
@@ -92,6 +94,25 @@ fn hasty() -> SocketBuilder {
         .heartbeat_timeout(TIMEOUT)
 }
 
+/// Sends more than is ever taken at once.
+fn send_much(socket: &Socket) -> JoinHandle<()> {
+    let socket = socket.clone();
+    tokio::spawn(async move {
+        for n in 0..MESSAGES {
+            socket.send(format!("{n:01000}")).await.unwrap();
+        }
+    })
+}
+
+/// Why the peer is gone.
+async fn down(events: &mut Events) -> Arc<Error> {
+    event(events, "the end", |event| match event {
+        Event::PeerDown { reason, .. } => Some(reason),
+        _ => None,
+    })
+    .await
+}
+
 async fn sent_by_a_slow_link(server: SocketBuilder, client: SocketBuilder, scheme: &str) {
     let (server, client) = (server.build().unwrap(), client.build().unwrap());
     let endpoint = server.bind(format!("{scheme}127.0.0.1:0")).await.unwrap();
@@ -100,16 +121,7 @@ async fn sent_by_a_slow_link(server: SocketBuilder, client: SocketBuilder, schem
     let there = format!("{scheme}127.0.0.1:{}", link.port());
     client.connect(there.as_str()).unwrap();
     within("the peer", client.wait_for_peers(1)).await.unwrap();
-
-    let sending = tokio::spawn({
-        let client = client.clone();
-        async move {
-            for n in 0..MESSAGES {
-                let message = format!("{n:01000}");
-                client.send(message).await.unwrap();
-            }
-        }
-    });
+    let sending = send_much(&client);
     let receiving = async {
         for n in 0..MESSAGES {
             let message = within("a message", server.recv_text()).await.unwrap();
@@ -122,13 +134,9 @@ async fn sent_by_a_slow_link(server: SocketBuilder, client: SocketBuilder, schem
         assert!(!sending.is_finished(), "the link is not slow");
         link.rate.store(usize::MAX, Relaxed);
     };
-    let down = event(&mut events, "", |event| match event {
-        Event::PeerDown { reason, .. } => Some(reason),
-        _ => None,
-    });
     tokio::select! {
         ((), ()) = async { tokio::join!(receiving, quicker) } => {}
-        reason = down => panic!("the peer took bytes all the time: {reason}"),
+        reason = down(&mut events) => panic!("the peer took bytes all the time: {reason}"),
     }
     sending.await.unwrap();
     assert_eq!(client.stats().connections, 1);
@@ -147,4 +155,54 @@ async fn a_peer_that_takes_little_all_the_time_by_tls_is_not_dead() {
     let (_directory, tls) = tls::certificate();
     let builder = || hasty().tls(tls.clone());
     sent_by_a_slow_link(builder(), builder(), "tls://").await;
+}
+
+/// A link that is slow is told from one on which nothing passes any more.
+#[tokio::test]
+async fn a_slow_link_that_is_cut_is_found_dead_in_time() {
+    let (server, client) = (hasty().build().unwrap(), hasty().build().unwrap());
+    let endpoint = server.bind("127.0.0.1:0").await.unwrap();
+    let link = SlowLink::new(endpoint.port().unwrap(), 150_000);
+    let mut events = client.events();
+    client
+        .connect(Endpoint::tcp("127.0.0.1", link.port()))
+        .unwrap();
+    within("the peer", client.wait_for_peers(1)).await.unwrap();
+    let sending = send_much(&client);
+    sleep(TIMEOUT * 2).await;
+    assert_eq!(client.stats().connections, 1);
+
+    link.cut.cancel();
+    let start = Instant::now();
+    let reason = down(&mut events).await;
+    assert!(reason.is_timeout(), "{reason}");
+    assert!(start.elapsed() < TIMEOUT * 3, "{:?}", start.elapsed());
+    sending.abort();
+}
+
+/// A peer that sends, and never takes what its system has no room for.
+#[tokio::test]
+async fn a_peer_that_takes_nothing_and_sends_heartbeats_is_found_dead_in_the_end() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = hasty().build().unwrap();
+    let mut events = client.events();
+    let port = listener.local_addr().unwrap().port();
+    client.connect(Endpoint::tcp("127.0.0.1", port)).unwrap();
+    let (mut peer, _) = within("the client", listener.accept()).await.unwrap();
+    peer.write_all(&hello_v1(&[1; 16])).await.unwrap();
+    let talking = tokio::spawn(async move {
+        while peer.write_all(b"\0\0\0\x01\x02").await.is_ok() {
+            sleep(TIMEOUT / 5).await;
+        }
+    });
+    within("the peer", client.wait_for_peers(1)).await.unwrap();
+
+    let start = Instant::now();
+    let sending = send_much(&client);
+    let reason = down(&mut events).await;
+    assert!(reason.to_string().contains("took none"), "{reason}");
+    let took = start.elapsed();
+    assert!(TIMEOUT * 4 <= took && took < TIMEOUT * 6, "{took:?}");
+    sending.abort();
+    talking.abort();
 }

@@ -34,4 +34,6 @@ pub use patience::Patience;
 #[cfg(test)]
 mod batch_tests;
 #[cfg(test)]
+mod stuck_tests;
+#[cfg(test)]
 mod tests;

@@ -62,7 +62,11 @@ impl Stuck {
         };
         // The first answer is one to compare with. The peer may have taken some
         // until now.
-        if self.queue.replace(queue).is_none_or(|before| queue < before) {
+        if self
+            .queue
+            .replace(queue)
+            .is_none_or(|before| queue < before)
+        {
             self.taken_at = now;
             self.received = link.received();
             self.heard = false;

@@ -33,7 +33,9 @@ async fn sinks_to(queue: &SendQueue, most: u64) {
 
 async fn take<T: AsyncRead + Unpin>(peer: &mut T, bytes: u64) {
     let mut some = peer.take(bytes);
-    tokio::io::copy(&mut some, &mut tokio::io::sink()).await.unwrap();
+    tokio::io::copy(&mut some, &mut tokio::io::sink())
+        .await
+        .unwrap();
 }
 
 /// The addresses of this machine for itself.
@@ -44,7 +46,9 @@ fn hosts() -> Vec<&'static str> {
 
 async fn connected(host: &str) -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((host, 0)).await.unwrap();
-    let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let ours = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
     (ours, listener.accept().await.unwrap().0)
 }
 
