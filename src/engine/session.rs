@@ -113,12 +113,10 @@ pub(crate) async fn admit(
     let heard = !received.is_empty();
     let mut framed = Framed::with_received(io, codec, received)
         .buffered_below(tls)
+        .send_queue(send_queue)
         .go_on();
     if let Some(wire) = wire {
         framed = framed.over(wire);
-    }
-    if let Some(queue) = send_queue {
-        framed = framed.send_queue(queue);
     }
     let peer = info.identity.clone();
     let levels = Levels::new(engine.reporter.clone(), peer.clone());

@@ -57,7 +57,7 @@ impl HeartbeatLayer {
     }
 
     /// Sets after how long without a byte a peer is dead. One that sends, and takes
-    /// nothing of what waits for it, is dead after four times as long.
+    /// nothing of what waits for it, is dead after eight times as long.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = bounded(timeout);

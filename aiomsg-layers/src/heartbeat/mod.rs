@@ -10,7 +10,7 @@
 //!   finish a frame, such as a heartbeat, or send a
 //!   [least number of bytes](HeartbeatLayer::least) of a larger one.
 //! - A peer that takes no byte for as long, while bytes wait for it, is dead too,
-//!   unless it is heard meanwhile. One that is heard is dead after four such times:
+//!   unless it is heard meanwhile. One that is heard is dead after eight such times:
 //!   it may read slowly, and yet not for ever hold what waits for it.
 //! - What a peer takes is what its system has acknowledged, where the
 //!   [link](aiomsg_core::Link::send_queue) knows that, as with TCP, TLS and Unix

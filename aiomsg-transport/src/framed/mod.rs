@@ -119,8 +119,10 @@ impl<T> Framed<T> {
 
     /// Lets the [`Link`] say what the system holds of the bytes that were sent.
     #[must_use]
-    pub fn send_queue(mut self, queue: SendQueue) -> Self {
-        self.link = self.link.clone().with_send_queue(queue);
+    pub fn send_queue(mut self, queue: impl Into<Option<SendQueue>>) -> Self {
+        if let Some(queue) = queue.into() {
+            self.link = self.link.clone().with_send_queue(queue);
+        }
         self
     }
 

@@ -45,5 +45,6 @@ pub(crate) fn of_unix(_: &tokio::net::UnixStream) -> Option<SendQueue> {
     None
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests;
