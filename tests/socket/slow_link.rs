@@ -36,7 +36,7 @@ struct SlowLink {
 impl SlowLink {
     fn new(to: u16, rate: usize) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(1 << 20).unwrap();
+        socket.set_recv_buffer_size(1 << 18).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(8).unwrap();
         let link = Self {
@@ -116,7 +116,7 @@ async fn down(events: &mut Events) -> Arc<Error> {
 async fn sent_by_a_slow_link(server: SocketBuilder, client: SocketBuilder, scheme: &str) {
     let (server, client) = (server.build().unwrap(), client.build().unwrap());
     let endpoint = server.bind(format!("{scheme}127.0.0.1:0")).await.unwrap();
-    let link = SlowLink::new(endpoint.port().unwrap(), 100_000);
+    let link = SlowLink::new(endpoint.port().unwrap(), 50_000);
     let mut events = client.events();
     let there = format!("{scheme}127.0.0.1:{}", link.port());
     client.connect(there.as_str()).unwrap();
@@ -162,7 +162,7 @@ async fn a_peer_that_takes_little_all_the_time_by_tls_is_not_dead() {
 async fn a_slow_link_that_is_cut_is_found_dead_in_time() {
     let (server, client) = (hasty().build().unwrap(), hasty().build().unwrap());
     let endpoint = server.bind("127.0.0.1:0").await.unwrap();
-    let link = SlowLink::new(endpoint.port().unwrap(), 100_000);
+    let link = SlowLink::new(endpoint.port().unwrap(), 50_000);
     let mut events = client.events();
     client
         .connect(Endpoint::tcp("127.0.0.1", link.port()))
