@@ -1,5 +1,6 @@
 //! What can be seen of a connection from outside its stack of layers.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +15,34 @@ use crate::Frame;
 /// write of the socket, never per frame.
 #[derive(Debug, Clone, Default)]
 pub struct Link(Arc<Inner>);
+
+/// Asks the system how many of the bytes that it has taken from us the peer has not
+/// taken: what `ss` shows as `Send-Q`.
+///
+/// A system takes megabytes ahead of a slow peer, and then nothing until a good part
+/// of them is gone. What it holds says meanwhile whether the peer takes any. It is
+/// asked when a peer is about to be taken for dead, and not with messages.
+#[derive(Clone)]
+pub struct SendQueue(Arc<dyn Fn() -> Option<u64> + Send + Sync>);
+
+impl SendQueue {
+    /// A queue of which `bytes` says what is in it, or `None` if that is not known.
+    /// It must not block.
+    pub fn new(bytes: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(bytes))
+    }
+
+    /// How many bytes are in it now. `None`: the system does not say.
+    pub fn bytes(&self) -> Option<u64> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for SendQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendQueue").finish_non_exhaustive()
+    }
+}
 
 /// Counts the bytes of a wire, below whatever holds bytes back, as TLS does.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +71,8 @@ struct Inner {
     bytes: Bytes,
     /// What counts the bytes instead.
     wire: Option<Wire>,
+    /// What the system holds of the bytes that were sent.
+    send_queue: Option<SendQueue>,
     waiting: AtomicUsize,
     /// A part of the first unsent frame has left.
     cut: AtomicBool,
@@ -61,12 +92,32 @@ impl Link {
         Self::default()
     }
 
-    /// A link whose bytes are counted further down.
-    pub fn over(wire: Wire) -> Self {
+    /// Counts the bytes further down: before anything has happened on the link.
+    #[must_use]
+    pub fn over(self, wire: Wire) -> Self {
         Self(Arc::new(Inner {
             wire: Some(wire),
+            send_queue: self.0.send_queue.clone(),
             ..Inner::default()
         }))
+    }
+
+    /// Adds what the system holds of the bytes that were sent: before anything has
+    /// happened on the link.
+    #[must_use]
+    pub fn with_send_queue(self, queue: SendQueue) -> Self {
+        Self(Arc::new(Inner {
+            wire: self.0.wire.clone(),
+            send_queue: Some(queue),
+            ..Inner::default()
+        }))
+    }
+
+    /// How many of the [bytes that were sent](Link::sent) the peer has not taken.
+    /// This asks the system: it is for the moment at which a peer may be dead. `None`:
+    /// nobody knows.
+    pub fn send_queue(&self) -> Option<u64> {
+        self.0.send_queue.as_ref()?.bytes()
     }
 
     /// Bytes that the kernel has handed us, from the first byte of the

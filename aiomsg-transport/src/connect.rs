@@ -12,7 +12,7 @@ use tower::Service;
 use crate::error::unsupported;
 use crate::io::{Io, IoInfo, RemoteAddr};
 use crate::resolve::Resolver;
-use crate::{mem, tcp};
+use crate::{mem, send_queue, tcp};
 
 /// Connects to endpoints of every kind.
 ///
@@ -110,22 +110,29 @@ impl Connector {
         match endpoint {
             Endpoint::Tcp { host, port } => {
                 let (stream, address) = tcp::connect(&self.resolver, host, *port).await?;
-                Ok(Io::new(stream, IoInfo::new(address.into())))
+                let queue = send_queue::of_tcp(&stream, address);
+                let info = IoInfo::new(address.into()).with_send_queue(queue);
+                Ok(Io::new(stream, info))
             }
             #[cfg(feature = "tls")]
             Endpoint::Tls { host, port } => {
                 let tls = self.tls.ok_or_else(crate::tls::missing)?;
                 let client = tls.client(host)?;
                 let (stream, address) = tcp::connect(&self.resolver, host, *port).await?;
+                let queue = send_queue::of_tcp(&stream, address);
                 let (stream, tls, wire) = client.connect(stream).await?;
-                let info = IoInfo::new(address.into()).with_tls(tls).with_wire(wire);
+                let info = IoInfo::new(address.into())
+                    .with_tls(tls)
+                    .with_wire(wire)
+                    .with_send_queue(queue);
                 Ok(Io::new(stream, info))
             }
             #[cfg(unix)]
             Endpoint::Unix { path } => {
                 let stream = crate::unix::connect(path).await?;
                 let remote = RemoteAddr::Unix(Some(path.clone()));
-                Ok(Io::new(stream, IoInfo::new(remote)))
+                let queue = send_queue::of_unix(&stream);
+                Ok(Io::new(stream, IoInfo::new(remote).with_send_queue(queue)))
             }
             Endpoint::Mem { name } => {
                 let stream = mem::connect(name).await?;

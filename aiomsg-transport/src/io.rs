@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aiomsg_core::link::Wire;
+use aiomsg_core::link::{SendQueue, Wire};
 use aiomsg_core::{Certificate, Error, Identity};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -49,6 +49,10 @@ pub struct IoInfo {
     /// What counts the bytes on the wire, where these are not those of the
     /// stream: with TLS, bytes arrive long before they can be read.
     pub wire: Option<Wire>,
+    /// What the system holds of the bytes that were sent; `None` where nobody
+    /// knows. A layer that wraps the stream keeps it: it hands the whole of this to
+    /// [`Io::new`].
+    pub send_queue: Option<SendQueue>,
 }
 
 /// Where the other end of a connection is.
@@ -202,6 +206,7 @@ impl IoInfo {
             remote,
             tls: None,
             wire: None,
+            send_queue: None,
         }
     }
 
@@ -216,6 +221,14 @@ impl IoInfo {
     #[must_use]
     pub fn with_wire(mut self, wire: Wire) -> Self {
         self.wire = Some(wire);
+        self
+    }
+
+    /// Adds what the system holds of the bytes that were sent. By it a slow peer is
+    /// told from a dead one.
+    #[must_use]
+    pub fn with_send_queue(mut self, queue: impl Into<Option<SendQueue>>) -> Self {
+        self.send_queue = queue.into();
         self
     }
 

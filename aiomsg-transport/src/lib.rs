@@ -64,6 +64,7 @@ pub mod tls;
 mod error;
 mod mem;
 mod resolve;
+mod send_queue;
 mod tcp;
 #[cfg(unix)]
 mod unix;

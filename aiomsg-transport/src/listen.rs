@@ -15,7 +15,7 @@ use crate::error::{system, unsupported};
 use crate::io::{Io, IoInfo, RemoteAddr};
 use crate::mem::MemListener;
 use crate::resolve::Resolver;
-use crate::tcp;
+use crate::{send_queue, tcp};
 
 /// A bound endpoint that accepts peers. Dropping it stops that; a Unix socket
 /// removes its file and an in-memory name becomes free.
@@ -334,13 +334,16 @@ impl Incoming {
     ///
     /// Dropping the future closes the connection.
     pub async fn secure(self) -> Result<Io, Error> {
-        let info = IoInfo::new(self.remote);
+        let mut info = IoInfo::new(self.remote);
         let secured = match self.stream {
             Accepted::Tcp(stream) => {
                 // A failure here tells of a connection that is gone, which the
                 // first read will tell better.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(remote = %info.remote, %error, "nodelay not set");
+                }
+                if let RemoteAddr::Inet(address) = info.remote {
+                    info.send_queue = send_queue::of_tcp(&stream, address);
                 }
                 #[cfg(feature = "tls")]
                 if let Some(tls) = self.tls {
@@ -354,7 +357,10 @@ impl Incoming {
                 Io::new(stream, info)
             }
             #[cfg(unix)]
-            Accepted::Unix(stream) => Io::new(stream, info),
+            Accepted::Unix(stream) => {
+                info.send_queue = send_queue::of_unix(&stream);
+                Io::new(stream, info)
+            }
             Accepted::Mem(stream) => Io::new(stream, info),
         };
         Ok(secured)

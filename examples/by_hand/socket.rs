@@ -308,7 +308,9 @@ impl Parts {
             received,
             ..
         } = established;
-        let framed = Framed::with_received(io, FrameCodec::new(dialect), received);
+        let queue = io.info().send_queue.clone();
+        let framed =
+            Framed::with_received(io, FrameCodec::new(dialect), received).send_queue(queue);
         let member = Member::new(peer, dialled, Queue::new(QUEUE), framed.link(), ())
             // The handshake is done. A socket asks half-way through it.
             .told(true);

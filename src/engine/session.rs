@@ -15,9 +15,9 @@ use aiomsg_layers::admission::{Admitted, Member};
 use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::shared::{catch, caught};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
-use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::{Established, HalfWay};
+use aiomsg_transport::{Io, IoInfo};
 use futures_sink::Sink;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -105,11 +105,15 @@ pub(crate) async fn admit(
         dialled,
     };
     let codec = FrameCodec::new(info.dialect).max_message(engine.config.max_message);
-    let (tls, wire) = (io.info().tls.is_some(), io.info().wire.clone());
+    let IoInfo {
+        wire, send_queue, ..
+    } = io.info().clone();
+    let tls = io.info().tls.is_some();
     let received = half_way.take_received();
     let heard = !received.is_empty();
     let mut framed = Framed::with_received(io, codec, received)
         .buffered_below(tls)
+        .send_queue(send_queue)
         .go_on();
     if let Some(wire) = wire {
         framed = framed.over(wire);

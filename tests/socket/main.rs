@@ -52,6 +52,8 @@ mod routing;
 mod runtimes;
 #[cfg(all(unix, feature = "tls"))] // The recipes are for a shell.
 mod security_recipes;
+#[cfg(target_os = "linux")] // What others have taken, no other system says.
+mod slow_link;
 mod streams;
 mod takeover;
 #[cfg(feature = "tls")]

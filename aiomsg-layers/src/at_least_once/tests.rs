@@ -239,7 +239,7 @@ async fn closing_hands_back_what_was_not_acknowledged_in_order() {
         .unacked()
         .close()
         .into_iter()
-        .map(Outbound::into_payload)
+        .map(|it| it.message.into_payload())
         .collect();
     assert_eq!(left, ["a", "c"]);
     resender.await.unwrap().unwrap();

@@ -21,7 +21,7 @@ impl<C: BatchConnection> BatchConnection for Heartbeat<C> {
         };
         let polled = self.inner.poll_next_batch(cx, &mut heard);
         if heard.any || polled.is_ready() {
-            self.listening = false;
+            self.hear();
         }
         match polled {
             Poll::Pending => self.poll_silence(cx).map(|error| Some(Err(error))),

@@ -75,7 +75,7 @@ async fn what_is_sent_puts_the_heartbeat_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_nothing_is_dead_in_time() {
+async fn a_peer_that_takes_nothing_is_dead_in_the_end() {
     let mock = Mock::default();
     let layer = HeartbeatLayer::new().link(Link::new());
     let mut connection = layer.layer(OneByOne::new(mock.clone()));
@@ -102,7 +102,7 @@ async fn a_peer_that_takes_nothing_is_dead_in_time() {
         error.is_timeout() && error.to_string().contains("took none"),
         "{error}"
     );
-    assert_eq!(start.elapsed(), SECOND * 15);
+    assert_eq!(start.elapsed(), SECOND * 120);
     assert_eq!(frames.0.len(), 1, "none was asked for");
     assert!(mock.sent().is_empty());
 }

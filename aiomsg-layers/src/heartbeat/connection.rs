@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use aiomsg_core::{Connection, Error, ErrorKind, Frame};
 use futures_core::Stream;
@@ -8,6 +9,7 @@ use futures_sink::Sink;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::HeartbeatLayer;
+use super::stuck::Stuck;
 
 /// A connection that sends heartbeats, swallows those of the peer, and fails
 /// with a timeout when the peer is dead. See the [module](super).
@@ -38,8 +40,8 @@ pub struct Heartbeat<C> {
     pub(super) polled: bool,
     /// What the time of day asks for was done since the last flush.
     timed: bool,
-    /// Since when the peer takes nothing, and what it had taken by then.
-    stuck: Option<(Instant, Option<u64>)>,
+    /// The peer takes nothing.
+    stuck: Option<Stuck>,
     /// The caller was told that it may send, and has not: the place is its own,
     /// and what it sends there does as well as a heartbeat.
     pub(super) reserved: bool,
@@ -96,12 +98,19 @@ impl<C> Heartbeat<C> {
 
     /// The peer does not take what waits for it: notes since when.
     fn note_stuck(&mut self, now: Instant) {
-        // Without a view of the wire nobody knows whether it takes some of it: it is
-        // not dead then, but no heartbeat is due, either.
-        let sent = self.settings.link.as_ref().map(aiomsg_core::Link::sent);
+        let link = self.settings.link.as_ref();
         match &mut self.stuck {
-            Some((_, then)) if *then == sent => {}
-            stuck => *stuck = Some((now, sent)),
+            Some(stuck) if !stuck.has_moved(link) => {}
+            stuck => *stuck = Some(Stuck::new(now, link)),
+        }
+    }
+
+    /// A frame came.
+    #[inline(always)]
+    pub(super) fn hear(&mut self) {
+        self.listening = false;
+        if let Some(stuck) = &mut self.stuck {
+            stuck.hear();
         }
     }
 
@@ -111,20 +120,22 @@ impl<C> Heartbeat<C> {
             return Ok(());
         }
         let timeout = self.settings.timeout;
-        let dead = |reason| {
+        let link = self.settings.link.as_ref();
+        let dead_after = |timeout: Duration, reason| {
             Err(Error::new(ErrorKind::Timeout).with_reason(format!("{reason} for {timeout:?}")))
         };
+        let dead = |reason| dead_after(timeout, reason);
         if self.listening && now >= self.heard_at + timeout {
             return dead("nothing was received from the peer");
         }
         if self.listening && now >= self.moved_at + timeout && self.heard > self.moved {
             return dead("the peer sent less than a slow link brings, and no whole frame,");
         }
-        if self
-            .stuck_since()
-            .is_some_and(|since| now >= since + timeout)
+        if let Some(stuck) = &self.stuck
+            && stuck.dead_at(link, timeout).is_some_and(|at| now >= at)
         {
-            return dead("the peer took none of the bytes that wait for it");
+            let reason = "the peer took none of the bytes that wait for it";
+            return dead_after(stuck.limit(link, timeout), reason);
         }
         Ok(())
     }
@@ -138,7 +149,9 @@ impl<C> Heartbeat<C> {
             false => self.heard_at,
         };
         let silence = self.listening.then(|| since + timeout);
-        let stuck = self.stuck_since().map(|since| since + timeout);
+        let link = self.settings.link.as_ref();
+        let stuck = self.stuck.as_ref();
+        let stuck = stuck.and_then(|stuck| stuck.deadline(link, timeout));
         let send = self.may_send().then_some(send);
         let deaths = match self.settings.patience.is_patient() {
             true => [None, None],
@@ -149,12 +162,6 @@ impl<C> Heartbeat<C> {
             .flatten()
             .min()
             .unwrap_or_else(|| Instant::now() + timeout)
-    }
-
-    /// Since when the peer is known to have taken nothing of what waits for it.
-    fn stuck_since(&self) -> Option<Instant> {
-        let (since, sent) = self.stuck?;
-        sent.map(|_| since)
     }
 
     /// Whether a heartbeat may be sent when it is due. While bytes wait, none is
@@ -204,6 +211,12 @@ impl<C: Connection> Heartbeat<C> {
 
     /// Does what the time of day asks for.
     fn poll_time(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
+        if let Some(stuck) = &mut self.stuck
+            && !self.settings.patience.is_patient()
+        {
+            let HeartbeatLayer { link, timeout, .. } = &self.settings;
+            stuck.ask(now, link.as_ref(), *timeout);
+        }
         self.check(now)?;
         if self.may_send() && !self.sending && now >= self.sent_at + self.settings.interval {
             if Pin::new(&mut self.inner).poll_ready(cx)?.is_ready() {
@@ -237,9 +250,9 @@ impl<C: Connection> Stream for Heartbeat<C> {
         this.polled = true;
         loop {
             match Pin::new(&mut this.inner).poll_next(cx) {
-                Poll::Ready(Some(Ok(Frame::Heartbeat))) => this.listening = false,
+                Poll::Ready(Some(Ok(Frame::Heartbeat))) => this.hear(),
                 Poll::Ready(item) => {
-                    this.listening = false;
+                    this.hear();
                     return Poll::Ready(item);
                 }
                 Poll::Pending => return this.poll_silence(cx).map(|error| Some(Err(error))),

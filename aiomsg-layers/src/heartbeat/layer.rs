@@ -56,7 +56,8 @@ impl HeartbeatLayer {
         self
     }
 
-    /// Sets after how long without a byte a peer is dead.
+    /// Sets after how long without a byte a peer is dead. One that sends, and takes
+    /// nothing of what waits for it, is dead after eight times as long.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = bounded(timeout);

@@ -42,7 +42,7 @@ impl Mock {
         (state.full, state.blocked) = (true, true);
     }
 
-    fn block(&self) {
+    pub(super) fn block(&self) {
         self.0.lock().unwrap().blocked = true;
     }
 
@@ -205,7 +205,7 @@ async fn silence_while_nobody_reads_is_not_death() {
 
 /// Pitfall 10: a peer that sends heartbeats but never reads lived for ever.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_nothing_is_dead() {
+async fn a_peer_that_takes_nothing_is_dead_in_the_end() {
     let (mock, link, mut connection) = connection();
     let feed = mock.clone();
     tokio::spawn(async move {
@@ -224,7 +224,7 @@ async fn a_peer_that_takes_nothing_is_dead() {
         item = stream.next() => item.unwrap().unwrap_err(),
     };
     assert!(error.to_string().contains("took none"), "{error}");
-    assert_eq!(start.elapsed(), SECOND * 15);
+    assert_eq!(start.elapsed(), SECOND * 120);
 }
 
 #[tokio::test(start_paused = true)]

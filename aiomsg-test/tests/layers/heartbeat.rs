@@ -48,7 +48,7 @@ async fn any_byte_is_life_and_silence_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_talks_and_takes_nothing_is_dead() {
+async fn a_peer_that_talks_and_takes_nothing_is_dead_in_the_end() {
     let (mut connection, peer) = heartbeat();
     peer.block_flush();
     let talking = peer.clone();
@@ -63,7 +63,7 @@ async fn a_peer_that_talks_and_takes_nothing_is_dead() {
     let start = Instant::now();
     let error = connection.next().await.unwrap().unwrap_err();
     assert!(error.to_string().contains("took none"), "{error}");
-    assert_eq!(start.elapsed(), SECOND * 15);
+    assert_eq!(start.elapsed(), SECOND * 120);
     drop(connection);
     assert_eq!(peer.link().take_unsent(), [Frame::data("x")]);
 }

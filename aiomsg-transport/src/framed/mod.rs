@@ -21,7 +21,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::link::Wire;
+use aiomsg_core::link::{SendQueue, Wire};
 use aiomsg_core::{Error, Frame, Link};
 use bytes::BytesMut;
 use futures_core::Stream;
@@ -113,7 +113,16 @@ impl<T> Framed<T> {
     /// Counts the bytes on the wire by this, and not those of the stream.
     #[must_use]
     pub fn over(mut self, wire: Wire) -> Self {
-        self.link = Link::over(wire);
+        self.link = self.link.clone().over(wire);
+        self
+    }
+
+    /// Lets the [`Link`] say what the system holds of the bytes that were sent.
+    #[must_use]
+    pub fn send_queue(mut self, queue: impl Into<Option<SendQueue>>) -> Self {
+        if let Some(queue) = queue.into() {
+            self.link = self.link.clone().with_send_queue(queue);
+        }
         self
     }
 

@@ -184,8 +184,12 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self
     }
 
-    /// After how long a peer of which no byte arrives, or which takes none of
-    /// the bytes that wait for it, is dead. Default: 15 s.
+    /// After how long a peer is dead of which no byte arrives, or which takes none of
+    /// the bytes that wait for it and is not heard meanwhile. One that is heard is
+    /// dead when it has taken none for eight times as long. Default: 15 s.
+    ///
+    /// On Linux, a peer takes what its system has acknowledged. Elsewhere it is what
+    /// our own system takes, which may be nothing for long where a link is slow.
     pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
         self.settings.config.heartbeat_timeout = timeout;
         self
