@@ -2,6 +2,7 @@
 
 mod cut;
 mod input;
+mod refused;
 mod summary;
 
 use std::convert::Infallible;
@@ -28,7 +29,8 @@ use crate::common::stop::{Stop, Stopped};
 use crate::common::value::{Patience, Rate, Repeat, duration, size};
 use crate::common::wait::{WaitArgs, after, until};
 use cut::Cut;
-use input::{Input, Source};
+use input::{Input, Read, Source};
+use refused::Refused;
 
 use summary::Summary;
 
@@ -36,7 +38,7 @@ use summary::Summary;
 ///
 /// Without texts and files, each line of standard input is a message, without
 /// its newline. Messages go to one peer after the other unless --publish or --to
-/// says otherwise. A message has at most 64 MiB.
+/// says otherwise. A message has at most 64 MiB; a line that has more is skipped.
 ///
 /// Exit codes: 0 all was sent (and acknowledged, with --at-least-once); 1 not
 /// all; 2 the command line or a file is wrong; 3 nobody was there in time; 130
@@ -216,8 +218,12 @@ async fn drive<S: SendService + Send>(
         stall: args.wait.stall(),
         stop: &mut stop,
         progress: &mut progress,
+        refused: Refused::default(),
+        left: 0,
     };
     let ended = sending.all(&mut input).await;
+    let left = sending.left + input.end();
+    let refused = sending.refused;
     let hint = matches!(ended, Ended::Stopped(_)) && !args.quiet;
     let report = tokio::select! {
         report = finish(&socket, args.how.linger, &mut stop) => report,
@@ -225,12 +231,16 @@ async fn drive<S: SendService + Send>(
     };
     progress.finish();
     let time = started.elapsed();
-    let summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
+    let mut summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
+    summary.refused = refused.count();
+    if !args.input.is_endless() {
+        summary.left = left;
+    }
     let outcome = match (ended, report) {
-        (Ended::Failed(failure), _) => Err(failure),
+        (Ended::Failed(failure), _) => Err(failure.but(format_args!("sent were {summary}"))),
         // It has no end of its own: to be told to end is how it ends.
         (Ended::Stopped(_), Ok(_)) if args.input.is_endless() => {
-            summary.outcome(args.how.at_least_once)
+            refused.outcome(&summary, args.how.at_least_once)
         }
         (Ended::Stopped(stopped), _) => Err(Failure::stopped(
             stopped,
@@ -240,7 +250,7 @@ async fn drive<S: SendService + Send>(
             stopped,
             format!("stopped before all was sent; of {summary}"),
         )),
-        (Ended::AllRead, Ok(_)) => summary.outcome(args.how.at_least_once),
+        (Ended::AllRead, Ok(_)) => refused.outcome(&summary, args.how.at_least_once),
     };
     // An error says it already, or says why there is nothing to sum up.
     if args.json {
@@ -299,6 +309,9 @@ struct Sending<'a, S> {
     stall: Option<Duration>,
     stop: &'a mut Stop,
     progress: &'a mut Progress,
+    refused: Refused,
+    /// Messages that were taken from the input, and were not sent when it ended.
+    left: u64,
 }
 
 impl<S: SendService + Send> Sending<'_, S> {
@@ -312,10 +325,20 @@ impl<S: SendService + Send> Sending<'_, S> {
             let batch = match batch {
                 None => return Ended::AllRead,
                 Some(Err(failure)) => return Ended::Failed(failure),
-                Some(Ok(batch)) => batch,
+                Some(Ok(Read::Messages(batch))) => batch,
+                Some(Ok(Read::Note(note))) => {
+                    say(format_args!("note: {note}"));
+                    continue;
+                }
+                Some(Ok(Read::Refused(why))) => {
+                    self.refused.add(why);
+                    continue;
+                }
             };
-            for payload in batch {
+            let mut batch = batch.into_iter();
+            while let Some(payload) = batch.next() {
                 if let ControlFlow::Break(ended) = self.one(payload).await {
+                    self.left = batch.len() as u64 + 1;
                     return ended;
                 }
             }
@@ -349,6 +372,7 @@ impl<S: SendService + Send> Sending<'_, S> {
                 self.progress.add(bytes);
                 ControlFlow::Continue(())
             }
+            // None is larger than the socket allows, so this is not about one of them.
             Err(error) => ControlFlow::Break(Ended::Failed(error.into())),
         }
     }

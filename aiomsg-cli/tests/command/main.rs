@@ -12,6 +12,7 @@ mod messages;
 mod peers;
 mod pipes;
 mod process;
+mod refused;
 mod signals;
 mod unix;
 mod unreachable;
