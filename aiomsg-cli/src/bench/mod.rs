@@ -4,9 +4,12 @@ mod chart;
 mod one_way;
 mod report;
 mod round_trip;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use aiomsg::builder::SendService;
 use aiomsg::{DeliveryGuarantee, Limits, Socket};
 use clap::Args;
 
@@ -26,8 +29,8 @@ use report::Report;
 /// With --one-way the peer need not answer, as aiomsg recv --raw -o /dev/null: what
 /// counts is what has left, or, with --at-least-once, what is acknowledged.
 ///
-/// Exit codes: 0 done; 1 an answer is missing, or a message was not sent; 2 the
-/// command line or a file is wrong; 3 nobody was there in time; 130 and 143 ended
+/// Exit codes: 0 done; 1 an answer is missing, or a message was refused or not
+/// sent; 2 the command line or a file is wrong; 3 nobody was there in time; 130 and 143 ended
 /// by SIGINT and SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -124,7 +127,7 @@ pub(crate) async fn run(args: BenchArgs) -> Outcome {
     report.outcome().and(told)
 }
 
-async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report> {
+async fn measure<S: SendService + Send>(socket: &Socket<S>, load: &LoadArgs) -> Outcome<Report> {
     match load.one_way {
         true => one_way::measure(socket, load).await,
         false => round_trip::measure(socket, load).await,
