@@ -3,3 +3,4 @@
 pub(crate) mod address;
 pub(crate) mod client;
 pub(crate) mod server;
+pub(crate) mod url;

@@ -11,8 +11,8 @@ use clap::Args;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say;
 use crate::common::text::Time;
-use crate::http::address::{self, HttpAddress};
 use crate::http::client;
+use crate::http::url::{self, Url};
 use crate::proxy::status::Status;
 
 /// Shows a proxy live: throughput, peers, queues and what is dropped.
@@ -22,9 +22,10 @@ use crate::proxy::status::Status;
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
     /// The --dashboard address of the proxy; without a host (9000 or :9000) it is
-    /// the loopback one.
-    #[arg(value_name = "ADDRESS", value_parser = address::parse)]
-    address: HttpAddress,
+    /// the loopback one. Or the URL under which a reverse proxy shows it, such as
+    /// http://example.com/some/prefix/.
+    #[arg(value_name = "ADDRESS", value_parser = url::parse)]
+    address: Url,
     /// Looks once, prints a line and ends.
     #[arg(long)]
     once: bool,
@@ -43,18 +44,18 @@ pub(crate) async fn run(args: TopArgs) -> Outcome {
         ));
     }
     // What is wrong with the address is to be seen before the screen is taken.
-    let first = look(args.address).await?;
+    let first = look(&args.address).await?;
     if args.once || args.json || !std::io::stdout().is_terminal() {
         return lines(&args, first).await;
     }
-    screen::run(args.address, args.interval.0, first).await
+    screen::run(&args.address, args.interval.0, first).await
 }
 
-async fn look(address: HttpAddress) -> Outcome<Status> {
+async fn look(address: &Url) -> Outcome<Status> {
     let body = client::get(address, "/api/status").await?;
     serde_json::from_slice(&body).map_err(|error| {
         Failure::failed(format!(
-            "http://{address}/api/status: what is there is not of this version of aiomsg: {error}"
+            "{address}/api/status: what is there is not of this version of aiomsg: {error}"
         ))
     })
 }
@@ -74,6 +75,6 @@ async fn lines(args: &TopArgs, mut status: Status) -> Outcome {
             return Ok(());
         }
         tokio::time::sleep(args.interval.0).await;
-        status = look(args.address).await?;
+        status = look(&args.address).await?;
     }
 }

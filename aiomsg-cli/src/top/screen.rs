@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::line::waiting;
 use super::look;
 use crate::common::failure::{Failure, Outcome};
-use crate::http::address::HttpAddress;
+use crate::http::url::Url;
 use crate::proxy::status::{Side, Status};
 
 /// How often it is looked whether a key was pressed.
@@ -29,7 +29,7 @@ enum Key {
 }
 
 /// Shows it until a key ends that.
-pub(super) async fn run(address: HttpAddress, every: Duration, first: Status) -> Outcome {
+pub(super) async fn run(address: &Url, every: Duration, first: Status) -> Outcome {
     let failed =
         |error: io::Error| Failure::failed(format!("the terminal does not take it: {error}"));
     let mut terminal = ratatui::try_init().map_err(failed)?;
@@ -41,7 +41,7 @@ pub(super) async fn run(address: HttpAddress, every: Duration, first: Status) ->
 
 async fn show(
     terminal: &mut DefaultTerminal,
-    address: HttpAddress,
+    address: &Url,
     every: Duration,
     mut status: Status,
 ) -> io::Result<()> {
