@@ -15,8 +15,9 @@ use clap::Args;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::socket::SocketArgs;
+use crate::common::stop::Stop;
 use crate::common::value::{duration, size};
-use crate::common::wait::WaitArgs;
+use crate::common::wait::{PEERS, WaitArgs};
 use report::Report;
 
 /// Measures throughput and latency to a peer
@@ -99,7 +100,7 @@ impl LoadArgs {
     }
 }
 
-pub(crate) async fn run(args: BenchArgs) -> Outcome {
+pub(crate) async fn run(args: BenchArgs, stop: &mut Stop) -> Outcome {
     args.load.check()?;
     let guarantee = match args.load.at_least_once {
         true => DeliveryGuarantee::AtLeastOnce,
@@ -109,13 +110,14 @@ pub(crate) async fn run(args: BenchArgs) -> Outcome {
         items: 65_536,
         bytes: 16 << 20,
     };
-    let socket = args
-        .socket
-        .builder()?
+    let builder = args.socket.builder();
+    let socket = stop
+        .unless_asked_before(PEERS, builder)
+        .await?
         .delivery_guarantee(guarantee)
         .unacknowledged_limits(in_flight)
         .build()?;
-    let (mut stop, _) = args.wait.start(&socket, &args.socket, None).await?;
+    args.wait.start(&socket, &args.socket, None, stop).await?;
     let report = tokio::select! {
         biased;
         stopped = stop.asked() => {

@@ -27,7 +27,7 @@ use crate::common::say::{self, say};
 use crate::common::socket::SocketArgs;
 use crate::common::stop::{Stop, Stopped};
 use crate::common::value::{Patience, Rate, Repeat, duration, size};
-use crate::common::wait::{WaitArgs, after, until};
+use crate::common::wait::{PEERS, WaitArgs, after, until};
 use cut::Cut;
 use input::{Input, Read, Source};
 use refused::Refused;
@@ -42,8 +42,8 @@ use summary::Summary;
 ///
 /// Exit codes: 0 all was sent (and acknowledged, with --at-least-once); 1 not
 /// all; 2 the command line or a file is wrong; 3 nobody was there in time; 130
-/// and 143 ended by SIGINT and SIGTERM before all was sent, or with --repeat
-/// forever before anybody was there.
+/// and 143 ended by SIGINT and SIGTERM before all was sent. With --repeat forever
+/// a signal is the end, and that is 0.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     #[command(flatten)]
@@ -127,9 +127,13 @@ const IN_FLIGHT: Limits = Limits {
     bytes: 8 << 20,
 };
 
-pub(crate) async fn run(args: SendArgs) -> Outcome {
+pub(crate) async fn run(args: SendArgs, stop: &mut Stop) -> Outcome {
     let (input, total) = args.input.open()?;
-    let builder = args.socket.builder()?;
+    let builder = stop.unless_asked_before(PEERS, args.socket.builder()).await;
+    let builder = match builder {
+        Err(failure) if args.input.has_ended(&failure) => return args.tell(&Summary::default()),
+        builder => builder?,
+    };
     let (mode, guarantee) = (args.how.mode(), args.how.guarantee());
     let builder = builder
         .send_mode(mode)
@@ -139,12 +143,32 @@ pub(crate) async fn run(args: SendArgs) -> Outcome {
         .buffer_limits(IN_FLIGHT);
     let progress = Progress::new("sent", total, args.quiet);
     match args.how.rate {
-        Some(rate) => drive(&args, builder.layer(rate.layer()).build()?, input, progress).await,
-        None => drive(&args, builder.build()?, input, progress).await,
+        Some(rate) => {
+            let socket = builder.layer(rate.layer()).build()?;
+            drive(&args, socket, input, progress, stop).await
+        }
+        None => drive(&args, builder.build()?, input, progress, stop).await,
+    }
+}
+
+impl SendArgs {
+    fn tell(&self, summary: &Summary) -> Outcome {
+        if self.json {
+            return say::print_line(summary);
+        }
+        if !self.quiet {
+            say(format_args!("sent {summary}"));
+        }
+        Ok(())
     }
 }
 
 impl InputArgs {
+    /// Whether a signal has come where that is the end, and no failure.
+    fn has_ended(&self, failure: &Failure) -> bool {
+        failure.is_stop() && self.is_endless()
+    }
+
     /// Whether it goes on until it is told to end.
     fn is_endless(&self) -> bool {
         self.repeat.0.is_none() && self.count.is_none()
@@ -207,16 +231,21 @@ async fn drive<S: SendService + Send>(
     socket: Socket<S>,
     mut input: Input,
     mut progress: Progress,
+    stop: &mut Stop,
 ) -> Outcome {
     let named = args.how.to.as_ref();
-    let (mut stop, _) = args.wait.start(&socket, &args.socket, named).await?;
+    let started = args.wait.start(&socket, &args.socket, named, stop).await;
+    match started {
+        Err(failure) if args.input.has_ended(&failure) => return args.tell(&Summary::default()),
+        started => drop(started?),
+    }
 
     let started = Instant::now();
     let mut sending = Sending {
         socket: &socket,
         to: named,
         stall: args.wait.stall(),
-        stop: &mut stop,
+        stop: &mut *stop,
         progress: &mut progress,
         refused: Refused::default(),
         left: 0,
@@ -226,7 +255,7 @@ async fn drive<S: SendService + Send>(
     let refused = sending.refused;
     let hint = matches!(ended, Ended::Stopped(_)) && !args.quiet;
     let report = tokio::select! {
-        report = finish(&socket, args.how.linger, &mut stop) => report,
+        report = finish(&socket, args.how.linger, stop) => report,
         never = hint_at_the_rest(hint) => match never {},
     };
     progress.finish();
@@ -253,13 +282,11 @@ async fn drive<S: SendService + Send>(
         (Ended::AllRead, Ok(_)) => refused.outcome(&summary, args.how.at_least_once),
     };
     // An error says it already, or says why there is nothing to sum up.
-    if args.json {
-        return outcome.and(say::print_line(&summary));
+    match outcome {
+        Ok(()) => args.tell(&summary),
+        failed if args.json => failed.and(say::print_line(&summary)),
+        failed => failed,
     }
-    if outcome.is_ok() && !args.quiet {
-        say(format_args!("sent {summary}"));
-    }
-    outcome
 }
 
 /// Waits for what is on its way, and closes the socket, unless a signal comes

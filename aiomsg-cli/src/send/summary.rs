@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
     /// What the socket took.
     messages: u64,

@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod doctor;
+mod early_signals;
 mod echo;
 mod files;
 mod help;

@@ -24,6 +24,7 @@ mod reload;
 mod replies;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
+mod terminal;
 mod tls;
 mod top;
 
