@@ -10,6 +10,7 @@
 
 mod at_least_once;
 mod config;
+mod crowd;
 mod deploy;
 mod drain;
 mod end_to_end;
