@@ -65,7 +65,7 @@ mod tests {
         let held = Arc::clone(&there);
         let task = tokio::spawn(async move {
             let _held = held;
-            pending().await
+            pending::<()>().await;
         });
         places.add(task, Arc::new(AtomicBool::new(has_asked)));
         there

@@ -63,7 +63,7 @@ struct OutputArgs {
     /// Ends when all peers have gone.
     #[arg(long)]
     until_gone: bool,
-    /// Writes to this file, in place of what is in it.
+    /// Writes to this file, in place of what is in it once the peers are there.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Before each message writes its length, in 4 bytes, big-endian.
@@ -125,15 +125,16 @@ enum Ended {
 pub(crate) async fn run(args: RecvArgs, stop: &mut Stop) -> Outcome {
     let wanted = args.output.count;
     let opened = async {
+        let builder = args.socket.builder().await?;
         let format = args.output.format();
         let output = Output::open(args.output.output.as_deref(), format).await?;
-        Ok((output, args.socket.builder().await?))
+        Ok((output, builder))
     };
     let opened = match stop.unless_asked_before(PEERS, opened).await {
         Err(failure) if args.output.has_ended(&failure) => return Ok(()),
         opened => opened?,
     };
-    let ((output, is_screen), builder) = opened;
+    let ((mut output, is_screen), builder) = opened;
     let items = wanted.map_or(WAITING.items, |count| {
         WAITING.items.min(count.get() as usize)
     });
@@ -145,10 +146,11 @@ pub(crate) async fn run(args: RecvArgs, stop: &mut Stop) -> Outcome {
     let mut events = match started {
         // Told to end before anybody came: it has received all that there was.
         Err(failure) if args.output.has_ended(&failure) && socket.stats().connections == 0 => {
-            return Ok(());
+            return output.replace().await;
         }
         started => started?,
     };
+    output.replace().await?;
 
     let started = Instant::now();
     let mut receiving = Receiving {
