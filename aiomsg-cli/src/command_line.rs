@@ -1,6 +1,8 @@
 //! Reads the command line; what is wrong with it is said in one line.
 
 use crate::common::say::say;
+#[cfg(unix)]
+use crate::common::signals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -13,6 +15,9 @@ pub(crate) fn parse<C: Parser>() -> Result<C, ExitCode> {
         Ok(command) => return Ok(command),
         Err(error) => error,
     };
+    // All that is left is to write, which whoever reads may hold up.
+    #[cfg(unix)]
+    signals::release();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A reader that has left wants no help.

@@ -57,21 +57,25 @@ struct Counts {
     refused: u64,
 }
 
-pub(crate) async fn run(args: EchoArgs) -> Outcome {
-    let socket = args
-        .socket
-        .builder()?
+pub(crate) async fn run(args: EchoArgs, stop: &mut Stop) -> Outcome {
+    let wanted = args.count.map(NonZeroU64::get);
+    let builder = match stop.unless_asked(args.socket.builder()).await {
+        Ok(builder) => builder?,
+        Err(stopped) => return Counts::default().told(&args, Some(stopped)),
+    };
+    let socket = builder
         .ack_mode(AckMode::Handled)
         .receive_limits(WAITING)
         .absent_limits(WAITING)
         .absent_timeout(PATIENCE)
         .build()?;
-    let mut stop = Stop::new()?;
-    args.socket.start(&socket).await?;
+    match stop.unless_asked(args.socket.start(&socket)).await {
+        Ok(started) => drop(started?),
+        Err(stopped) => return Counts::default().told(&args, Some(stopped)),
+    }
 
     let started = Instant::now();
     let mut counts = Counts::default();
-    let wanted = args.count.map(NonZeroU64::get);
     let mut stopped = None;
     while wanted.is_none_or(|wanted| counts.messages < wanted) {
         let answered = tokio::select! {
@@ -112,8 +116,7 @@ pub(crate) async fn run(args: EchoArgs) -> Outcome {
     counts.unanswered = counts.refused
         + stats.dropped_messages
         + report.map_or(0, |report| report.unsent.len() as u64);
-    let told = counts.tell(args.json);
-    counts.outcome(wanted, stopped).and(told)
+    counts.told(&args, stopped)
 }
 
 /// Answers the next message, and says how large it was.
@@ -131,6 +134,12 @@ async fn answer(socket: &Socket) -> Result<usize, aiomsg::Error> {
 }
 
 impl Counts {
+    fn told(&self, args: &EchoArgs, stopped: Option<Stopped>) -> Outcome {
+        let told = self.tell(args.json);
+        let wanted = args.count.map(NonZeroU64::get);
+        self.outcome(wanted, stopped).and(told)
+    }
+
     fn tell(&self, as_json: bool) -> Outcome {
         if as_json {
             return say::print_line(self);

@@ -27,6 +27,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use common::failure::{Failure, Outcome};
 use common::log::LogArgs;
+#[cfg(unix)]
+use common::signals;
+use common::stop::Stop;
 
 /// Smart message sockets on the command line: a proxy to deploy, and tools to
 /// look with.
@@ -62,18 +65,31 @@ enum What {
     Top(top::TopArgs),
 }
 
+#[cfg(unix)]
+impl What {
+    /// Lets those signals act as they do by themselves that it does not hear.
+    fn release_signals(&self) {
+        match self {
+            Self::Proxy(_) => {}
+            Self::Top(_) => signals::release_all_but(&[nix::sys::signal::Signal::SIGHUP]),
+            // They write, and that is all.
+            Self::Completions(_) | Self::Man(_) => signals::release(),
+            _ => signals::release_all_but(&[]),
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    // A service manager may tell a proxy to reload as soon as it is there.
+    // A service manager may end a command, or tell a proxy to reload, as soon as it is
+    // there.
     #[cfg(unix)]
-    proxy::expect_signals();
+    signals::hold();
     let command: Command = match command_line::parse() {
         Ok(command) => command,
         Err(code) => return code,
     };
     #[cfg(unix)]
-    if !matches!(command.what, What::Proxy(_)) {
-        proxy::forget_signals();
-    }
+    command.what.release_signals();
     command.log.init();
     match run(command.what) {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,15 +104,15 @@ fn run(what: What) -> Outcome {
         .map_err(|error| Failure::failed(format!("the runtime does not start: {error}")))?;
     let outcome = runtime.block_on(async {
         match what {
-            What::Send(args) => send::run(args).await,
-            What::Recv(args) => recv::run(args).await,
-            What::Echo(args) => echo::run(args).await,
-            What::Doctor(args) => doctor::run(args).await,
-            What::Peers(args) => peers::run(args).await,
-            What::Demo(args) => demo::run(args).await,
+            What::Send(args) => send::run(args, &mut Stop::new()?).await,
+            What::Recv(args) => recv::run(args, &mut Stop::new()?).await,
+            What::Echo(args) => echo::run(args, &mut Stop::new()?).await,
+            What::Doctor(args) => doctor::run(args, &mut Stop::new()?).await,
+            What::Peers(args) => peers::run(args, &mut Stop::new()?).await,
+            What::Demo(args) => demo::run(args, &mut Stop::new()?).await,
             What::Proxy(args) => proxy::run(*args).await,
-            What::Top(args) => top::run(args).await,
-            What::Bench(args) => bench::run(args).await,
+            What::Top(args) => top::run(args, &mut Stop::with_hangup()?).await,
+            What::Bench(args) => bench::run(args, &mut Stop::new()?).await,
             What::Completions(args) => completions::completions(&args, Command::command()),
             What::Man(args) => completions::man(&args, Command::command()),
         }

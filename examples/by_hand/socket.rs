@@ -282,7 +282,10 @@ impl Socket {
         parts.tasks.wait().await;
         parts.inbox.close();
         let unsent = parts.buffer.close();
-        unacknowledged.unwrap_or(unsent)
+        match unacknowledged {
+            Some(messages) => messages.into_iter().map(|it| it.message).collect(),
+            None => unsent,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Connecting, again and again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::ReconnectLayer;
@@ -38,9 +39,10 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
     loop {
         let connected = tokio::select! {
             biased;
-            () = disconnect.cancelled() => return,
-            () = engine.stop_intake.cancelled() => return,
+            // First: one that is let in may have been given messages.
             connected = dial.call(endpoint.clone()) => connected,
+            () = disconnect.cancelled() => return,
+            () = engine.stop_dialling.cancelled() => return,
         };
         let Ok(session) = connected;
         // Layers are caught where they are called. If anything else panics, it is
@@ -66,6 +68,11 @@ fn admitting(
     tower::service_fn(move |endpoint: Endpoint| {
         let engine = Arc::clone(&engine);
         async move {
+            if engine.stop_intake.is_cancelled() {
+                // Those that are under way go on.
+                std::future::pending::<()>().await;
+            }
+            let _under_way = engine.tries.begin();
             // What the layers make us wait for first, as a rate limit does, is
             // no fault of the peer's, and not in its time.
             let opening = gate::open(&engine.dial, endpoint.clone()).await?;
@@ -84,6 +91,30 @@ fn admitting(
             Ok::<_, BoxError>(session)
         }
     })
+}
+
+/// The tries to connect that are under way: from the beginning of one to its failure, or
+/// to the connection that it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tries(Arc<AtomicUsize>);
+
+impl Tries {
+    pub(crate) fn are_under_way(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
+
+    fn begin(&self) -> UnderWay {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        UnderWay(self.clone())
+    }
+}
+
+struct UnderWay(Tries);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 pub(super) fn timed_out(engine: &Engine) -> Error {

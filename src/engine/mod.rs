@@ -52,6 +52,7 @@ use tower::Layer;
 
 use crate::AckMode;
 use config::Config;
+use dial::Tries;
 use endpoints::Endpoints;
 use events::Reporter;
 use gate::Gate;
@@ -116,8 +117,12 @@ pub(crate) struct Engine {
     pub(crate) unacked: Option<Unacked>,
     /// No more sends.
     pub(crate) closing: AtomicBool,
-    /// No more dialling and accepting.
+    /// No more accepting, and no more tries to connect.
     pub(crate) stop_intake: CancellationToken,
+    /// No try to connect goes on.
+    pub(crate) stop_dialling: CancellationToken,
+    /// Tries to connect that are under way.
+    pub(crate) tries: Tries,
     /// Sessions send what is queued, and end.
     pub(crate) finish: CancellationToken,
     /// Everything ends now.
@@ -208,6 +213,8 @@ impl Engine {
             unacked,
             closing: AtomicBool::new(false),
             stop_intake: CancellationToken::new(),
+            stop_dialling: CancellationToken::new(),
+            tries: Tries::default(),
             finish: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks,
@@ -229,6 +236,7 @@ impl Engine {
     /// Ends everything at once. What waits is lost, unless it is taken first.
     pub(crate) fn stop(&self) {
         self.stop_intake.cancel();
+        self.stop_dialling.cancel();
         self.stop.cancel();
         self.inbox.close();
         self.buffer.close();

@@ -21,8 +21,9 @@ const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl<S> Socket<S> {
     /// Closes the socket in good order, for all its handles: refuses new
-    /// sends, stops listening and connecting, sends to the peers that are
-    /// connected what waits for them, waits for acknowledgements, ends the
+    /// sends, stops listening and connecting (a try to connect that is under way is
+    /// waited for if a message waits), sends to the peers that are connected what
+    /// waits for them, waits for acknowledgements, ends the
     /// connections, and waits until the peers have read everything and end them,
     /// too. What is not done within `deadline` is not done: the report hands back
     /// what was not sent, and counts what may not have been read.
@@ -74,6 +75,10 @@ impl<S> Socket<S> {
         engine.closing.store(true, Ordering::Release);
         self.inner.callers.wake();
         engine.stop_intake.cancel();
+        // Who is being connected to may be whom all of it waits for.
+        let settled = until(|| !engine.tries.are_under_way() || !anything_waits(engine));
+        let _ = timeout_at(deadline, settled).await;
+        engine.stop_dialling.cancel();
         engine.peers.close();
         let _ = timeout_at(deadline, drain(engine)).await;
         // From here on nothing is sent again: the connections that end now
@@ -159,6 +164,14 @@ fn is_drained(engine: &Engine) -> bool {
         return engine.buffer.is_drained();
     };
     engine.buffer.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
+}
+
+/// Whether a message waits for anybody, or for an acknowledgement.
+fn anything_waits(engine: &Engine) -> bool {
+    let unacked = engine.unacked.as_ref();
+    !engine.buffer.is_idle()
+        || !engine.peers.have_sent_all()
+        || unacked.is_some_and(|unacked| !unacked.is_empty())
 }
 
 async fn no_peers(engine: &Engine) {

@@ -234,3 +234,61 @@ async fn close_after(socket: &Socket, polls: usize) -> aiomsg::CloseReport {
     drop(given_up);
     within("the close", socket.close(Duration::ZERO)).await
 }
+
+/// Who sent right after it had begun to connect, and closed, had everything handed back.
+/// One that was let in just then was given messages, and dropped with them.
+#[tokio::test]
+async fn what_waits_for_a_connection_that_is_being_made_is_sent() {
+    for delay in 0..40 {
+        for at_least_once in [false, true] {
+            let (server, endpoint) = bound().await;
+            let client = match at_least_once {
+                false => Socket::new().unwrap(),
+                true => Socket::builder().at_least_once().build().unwrap(),
+            };
+            client.connect(endpoint).unwrap();
+            client.send("for anyone").await.unwrap();
+            let to = server.identity().clone();
+            client.send_to(to, "for this one").await.unwrap();
+            tokio::time::sleep(Duration::from_micros(50 * delay)).await;
+            let report = within("the close", client.close(Duration::from_secs(5))).await;
+            assert!(report.is_clean(), "{delay}: {report:?}");
+            for _ in 0..2 {
+                within("a message", server.recv()).await.unwrap();
+            }
+        }
+    }
+}
+
+/// A connection that cannot be had, or takes too long, is not waited for longer.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_says_who_it_is_costs_no_more_than_the_deadline() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Socket::new().unwrap();
+    client.connect(listener.local_addr().unwrap()).unwrap();
+    client.send("x").await.unwrap();
+    let _silent = within("the client", listener.accept()).await.unwrap();
+    let start = tokio::time::Instant::now();
+    let report = client.close(Duration::from_secs(3)).await;
+    assert_eq!(report.unsent.len(), 1);
+    let took = start.elapsed();
+    assert!(
+        took >= Duration::from_secs(3) && took < Duration::from_secs(4),
+        "{took:?}"
+    );
+
+    // Refused: the next try is not waited for.
+    let endpoint = listener.local_addr().unwrap();
+    drop(listener);
+    let client = Socket::new().unwrap();
+    let mut events = client.events();
+    client.connect(endpoint).unwrap();
+    client.send("x").await.unwrap();
+    event(&mut events, "a failed try", |event| {
+        matches!(event, Event::DialFailed { .. }).then_some(())
+    })
+    .await;
+    let start = tokio::time::Instant::now();
+    assert_eq!(client.close(Duration::from_secs(9)).await.unsent.len(), 1);
+    assert!(start.elapsed() < Duration::from_secs(1));
+}

@@ -4,16 +4,20 @@ mod chart;
 mod one_way;
 mod report;
 mod round_trip;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use aiomsg::builder::SendService;
 use aiomsg::{DeliveryGuarantee, Limits, Socket};
 use clap::Args;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::socket::SocketArgs;
+use crate::common::stop::Stop;
 use crate::common::value::{duration, size};
-use crate::common::wait::WaitArgs;
+use crate::common::wait::{PEERS, WaitArgs};
 use report::Report;
 
 /// Measures throughput and latency to a peer
@@ -26,8 +30,8 @@ use report::Report;
 /// With --one-way the peer need not answer, as aiomsg recv --raw -o /dev/null: what
 /// counts is what has left, or, with --at-least-once, what is acknowledged.
 ///
-/// Exit codes: 0 done; 1 an answer is missing, or a message was not sent; 2 the
-/// command line or a file is wrong; 3 nobody was there in time; 130 and 143 ended
+/// Exit codes: 0 done; 1 an answer is missing, or a message was refused or not
+/// sent; 2 the command line or a file is wrong; 3 nobody was there in time; 130 and 143 ended
 /// by SIGINT and SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -96,7 +100,7 @@ impl LoadArgs {
     }
 }
 
-pub(crate) async fn run(args: BenchArgs) -> Outcome {
+pub(crate) async fn run(args: BenchArgs, stop: &mut Stop) -> Outcome {
     args.load.check()?;
     let guarantee = match args.load.at_least_once {
         true => DeliveryGuarantee::AtLeastOnce,
@@ -106,13 +110,14 @@ pub(crate) async fn run(args: BenchArgs) -> Outcome {
         items: 65_536,
         bytes: 16 << 20,
     };
-    let socket = args
-        .socket
-        .builder()?
+    let builder = args.socket.builder();
+    let socket = stop
+        .unless_asked_before(PEERS, builder)
+        .await?
         .delivery_guarantee(guarantee)
         .unacknowledged_limits(in_flight)
         .build()?;
-    let (mut stop, _) = args.wait.start(&socket, &args.socket, None).await?;
+    args.wait.start(&socket, &args.socket, None, stop).await?;
     let report = tokio::select! {
         biased;
         stopped = stop.asked() => {
@@ -124,7 +129,7 @@ pub(crate) async fn run(args: BenchArgs) -> Outcome {
     report.outcome().and(told)
 }
 
-async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report> {
+async fn measure<S: SendService + Send>(socket: &Socket<S>, load: &LoadArgs) -> Outcome<Report> {
     match load.one_way {
         true => one_way::measure(socket, load).await,
         false => round_trip::measure(socket, load).await,

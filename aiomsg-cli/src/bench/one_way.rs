@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use aiomsg::builder::SendService;
 use aiomsg::{Socket, Stats};
 use bytes::Bytes;
+use tokio::task::consume_budget;
 use tokio::time::{Instant, timeout_at};
 
 use super::LoadArgs;
-use super::report::Report;
+use super::report::{Refusals, Report};
 use crate::common::failure::Outcome;
 use crate::common::wait::until;
 
@@ -17,11 +19,16 @@ const LINGER: Duration = Duration::from_secs(10);
 /// The clock is read once for so many messages.
 const TURN: u32 = 64;
 
-pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report> {
+pub(super) async fn measure<S: SendService + Send>(
+    socket: &Socket<S>,
+    load: &LoadArgs,
+) -> Outcome<Report> {
     let payload = Bytes::from(vec![0; load.size]);
-    send_until(socket, &payload, Instant::now() + load.warm_up).await?;
+    let mut refused = Refusals::default();
+    let warm = Instant::now() + load.warm_up;
+    send_until(socket, &payload, warm, &mut refused).await?;
     let (begin, before) = (Instant::now(), socket.stats());
-    let sent = send_until(socket, &payload, begin + load.duration).await?;
+    let sent = send_until(socket, &payload, begin + load.duration, &mut refused).await?;
     let (time, after) = (begin.elapsed(), socket.stats());
     let open = |stats: &Stats| stats.unacknowledged_messages as u64;
     let messages = match load.at_least_once {
@@ -47,18 +54,30 @@ pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report>
         seconds: time.as_secs_f64(),
         missing: missing + socket.stats().dropped_messages,
         strange: 0,
+        refused,
         latency: None,
     })
 }
 
 /// How many were sent.
-async fn send_until(socket: &Socket, payload: &Bytes, end: Instant) -> Outcome<u64> {
+async fn send_until<S: SendService + Send>(
+    socket: &Socket<S>,
+    payload: &Bytes,
+    end: Instant,
+    refused: &mut Refusals,
+) -> Outcome<u64> {
     let mut sent = 0;
     let all = async {
         loop {
             for _ in 0..TURN {
-                socket.send(payload.clone()).await?;
-                sent += 1;
+                match socket.send(payload.clone()).await {
+                    Ok(()) => sent += 1,
+                    Err(error) => {
+                        refused.add(error)?;
+                        // It need not have waited for anything.
+                        consume_budget().await;
+                    }
+                }
             }
             if Instant::now() >= end {
                 return Ok::<_, aiomsg::Error>(());

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use aiomsg::Error;
 use bytesize::ByteSize;
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -16,11 +17,36 @@ pub(super) struct Report {
     pub(super) size: usize,
     pub(super) in_flight: Option<u32>,
     pub(super) seconds: f64,
-    /// Messages that did not come back, or were not sent.
+    /// Messages that did not come back, or were taken and not sent.
     pub(super) missing: u64,
+    /// Messages that were not taken.
+    pub(super) refused: Refusals,
     /// Messages that came and were no answers.
     pub(super) strange: u64,
     pub(super) latency: Option<Latency>,
+}
+
+/// Messages that the socket did not take, and why the first was not.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    count: u64,
+    first: Option<Error>,
+}
+
+impl Refusals {
+    /// Counts it.
+    ///
+    /// # Errors
+    ///
+    /// When the socket is closed, and takes no other message either.
+    pub(super) fn add(&mut self, error: Error) -> Result<(), Error> {
+        if error.is_closed() {
+            return Err(error);
+        }
+        self.count += 1;
+        self.first.get_or_insert(error);
+        Ok(())
+    }
 }
 
 /// In nanoseconds.
@@ -46,6 +72,7 @@ struct Json {
     messages_per_second: f64,
     bytes_per_second: f64,
     missing: u64,
+    refused: u64,
     strange: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_microseconds: Option<Percentiles>,
@@ -106,6 +133,7 @@ impl Report {
             messages_per_second: self.rate(),
             bytes_per_second: self.rate() * self.size as f64,
             missing: self.missing,
+            refused: self.refused.count,
             strange: self.strange,
             latency_microseconds: self.latency.as_ref().map(Latency::percentiles),
         }
@@ -146,6 +174,25 @@ impl Report {
     }
 
     pub(super) fn outcome(&self) -> Outcome {
+        let rest = self.rest();
+        match &self.refused {
+            Refusals {
+                count,
+                first: Some(first),
+            } => {
+                let refused =
+                    Failure::failed(format!("{count} messages were refused, the first: {first}"));
+                Err(match rest {
+                    Ok(()) => refused,
+                    Err(rest) => refused.but(rest),
+                })
+            }
+            _ => rest,
+        }
+    }
+
+    /// Whether what was taken got through.
+    fn rest(&self) -> Outcome {
         if self.missing > 0 {
             return Err(Failure::failed(match self.latency {
                 Some(_) => format!(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aiomsg::builder::SendService;
 use aiomsg::{Error, Socket};
 use bytes::{BufMut, Bytes, BytesMut};
 use hdrhistogram::Histogram;
@@ -11,13 +12,16 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::LoadArgs;
-use super::report::{Latency, Report};
+use super::report::{Latency, Refusals, Report};
 use crate::common::failure::{Failure, Outcome};
 
 /// A minute, in nanoseconds: more counts as that.
 const LONGEST: u64 = 60_000_000_000;
 
-pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report> {
+pub(super) async fn measure<S: SendService + Send>(
+    socket: &Socket<S>,
+    load: &LoadArgs,
+) -> Outcome<Report> {
     let begin = Instant::now() + load.warm_up;
     let run = Run {
         socket,
@@ -30,6 +34,7 @@ pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report>
         size: load.size,
     };
     let mut answers = Answers::new()?;
+    let mut refused = Refusals::default();
     let receive = async {
         loop {
             run.receive(&mut answers).await?;
@@ -37,7 +42,7 @@ pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report>
     };
     // Sending ends with the time, and then there are the last answers to wait for.
     let send = async {
-        run.send().await?;
+        run.send(&mut refused).await?;
         let late = Instant::now() + load.answer_within;
         while run.has_waiting() && Instant::now() < late {
             sleep(Duration::from_millis(1)).await;
@@ -69,12 +74,13 @@ pub(super) async fn measure(socket: &Socket, load: &LoadArgs) -> Outcome<Report>
             .map_or(0.0, |last| (last - begin).as_secs_f64()),
         missing,
         strange: answers.strange,
+        refused,
         latency: Some(Latency(answers.latencies)),
     })
 }
 
-struct Run<'a> {
-    socket: &'a Socket,
+struct Run<'a, S> {
+    socket: &'a Socket<S>,
     salt: u64,
     /// When each message was sent that has not come back. As many as may be in
     /// flight.
@@ -102,7 +108,7 @@ impl Answers {
     }
 }
 
-impl Run<'_> {
+impl<S: SendService + Send> Run<'_, S> {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,7 +122,7 @@ impl Run<'_> {
         oldest.is_some_and(|sent| sent.elapsed() > patience)
     }
 
-    async fn send(&self) -> Result<(), Error> {
+    async fn send(&self, refused: &mut Refusals) -> Result<(), Error> {
         let mut number = 0;
         loop {
             let place = tokio::select! {
@@ -134,7 +140,11 @@ impl Run<'_> {
             message.put_u64(number);
             message.resize(self.size, 0);
             self.lock().insert(number, Instant::now());
-            self.socket.send(message).await?;
+            if let Err(error) = self.socket.send(message).await {
+                self.lock().remove(&number);
+                self.free.add_permits(1);
+                refused.add(error)?;
+            }
         }
     }
 

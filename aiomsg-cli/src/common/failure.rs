@@ -47,6 +47,12 @@ impl Failure {
         Self::new(Kind::Stopped(code), message)
     }
 
+    /// The same failure, and what was done all the same.
+    pub(crate) fn but(mut self, more: impl fmt::Display) -> Self {
+        self.message = format!("{}; {more}", self.message);
+        self
+    }
+
     /// Whether a signal ended it.
     pub(crate) fn is_stop(&self) -> bool {
         matches!(self.kind, Kind::Stopped(_))

@@ -5,8 +5,11 @@ pub(crate) mod closed;
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;
+pub(crate) mod off_thread;
 pub(crate) mod progress;
 pub(crate) mod say;
+#[cfg(unix)]
+pub(crate) mod signals;
 pub(crate) mod socket;
 pub(crate) mod stop;
 pub(crate) mod text;

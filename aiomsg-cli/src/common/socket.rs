@@ -79,7 +79,7 @@ impl DialectArg {
 
 impl SocketArgs {
     /// A builder with what was said; the command adds what it is about.
-    pub(crate) fn builder(&self) -> Outcome<SocketBuilder> {
+    pub(crate) async fn builder(&self) -> Outcome<SocketBuilder> {
         for (endpoints, binds) in [(&self.bind, true), (&self.connect, false)] {
             for endpoint in endpoints {
                 if let Endpoint::Mem { .. } = endpoint {
@@ -103,7 +103,7 @@ impl SocketArgs {
         if let Some(Mode(mode)) = self.unix_mode {
             builder = builder.unix_mode(mode);
         }
-        if let Some(tls) = self.tls.config()? {
+        if let Some(tls) = self.tls.read().await? {
             builder = builder.tls(tls);
         }
         Ok(builder)

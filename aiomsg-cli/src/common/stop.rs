@@ -1,16 +1,19 @@
 //! Signals that ask the command to end.
 
-use std::io;
+#[cfg(unix)]
+use nix::sys::signal::Signal;
+#[cfg(unix)]
+use tokio::sync::mpsc;
 
 use super::failure::{Failure, Outcome};
+#[cfg(unix)]
+use super::signals;
 
 /// Hears SIGINT and SIGTERM.
 #[derive(Debug)]
 pub(crate) struct Stop {
     #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
+    asked: mpsc::Receiver<Stopped>,
 }
 
 /// The code that shells give a command that ended by this signal.
@@ -18,31 +21,51 @@ pub(crate) struct Stop {
 pub(crate) struct Stopped(pub(crate) u8);
 
 impl Stop {
-    /// From now on the signals are heard, and do not end the process.
+    /// From now on the signals are heard, also those that have come.
     pub(crate) fn new() -> Outcome<Self> {
-        Self::listen().map_err(|error| Failure::failed(format!("signals cannot be heard: {error}")))
+        Self::hear(
+            #[cfg(unix)]
+            signals::hear(&[], &[], drop),
+        )
+    }
+
+    /// The same, and SIGHUP asks for the end as well: the terminal has gone, or is to
+    /// be as it was.
+    pub(crate) fn with_hangup() -> Outcome<Self> {
+        Self::hear(
+            #[cfg(unix)]
+            signals::hear(&[Signal::SIGHUP], &[], drop),
+        )
+    }
+
+    /// The same as the first, and these others are handed on.
+    #[cfg(unix)]
+    pub(crate) fn and(
+        others: &[Signal],
+        tell: impl FnMut(Signal) + Send + 'static,
+    ) -> Outcome<Self> {
+        Self::hear(signals::hear(&[], others, tell))
     }
 
     #[cfg(unix)]
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+    fn hear(asked: std::io::Result<mpsc::Receiver<Stopped>>) -> Outcome<Self> {
+        match asked {
+            Ok(asked) => Ok(Self { asked }),
+            Err(error) => Err(Failure::failed(format!("signals cannot be heard: {error}"))),
+        }
     }
 
     #[cfg(not(unix))]
-    fn listen() -> io::Result<Self> {
+    fn hear() -> Outcome<Self> {
         Ok(Self {})
     }
 
     /// The next signal. Cancel safe.
     #[cfg(unix)]
     pub(crate) async fn asked(&mut self) -> Stopped {
-        tokio::select! {
-            _ = self.interrupt.recv() => Stopped(130),
-            _ = self.terminate.recv() => Stopped(143),
+        match self.asked.recv().await {
+            Some(stopped) => stopped,
+            None => std::future::pending().await,
         }
     }
 
@@ -52,5 +75,41 @@ impl Stop {
             Ok(()) => Stopped(130),
             Err(_) => std::future::pending().await,
         }
+    }
+
+    /// Does what may be given up, unless a signal comes first.
+    pub(crate) async fn unless_asked<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
+        tokio::select! {
+            biased;
+            stopped = self.asked() => Err(stopped),
+            done = work => Ok(done),
+        }
+    }
+
+    /// The same, where the command has not begun yet, and has failed by being stopped.
+    pub(crate) async fn unless_asked_before<T>(
+        &mut self,
+        what: &str,
+        work: impl Future<Output = Outcome<T>>,
+    ) -> Outcome<T> {
+        match self.unless_asked(work).await {
+            Ok(outcome) => outcome,
+            Err(stopped) => Err(Failure::stopped(stopped, format!("stopped before {what}"))),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Stopped {
+    pub(super) fn by(signal: Signal) -> Self {
+        // The numbers that any system has for these: 1, 2 and 15.
+        Self(match signal {
+            Signal::SIGHUP => 129,
+            Signal::SIGINT => 130,
+            _ => 143,
+        })
     }
 }

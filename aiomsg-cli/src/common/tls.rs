@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::failure::{Failure, Outcome};
+use super::off_thread::off_thread;
 
 /// What `tls://` endpoints need.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
@@ -51,6 +52,12 @@ impl TlsFiles {
             builder = builder.server_name(name);
         }
         Ok(Some(builder.build()?))
+    }
+
+    /// The same, where it holds up nothing else.
+    pub(crate) async fn read(&self) -> Outcome<Option<TlsConfig>> {
+        let files = self.clone();
+        off_thread(move || files.config()).await
     }
 
     /// Refuses an endpoint for which an option is missing, and names the option.

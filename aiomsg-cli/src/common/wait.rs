@@ -32,6 +32,9 @@ pub(crate) struct WaitArgs {
     timeout: Option<Patience>,
 }
 
+/// What has not come yet where a signal ends the wait.
+pub(crate) const PEERS: &str = "the peers were there";
+
 /// How long a socket that only connects waits if nothing else is said.
 const CONNECTS: Duration = Duration::from_secs(10);
 
@@ -49,19 +52,18 @@ impl WaitArgs {
     }
 
     /// Binds and connects a socket, and waits for its peers, and for this one among
-    /// them. What it hands back goes on from there: the signals, and the events.
+    /// them. What it hands back goes on from there: the events.
     pub(crate) async fn start<S>(
         &self,
         socket: &Socket<S>,
         args: &SocketArgs,
         named: Option<&Identity>,
-    ) -> Outcome<(Stop, Events)> {
-        let mut stop = Stop::new()?;
+        stop: &mut Stop,
+    ) -> Outcome<Events> {
         let mut events = socket.events();
-        args.start(socket).await?;
-        self.wait(socket, args, &mut events, named, &mut stop)
-            .await?;
-        Ok((stop, events))
+        stop.unless_asked_before(PEERS, args.start(socket)).await?;
+        self.wait(socket, args, &mut events, named, stop).await?;
+        Ok(events)
     }
 
     /// Waits for the peers, and for this one among them. `events` are from
@@ -83,7 +85,7 @@ impl WaitArgs {
             tokio::select! {
                 biased;
                 stopped = stop.asked() => {
-                    return Err(Failure::stopped(stopped, "stopped before the peers were there"));
+                    return Err(Failure::stopped(stopped, format!("stopped before {PEERS}")));
                 }
                 event = events.next() => match event {
                     Some(Event::PeerUp { peer })

@@ -65,15 +65,9 @@ fn up_to(text: &str, most: u32) -> Result<NonZeroU32, String> {
     }
 }
 
-pub(crate) async fn run(args: DemoArgs) -> Outcome {
-    let mut stop = Stop::new()?;
-    tokio::select! {
-        biased;
-        stopped = stop.asked() => {
-            Err(Failure::stopped(stopped, "stopped before all jobs were done"))
-        }
-        outcome = show(&args) => outcome,
-    }
+pub(crate) async fn run(args: DemoArgs, stop: &mut Stop) -> Outcome {
+    let show = show(&args);
+    stop.unless_asked_before("all jobs were done", show).await
 }
 
 async fn show(args: &DemoArgs) -> Outcome {

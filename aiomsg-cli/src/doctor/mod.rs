@@ -20,6 +20,7 @@ use clap::Args;
 use crate::common::advice::{advice, with_advice};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
+use crate::common::stop::Stop;
 use crate::common::tls::TlsFiles;
 use crate::common::value::duration;
 use look::{Answer, Look};
@@ -38,7 +39,7 @@ use report::Report;
 /// heartbeat.
 ///
 /// Exit codes: 0 all is well; 1 something is wrong there; 2 the command line or a
-/// file is wrong; 3 nobody is there.
+/// file is wrong; 3 nobody is there; 130 and 143 ended by SIGINT and SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Where to look, such as tcp://127.0.0.1:25000.
@@ -64,7 +65,13 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-pub(crate) async fn run(args: DoctorArgs) -> Outcome {
+pub(crate) async fn run(args: DoctorArgs, stop: &mut Stop) -> Outcome {
+    let all = look_and_tell(&args);
+    stop.unless_asked_before("it was known what is there", all)
+        .await
+}
+
+async fn look_and_tell(args: &DoctorArgs) -> Outcome {
     if let Endpoint::Mem { .. } = args.endpoint {
         return Err(Failure::usage(format!(
             "{}: mem:// is inside of one process, and cannot be looked at from another",
@@ -72,9 +79,9 @@ pub(crate) async fn run(args: DoctorArgs) -> Outcome {
         )));
     }
     args.tls.check(&args.endpoint, false)?;
-    let tls = args.tls.config()?;
+    let tls = args.tls.read().await?;
     let mut report = Report::new(&args.endpoint);
-    let outcome = examine(&args, tls, &mut report).await;
+    let outcome = examine(args, tls, &mut report).await;
     let told = report.tell(&outcome, args.json);
     outcome.and(told)
 }

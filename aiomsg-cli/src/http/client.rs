@@ -1,6 +1,5 @@
 //! Getting what such a server shows.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use aiomsg::transport::Connector;
@@ -12,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
+use super::url::Url;
 use crate::common::failure::{Failure, Outcome};
 
 /// How long an answer may take.
@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST: usize = 16 << 20;
 
 /// The body at a path.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> Outcome<Bytes> {
-    let url = format!("http://{address}{path}");
-    match timeout(PATIENCE, ask(address, path)).await {
+pub(crate) async fn get(base: &Url, path: &str) -> Outcome<Bytes> {
+    let url = format!("{base}{path}");
+    match timeout(PATIENCE, ask(base, path)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(what)) => Err(Failure::nobody(format!("{url}: {what}"))),
         Err(_) => Err(Failure::nobody(format!(
@@ -32,9 +32,9 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Outcome<Bytes> {
     }
 }
 
-async fn ask(address: SocketAddr, path: &str) -> Result<Bytes, String> {
+async fn ask(base: &Url, path: &str) -> Result<Bytes, String> {
     // One of ours: it knows a connection to itself from one to a server.
-    let stream = Connector::new().oneshot(address.into()).await;
+    let stream = Connector::new().oneshot(base.endpoint.clone()).await;
     let stream = stream.map_err(|error| match error.io() {
         Some(error) => format!("nobody is there: {error}"),
         None => error.to_string(),
@@ -42,8 +42,8 @@ async fn ask(address: SocketAddr, path: &str) -> Result<Bytes, String> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
-    let request = Request::get(path)
-        .header(header::HOST, address.to_string())
+    let request = Request::get(base.path(path))
+        .header(header::HOST, &*base.host)
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;

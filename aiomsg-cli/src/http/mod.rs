@@ -2,4 +2,6 @@
 
 pub(crate) mod address;
 pub(crate) mod client;
+mod places;
 pub(crate) mod server;
+pub(crate) mod url;

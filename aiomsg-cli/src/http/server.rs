@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,10 +17,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
+use super::places::Places;
 use crate::common::failure::{Failure, Outcome};
 
 /// What is served.
@@ -33,14 +34,15 @@ pub(crate) struct Asked {
     headers: hyper::HeaderMap,
 }
 
-/// Beyond that, whoever comes waits with the system.
-const CONNECTIONS: usize = 64;
+/// How many connections there are at once. One that comes beyond that takes the place
+/// of another, which most probably has nothing to ask.
+const CONNECTIONS: usize = 256;
 
 /// The most bytes of a request's head.
 const HEAD: usize = 16 << 10;
 
 /// How long a request may take to come, and all of it together.
-const HEAD_TIME: Duration = Duration::from_secs(5);
+const HEAD_TIME: Duration = Duration::from_secs(3);
 const ALL_TIME: Duration = Duration::from_secs(10);
 
 /// What to wait when the system cannot accept.
@@ -82,11 +84,8 @@ pub(crate) async fn serve(
     answer: impl Fn(&Asked) -> Response + Send + Sync + 'static,
 ) -> Infallible {
     let answer = Arc::new(answer);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut places = Places::new(CONNECTIONS);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return std::future::pending().await;
-        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -95,23 +94,31 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let answer = Arc::clone(&answer);
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let response = respond(&*answer, &request);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIME)
-                .max_buf_size(HEAD)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            // What it comes to is for the other end to see.
-            let _ = timeout(ALL_TIME, connection).await;
-            drop(place);
-        });
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let connection = connection(stream, Arc::clone(&answer), Arc::clone(&has_asked));
+        places.make_room().await;
+        places.add(tokio::spawn(connection), has_asked);
     }
+}
+
+async fn connection(
+    stream: TcpStream,
+    answer: Arc<impl Fn(&Asked) -> Response + Send + Sync + 'static>,
+    has_asked: Arc<AtomicBool>,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
+        let response = respond(&*answer, &request);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // What it comes to is for the other end to see.
+    let _ = timeout(ALL_TIME, connection).await;
 }
 
 /// The answer, and what is in the head of every one.

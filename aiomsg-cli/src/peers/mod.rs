@@ -15,13 +15,13 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
 use crate::common::closed::Closed;
-use crate::common::failure::Outcome;
+use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
 use crate::common::say::{self, say};
 use crate::common::socket::SocketArgs;
 use crate::common::stop::Stop;
 use crate::common::value::duration;
-use crate::common::wait::WaitArgs;
+use crate::common::wait::{PEERS, WaitArgs};
 use watch::{Heard, Watch};
 
 /// Lists the peers of a socket that binds or connects as it is told here
@@ -55,24 +55,37 @@ pub(crate) struct PeersArgs {
     json: bool,
 }
 
-pub(crate) async fn run(args: PeersArgs) -> Outcome {
+impl PeersArgs {
+    /// Whether a signal has come where that is the end, and no failure.
+    fn has_ended<T>(&self, outcome: &Outcome<T>) -> bool {
+        self.watch && outcome.as_ref().is_err_and(Failure::is_stop)
+    }
+}
+
+pub(crate) async fn run(args: PeersArgs, stop: &mut Stop) -> Outcome {
     let watch = Watch::default();
     let mut heard = watch.listen();
-    let socket = args
-        .socket
-        .builder()?
+    let builder = stop.unless_asked_before(PEERS, args.socket.builder()).await;
+    if args.has_ended(&builder) {
+        return Ok(());
+    }
+    let socket = builder?
         // One is taken, and no more: the rest is with its sender, or on the way.
         .receive_limits(Limits { items: 1, bytes: 1 })
         .ack_mode(AckMode::Handled)
         .connection_layer(watch.clone())
         .build()?;
-    let mut stop = Stop::new()?;
     let mut events = socket.events();
     let mut told = socket.events();
-    args.socket.start(&socket).await?;
+    let started = args.socket.start(&socket);
+    let started = stop.unless_asked_before(PEERS, started).await;
+    if args.has_ended(&started) {
+        return Ok(());
+    }
+    started?;
     if !args.watch {
         args.wait
-            .wait(&socket, &args.socket, &mut events, None, &mut stop)
+            .wait(&socket, &args.socket, &mut events, None, stop)
             .await?;
     }
     drop(events);

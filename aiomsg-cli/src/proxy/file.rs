@@ -1,6 +1,7 @@
 //! The settings in a file.
 
 use std::fmt;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -92,15 +93,23 @@ fn dialect(text: &str) -> Result<DialectArg, String> {
     found.map_err(|_| format!("\"{text}\" is not a dialect: expected any, v1 or 2019"))
 }
 
+/// The most bytes of a file.
+const LARGEST: u64 = 1 << 20;
+
 impl File {
     /// Reads a file. What is wrong with it is named with its line.
     pub(super) fn read(path: &Path) -> Outcome<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!(
-                "{}: the file cannot be read: {error}",
-                path.display()
-            ))
-        })?;
+        let wrong = |what: String| Failure::usage(format!("{}: {what}", path.display()));
+        let mut text = String::new();
+        // A device has no end, and a reload is not to end a proxy that runs.
+        std::fs::File::open(path)
+            .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
+            .map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
+        if text.len() as u64 > LARGEST {
+            return Err(wrong(format!(
+                "the file has more than {LARGEST} bytes (1 MiB), and is no file of settings"
+            )));
+        }
         Self::parse(&text).map_err(|wrong| Failure::usage(format!("{}:{wrong}", path.display())))
     }
 
@@ -145,6 +154,18 @@ fn what(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_has_no_end_is_not_read_whole() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let fill = |len: usize| std::fs::write(file.path(), " ".repeat(len)).unwrap();
+        fill(1 << 20);
+        assert!(File::read(file.path()).is_ok());
+        fill((1 << 20) + 1);
+        let error = File::read(file.path()).unwrap_err().to_string();
+        assert!(error.contains("more than 1048576 bytes"), "{error}");
+        assert!(error.contains(file.path().to_str().unwrap()), "{error}");
+    }
 
     #[test]
     fn what_is_wrong_is_named_with_its_line() {

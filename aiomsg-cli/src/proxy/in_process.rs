@@ -6,7 +6,7 @@ use aiomsg::Endpoint;
 use clap::{Args, Command, FromArgMatches};
 use tokio::time::timeout;
 
-use super::{Proxy, ProxyArgs, Relays, Settings, Side};
+use super::{Proxy, ProxyArgs, Relays, Side};
 use crate::common::failure::{Failure, Outcome};
 
 /// What `aiomsg proxy` runs, without its signals and what shows it.
@@ -23,8 +23,8 @@ impl InProcess {
             .try_get_matches_from(options)
             .and_then(|matches| ProxyArgs::from_arg_matches(&matches))
             .map_err(|error| Failure::usage(error.to_string()))?;
-        let settings = Settings::load(&args)?;
-        let proxy = Arc::new(Proxy::build(settings.clone(), args)?);
+        let proxy = Arc::new(Proxy::load(args)?);
+        let settings = proxy.settings();
         proxy.open(&settings).await?;
         let relays = proxy.relay(&settings);
         Ok(Self { proxy, relays })

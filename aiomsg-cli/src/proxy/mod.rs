@@ -10,6 +10,7 @@ mod limits;
 mod observe;
 mod relay;
 mod reload;
+mod reload_task;
 mod settings;
 mod side;
 mod signals;
@@ -22,24 +23,24 @@ use tokio::time::Instant;
 pub(crate) use args::ProxyArgs;
 pub(crate) use in_process::InProcess;
 pub(crate) use observe::status;
-#[cfg(unix)]
-pub(crate) use signals::{expect as expect_signals, forget as forget_signals};
 
 use crate::common::failure::{Failure, Outcome};
+use crate::common::off_thread::off_thread;
 use crate::common::say::tell;
 use control::Control;
 use counts::Counts;
 use relay::Relay;
+use reload_task::Reloading;
 use settings::Settings;
 use side::Side;
-use signals::{Signal, Signals};
+use signals::{Order, Signal, Signals};
 
 /// A proxy, for all that have to do with it.
 struct Proxy {
     settings: Mutex<Settings>,
     /// What was said on the command line, which stays said when a file is
     /// reloaded.
-    args: ProxyArgs,
+    args: Arc<ProxyArgs>,
     frontend: Side,
     backend: Side,
     control: Control,
@@ -56,54 +57,38 @@ struct Relays {
 pub(crate) async fn run(args: ProxyArgs) -> Outcome {
     // Before anything that takes time.
     let mut signals = Signals::new()?;
-    let settings = Settings::load(&args)?;
     let check_config = args.check_config;
-    let proxy = Arc::new(Proxy::build(settings.clone(), args)?);
+    let built = signals.unless_end(off_thread(move || Proxy::load(args)));
+    let proxy = match built.await {
+        Ok(built) => Arc::new(built?),
+        Err(stopped) if check_config => {
+            let what = "stopped before the settings were checked";
+            return Err(Failure::stopped(stopped, what));
+        }
+        Err(_) => {
+            tell("ended before it was open");
+            return Ok(());
+        }
+    };
     if check_config {
         tell("the settings are good");
         return Ok(());
     }
-    observe::start(&proxy, &settings).await?;
-    proxy.open(&settings).await?;
-    for side in [&proxy.backend, &proxy.frontend] {
-        for place in side.places() {
-            let what = match place.listens {
-                true => "listening at",
-                false => "connecting to",
-            };
-            tell(format_args!("{}: {what} {}", side.name, place.endpoint()));
-        }
-    }
-    let mut relays = proxy.relay(&settings);
-    loop {
-        let signal = tokio::select! {
-            signal = signals.next() => signal,
-            _ = &mut relays.onward => return Err(ended()),
-            _ = &mut relays.back => return Err(ended()),
-        };
-        match signal {
-            Signal::Reload => proxy.reload().await,
-            Signal::Pause => proxy.pause("a signal"),
-            Signal::Resume => proxy.resume("a signal"),
-            Signal::End => break,
-        }
-    }
-    tell("draining; another signal ends it at once");
-    let draining = proxy.drain(relays);
-    tokio::pin!(draining);
-    let report = loop {
-        tokio::select! {
-            report = &mut draining => break report,
-            signal = signals.next() => if signal == Signal::End {
-                return Err(Failure::failed(format!(
-                    "ended at once by a second signal; messages that were not handed on: {}",
-                    proxy.held()
-                )));
-            },
-        }
+    let settings = proxy.settings();
+    let opened = async {
+        observe::start(&proxy, &settings).await?;
+        proxy.open(&settings).await
     };
-    report.print();
-    report.outcome()
+    match signals.unless_end(opened).await {
+        Ok(opened) => {
+            opened?;
+            proxy.tell_places();
+            let relays = proxy.run(&mut signals).await?;
+            proxy.end(relays, &mut signals).await
+        }
+        // Creators may be connected already.
+        Err(_) => proxy.end(proxy.relay(&settings), &mut signals).await,
+    }
 }
 
 /// They end when their sockets are closed, which is done further down only.
@@ -112,11 +97,13 @@ fn ended() -> Failure {
 }
 
 impl Proxy {
-    fn build(settings: Settings, args: ProxyArgs) -> Outcome<Self> {
+    /// Reads all files that the settings name.
+    fn load(args: ProxyArgs) -> Outcome<Self> {
+        let settings = Settings::load(&args)?;
         Ok(Self {
             frontend: Side::frontend(&settings)?,
             backend: Side::backend(&settings)?,
-            args,
+            args: Arc::new(args),
             settings: Mutex::new(settings),
             control: Control::new(),
             counts: Arc::default(),
@@ -128,6 +115,64 @@ impl Proxy {
     async fn open(&self, settings: &Settings) -> Outcome {
         self.backend.open(&settings.backend).await?;
         self.frontend.open(&settings.frontend).await
+    }
+
+    fn tell_places(&self) {
+        for side in [&self.backend, &self.frontend] {
+            for place in side.places() {
+                let what = match place.listens {
+                    true => "listening at",
+                    false => "connecting to",
+                };
+                tell(format_args!("{}: {what} {}", side.name, place.endpoint()));
+            }
+        }
+    }
+
+    /// Hands messages on, and does what it is told, until it is told to end.
+    async fn run(self: &Arc<Self>, signals: &mut Signals) -> Outcome<Relays> {
+        let mut relays = self.relay(&self.settings());
+        let mut reloading = Reloading::default();
+        loop {
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                () = reloading.go_on(self) => continue,
+                _ = &mut relays.onward => return Err(ended()),
+                _ = &mut relays.back => return Err(ended()),
+            };
+            match signal {
+                Signal::Order(Order::Reload) => reloading.start(self),
+                Signal::Order(Order::Pause) => self.pause("a signal"),
+                Signal::Order(Order::Resume) => self.resume("a signal"),
+                Signal::End => break,
+            }
+        }
+        reloading.end().await;
+        Ok(relays)
+    }
+
+    /// Drains, and says what became of all messages, unless another signal comes.
+    async fn end(&self, relays: Relays, signals: &mut Signals) -> Outcome {
+        tell("draining; another signal ends it at once");
+        let draining = self.drain(relays);
+        tokio::pin!(draining);
+        let report = loop {
+            tokio::select! {
+                report = &mut draining => break report,
+                signal = signals.next() => match signal {
+                    Signal::End => return Err(Failure::failed(format!(
+                        "ended at once by a second signal; messages that were not handed on: {}",
+                        self.held()
+                    ))),
+                    Signal::Order(order) => tracing::warn!(
+                        "not acted upon, as the proxy is draining: the signal to {}",
+                        order.name()
+                    ),
+                },
+            }
+        };
+        report.print();
+        report.outcome()
     }
 
     fn relay(&self, settings: &Settings) -> Relays {

@@ -1,12 +1,13 @@
 //! Reading the file again: all of it takes effect, or nothing does.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use super::Proxy;
 use super::counts::add;
 use super::settings::Settings;
 use super::side::{Place, Side};
 use crate::common::failure::{Failure, Outcome};
+use crate::common::off_thread::off_thread;
 use crate::common::say::tell;
 
 impl Proxy {
@@ -27,7 +28,8 @@ impl Proxy {
     }
 
     async fn try_reload(&self) -> Outcome {
-        let wanted = Settings::load(&self.args)?;
+        let args = Arc::clone(&self.args);
+        let wanted = off_thread(move || Settings::load(&args)).await?;
         let old = self.settings();
         let new = old.changed_to(&wanted);
         let sides = [
@@ -36,7 +38,7 @@ impl Proxy {
         ];
         let mut renewals = Vec::new();
         for (side, settings) in sides {
-            renewals.push(side.check(settings)?);
+            renewals.push(side.check(settings).await?);
         }
         // New places first, so that nobody is turned away in between.
         let mut opened = Vec::new();

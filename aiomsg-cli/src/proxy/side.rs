@@ -97,7 +97,7 @@ impl Side {
 
     /// Refuses settings that cannot be had without a restart, and reads the
     /// certificates of those that can.
-    pub(super) fn check(&self, settings: &SideSettings) -> Outcome<Option<TlsConfig>> {
+    pub(super) async fn check(&self, settings: &SideSettings) -> Outcome<Option<TlsConfig>> {
         let mut all = settings.bind.iter().chain(&settings.connect);
         let needs_tls = all.find(|endpoint| matches!(endpoint, Endpoint::Tls { .. }));
         if let (None, Some(endpoint)) = (&self.tls, needs_tls) {
@@ -108,7 +108,7 @@ impl Side {
             )));
         }
         match self.tls {
-            Some(_) => settings.tls.config().map_err(|failure| {
+            Some(_) => settings.tls.read().await.map_err(|failure| {
                 let name = self.name;
                 Failure::usage(format!(
                     "{name}: {failure}; the old certificates stay in use"

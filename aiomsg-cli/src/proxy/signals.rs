@@ -1,123 +1,145 @@
 //! What a proxy is told by signals.
 
-#[cfg(unix)]
-use nix::sys::signal::{SigSet, Signal as Number};
-#[cfg(unix)]
-use tokio::sync::mpsc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::common::failure::{Failure, Outcome};
+#[cfg(unix)]
+use nix::sys::signal::Signal as Number;
+use tokio::sync::Notify;
 
+use crate::common::failure::Outcome;
+use crate::common::stop::{Stop, Stopped};
+
+/// What it is told while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(super) enum Order {
     Reload,
     Pause,
     Resume,
+}
+
+impl Order {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+
+    /// Whether this one makes up for the other, if that was not followed.
+    fn makes_up_for(self, other: Self) -> bool {
+        (self == Self::Reload) == (other == Self::Reload)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    Order(Order),
     End,
 }
 
-fn failed(error: &std::io::Error) -> Failure {
-    Failure::failed(format!("the system gives no signals: {error}"))
-}
-
-#[cfg(unix)]
 pub(super) struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    /// To reload, pause and resume, in their order.
-    orders: mpsc::Receiver<Signal>,
+    stop: Stop,
+    orders: Arc<Orders>,
 }
 
-/// The signals to reload, pause and resume.
-#[cfg(unix)]
-fn orders() -> SigSet {
-    [Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2]
-        .into_iter()
-        .collect()
+/// Orders in the order in which they came.
+#[derive(Debug, Default)]
+struct Orders {
+    waiting: Mutex<VecDeque<Order>>,
+    more: Notify,
 }
 
-/// From now on a signal to reload, pause or resume does not end the process, and waits
-/// until the proxy listens for it, or [`forget`] is called. To be called before
-/// anything else, and before any other thread is there.
-///
-/// Handlers of two signals that have come would run in the opposite order. So they are
-/// blocked, and one thread waits for all.
-#[cfg(unix)]
-pub(crate) fn expect() {
-    // It fails for signals that cannot be blocked, and these can.
-    let _ = orders().thread_block();
+/// Beyond these, an order takes the place of those that it makes up for.
+const WAITING: usize = 16;
+
+impl Orders {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Order>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, order: Order) {
+        let mut waiting = self.lock();
+        if waiting.len() >= WAITING {
+            waiting.retain(|other| !order.makes_up_for(*other));
+        }
+        waiting.push_back(order);
+        self.more.notify_one();
+    }
+
+    /// The next one. Cancel safe.
+    async fn next(&self) -> Order {
+        loop {
+            let next = self.lock().pop_front();
+            match next {
+                Some(order) => return order,
+                None => self.more.notified().await,
+            }
+        }
+    }
 }
 
-/// This is no proxy: the signals do what they do to any command, also those that have
-/// come.
-#[cfg(unix)]
-pub(crate) fn forget() {
-    let _ = orders().thread_unblock();
-}
-
-#[cfg(unix)]
 impl Signals {
+    /// Hears those that come from now on, and those that have come.
     pub(super) fn new() -> Outcome<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(|error| failed(&error));
-        let (to, orders) = mpsc::channel(WAITING);
-        let thread = std::thread::Builder::new().name("signals".to_owned());
-        thread
-            .spawn(move || wait(&to))
-            .map_err(|error| failed(&error))?;
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            orders,
-        })
+        let orders = Arc::<Orders>::default();
+        #[cfg(unix)]
+        let stop = {
+            let orders = Arc::clone(&orders);
+            let others = [Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2];
+            Stop::and(&others, move |signal| {
+                orders.add(match signal {
+                    Number::SIGHUP => Order::Reload,
+                    Number::SIGUSR1 => Order::Pause,
+                    _ => Order::Resume,
+                });
+            })?
+        };
+        // Elsewhere there is the key to interrupt, and no more.
+        #[cfg(not(unix))]
+        let stop = Stop::new()?;
+        Ok(Self { stop, orders })
     }
 
     /// The next one. Cancel safe.
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => Signal::End,
-            _ = self.interrupt.recv() => Signal::End,
-            Some(order) = self.orders.recv() => order,
+            biased;
+            _ = self.stop.asked() => Signal::End,
+            order = self.orders.next() => Signal::Order(order),
         }
+    }
+
+    /// Does what may be given up, unless it is to end first. Orders wait.
+    pub(super) async fn unless_end<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
+        self.stop.unless_asked(work).await
     }
 }
 
-/// More than these wait with the system, which keeps one of each.
-#[cfg(unix)]
-const WAITING: usize = 16;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
 
-/// Waits for signals to reload, pause and resume, until nobody wants them any more.
-#[cfg(unix)]
-fn wait(to: &mpsc::Sender<Signal>) {
-    let orders = orders();
-    while let Ok(signal) = orders.wait() {
-        let order = match signal {
-            Number::SIGHUP => Signal::Reload,
-            Number::SIGUSR1 => Signal::Pause,
-            _ => Signal::Resume,
-        };
-        if to.blocking_send(order).is_err() {
-            return;
+    #[test]
+    fn of_many_orders_the_last_ones_are_kept() {
+        let orders = Orders::default();
+        for _ in 0..1000 {
+            orders.add(Order::Pause);
+            orders.add(Order::Reload);
+            orders.add(Order::Resume);
         }
-    }
-}
-
-/// Elsewhere there is the key to interrupt, and no more.
-#[cfg(not(unix))]
-pub(super) struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    pub(super) fn new() -> Outcome<Self> {
-        Ok(Self)
-    }
-
-    pub(super) async fn next(&mut self) -> Signal {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => Signal::End,
-            Err(error) => {
-                failed(&error).report();
-                std::future::pending().await
-            }
+        orders.add(Order::Pause);
+        let mut kept = Vec::new();
+        while let Some(order) = orders.next().now_or_never() {
+            kept.push(order);
         }
+        assert!(kept.len() <= WAITING + 1, "{kept:?}");
+        assert!(kept.contains(&Order::Reload), "{kept:?}");
+        assert_eq!(kept.last(), Some(&Order::Pause));
     }
 }

@@ -20,7 +20,7 @@ use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::{Stop, Stopped};
-use crate::common::wait::{WaitArgs, after};
+use crate::common::wait::{PEERS, WaitArgs, after};
 
 use output::{Format, Output};
 
@@ -63,7 +63,7 @@ struct OutputArgs {
     /// Ends when all peers have gone.
     #[arg(long)]
     until_gone: bool,
-    /// Writes to this file, in place of what is in it.
+    /// Writes to this file, in place of what is in it once the peers are there.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Before each message writes its length, in 4 bytes, big-endian.
@@ -79,6 +79,11 @@ struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// Whether a signal has come where that is the end, and no failure.
+    fn has_ended(&self, failure: &Failure) -> bool {
+        failure.is_stop() && self.count.is_none() && !self.until_gone
+    }
+
     fn format(&self) -> Format {
         match self {
             Self {
@@ -117,10 +122,19 @@ enum Ended {
     Failed(Failure),
 }
 
-pub(crate) async fn run(args: RecvArgs) -> Outcome {
-    let (format, wanted) = (args.output.format(), args.output.count);
-    let (output, is_screen) = Output::open(args.output.output.as_deref(), format).await?;
-    let builder = args.socket.builder()?;
+pub(crate) async fn run(args: RecvArgs, stop: &mut Stop) -> Outcome {
+    let wanted = args.output.count;
+    let opened = async {
+        let builder = args.socket.builder().await?;
+        let format = args.output.format();
+        let output = Output::open(args.output.output.as_deref(), format).await?;
+        Ok((output, builder))
+    };
+    let opened = match stop.unless_asked_before(PEERS, opened).await {
+        Err(failure) if args.output.has_ended(&failure) => return Ok(()),
+        opened => opened?,
+    };
+    let ((mut output, is_screen), builder) = opened;
     let items = wanted.map_or(WAITING.items, |count| {
         WAITING.items.min(count.get() as usize)
     });
@@ -128,19 +142,15 @@ pub(crate) async fn run(args: RecvArgs) -> Outcome {
         .ack_mode(AckMode::Handled)
         .receive_limits(Limits { items, ..WAITING })
         .build()?;
-    let started = args.wait.start(&socket, &args.socket, None).await;
-    let (mut stop, mut events) = match started {
+    let started = args.wait.start(&socket, &args.socket, None, stop).await;
+    let mut events = match started {
         // Told to end before anybody came: it has received all that there was.
-        Err(failure)
-            if failure.is_stop()
-                && wanted.is_none()
-                && !args.output.until_gone
-                && socket.stats().connections == 0 =>
-        {
-            return Ok(());
+        Err(failure) if args.output.has_ended(&failure) && socket.stats().connections == 0 => {
+            return output.replace().await;
         }
         started => started?,
     };
+    output.replace().await?;
 
     let started = Instant::now();
     let mut receiving = Receiving {
@@ -153,10 +163,8 @@ pub(crate) async fn run(args: RecvArgs) -> Outcome {
     };
     let until_gone = args.output.until_gone;
     let stall = args.wait.stall();
-    let ended = receiving
-        .all(&mut events, &mut stop, stall, until_gone)
-        .await;
-    let ended = receiving.finish(ended, &mut stop).await;
+    let ended = receiving.all(&mut events, stop, stall, until_gone).await;
+    let ended = receiving.finish(ended, stop).await;
     receiving.progress.finish();
     let received = receiving.progress.messages;
     if !args.quiet && !is_screen {

@@ -29,6 +29,8 @@ pub(super) struct Output {
     to: BufWriter<Box<dyn AsyncWrite + Send + Unpin>>,
     format: Format,
     closed: Closed,
+    /// What is to be replaced, if that is something that has a length.
+    old: Option<File>,
 }
 
 /// How much is written at once.
@@ -38,11 +40,13 @@ impl Output {
     /// The output, and whether it is a terminal.
     pub(super) async fn open(file: Option<&Path>, format: Format) -> Outcome<(Self, bool)> {
         let mut is_screen = false;
+        let mut old = None;
         let (to, closed): (Box<dyn AsyncWrite + Send + Unpin>, _) = match file {
             Some(path) => {
-                let file = File::create(path).await;
                 let wrong = |error| Failure::usage(format!("{}: {error}", path.display()));
-                (Box::new(file.map_err(wrong)?), Closed::never())
+                let (file, same) = open(path).await.map_err(wrong)?;
+                old = same;
+                (Box::new(file), Closed::never())
             }
             None => {
                 is_screen = io::stdout().is_terminal();
@@ -54,7 +58,22 @@ impl Output {
             format => format,
         };
         let to = BufWriter::with_capacity(BUFFER, to);
-        Ok((Self { to, format, closed }, is_screen))
+        let output = Self {
+            to,
+            format,
+            closed,
+            old,
+        };
+        Ok((output, is_screen))
+    }
+
+    /// Lets go of what was in the file. Before that, nothing has happened to it.
+    pub(super) async fn replace(&mut self) -> Outcome {
+        let Some(old) = self.old.take() else {
+            return Ok(());
+        };
+        let emptied = old.set_len(0).await;
+        emptied.map_err(|error| Failure::failed(format!("the output cannot be written: {error}")))
     }
 
     pub(super) async fn write(&mut self, message: &Delivery) -> io::Result<()> {
@@ -91,6 +110,19 @@ impl Output {
     pub(super) async fn closed(&mut self) {
         self.closed.wait().await;
     }
+}
+
+/// Opens a file with what is in it; once more, if that is something to be replaced.
+async fn open(path: &Path) -> io::Result<(File, Option<File>)> {
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(false);
+    let file = file.open(path).await?;
+    // A pipe and a device have no length.
+    let old = match file.metadata().await?.is_file() {
+        true => Some(file.try_clone().await?),
+        false => None,
+    };
+    Ok((file, old))
 }
 
 /// Text as it is, and everything else as `\xNN`.

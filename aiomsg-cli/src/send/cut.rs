@@ -22,6 +22,16 @@ pub(super) enum Cut {
     Pieces(usize),
 }
 
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Message(Bytes),
+    /// A line that is longer than a message may be: so many bytes of it were read,
+    /// and [`skip_line`] reads the rest.
+    TooLong(u64),
+    End,
+}
+
 /// What is cut.
 pub(super) type Reader = BufReader<Box<dyn Read + Send>>;
 
@@ -46,17 +56,16 @@ impl Cut {
         BufReader::with_capacity(capacity, from)
     }
 
-    /// The next message, or `None` at the end. Memory is taken as bytes arrive,
-    /// whatever a length says.
-    pub(super) fn next(self, reader: &mut Reader) -> io::Result<Option<Bytes>> {
+    /// The next message. Memory is taken as bytes arrive, whatever a length says.
+    pub(super) fn next(self, reader: &mut Reader) -> io::Result<Next> {
         match self {
-            Self::Whole => whole(reader).map(Some),
+            Self::Whole => whole(reader).map(Next::Message),
             Self::Lines => line(reader),
-            Self::LengthPrefixed => length_prefixed(reader),
+            Self::LengthPrefixed => length_prefixed(reader).map(Next::of),
             Self::Pieces(_) => {
                 let piece = Bytes::copy_from_slice(reader.fill_buf()?);
                 reader.consume(piece.len());
-                Ok((!piece.is_empty()).then_some(piece))
+                Ok(Next::of((!piece.is_empty()).then_some(piece)))
             }
         }
     }
@@ -72,6 +81,12 @@ impl Cut {
                 .split_first_chunk()
                 .is_some_and(|(len, rest)| rest.len() >= u32::from_be_bytes(*len) as usize),
         }
+    }
+}
+
+impl Next {
+    fn of(message: Option<Bytes>) -> Self {
+        message.map_or(Self::End, Self::Message)
     }
 }
 
@@ -95,24 +110,38 @@ pub(super) fn too_long_whole(len: &str) -> io::Error {
     ))
 }
 
-fn line(reader: &mut Reader) -> io::Result<Option<Bytes>> {
+fn line(reader: &mut Reader) -> io::Result<Next> {
     let mut line = Vec::new();
     // The newline may be one byte more.
     reader.take(MAX as u64 + 1).read_until(b'\n', &mut line)?;
     match line.last() {
-        None => return Ok(None),
+        None => return Ok(Next::End),
         Some(b'\n') => {
             line.pop();
         }
-        Some(_) if line.len() > MAX => {
-            return Err(wrong(format!(
-                "a line has more than {MAX} bytes (64 MiB), the most that a message has: use \
-                 --raw for bytes that are no lines"
-            )));
-        }
+        Some(_) if line.len() > MAX => return Ok(Next::TooLong(line.len() as u64)),
         Some(_) => {}
     }
-    Ok(Some(line.into()))
+    Ok(Next::Message(line.into()))
+}
+
+/// Reads the line to its end, keeps nothing of it, and says how many bytes there
+/// were, without the newline.
+pub(super) fn skip_line(reader: &mut Reader) -> io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let there = reader.fill_buf()?;
+        let end = there.iter().position(|byte| *byte == b'\n');
+        let bytes = end.unwrap_or(there.len());
+        if bytes == 0 && end.is_none() {
+            return Ok(skipped);
+        }
+        skipped += bytes as u64;
+        reader.consume(bytes + usize::from(end.is_some()));
+        if end.is_some() {
+            return Ok(skipped);
+        }
+    }
 }
 
 fn length_prefixed(reader: &mut Reader) -> io::Result<Option<Bytes>> {
@@ -154,8 +183,9 @@ mod tests {
         let mut messages = Vec::new();
         loop {
             match cut.next(&mut reader) {
-                Ok(Some(message)) => messages.push(message),
-                Ok(None) => return (messages, None),
+                Ok(Next::Message(message)) => messages.push(message),
+                Ok(Next::TooLong(len)) => return (messages, Some(format!("{len} bytes"))),
+                Ok(Next::End) => return (messages, None),
                 Err(error) => return (messages, Some(error.to_string())),
             }
         }
@@ -167,6 +197,36 @@ mod tests {
         assert_eq!(error, None);
         assert_eq!(lines, [&b"one\r"[..], b"", b"\xff two", b"last"]);
         assert_eq!(cut(Cut::Lines, b""), (vec![], None));
+    }
+
+    /// So long a line, and what follows.
+    fn long(len: usize, then: &'static [u8]) -> Reader {
+        let line = io::repeat(b'x').take(len as u64);
+        Cut::Lines.reader(Box::new(line.chain(then)))
+    }
+
+    #[test]
+    fn a_line_may_be_as_long_as_a_message_and_is_skipped_beyond_that() {
+        let mut reader = long(MAX, b"\nnext\n");
+        let Ok(Next::Message(line)) = Cut::Lines.next(&mut reader) else {
+            panic!("it is not too long");
+        };
+        assert_eq!(line.len(), MAX);
+
+        for (then, next) in [
+            (&b"\nnext\n"[..], Next::Message("next".into())),
+            (b"\n\n", Next::Message("".into())),
+            (b"\n", Next::End),
+            (b"", Next::End),
+        ] {
+            let mut reader = long(MAX + 100_000, then);
+            let Ok(Next::TooLong(read)) = Cut::Lines.next(&mut reader) else {
+                panic!("it is too long");
+            };
+            let rest = skip_line(&mut reader).unwrap();
+            assert_eq!(read + rest, MAX as u64 + 100_000);
+            assert_eq!(Cut::Lines.next(&mut reader).unwrap(), next);
+        }
     }
 
     #[test]

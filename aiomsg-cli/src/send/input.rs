@@ -3,15 +3,17 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::cut::{Cut, MAX, too_long_whole};
+use super::cut::{Cut, MAX, Next, Reader, skip_line, too_long_whole};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::value::Repeat;
 
@@ -23,9 +25,25 @@ pub(super) enum Source {
     Stdin,
 }
 
+/// What is read.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// Some messages.
+    Messages(Vec<Bytes>),
+    /// Something to tell while it is read.
+    Note(String),
+    /// Something that cannot be sent. It costs nothing but itself.
+    Refused(Failure),
+}
+
 /// The messages, some at a time.
 #[derive(Debug)]
-pub(super) struct Input(mpsc::Receiver<Outcome<Vec<Bytes>>>);
+pub(super) struct Input {
+    from: mpsc::Receiver<Outcome<Read>>,
+    /// How many messages were read, of which so many were taken.
+    read: Arc<AtomicU64>,
+    taken: u64,
+}
 
 /// As much is handed over at once, and twice as much waits, or one larger
 /// message each.
@@ -103,44 +121,57 @@ impl Input {
         count: Option<NonZeroU64>,
     ) -> Outcome<Self> {
         let (to, from) = mpsc::channel(BATCHES);
+        let read = Arc::new(AtomicU64::new(0));
         let mut reading = Reading {
             to,
             batch: Vec::new(),
             bytes: 0,
-            read: 0,
+            read: Arc::clone(&read),
             left: count.map(NonZeroU64::get),
         };
         let thread = thread::Builder::new().name("input".to_owned());
         let started = thread.spawn(move || {
             if let Err(End::Failed(failure)) = reading.all(&source, cut, repeat) {
                 // What was read before it is sent all the same.
-                if reading.hand_over().is_ok() {
-                    let _ = reading.to.blocking_send(Err(failure));
-                }
+                let _ = reading.tell(Err(failure));
             }
         });
         match started {
-            Ok(_) => Ok(Self(from)),
+            Ok(_) => Ok(Self {
+                from,
+                read,
+                taken: 0,
+            }),
             Err(error) => Err(Failure::failed(format!(
                 "no thread can be started: {error}"
             ))),
         }
     }
 
-    /// The next messages, `None` when all were read. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Outcome<Vec<Bytes>>> {
-        self.0.recv().await
+    /// What is read next, `None` when all was. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Outcome<Read>> {
+        let next = self.from.recv().await;
+        if let Some(Ok(Read::Messages(messages))) = &next {
+            self.taken += messages.len() as u64;
+        }
+        next
+    }
+
+    /// Ends the reading, and says how many messages were read that nobody took.
+    pub(super) fn end(&mut self) -> u64 {
+        self.from.close();
+        self.read.load(Ordering::Relaxed).saturating_sub(self.taken)
     }
 }
 
 // ===== Reading =====
 
 struct Reading {
-    to: mpsc::Sender<Outcome<Vec<Bytes>>>,
+    to: mpsc::Sender<Outcome<Read>>,
     batch: Vec<Bytes>,
     bytes: usize,
     /// How many were read in all.
-    read: u64,
+    read: Arc<AtomicU64>,
     /// How many more are to be sent.
     left: Option<u64>,
 }
@@ -157,7 +188,7 @@ impl Reading {
         let mut done = 0;
         while times.is_none_or(|times| done < times.get()) {
             done += 1;
-            let before = self.read;
+            let before = self.messages();
             match source {
                 Source::Texts(texts) => {
                     for text in texts {
@@ -171,12 +202,12 @@ impl Reading {
                 }
                 Source::Stdin => self.stdin(cut)?,
             }
-            if self.read == before {
+            if self.messages() == before {
                 // Nor will there be anything the next time, and nobody would be told.
                 return match times {
                     Some(_) => self.hand_over(),
                     None => Err(End::Failed(Failure::usage(
-                        "--repeat: there is nothing to repeat: the input is empty",
+                        "--repeat: there is nothing to repeat: the input has no message in it",
                     ))),
                 };
             }
@@ -184,37 +215,77 @@ impl Reading {
         self.hand_over()
     }
 
+    fn messages(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
     fn file(&mut self, file: &Path, cut: Cut) -> Result<(), End> {
         if is_stdin(file) {
             return self.stdin(cut);
         }
-        let failed = |error| End::Failed(wrong(file, &error));
-        let opened = File::open(file).map_err(failed)?;
-        self.read(Box::new(opened), cut).map_err(|end| end.of(file))
+        match File::open(file) {
+            Ok(opened) => self.read(file, Box::new(opened), cut),
+            Err(error) => self.refuse(wrong(file, &error)),
+        }
     }
 
     fn stdin(&mut self, cut: Cut) -> Result<(), End> {
-        let read = self.read(Box::new(io::stdin()), cut);
-        read.map_err(|end| end.of(Path::new("standard input")))
+        self.read(Path::new("standard input"), Box::new(io::stdin()), cut)
     }
 
-    fn read(&mut self, from: Box<dyn Read + Send>, cut: Cut) -> Result<(), ReadEnd> {
+    /// Reads it to its end, or to where it cannot be read. That costs nothing of
+    /// what else there is to be read.
+    fn read(&mut self, file: &Path, from: Box<dyn io::Read + Send>, cut: Cut) -> Result<(), End> {
         let mut reader = cut.reader(from);
-        while let Some(message) = cut.next(&mut reader).map_err(ReadEnd::Failed)? {
-            self.add(message).map_err(|_| ReadEnd::Enough)?;
+        let mut number = 0;
+        loop {
+            number += 1;
+            match cut.next(&mut reader) {
+                Ok(Next::Message(message)) => self.add(message)?,
+                Ok(Next::TooLong(read)) => self.skip(file, number, read, &mut reader)?,
+                Ok(Next::End) => return Ok(()),
+                Err(error) => return self.refuse(wrong(file, &error)),
+            }
             if cut == Cut::Whole {
-                break;
+                return Ok(());
             }
             if !cut.is_at_hand(&reader) {
-                self.hand_over().map_err(|_| ReadEnd::Enough)?;
+                self.hand_over()?;
             }
         }
-        Ok(())
+    }
+
+    /// Skips the rest of a line that is too long, of which this many bytes were read.
+    fn skip(
+        &mut self,
+        file: &Path,
+        number: u64,
+        read: u64,
+        reader: &mut Reader,
+    ) -> Result<(), End> {
+        let at = format!("{}, line {number}", file.display());
+        // Its end may be long in coming, or never come.
+        self.tell(Ok(Read::Note(format!(
+            "{at}: it is longer than a message may be, and is skipped to its end; use --raw for \
+             bytes that are no lines"
+        ))))?;
+        let refused = match skip_line(reader) {
+            Ok(rest) => Failure::failed(format!(
+                "{at}: it has {} bytes, and a message has at most {MAX} (64 MiB)",
+                read + rest
+            )),
+            Err(error) => wrong(file, &error),
+        };
+        self.refuse(refused)
+    }
+
+    fn refuse(&mut self, why: Failure) -> Result<(), End> {
+        self.tell(Ok(Read::Refused(why)))
     }
 
     fn add(&mut self, message: Bytes) -> Result<(), End> {
         self.bytes += message.len();
-        self.read += 1;
+        self.read.fetch_add(1, Ordering::Relaxed);
         self.batch.push(message);
         if let Some(left) = &mut self.left {
             *left -= 1;
@@ -235,21 +306,16 @@ impl Reading {
         }
         self.bytes = 0;
         let batch = std::mem::take(&mut self.batch);
-        self.to.blocking_send(Ok(batch)).map_err(|_| End::Enough)
+        self.give(Ok(Read::Messages(batch)))
     }
-}
 
-/// The same, where the name of what is read is not known yet.
-enum ReadEnd {
-    Enough,
-    Failed(io::Error),
-}
+    /// Hands it over behind what was read before it.
+    fn tell(&mut self, what: Outcome<Read>) -> Result<(), End> {
+        self.hand_over()?;
+        self.give(what)
+    }
 
-impl ReadEnd {
-    fn of(self, file: &Path) -> End {
-        match self {
-            Self::Enough => End::Enough,
-            Self::Failed(error) => End::Failed(wrong(file, &error)),
-        }
+    fn give(&self, what: Outcome<Read>) -> Result<(), End> {
+        self.to.blocking_send(what).map_err(|_| End::Enough)
     }
 }

@@ -2,6 +2,7 @@
 
 mod cut;
 mod input;
+mod refused;
 mod summary;
 
 use std::convert::Infallible;
@@ -26,9 +27,10 @@ use crate::common::say::{self, say};
 use crate::common::socket::SocketArgs;
 use crate::common::stop::{Stop, Stopped};
 use crate::common::value::{Patience, Rate, Repeat, duration, size};
-use crate::common::wait::{WaitArgs, after, until};
+use crate::common::wait::{PEERS, WaitArgs, after, until};
 use cut::Cut;
-use input::{Input, Source};
+use input::{Input, Read, Source};
+use refused::Refused;
 
 use summary::Summary;
 
@@ -36,12 +38,12 @@ use summary::Summary;
 ///
 /// Without texts and files, each line of standard input is a message, without
 /// its newline. Messages go to one peer after the other unless --publish or --to
-/// says otherwise. A message has at most 64 MiB.
+/// says otherwise. A message has at most 64 MiB; a line that has more is skipped.
 ///
 /// Exit codes: 0 all was sent (and acknowledged, with --at-least-once); 1 not
 /// all; 2 the command line or a file is wrong; 3 nobody was there in time; 130
-/// and 143 ended by SIGINT and SIGTERM before all was sent, or with --repeat
-/// forever before anybody was there.
+/// and 143 ended by SIGINT and SIGTERM before all was sent. With --repeat forever
+/// a signal is the end, and that is 0.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     #[command(flatten)]
@@ -125,9 +127,13 @@ const IN_FLIGHT: Limits = Limits {
     bytes: 8 << 20,
 };
 
-pub(crate) async fn run(args: SendArgs) -> Outcome {
+pub(crate) async fn run(args: SendArgs, stop: &mut Stop) -> Outcome {
     let (input, total) = args.input.open()?;
-    let builder = args.socket.builder()?;
+    let builder = stop.unless_asked_before(PEERS, args.socket.builder()).await;
+    let builder = match builder {
+        Err(failure) if args.input.has_ended(&failure) => return args.tell(&Summary::default()),
+        builder => builder?,
+    };
     let (mode, guarantee) = (args.how.mode(), args.how.guarantee());
     let builder = builder
         .send_mode(mode)
@@ -137,12 +143,32 @@ pub(crate) async fn run(args: SendArgs) -> Outcome {
         .buffer_limits(IN_FLIGHT);
     let progress = Progress::new("sent", total, args.quiet);
     match args.how.rate {
-        Some(rate) => drive(&args, builder.layer(rate.layer()).build()?, input, progress).await,
-        None => drive(&args, builder.build()?, input, progress).await,
+        Some(rate) => {
+            let socket = builder.layer(rate.layer()).build()?;
+            drive(&args, socket, input, progress, stop).await
+        }
+        None => drive(&args, builder.build()?, input, progress, stop).await,
+    }
+}
+
+impl SendArgs {
+    fn tell(&self, summary: &Summary) -> Outcome {
+        if self.json {
+            return say::print_line(summary);
+        }
+        if !self.quiet {
+            say(format_args!("sent {summary}"));
+        }
+        Ok(())
     }
 }
 
 impl InputArgs {
+    /// Whether a signal has come where that is the end, and no failure.
+    fn has_ended(&self, failure: &Failure) -> bool {
+        failure.is_stop() && self.is_endless()
+    }
+
     /// Whether it goes on until it is told to end.
     fn is_endless(&self) -> bool {
         self.repeat.0.is_none() && self.count.is_none()
@@ -205,32 +231,45 @@ async fn drive<S: SendService + Send>(
     socket: Socket<S>,
     mut input: Input,
     mut progress: Progress,
+    stop: &mut Stop,
 ) -> Outcome {
     let named = args.how.to.as_ref();
-    let (mut stop, _) = args.wait.start(&socket, &args.socket, named).await?;
+    let started = args.wait.start(&socket, &args.socket, named, stop).await;
+    match started {
+        Err(failure) if args.input.has_ended(&failure) => return args.tell(&Summary::default()),
+        started => drop(started?),
+    }
 
     let started = Instant::now();
     let mut sending = Sending {
         socket: &socket,
         to: named,
         stall: args.wait.stall(),
-        stop: &mut stop,
+        stop: &mut *stop,
         progress: &mut progress,
+        refused: Refused::default(),
+        left: 0,
     };
     let ended = sending.all(&mut input).await;
+    let left = sending.left + input.end();
+    let refused = sending.refused;
     let hint = matches!(ended, Ended::Stopped(_)) && !args.quiet;
     let report = tokio::select! {
-        report = finish(&socket, args.how.linger, &mut stop) => report,
+        report = finish(&socket, args.how.linger, stop) => report,
         never = hint_at_the_rest(hint) => match never {},
     };
     progress.finish();
     let time = started.elapsed();
-    let summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
+    let mut summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
+    summary.refused = refused.count();
+    if !args.input.is_endless() {
+        summary.left = left;
+    }
     let outcome = match (ended, report) {
-        (Ended::Failed(failure), _) => Err(failure),
+        (Ended::Failed(failure), _) => Err(failure.but(format_args!("sent were {summary}"))),
         // It has no end of its own: to be told to end is how it ends.
         (Ended::Stopped(_), Ok(_)) if args.input.is_endless() => {
-            summary.outcome(args.how.at_least_once)
+            refused.outcome(&summary, args.how.at_least_once)
         }
         (Ended::Stopped(stopped), _) => Err(Failure::stopped(
             stopped,
@@ -240,16 +279,14 @@ async fn drive<S: SendService + Send>(
             stopped,
             format!("stopped before all was sent; of {summary}"),
         )),
-        (Ended::AllRead, Ok(_)) => summary.outcome(args.how.at_least_once),
+        (Ended::AllRead, Ok(_)) => refused.outcome(&summary, args.how.at_least_once),
     };
     // An error says it already, or says why there is nothing to sum up.
-    if args.json {
-        return outcome.and(say::print_line(&summary));
+    match outcome {
+        Ok(()) => args.tell(&summary),
+        failed if args.json => failed.and(say::print_line(&summary)),
+        failed => failed,
     }
-    if outcome.is_ok() && !args.quiet {
-        say(format_args!("sent {summary}"));
-    }
-    outcome
 }
 
 /// Waits for what is on its way, and closes the socket, unless a signal comes
@@ -299,6 +336,9 @@ struct Sending<'a, S> {
     stall: Option<Duration>,
     stop: &'a mut Stop,
     progress: &'a mut Progress,
+    refused: Refused,
+    /// Messages that were taken from the input, and were not sent when it ended.
+    left: u64,
 }
 
 impl<S: SendService + Send> Sending<'_, S> {
@@ -312,10 +352,20 @@ impl<S: SendService + Send> Sending<'_, S> {
             let batch = match batch {
                 None => return Ended::AllRead,
                 Some(Err(failure)) => return Ended::Failed(failure),
-                Some(Ok(batch)) => batch,
+                Some(Ok(Read::Messages(batch))) => batch,
+                Some(Ok(Read::Note(note))) => {
+                    say(format_args!("note: {note}"));
+                    continue;
+                }
+                Some(Ok(Read::Refused(why))) => {
+                    self.refused.add(why);
+                    continue;
+                }
             };
-            for payload in batch {
+            let mut batch = batch.into_iter();
+            while let Some(payload) = batch.next() {
                 if let ControlFlow::Break(ended) = self.one(payload).await {
+                    self.left = batch.len() as u64 + 1;
                     return ended;
                 }
             }
@@ -349,6 +399,7 @@ impl<S: SendService + Send> Sending<'_, S> {
                 self.progress.add(bytes);
                 ControlFlow::Continue(())
             }
+            // None is larger than the socket allows, so this is not about one of them.
             Err(error) => ControlFlow::Break(Ended::Failed(error.into())),
         }
     }

@@ -10,13 +10,17 @@ use serde::Serialize;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
     /// What the socket took.
     messages: u64,
     bytes: u64,
     seconds: f64,
-    /// Of these, what is with no peer.
+    /// Messages and files that cannot be sent.
+    pub(super) refused: u64,
+    /// What was read, and was not sent when it ended.
+    pub(super) left: u64,
+    /// Of the messages that the socket took, what is with no peer.
     unsent: usize,
     /// What was sent, and not acknowledged.
     unacknowledged: usize,
@@ -44,6 +48,8 @@ impl Summary {
             messages: progress.messages,
             bytes: progress.bytes,
             seconds: time.as_secs_f64(),
+            refused: 0,
+            left: 0,
             unsent,
             unacknowledged,
             unconfirmed: report.map_or(0, CloseReport::unconfirmed_messages),
@@ -74,6 +80,8 @@ impl fmt::Display for Summary {
         } = self;
         write!(f, "{messages} messages, {size}, in {seconds:.2} s")?;
         for (count, what) in [
+            (self.refused, "refused"),
+            (self.left, "read and not sent"),
             (self.unsent as u64, "unsent"),
             (self.unacknowledged as u64, "unacknowledged"),
             (self.unconfirmed, "perhaps not read"),

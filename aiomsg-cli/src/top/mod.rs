@@ -10,21 +10,27 @@ use clap::Args;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say;
+use crate::common::stop::{Stop, Stopped};
 use crate::common::text::Time;
-use crate::http::address::{self, HttpAddress};
 use crate::http::client;
+use crate::http::url::{self, Url};
 use crate::proxy::status::Status;
 
 /// Shows a proxy live: throughput, peers, queues and what is dropped.
 ///
 /// On a terminal it fills the screen, until q or Ctrl-C. In a pipe it prints a
 /// line each time.
+///
+/// Exit codes: 0 done, or ended by a signal; 1 what is there is not of this version;
+/// 2 the command line is wrong; 3 nobody is there; 130 and 143 ended by SIGINT and
+/// SIGTERM with --once.
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
     /// The --dashboard address of the proxy; without a host (9000 or :9000) it is
-    /// the loopback one.
-    #[arg(value_name = "ADDRESS", value_parser = address::parse)]
-    address: HttpAddress,
+    /// the loopback one. Or the URL under which a reverse proxy shows it, such as
+    /// http://example.com/some/prefix/.
+    #[arg(value_name = "ADDRESS", value_parser = url::parse)]
+    address: Url,
     /// Looks once, prints a line and ends.
     #[arg(long)]
     once: bool,
@@ -36,25 +42,44 @@ pub(crate) struct TopArgs {
     interval: Time,
 }
 
-pub(crate) async fn run(args: TopArgs) -> Outcome {
+impl TopArgs {
+    /// What it comes to when a signal ends it, which is the end that it has.
+    fn stopped(&self, stopped: Stopped) -> Outcome {
+        match self.once {
+            true => Err(Failure::stopped(
+                stopped,
+                "stopped before there was an answer",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+pub(crate) async fn run(args: TopArgs, stop: &mut Stop) -> Outcome {
     if args.interval.0 < Duration::from_millis(100) {
         return Err(Failure::usage(
             "the interval is below 100ms, which is more than there is to see",
         ));
     }
     // What is wrong with the address is to be seen before the screen is taken.
-    let first = look(args.address).await?;
+    let first = match stop.unless_asked(look(&args.address)).await {
+        Ok(first) => first?,
+        Err(stopped) => return args.stopped(stopped),
+    };
     if args.once || args.json || !std::io::stdout().is_terminal() {
-        return lines(&args, first).await;
+        return match stop.unless_asked(lines(&args, first)).await {
+            Ok(outcome) => outcome,
+            Err(stopped) => args.stopped(stopped),
+        };
     }
-    screen::run(args.address, args.interval.0, first).await
+    screen::run(&args.address, args.interval.0, first, stop).await
 }
 
-async fn look(address: HttpAddress) -> Outcome<Status> {
+async fn look(address: &Url) -> Outcome<Status> {
     let body = client::get(address, "/api/status").await?;
     serde_json::from_slice(&body).map_err(|error| {
         Failure::failed(format!(
-            "http://{address}/api/status: what is there is not of this version of aiomsg: {error}"
+            "{address}/api/status: what is there is not of this version of aiomsg: {error}"
         ))
     })
 }
@@ -74,6 +99,6 @@ async fn lines(args: &TopArgs, mut status: Status) -> Outcome {
             return Ok(());
         }
         tokio::time::sleep(args.interval.0).await;
-        status = look(args.address).await?;
+        status = look(&args.address).await?;
     }
 }

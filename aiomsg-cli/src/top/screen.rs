@@ -1,8 +1,11 @@
 //! A proxy on a whole screen.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::unfold;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -15,7 +18,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::line::waiting;
 use super::look;
 use crate::common::failure::{Failure, Outcome};
-use crate::http::address::HttpAddress;
+use crate::common::stop::Stop;
+use crate::http::url::Url;
 use crate::proxy::status::{Side, Status};
 
 /// How often it is looked whether a key was pressed.
@@ -28,20 +32,22 @@ enum Key {
     Redraw,
 }
 
-/// Shows it until a key ends that.
-pub(super) async fn run(address: HttpAddress, every: Duration, first: Status) -> Outcome {
+/// Shows it until a key or a signal ends that.
+pub(super) async fn run(address: &Url, every: Duration, first: Status, stop: &mut Stop) -> Outcome {
     let failed =
         |error: io::Error| Failure::failed(format!("the terminal does not take it: {error}"));
     let mut terminal = ratatui::try_init().map_err(failed)?;
-    let shown = show(&mut terminal, address, every, first).await;
-    // Also when it failed: the shell is to be as it was.
-    ratatui::restore();
-    shown.map_err(failed)
+    let shown = stop.unless_asked(show(&mut terminal, address, every, first));
+    let shown = shown.await;
+    // Also when it failed: the shell is to be as it was. Where the terminal has gone,
+    // there is nothing to be restored, and nobody to be told.
+    let _ = ratatui::try_restore();
+    shown.unwrap_or(Ok(())).map_err(failed)
 }
 
 async fn show(
     terminal: &mut DefaultTerminal,
-    address: HttpAddress,
+    address: &Url,
     every: Duration,
     mut status: Status,
 ) -> io::Result<()> {
@@ -50,14 +56,19 @@ async fn show(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     let mut trouble = None;
+    let mut looks = pin!(unfold(ticks, async |mut ticks| {
+        ticks.tick().await;
+        Some((look(address).await, ticks))
+    }));
     loop {
         terminal.draw(|frame| draw(frame, &status, trouble.as_deref()))?;
+        // An answer may be long in coming, and a key is not to wait for it.
         tokio::select! {
             key = keys.recv() => match key {
                 Some(Key::Redraw) => {}
                 Some(Key::Quit) | None => return Ok(()),
             },
-            _ = ticks.tick() => match look(address).await {
+            Some(seen) = looks.next() => match seen {
                 Ok(new) => (status, trouble) = (new, None),
                 // It may come back; what was seen last stays.
                 Err(failure) => trouble = Some(failure.to_string()),

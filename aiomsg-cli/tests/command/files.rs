@@ -138,6 +138,43 @@ fn files_that_are_not_there_are_named() {
     run(&["send", "-c", "tcp://127.0.0.1:1", "--file", "."]).fails(2, &["directory"]);
 }
 
+/// It was empty before the command line was looked at.
+#[test]
+fn a_receiver_that_comes_to_nothing_leaves_the_file_as_it_was() {
+    let dir = tempdir().unwrap();
+    let file = dir.path().join("precious");
+    fs::write(&file, "precious, and long").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("tcp://{}", listener.local_addr().unwrap());
+    for (args, code) in [
+        (&["-c", "tls://127.0.0.1:1"][..], 2),
+        (&["-b", &taken, "--identity", "short"], 2),
+        (&["-b", &taken], 1),
+        (&["-c", "tcp://127.0.0.1:1", "--timeout", "100ms"], 3),
+    ] {
+        let done = run(&[&["recv", "-o", path(&file)], args].concat());
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            "precious, and long",
+            "{args:?}"
+        );
+        done.ends(code);
+    }
+    let mut receiver = Process::start(&[
+        "recv",
+        "-b",
+        "tcp://127.0.0.1:0",
+        "-n",
+        "1",
+        "-o",
+        path(&file),
+    ]);
+    let endpoint = receiver.endpoint();
+    run(&["send", "-c", &endpoint, "new"]).ends(0);
+    receiver.finish().ends(0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new\n");
+}
+
 /// A disk that is full.
 #[cfg(target_os = "linux")]
 #[test]

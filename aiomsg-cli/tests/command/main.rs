@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod doctor;
+mod early_signals;
 mod echo;
 mod files;
 mod help;
@@ -12,6 +13,7 @@ mod messages;
 mod peers;
 mod pipes;
 mod process;
+mod refused;
 mod signals;
 mod unix;
 mod unreachable;

@@ -78,7 +78,7 @@ impl Process {
         (Self::of(child), stdout)
     }
 
-    fn of(mut child: Child) -> Self {
+    pub(crate) fn of(mut child: Child) -> Self {
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (told, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -151,14 +151,50 @@ impl Process {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// What the system says of it.
+    #[cfg(target_os = "linux")]
+    fn status(&self, name: &str) -> Option<String> {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1).map(str::to_owned)
+    }
+
     /// The most memory that it has had, in KiB.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_memory(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(status).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        let number = self.status("VmHWM:");
         number.and_then(|number| number.parse().ok()).unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn until(&self, is_so: impl Fn() -> bool) {
+        const STEP: Duration = Duration::from_millis(1);
+        let mut waited = Duration::ZERO;
+        while !is_so() {
+            assert!(waited < HANGS, "it does not come so far");
+            thread::sleep(STEP);
+            waited += STEP;
+        }
+    }
+
+    /// Waits until it has read its command line and has threads.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn until_it_runs(&self) {
+        self.until(|| {
+            self.status("Threads:")
+                .is_some_and(|threads| threads != "1")
+        });
+    }
+
+    /// Waits until no signal waits for it, or it has ended.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn until_it_has_heard(&self) {
+        self.until(|| {
+            let waits = self.status("ShdPnd:").unwrap_or_default();
+            let has_ended = self.status("State:").is_none_or(|state| state == "Z");
+            has_ended || waits.bytes().all(|digit| digit == b'0')
+        });
     }
 
     /// Waits for its end.

@@ -63,10 +63,13 @@ fn a_sender_without_an_end_of_its_own_is_done() {
     ];
     let sender = Process::start(&args);
     let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let mut stdout = BufReader::new(stdout);
+    stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "x\n");
     sender.signal(Signal::INT);
     sender.finish().ends(0);
+    // Until now: a receiver that nobody reads from leaves.
+    drop(stdout);
 }
 
 /// It read the same nothing again and again, for ever.

@@ -70,6 +70,24 @@ async fn a_second_signal_ends_it_at_once() {
     );
 }
 
+/// They were dropped in silence.
+#[tokio::test]
+async fn orders_that_come_while_it_drains_are_told_of() {
+    let proxy = Proxy::start(&["--drain-deadline", "1h"]).await;
+    let creator = proxy.creator().await;
+    creator.send("for nobody").await.unwrap();
+    assert!(creator.close(PATIENCE).await.is_clean());
+    proxy.program.signal("TERM").await;
+    proxy.program.says("draining", 1).await;
+    for (signal, order) in [("HUP", "reload"), ("USR1", "pause"), ("USR2", "resume")] {
+        proxy.program.signal(signal).await;
+        let line = format!("not acted upon, as the proxy is draining: the signal to {order}");
+        proxy.program.logs(&line).await;
+    }
+    proxy.program.signal("TERM").await;
+    assert_eq!(proxy.program.ended().await.code, Some(1));
+}
+
 /// What the proxy has not acknowledged is its creator's, and it says so.
 #[tokio::test]
 async fn what_is_not_acknowledged_stays_with_its_creator() {

@@ -10,6 +10,7 @@
 
 mod at_least_once;
 mod config;
+mod crowd;
 mod deploy;
 mod drain;
 mod end_to_end;
@@ -24,6 +25,7 @@ mod reload;
 mod replies;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
+mod terminal;
 mod tls;
 mod top;
 

@@ -233,3 +233,92 @@ async fn half_of_a_reload_is_undone() {
     creator.send("where it was").await.unwrap();
     assert_eq!(recv_text(&worker).await, "where it was");
 }
+
+/// A file that somebody else is to write.
+fn pipe_instead_of(file: &std::path::Path) {
+    fs::remove_file(file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(file).status();
+    assert!(made.unwrap().success());
+}
+
+/// Opens the pipe when the proxy has it open to read.
+async fn opened_to_write(pipe: PathBuf) -> fs::File {
+    let opened = tokio::task::spawn_blocking(|| fs::File::options().write(true).open(pipe));
+    within("the proxy to open the pipe", opened)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// The file is long in coming, and SIGTERM was not heard until it was there.
+#[tokio::test]
+async fn a_reload_that_waits_for_its_file_holds_up_no_end() {
+    let filed = Filed::start(SIDES).await;
+    let proxy = filed.proxy;
+    pipe_instead_of(&filed.file);
+    proxy.program.signal("HUP").await;
+    let unwritten = opened_to_write(filed.file).await;
+    let ended = proxy.program.stop().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let gave_up = |line: &String| line.contains("not reloaded, as the proxy ends");
+    assert!(ended.errors.iter().any(gave_up), "{ended:?}");
+    drop(unwritten);
+}
+
+/// Nor does it hold up a pause.
+#[tokio::test]
+async fn a_reload_that_waits_for_a_key_holds_up_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = certificate(folder.path(), "ours");
+    let text = format!(
+        "[frontend]\nbind = [\"tls://127.0.0.1:0\"]\ntls = {{ cert = {:?}, key = {:?} }}\n\
+         [backend]\nbind = [\"127.0.0.1:0\"]\n",
+        ours.cert, ours.key
+    );
+    let filed = Filed::start(&text).await;
+    let program = filed.proxy.program;
+    let key = fs::read(&ours.key).unwrap();
+    pipe_instead_of(&ours.key);
+    program.signal("HUP").await;
+    let mut pipe = opened_to_write(ours.key.clone()).await;
+    program.signal("USR1").await;
+    program.says("paused", 1).await;
+    std::io::Write::write_all(&mut pipe, &key).unwrap();
+    drop(pipe);
+    program.logs("certificates reloaded").await;
+    assert_eq!(program.stop().await.code, Some(0));
+}
+
+/// The first may have read what was there before.
+#[tokio::test]
+async fn signals_during_a_reload_have_one_more_follow_it() {
+    let filed = Filed::start(SIDES).await;
+    let program = filed.proxy.program;
+    pipe_instead_of(&filed.file);
+    program.signal("HUP").await;
+    let mut pipe = opened_to_write(filed.file.clone()).await;
+    for goes_on in 1..=3 {
+        program.signal("HUP").await;
+        program
+            .until("a reload that goes on", |output| {
+                let told = output.errors.iter();
+                told.filter(|it| it.contains("another one follows")).count() >= goes_on
+            })
+            .await;
+    }
+    for reloads in 1..=2 {
+        std::io::Write::write_all(&mut pipe, SIDES.as_bytes()).unwrap();
+        drop(pipe);
+        program.says("reloaded", reloads).await;
+        match reloads {
+            1 => pipe = opened_to_write(filed.file.clone()).await,
+            _ => break,
+        }
+    }
+    let ended = program.stop().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let reloads = ended.lines.iter().filter(|it| *it == "reloaded").count();
+    assert_eq!(reloads, 2, "{ended:?}");
+    let gave_up = |line: &String| line.contains("not reloaded, as the proxy ends");
+    assert!(!ended.errors.iter().any(gave_up), "a third one: {ended:?}");
+}

@@ -110,6 +110,13 @@ impl<R: Route> Buffer<R> {
         state.waiting.is_empty() && !state.router.has_backlog()
     }
 
+    /// Whether no message waits, neither here nor within the router, also for peers
+    /// that are absent.
+    pub fn is_idle(&self) -> bool {
+        let state = self.0.lock();
+        state.waiting.is_empty() && !state.router.has_backlog() && !state.router.has_mail()
+    }
+
     /// Sends a message if that can be done at once and nothing waits before it:
     /// what [`Service::poll_ready`] and [`Service::call`] do, in one step, and
     /// what most messages need. Says whether the message was taken. Nobody is
