@@ -21,7 +21,7 @@ fn unacked() -> (Unacked, MessageId) {
         ..Settings::default()
     };
     let unacked = Unacked::new(settings, Discard::new(|_| {}));
-    let (id, _, _) = unacked.insert(Outbound::new("message"));
+    let (id, _, _) = unacked.insert(Outbound::new("message")).unwrap();
     (unacked, id)
 }
 
@@ -42,7 +42,7 @@ fn an_acknowledgement_makes_room() {
         let (unacked, id) = unacked();
         let producers = [(); 2].map(|()| {
             let unacked = unacked.clone();
-            thread::spawn(move || block_on(poll_fn(|cx| unacked.poll_room(cx))))
+            thread::spawn(move || block_on(poll_fn(|cx| unacked.poll_room(cx, None))))
         });
         unacked.exchanged(&[id], &[id], 1);
         for producer in producers {
@@ -85,7 +85,7 @@ fn closing_wakes_whoever_waits() {
     every_interleaving(|| {
         let (unacked, _) = unacked();
         let (producer, resender) = (unacked.clone(), unacked.clone());
-        let producer = thread::spawn(move || block_on(poll_fn(|cx| producer.poll_room(cx))));
+        let producer = thread::spawn(move || block_on(poll_fn(|cx| producer.poll_room(cx, None))));
         let resender = thread::spawn(move || due(&resender));
         assert_eq!(unacked.close().len(), 1);
         producer.join().unwrap();

@@ -44,6 +44,8 @@ pub use unacked::{Settings, Unacked};
 mod interleavings;
 
 #[cfg(test)]
+mod close_tests;
+#[cfg(test)]
 mod peers_tests;
 #[cfg(test)]
 mod tests;

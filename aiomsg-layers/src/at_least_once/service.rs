@@ -37,14 +37,18 @@ impl<S> AtLeastOnce<S> {
             _ => None,
         };
         let Some(id) = id else { return false };
-        let sent = send(&self.inner, message);
-        if !sent {
-            self.unacked.forget(id);
-            if let Some(message) = message {
-                message.set_id(None);
-            }
+        if send(&self.inner, message) {
+            return true;
         }
-        sent
+        if !self.unacked.forget(id) {
+            // Closed meanwhile: the report has it, and the caller is not to have it, too.
+            *message = None;
+            return true;
+        }
+        if let Some(message) = message {
+            message.set_id(None);
+        }
+        false
     }
 
     /// Ready when there is room for a message to this peer: of all that waits for
@@ -70,11 +74,19 @@ where
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {
-        let (id, message, outcome) = self.unacked.insert(message);
-        ResponseFuture {
-            accepting: Some(self.inner.call(message)),
-            outcome,
-            pending: Some((id, self.unacked.clone())),
+        match self.unacked.insert(message) {
+            Ok((id, message, outcome)) => ResponseFuture {
+                accepting: Some(self.inner.call(message)),
+                outcome,
+                pending: Some((id, self.unacked.clone())),
+                refused: None,
+            },
+            Err(message) => ResponseFuture {
+                accepting: None,
+                outcome: None,
+                pending: None,
+                refused: Some(message),
+            },
         }
     }
 }
@@ -89,11 +101,14 @@ pub struct ResponseFuture<F> {
     accepting: Option<F>,
     outcome: Option<Outcome>,
     pending: Option<(MessageId, Unacked)>,
+    /// It came when nothing was kept any more.
+    refused: Option<Outbound>,
 }
 
 impl<F, E> ResponseFuture<F>
 where
     F: Future<Output = Result<(), E>>,
+    E: From<Error>,
 {
     /// Ready when the message is accepted, also where its acknowledgement is waited
     /// for. To be polled on as a future unless it has failed.
@@ -103,10 +118,20 @@ where
     /// It was not accepted.
     pub fn poll_accepted(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         let mut this = self.project();
+        if let Some(message) = this.refused.take() {
+            let error = Error::new(ErrorKind::Closed).with_message(message);
+            return Poll::Ready(Err(error.into()));
+        }
         if let Some(accepting) = this.accepting.as_mut().as_pin_mut() {
-            // When it fails, what is pending is forgotten as this is dropped.
-            ready!(accepting.poll(cx))?;
+            let accepted = ready!(accepting.poll(cx));
             this.accepting.set(None);
+            if let Err(error) = accepted
+                && let Some((id, unacked)) = this.pending.take()
+                && unacked.forget(id)
+            {
+                return Poll::Ready(Err(error));
+            }
+            // One that was closed meanwhile is in the report, and in nothing else.
         }
         Poll::Ready(Ok(()))
     }

@@ -75,6 +75,10 @@ const SOON: Duration = Duration::from_millis(50);
 /// What becomes of a message: acknowledged, or given up and handed back.
 pub(super) type Outcome = oneshot::Receiver<Result<(), GivenUp>>;
 
+/// A message that is kept: its id, what is to be sent of it, and how its sender hears of
+/// its acknowledgement.
+type Inserted = (MessageId, Outbound, Option<Outcome>);
+
 /// A message that will not be acknowledged, and why.
 pub(super) type GivenUp = (Outbound, DropReason);
 
@@ -159,7 +163,11 @@ impl Unacked {
 
     /// Gives a message its id and keeps a copy, and says how its sender hears
     /// of its acknowledgement if it wants to.
-    pub(super) fn insert(&self, mut message: Outbound) -> (MessageId, Outbound, Option<Outcome>) {
+    ///
+    /// # Errors
+    ///
+    /// The message, when this is closed: no report would have it any more.
+    pub(super) fn insert(&self, mut message: Outbound) -> Result<Inserted, Outbound> {
         let (waiter, outcome) = match message.is_until_acked() {
             true => {
                 let (waiter, outcome) = oneshot::channel();
@@ -167,8 +175,12 @@ impl Unacked {
             }
             false => (None, None),
         };
-        let id = self.lock().entries.insert(&mut message, waiter);
-        (id, message, outcome)
+        let mut state = self.lock();
+        if state.closed {
+            return Err(message);
+        }
+        let id = state.entries.insert(&mut message, waiter);
+        Ok((id, message, outcome))
     }
 
     /// The same if there is room, for a message whose sender does not wait.
@@ -182,9 +194,10 @@ impl Unacked {
     }
 
     /// Nobody waits for an acknowledgement of this message any more: the caller
-    /// has it back, or another layer has given it up.
-    pub fn forget(&self, id: MessageId) {
-        drop(self.remove(id));
+    /// has it back, or another layer has given it up. Says whether it was here: of a
+    /// message that was never sent, [`close`](Unacked::close) has taken it otherwise.
+    pub fn forget(&self, id: MessageId) -> bool {
+        self.remove(id).is_some()
     }
 
     /// Another layer has given this message up. Says whether that is still to be told:
