@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::gate::LAYER;
 use super::pending::{Pending, Turn};
 use super::session::{self, Session};
+use super::told::{Telling, Told};
 use super::{Engine, dial, explain, gate};
 
 /// How long to wait when the system cannot accept: out of file descriptors,
@@ -94,16 +95,22 @@ async fn establish(
     mut turn: Turn,
 ) -> Result<Session, Error> {
     let endpoint = incoming.endpoint().clone();
-    let mut known = None;
+    let (mut known, told) = (None, Told::new());
+    let stopped = async {
+        engine.stop_intake.cancelled().await;
+        if told.get().is_some() {
+            engine.stop_shaking.cancelled().await;
+        }
+    };
     // The deadline is over TLS and the handshake together.
     let shaken = tokio::select! {
         biased;
         excess = turn.ended() => Err(excess),
-        () = engine.stop_intake.cancelled() => Err(ErrorKind::Closed.into()),
         shaken = timeout(
             engine.config.handshake_timeout,
-            shake(&engine, incoming, &mut known),
+            shake(&engine, incoming, &mut known, &told),
         ) => shaken.unwrap_or_else(|_| Err(dial::timed_out(&engine))),
+        () = stopped => Err(ErrorKind::Closed.into()),
     };
     let (io, half_way) = shaken.map_err(|error| error.with_certificate(known))?;
     // Waiting for an identity is no longer a handshake that is under way: it
@@ -117,10 +124,12 @@ async fn shake(
     engine: &Engine,
     incoming: Incoming,
     known: &mut Option<Certificate>,
+    told: &Told,
 ) -> Result<(Io, HalfWay), Error> {
     let opening = gate::open(&engine.accept, incoming).await;
     let mut io = opening.map_err(explain)?.await.map_err(explain)?;
     *known = io.info().certificate().cloned();
-    let half_way = engine.config.handshake().accept_half(&mut io).await;
+    let mut telling = Telling::new(&mut io, &engine.told, told);
+    let half_way = engine.config.handshake().accept_half(&mut telling).await;
     session::checked(io, half_way).await
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
             // First: one that is let in may have been given messages.
             connected = dial.call(endpoint.clone()) => connected,
             () = disconnect.cancelled() => return,
-            () = engine.stop_dialling.cancelled() => return,
+            () = engine.stop_shaking.cancelled() => return,
         };
         let Ok(session) = connected;
         // Layers are caught where they are called. If anything else panics, it is
@@ -94,7 +94,8 @@ fn admitting(
 }
 
 /// The tries to connect that are under way: from the beginning of one to its failure, or
-/// to the connection that it is.
+/// to the connection that it is. So are, apart from these, those of peers that know who
+/// we are.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tries(Arc<AtomicUsize>);
 
@@ -103,13 +104,15 @@ impl Tries {
         self.0.load(Ordering::Acquire) > 0
     }
 
-    fn begin(&self) -> UnderWay {
+    pub(super) fn begin(&self) -> UnderWay {
         self.0.fetch_add(1, Ordering::AcqRel);
         UnderWay(self.clone())
     }
 }
 
-struct UnderWay(Tries);
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(super) struct UnderWay(Tries);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {

@@ -30,6 +30,7 @@ mod seldom;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stats;
+mod told;
 
 use std::fmt;
 use std::sync::Arc;
@@ -119,10 +120,12 @@ pub(crate) struct Engine {
     pub(crate) closing: AtomicBool,
     /// No more accepting, and no more tries to connect.
     pub(crate) stop_intake: CancellationToken,
-    /// No try to connect goes on.
-    pub(crate) stop_dialling: CancellationToken,
+    /// No handshake goes on.
+    pub(crate) stop_shaking: CancellationToken,
     /// Tries to connect that are under way.
     pub(crate) tries: Tries,
+    /// Peers that have connected and know who we are: they may have sent something.
+    pub(crate) told: Tries,
     /// Sessions send what is queued, and end.
     pub(crate) finish: CancellationToken,
     /// Everything ends now.
@@ -213,8 +216,9 @@ impl Engine {
             unacked,
             closing: AtomicBool::new(false),
             stop_intake: CancellationToken::new(),
-            stop_dialling: CancellationToken::new(),
+            stop_shaking: CancellationToken::new(),
             tries: Tries::default(),
+            told: Tries::default(),
             finish: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks,
@@ -236,7 +240,7 @@ impl Engine {
     /// Ends everything at once. What waits is lost, unless it is taken first.
     pub(crate) fn stop(&self) {
         self.stop_intake.cancel();
-        self.stop_dialling.cancel();
+        self.stop_shaking.cancel();
         self.stop.cancel();
         self.inbox.close();
         self.buffer.close();

@@ -16,6 +16,10 @@ use crate::engine::Engine;
 /// socket is another one than that of the caller.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a peer that knows who we are may take to say who it is: a round trip, as a
+/// rule. One that does not speak does not hold up a close for longer.
+const GREETING: Duration = Duration::from_secs(1);
+
 /// Longer deadlines mean for ever, and would overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
@@ -47,11 +51,10 @@ impl<S> Socket<S> {
     pub async fn close(&self, deadline: Duration) -> CloseReport {
         let engine = self.engine();
         if engine.stop.is_cancelled() {
-            // It has ended, as its runtime may have, or another call is about to end it:
-            // what its connections have not sent is here when they are gone.
+            // It has ended, as its runtime may have, or another call was about to end it
+            // and may have been given up: what is left to do is done here, too.
             end_buffer(engine);
-            engine.tasks.wait().await;
-            return report(engine);
+            return end(engine).await;
         }
         // Anybody may wait for it, outside of a runtime, too.
         let closing = Box::pin(self.close_within(deadline));
@@ -77,8 +80,10 @@ impl<S> Socket<S> {
         engine.stop_intake.cancel();
         // Who is being connected to may be whom all of it waits for.
         let settled = until(|| !engine.tries.are_under_way() || !anything_waits(engine));
-        let _ = timeout_at(deadline, settled).await;
-        engine.stop_dialling.cancel();
+        // Who knows who we are may have let us in, and sent something.
+        let greeted = timeout(GREETING, until(|| !engine.told.are_under_way()));
+        let _ = timeout_at(deadline, async { tokio::join!(settled, greeted) }).await;
+        engine.stop_shaking.cancel();
         engine.peers.close();
         let _ = timeout_at(deadline, drain(engine)).await;
         // From here on nothing is sent again: the connections that end now
@@ -100,16 +105,21 @@ impl<S> Socket<S> {
         // At the deadline, sessions end where they are.
         engine.stop.cancel();
         engine.tasks.close();
-        no_peers(engine).await;
-
-        end_buffer(engine);
-        engine.inbox.close();
-        engine.tasks.wait().await;
-        engine.intake.end();
-        let report = report(engine);
-        engine.reporter.end();
-        report
+        end(engine).await
     }
+}
+
+/// Ends what nobody moves any more, when the connections and the tasks have ended. What
+/// they had not sent, and what they had read, is here then.
+async fn end(engine: &Engine) -> CloseReport {
+    no_peers(engine).await;
+    end_buffer(engine);
+    engine.inbox.close();
+    engine.tasks.wait().await;
+    engine.intake.end();
+    let report = report(engine);
+    engine.reporter.end();
+    report
 }
 
 /// Nothing of the socket moves any more: takes what can be taken without its tasks.

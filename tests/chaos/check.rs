@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use crate::ledger::{Fate, Outcome, Party};
 use crate::payload::{Name, name};
 use crate::plan::{Ending, HostPlan, Receives};
-use crate::timeline::Touched;
 use crate::wire;
 use crate::world::World;
 
@@ -18,7 +17,7 @@ pub(crate) fn all(world: &World) {
     let mut missing: BTreeMap<Party, Vec<Name>> = BTreeMap::new();
     for (name, fate) in &world.ledger.fates() {
         for fault in judge.faults(fate) {
-            world.fault(format_args!("{name}: {fault}; {fate:?}"));
+            world.fault(format_args!("{name}: {fault}; {}", shown(world, fate)));
         }
         if judge.is_missing(fate) {
             missing.entry(fate.by).or_default().push(*name);
@@ -29,10 +28,15 @@ pub(crate) fn all(world: &World) {
         let allowed = allowance.reported.max(allowance.told);
         if names.len() as u64 > allowed {
             let count = names.len();
-            let some: Vec<_> = names.iter().take(8).map(ToString::to_string).collect();
+            let fates = world.ledger.fates();
+            let some = names.iter().take(20);
+            let some: Vec<_> = some
+                .map(|name| format!("{name}, {}", shown(world, &fates[name])))
+                .collect();
             world.fault(format_args!(
-                "{sender}: {count} messages vanished, {allowance:?}: {some:?}, at {:?}",
-                world.timeline.downs_of(sender)
+                "{sender}: {count} messages vanished, {allowance:?}:\n    {}\n   excused until {:?}",
+                some.join("\n    "),
+                judge.excuses_of(sender)
             ));
         }
     }
@@ -69,6 +73,14 @@ impl<'a> Judge<'a> {
                 .collect(),
             excuses,
         }
+    }
+
+    fn excuses_of(&self, sender: Party) -> Vec<(usize, f64)> {
+        let excuses = self.excuses.iter();
+        let excuses = excuses.filter(|((by, _), _)| *by == sender);
+        excuses
+            .map(|((_, peer), until)| (*peer, self.world.since(*until)))
+            .collect()
     }
 
     fn sender(&self, fate: &Fate) -> &HostPlan {
@@ -112,7 +124,9 @@ impl<'a> Judge<'a> {
         if fate.outcome.is_none() && !self.killed.contains(&fate.by) {
             faults.push("its sender was told nothing".to_owned());
         }
-        if fate.unsent > 0 && times > 0 {
+        // Of one whose sender no longer waits, nothing is known but where it is.
+        let is_known = !(fate.acked && fate.outcome == Some(Outcome::GivenUp));
+        if fate.unsent > 0 && times > 0 && is_known {
             faults.push("reported as not sent, and received".to_owned());
         }
         if !published && fate.told() > 1 {
@@ -165,8 +179,31 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// What befell the connections between two hosts.
-fn touched(world: &World, a: usize, b: usize) -> Vec<Touched> {
+/// A message, for whoever looks for what became of it.
+fn shown(world: &World, fate: &Fate) -> String {
+    let Fate {
+        by,
+        to,
+        acked,
+        began,
+        outcome,
+        received,
+        dropped,
+        ..
+    } = fate;
+    let received: Vec<_> = received.iter().map(ToString::to_string).collect();
+    format!(
+        "by {by} to {to:?} at {:.3}, acked {acked}: {outcome:?}, received by {received:?}, \
+         dropped {dropped:?}, {} unsent, {} unacknowledged",
+        world.since(*began),
+        fate.unsent,
+        fate.unacknowledged
+    )
+}
+
+/// When something was first done to each of the connections between two hosts that
+/// something was done to.
+fn touched(world: &World, a: usize, b: usize) -> Vec<Instant> {
     let plan = &world.plan;
     let edges: Vec<_> = plan.edges_between(a, b).collect();
     let connections = edges

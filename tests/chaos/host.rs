@@ -83,6 +83,7 @@ impl Host {
     /// Ends without a word.
     pub(crate) async fn kill(mut self, world: &World) {
         let began = Instant::now();
+        world.note(format_args!("{} is killed", self.party));
         self.streams.shutdown().await;
         self.receivers.shutdown().await;
         drop(self.socket);
@@ -103,6 +104,7 @@ impl Host {
         // Nobody takes what is left, while its host does not read.
         world.stopped[party.host].store(false, Ordering::Relaxed);
         let began = Instant::now();
+        world.note(format_args!("{party} closes within {:?}", closing.deadline));
         if let Some(patience) = closing.cancelled
             && let Ok(report) = timeout(patience, self.socket.close(closing.deadline)).await
         {
@@ -123,6 +125,7 @@ impl Host {
             }
         }
         let over = Instant::now();
+        world.note(format_args!("{party} is closed, and clean: {clean}"));
         drop(calls);
         finish(world, party, "a send", &mut self.streams).await;
         finish(world, party, "receiving", &mut self.receivers).await;
@@ -160,6 +163,11 @@ async fn finish(world: &World, party: Party, what: &str, tasks: &mut JoinSet<()>
 
 impl World {
     fn report(&self, by: Party, report: &CloseReport) {
+        let (unsent, unacknowledged) = (report.unsent.len(), report.unacknowledged.len());
+        self.note(format_args!(
+            "{by} reports {unsent} unsent, {unacknowledged} unacknowledged, {:?}",
+            report.unconfirmed
+        ));
         if self.sabotage != Some(Sabotage::Conceal) {
             self.ledger.report(by, report);
         }
@@ -180,7 +188,7 @@ fn build(world: &World, party: Party) -> Result<Socket, Error> {
         .identity(World::identity(party.host))
         .send_mode(plan.mode)
         .delivery_guarantee(guarantee)
-        .ack_timeout(Duration::from_millis(700))
+        .ack_timeout(Duration::from_millis(400))
         .max_resends(40)
         .dialects(plan.dialects)
         .overflow(plan.overflow)
@@ -217,16 +225,27 @@ async fn bind(world: &World, socket: &Socket, party: Party) {
 }
 
 fn note(world: &World, party: Party, event: Event) {
+    let name = |identity| world.host_of(identity).unwrap_or(usize::MAX);
     match event {
-        Event::PeerDown { peer, reason } => match world.host_of(&peer.identity) {
-            Some(peer) => world.timeline.down(Down {
+        Event::PeerUp { peer } => {
+            let dialect = peer.dialect;
+            world.note(format_args!(
+                "{party}: {} is up, {dialect}",
+                name(&peer.identity)
+            ));
+        }
+        Event::PeerDown { peer, reason } => {
+            let peer = name(&peer.identity);
+            world.timeline.down(Down {
                 at: Instant::now(),
                 by: party,
                 peer,
                 timeout: reason.is_timeout(),
-            }),
-            None => world.fault(format_args!("{party}: a stranger was there")),
-        },
+            });
+            world.note(format_args!("{party}: {peer} is down: {reason}"));
+        }
+        Event::DialFailed { error, .. } => world.note(format_args!("{party}: {error}")),
+        Event::AcceptFailed { error, .. } => world.note(format_args!("{party}: {error}")),
         Event::Dropped { message, reason } => world.ledger.dropped(party, &message, reason),
         Event::Unconfirmed { messages, .. } => world.ledger.unconfirmed(party, messages),
         Event::Missed { count } => world.fault(format_args!("{party}: {count} events are missing")),

@@ -23,8 +23,8 @@ pub(crate) enum Outcome {
     Acknowledged,
     /// An error handed the message back: the socket was closed, or had no room.
     Refused,
-    /// It was sent as often as the settings allow.
-    Exhausted,
+    /// It was sent, perhaps, and given up before it was acknowledged.
+    LostHope,
     /// The socket was closed before it was acknowledged: it is for the report.
     Unreturned,
     /// The caller waited no longer.

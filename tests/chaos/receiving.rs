@@ -117,7 +117,7 @@ async fn handle(world: &World, party: Party, message: &Delivery) -> Result<(), B
         ));
     }
     let comes_again = from.is_some_and(|from| hosts[from].at_least_once);
-    if hosts[party.host].receives.handles() && comes_again && fastrand::u32(0..20) == 0 {
+    if hosts[party.host].receives.handles() && comes_again && fastrand::u32(0..100) == 0 {
         return Err("not this time".into());
     }
     took(world, party, payload).await;

@@ -20,6 +20,8 @@ use crate::world::{Sabotage, World};
 pub(crate) struct Outcome {
     pub(crate) faults: Vec<String>,
     pub(crate) tally: Tally,
+    /// What happened, line by line.
+    pub(crate) lines: Vec<String>,
 }
 
 /// Nothing takes longer once the network is well, on whatever machine.
@@ -34,8 +36,13 @@ struct Slot {
     lives: AtomicUsize,
 }
 
-pub(crate) async fn run(plan: Plan, tls: TlsConfig, sabotage: Option<Sabotage>) -> Outcome {
-    let world = Arc::new(World::new(plan, tls, sabotage).await);
+pub(crate) async fn run(
+    plan: Plan,
+    tls: TlsConfig,
+    sabotage: Option<Sabotage>,
+    shown: bool,
+) -> Outcome {
+    let world = Arc::new(World::new(plan, tls, sabotage, shown).await);
     let slots = world.plan.hosts.iter().map(|_| Slot {
         host: Mutex::default(),
         lives: AtomicUsize::new(0),
@@ -51,6 +58,7 @@ pub(crate) async fn run(plan: Plan, tls: TlsConfig, sabotage: Option<Sabotage>) 
     Outcome {
         faults: world.ledger.faults(),
         tally: Tally::of(&world),
+        lines: world.lines(),
     }
 }
 
@@ -82,6 +90,7 @@ impl Round {
         }
         sleep_until(begin + trouble).await;
         self.world.heal();
+        self.world.note("the network is well");
         while let Some(ended) = self.under_way.join_next().await {
             ended.unwrap();
         }
@@ -111,6 +120,7 @@ impl Round {
 
     async fn within(&self, what: &str, future: impl Future<Output = ()>) -> bool {
         let done = timeout(HEALING, future).await.is_ok();
+        self.world.note(format_args!("{what}: {done}"));
         if !done {
             let open = self.world.ledger.open();
             self.world.fault(format_args!(
@@ -122,6 +132,7 @@ impl Round {
 
     fn fault(&mut self, fault: Fault) {
         let world = &self.world;
+        world.note(format_args!("{fault:?}"));
         let proxy = |edge: usize| &world.proxies[edge];
         match fault {
             Fault::Cut(edge, how) => proxy(edge).cut(how),

@@ -44,11 +44,24 @@ pub(crate) fn certificate() -> TlsConfig {
 }
 
 pub(crate) async fn one(plan: Plan, tls: TlsConfig, sabotage: Option<Sabotage>) -> Outcome {
+    within(plan, |plan| run(plan, tls, sabotage, false)).await
+}
+
+async fn within<F: Future<Output = Outcome>>(plan: Plan, run: impl FnOnce(Plan) -> F) -> Outcome {
     let seed = plan.seed;
-    match timeout(STUCK, run(plan, tls, sabotage)).await {
+    match timeout(STUCK, run(plan)).await {
         Ok(outcome) => outcome,
         Err(_) => panic!("seed {seed} did not end within {STUCK:?}: {}", replay(seed)),
     }
+}
+
+/// Keeps what happened in a round: it may not happen again.
+fn keep(seed: u64, lines: &[String]) -> String {
+    let path = format!("{}/chaos-{seed}.txt", env!("CARGO_TARGET_TMPDIR"));
+    let plan = Plan::draw(seed).lines();
+    let lines = [plan.as_slice(), lines].concat().join("\n");
+    std::fs::write(&path, lines).unwrap();
+    path
 }
 
 fn replay(seed: u64) -> String {
@@ -80,7 +93,8 @@ async fn what_must_hold_holds() {
         count += 1;
         tally.join(outcome.tally);
         if !outcome.faults.is_empty() {
-            println!("seed {seed}: {} faults", outcome.faults.len());
+            let (count, path) = (outcome.faults.len(), keep(seed, &outcome.lines));
+            println!("seed {seed}: {count} faults, and what happened is in {path}");
             for fault in outcome.faults.iter().take(6) {
                 println!("  {fault}");
             }
@@ -105,7 +119,7 @@ async fn what_must_hold_holds() {
 async fn replay_one() {
     let plan = Plan::draw(from_environment(SEED).unwrap_or(0));
     plan.lines().iter().for_each(|line| println!("{line}"));
-    let outcome = one(plan, certificate(), None).await;
+    let outcome = within(plan, |plan| run(plan, certificate(), None, true)).await;
     println!("{}", outcome.tally);
     assert!(outcome.faults.is_empty(), "{:#?}", outcome.faults);
 }

@@ -25,6 +25,9 @@ pub(crate) struct Stream {
     pub(crate) late: bool,
 }
 
+/// The longest pause when the network is well: a round has an end.
+const LATE: Duration = Duration::from_millis(1);
+
 impl Stream {
     fn plan(&self) -> &StreamPlan {
         &self.world.plan.hosts[self.party.host].streams[self.number]
@@ -35,8 +38,12 @@ impl Stream {
         let salt = (host << 16 | number << 8 | self.task) as u64;
         let mut rng = fastrand::Rng::with_seed(self.world.plan.seed ^ salt << 32);
         loop {
-            if !self.plan().pause.is_zero() && rng.u32(0..4) == 0 {
-                sleep(self.plan().pause.mul_f64(4.0 * rng.f64())).await;
+            let pause = match self.late {
+                true => self.plan().pause.min(LATE),
+                false => self.plan().pause,
+            };
+            if !pause.is_zero() && rng.u32(0..8) == 0 {
+                sleep(pause.mul_f64(8.0 * rng.f64())).await;
             }
             let goes_on = match self.plan().batch {
                 Some(most) => self.send_batch(most, &mut rng).await,
@@ -104,7 +111,7 @@ impl Stream {
     /// What became of a message, by the error of its send.
     fn refused(&self, sent: Name, mut error: Error) -> Outcome {
         let acked = self.plan().acked;
-        let (closed, timeout) = (error.is_closed(), error.is_timeout());
+        let closed = error.is_closed();
         match error.take_message() {
             Some(message) if name(message.payload()) != Some(sent) => {
                 let party = self.party;
@@ -112,7 +119,7 @@ impl Stream {
                 self.world.fault(fault);
                 Outcome::Refused
             }
-            Some(_) if acked && timeout => Outcome::Exhausted,
+            Some(_) if acked && !closed => Outcome::LostHope,
             Some(_) => Outcome::Refused,
             None if acked && closed => Outcome::Unreturned,
             None => {

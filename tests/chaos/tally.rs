@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::Outcome;
+use crate::proxy::Proxy;
 use crate::world::World;
 
 /// How often each thing happened.
@@ -50,7 +51,7 @@ impl Tally {
             tally.add("accepted, lost on the way", u64::from(nowhere));
             tally.add("never received", u64::from(fate.received.is_empty()));
         }
-        for connection in world.proxies.iter().flat_map(|it| it.connections()) {
+        for connection in world.proxies.iter().flat_map(Proxy::connections) {
             tally.add("connections", 1);
             let touched = connection.touched().is_some();
             tally.add("connections that were touched", u64::from(touched));

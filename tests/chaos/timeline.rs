@@ -8,22 +8,6 @@ use tokio::time::Instant;
 use crate::ledger::Party;
 use crate::world::lock;
 
-/// Something that may cost messages which were on their way.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Touched {
-    pub(crate) at: Instant,
-    pub(crate) what: &'static str,
-}
-
-impl Touched {
-    pub(crate) fn now(what: &'static str) -> Self {
-        Self {
-            at: Instant::now(),
-            what,
-        }
-    }
-}
-
 #[derive(Default)]
 pub(crate) struct Timeline(Mutex<State>);
 
@@ -73,20 +57,13 @@ impl Timeline {
         lock(&self.0).ends.clone()
     }
 
-    /// The ends of connections that a socket has seen.
-    pub(crate) fn downs_of(&self, party: Party) -> Vec<Down> {
-        let state = lock(&self.0);
-        let downs = state.downs.iter().filter(|down| down.by == party);
-        downs.copied().collect()
-    }
-
     /// Until when what `sender` has sent to `peer` may have been on its way as
     /// something befell the connection: what was sent later has no excuse.
     pub(crate) fn excused_until(
         &self,
         sender: Party,
         peer: usize,
-        touched: &[Touched],
+        touched: &[Instant],
     ) -> Option<Instant> {
         let state = lock(&self.0);
         let at_peer =
@@ -95,7 +72,7 @@ impl Timeline {
         let at_peer = at_peer.map(|down| down.at - BEFORE_IT_IS_TOLD);
         let ends = state.ends.iter();
         let ends = ends.filter(|it| it.abrupt && it.party.host == peer);
-        let causes = touched.iter().map(|it| it.at);
+        let causes = touched.iter().copied();
         let causes = causes.chain(at_peer).chain(ends.map(|end| end.began));
 
         let seen: Vec<_> = state

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aiomsg::{Identity, TlsConfig};
 
+use tokio::time::Instant;
+
 use crate::ledger::{Ledger, Party};
 use crate::plan::Plan;
 use crate::proxy::Proxy;
@@ -26,6 +28,10 @@ pub(crate) struct World {
     /// The number of the next message, for each stream of each host.
     pub(crate) progress: Vec<Vec<AtomicUsize>>,
     pub(crate) sabotage: Option<Sabotage>,
+    /// What happens is shown.
+    shown: bool,
+    began: Instant,
+    lines: Mutex<Vec<String>>,
     kept: Mutex<Option<(Party, Vec<u8>)>>,
     received: AtomicUsize,
 }
@@ -49,7 +55,12 @@ pub(crate) enum Sabotage {
 const SABOTAGED_ONE_IN: usize = 41;
 
 impl World {
-    pub(crate) async fn new(plan: Plan, tls: TlsConfig, sabotage: Option<Sabotage>) -> Self {
+    pub(crate) async fn new(
+        plan: Plan,
+        tls: TlsConfig,
+        sabotage: Option<Sabotage>,
+        shown: bool,
+    ) -> Self {
         let mut proxies = Vec::new();
         for edge in &plan.edges {
             proxies.push(Proxy::start(*edge).await);
@@ -64,6 +75,9 @@ impl World {
             stopped: hosts.clone().map(|_| AtomicBool::new(false)).collect(),
             progress: hosts.map(|host| zeros(host.streams.len())).collect(),
             sabotage,
+            shown,
+            began: Instant::now(),
+            lines: Mutex::default(),
             kept: Mutex::default(),
             received: AtomicUsize::new(0),
             plan,
@@ -78,7 +92,27 @@ impl World {
         (0..self.plan.hosts.len()).find(|host| Self::identity(*host) == *identity)
     }
 
+    /// Notes what happens, and when.
+    pub(crate) fn note(&self, what: impl std::fmt::Display) {
+        let line = format!("{:>8.3} {what}", self.since(Instant::now()));
+        if self.shown {
+            println!("{line}");
+        }
+        lock(&self.lines).push(line);
+    }
+
+    /// All that was noted.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.lines))
+    }
+
+    /// Seconds since the round began.
+    pub(crate) fn since(&self, then: Instant) -> f64 {
+        then.duration_since(self.began).as_secs_f64()
+    }
+
     pub(crate) fn fault(&self, what: impl std::fmt::Display) {
+        self.note(format_args!("FAULT {what}"));
         self.ledger.fault(what);
     }
 

@@ -220,6 +220,31 @@ async fn a_close_that_is_given_up_leaves_its_report_to_the_next() {
     }
 }
 
+/// A call that was given up when everything had been told to end took the end of
+/// receiving with it, and that of the events: who waited for these waited for ever.
+#[tokio::test]
+async fn a_close_that_is_given_up_leaves_nobody_waiting() {
+    for polls in 1..12 {
+        for mute in [false, true] {
+            let socket = Socket::new().unwrap();
+            let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+            let mut events = socket.events();
+            let mut peer = Raw::connect(&endpoint).await;
+            if !mute {
+                peer.write(hello_v1(&[1; 16])).await;
+                within("the peer", socket.wait_for_peers(1)).await.unwrap();
+            }
+            close_after(&socket, polls).await;
+            let received = within("the end of receiving", socket.recv()).await;
+            assert!(received.unwrap_err().is_closed(), "{polls}");
+            within("the end of the events", async {
+                while events.next().await.is_some() {}
+            })
+            .await;
+        }
+    }
+}
+
 /// Closes, with a call that is given up after so many polls before that.
 async fn close_after(socket: &Socket, polls: usize) -> aiomsg::CloseReport {
     use futures::FutureExt;
@@ -291,4 +316,55 @@ async fn a_server_that_never_says_who_it_is_costs_no_more_than_the_deadline() {
     let start = tokio::time::Instant::now();
     assert_eq!(client.close(Duration::from_secs(9)).await.unsent.len(), 1);
     assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+/// A peer that is told who we are may send at once. A close in the middle of its
+/// handshake dropped the connection, with what the peer had sent, and no report said so.
+#[tokio::test]
+async fn what_came_behind_a_handshake_that_was_under_way_is_received() {
+    use aiomsg::{Dialect, Dialects};
+
+    for (dialect, hello, message) in [
+        (Dialect::V1, hello_v1(&[1; 16]), &b"\0\0\0\x02\x03x"[..]),
+        (Dialect::V2019, hello_2019(&[1; 16]), b"\0\0\0\x01x"),
+    ] {
+        let server = Socket::builder().dialects(Dialects::Prefer(dialect));
+        let server = server.build().unwrap();
+        let endpoint = server.bind("127.0.0.1:0").await.unwrap();
+        let mut peer = Raw::connect(&endpoint).await;
+        peer.write(&hello[..3]).await;
+        // It is told now, and knows the server before the server knows it.
+        let mut told = vec![0; hello.len()];
+        within("who it is", peer.0.read_exact(&mut told))
+            .await
+            .unwrap();
+        let closing = server.close(PATIENCE);
+        let peer = async {
+            tokio::task::yield_now().await;
+            peer.write([&hello[3..], message].concat()).await;
+            peer.closed().await;
+        };
+        within("the close", async { tokio::join!(closing, peer) }).await;
+        assert_eq!(within("the message", server.recv()).await.unwrap(), "x");
+    }
+}
+
+/// One that says nothing more is not waited for long, nor is one that was told nothing.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_does_not_go_on_holds_up_no_close() {
+    for (said, longest) in [(&b""[..], 0), (b"\0\0\0", 1_000)] {
+        let (server, endpoint) = bound().await;
+        let mut peer = Raw::connect(&endpoint).await;
+        peer.write(said).await;
+        if !said.is_empty() {
+            let mut told = [0; 22];
+            within("who it is", peer.0.read_exact(&mut told))
+                .await
+                .unwrap();
+        }
+        let start = tokio::time::Instant::now();
+        within("the close", server.close(PATIENCE)).await;
+        let took = start.elapsed();
+        assert!(took <= Duration::from_millis(longest + 500), "{took:?}");
+    }
 }

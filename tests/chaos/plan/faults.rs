@@ -48,13 +48,13 @@ pub(super) fn draw(
 ) -> Vec<(Duration, Fault)> {
     let mut faults = Vec::new();
     let last = trouble.as_millis() as u64;
-    for _ in 0..draw.0.usize(0..10) {
+    for _ in 0..draw.0.usize(2..16) {
         let at = draw.millis(0, last);
-        let until = at + draw.millis(10, 1_500);
+        let until = at + draw.millis(10, 800);
         let edge = draw.0.usize(0..edges.len());
         let host = draw.0.usize(0..hosts.len());
         let how = draw.of(&[Cut::Reset, Cut::ResetDialler, Cut::ResetBinder, Cut::End]);
-        match draw.0.u32(0..9) {
+        match draw.0.u32(0..12) {
             0 | 1 => {
                 faults.push((at, Fault::StopReading(host)));
                 faults.push((until, Fault::GoOnReading(host)));
@@ -68,20 +68,20 @@ pub(super) fn draw(
                 faults.push((at, Fault::Close(host, deadline, away)));
             }
             _ if quiet => {}
-            3 => faults.push((at, Fault::Cut(edge, how))),
-            4 | 5 => {
+            3 | 4 => faults.push((at, Fault::Cut(edge, how))),
+            5..=7 => {
                 let after = match draw.0.bool() {
                     true => draw.0.usize(0..100),
                     false => draw.0.usize(0..20_000),
                 };
                 faults.push((at, Fault::CutAfter(edge, draw.0.bool(), after, how)));
             }
-            6 => {
+            8 | 9 => {
                 let which = draw.of(&[[true, true], [true, false], [false, true]]);
                 faults.push((at, Fault::Stall(edge, which)));
                 faults.push((until, Fault::Resume(edge)));
             }
-            7 => {
+            10 => {
                 faults.push((at, Fault::Refuse(edge)));
                 faults.push((at, Fault::Cut(edge, how)));
                 faults.push((until, Fault::LetIn(edge)));

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::plan::Cut;
-use crate::timeline::Touched;
 use crate::world::lock;
 
 /// The end that dialled is side 0 of a connection, and the other one is side 1.
@@ -38,7 +37,7 @@ struct State {
     /// Which sides have ended in good order.
     ended: [bool; 2],
     is_over: bool,
-    touched: Option<Touched>,
+    touched: Option<Instant>,
 }
 
 /// The most bytes that are handed on at once.
@@ -71,7 +70,7 @@ impl Connection {
     }
 
     /// When something was first done to it, if ever.
-    pub(crate) fn touched(&self) -> Option<Touched> {
+    pub(crate) fn touched(&self) -> Option<Instant> {
         lock(&self.state).touched
     }
 
@@ -83,15 +82,15 @@ impl Connection {
         whole.then(|| state.passed[side].clone())
     }
 
-    fn touch(&self, what: &'static str) {
+    fn touch(&self) {
         let mut state = lock(&self.state);
         if !state.is_over {
-            state.touched.get_or_insert(Touched::now(what));
+            state.touched.get_or_insert_with(Instant::now);
         }
     }
 
     pub(super) fn cut(&self, how: Cut) {
-        self.touch("cut");
+        self.touch();
         self.orders.send_modify(|orders| orders.cut = Some(how));
     }
 
@@ -114,7 +113,7 @@ impl Connection {
 
     pub(super) fn stall(&self, sides: [bool; 2]) {
         if sides != [false; 2] {
-            self.touch("stalled");
+            self.touch();
         }
         self.orders.send_modify(|orders| orders.stalled = sides);
     }
