@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Weight};
 use aiomsg_core::{DropReason, Identity, Outbound};
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::given_up::GivenUp;
@@ -32,6 +33,10 @@ impl Default for MailboxSettings {
         }
     }
 }
+
+/// A message of less than this is copied: it may be a part of something larger that is
+/// gone by now, as a block that was read.
+const COPIED_BELOW: usize = 16 << 10;
 
 /// Messages that are addressed to peers that are absent.
 #[derive(Debug)]
@@ -82,7 +87,7 @@ impl Mailboxes {
     pub(super) fn push(&mut self, identity: Identity, message: Outbound) {
         self.items += 1;
         self.bytes += message.weight();
-        let entry = (Instant::now(), message);
+        let entry = (Instant::now(), compact(message));
         self.boxes.entry(identity).or_default().push_back(entry);
     }
 
@@ -91,7 +96,7 @@ impl Mailboxes {
     pub(super) fn put_back(&mut self, identity: Identity, message: Outbound) {
         self.items += 1;
         self.bytes += message.weight();
-        let entry = (Instant::now(), message);
+        let entry = (Instant::now(), compact(message));
         self.boxes.entry(identity).or_default().push_front(entry);
     }
 
@@ -152,4 +157,13 @@ impl Mailboxes {
             .map(|(_, message)| message)
             .collect()
     }
+}
+
+/// What is kept for long is to hold no more than itself.
+fn compact(message: Outbound) -> Outbound {
+    if message.payload().len() >= COPIED_BELOW {
+        return message;
+    }
+    let copy = Bytes::copy_from_slice(message.payload());
+    message.with_payload(copy)
 }

@@ -9,10 +9,13 @@
 //!      └▶ the rest of a large frame goes straight into its own buffer ───────────────┘
 //! ```
 //!
+//! Messages share the buffer that they were read into, up to a bound for each thread:
+//! beyond it small ones are copied, so that none of them holds a large buffer alone.
 //! An idle connection holds no buffer at all, in either direction.
 
 mod batch;
 mod blocks;
+mod copies;
 mod ledger;
 mod read;
 mod write;
@@ -152,7 +155,13 @@ impl<T: AsyncRead + Unpin> Stream for Framed<T> {
         loop {
             if !this.ended {
                 match this.codec.decode(&mut this.read.bytes) {
-                    Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                    Ok(Some(frame)) if this.read.copied_below() == 0 => {
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    Ok(Some(frame)) => {
+                        let copied = copies::copy(frame, this.read.copied_below());
+                        return Poll::Ready(Some(Ok(copied)));
+                    }
                     Ok(None) => {}
                     Err(error) => return this.wrong(error),
                 }
