@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) dialects: Dialects,
     pub(crate) dialect_patience: Duration,
     pub(crate) max_message: usize,
+    pub(crate) max_incomplete: Option<usize>,
     pub(crate) peer_limits: Limits,
     pub(crate) buffer_limits: Limits,
     pub(crate) receive_limits: Limits,
@@ -57,6 +58,7 @@ impl Default for Config {
             dialects: Dialects::default(),
             dialect_patience: DEFAULT_PATIENCE,
             max_message: DEFAULT_MAX_MESSAGE,
+            max_incomplete: None,
             peer_limits: Limits {
                 items: 8192,
                 bytes: 1 << 20,
@@ -91,6 +93,9 @@ impl Default for Config {
 
 /// The shortest time that something may take: that of the timers.
 const SHORTEST: Duration = Duration::from_millis(1);
+
+/// How much large messages that are not yet whole may hold, at least, unless it is set.
+const INCOMPLETE: usize = 256 << 20;
 
 /// The most events that are kept for a slow listener: there is room for them from
 /// the beginning.
@@ -161,6 +166,7 @@ impl Config {
             ),
             ("max_peers", self.max_peers),
             ("event_capacity", self.event_capacity),
+            ("max_incomplete_bytes", self.max_incomplete()),
         ] {
             if count == 0 {
                 return refuse(format!("{name} is 0"));
@@ -175,6 +181,12 @@ impl Config {
     pub(crate) fn max_pending_of_one(&self) -> usize {
         let half = self.max_pending_handshakes.div_ceil(2);
         self.max_pending_handshakes_per_address.unwrap_or(half)
+    }
+
+    /// How much large messages may hold that are not yet whole: four of the largest.
+    pub(crate) fn max_incomplete(&self) -> usize {
+        let four = self.max_message.saturating_mul(4);
+        self.max_incomplete.unwrap_or(four.max(INCOMPLETE))
     }
 
     pub(crate) fn policy<P>(&self) -> AnyPolicy<P> {

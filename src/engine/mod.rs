@@ -42,6 +42,7 @@ use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::heartbeat::Patience;
 use aiomsg_layers::route::{AnyPolicy, Guarded, Policy, Router, changes};
 use aiomsg_transport::Incoming;
+use aiomsg_transport::framed::IncompleteFrames;
 use tokio::runtime::Handle;
 use tokio_util::future::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -90,6 +91,8 @@ pub(crate) struct Engine {
     /// How sessions fill the inbox: through the layers of the receive path, if
     /// there are any.
     pub(crate) intake: Option<MakeIntake>,
+    /// The large messages of all connections that are not yet whole.
+    pub(crate) incomplete: IncompleteFrames,
     /// What is left of connections that have ended.
     pub(crate) rests: Rests,
     /// What was not done when it was given up.
@@ -181,6 +184,7 @@ impl Engine {
         let deferral = Deferral::from(config.ack_mode == AckMode::Handled);
         let engine = Self {
             intake: intake(&inbox, &reporter, &deferral),
+            incomplete: IncompleteFrames::new(config.max_incomplete()),
             rests: Rests::default(),
             leftover: Leftover::default(),
             patience: Patience::new(),

@@ -110,6 +110,7 @@ pub(crate) async fn admit(
     let heard = !received.is_empty();
     let mut framed = Framed::with_received(io, codec, received)
         .buffered_below(tls)
+        .incomplete(engine.incomplete.clone())
         .go_on();
     if let Some(wire) = wire {
         framed = framed.over(wire);

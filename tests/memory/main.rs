@@ -8,6 +8,7 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+mod incomplete_messages;
 mod kept_messages;
 
 use std::future::Future;

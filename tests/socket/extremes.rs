@@ -84,11 +84,16 @@ const LIMITS: [(&str, Set<Limits>, [Then; 3]); 5] = [
     ),
 ];
 
-const COUNTS: [(&str, Set<usize>, [Then; 3]); 5] = [
+const COUNTS: [(&str, Set<usize>, [Then; 3]); 6] = [
     (
         "max_message_size",
         SocketBuilder::max_message_size,
         [Idle, Works, Works],
+    ),
+    (
+        "max_incomplete_bytes",
+        SocketBuilder::max_incomplete_bytes,
+        [Refused, Works, Works],
     ),
     (
         "max_pending_handshakes",

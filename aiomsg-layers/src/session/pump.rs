@@ -302,10 +302,12 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             // Not reading holds the peer back.
             _ => {
                 self.left.handle.set_held_back(true);
+                self.left.link.set_held_back(true);
                 return self.look_ahead(cx);
             }
         };
         self.left.handle.set_held_back(false);
+        self.left.link.set_held_back(false);
         let read = self.read_batch(cx, room);
         if !self.arrived.is_empty() {
             self.intake.take(&mut self.arrived)?;

@@ -16,6 +16,7 @@
 mod batch;
 mod blocks;
 mod copies;
+mod incomplete;
 mod ledger;
 mod read;
 mod write;
@@ -33,6 +34,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::Decoder;
 
 use crate::io::explain;
+pub use incomplete::IncompleteFrames;
 use read::ReadBuffer;
 use write::WriteBuffer;
 
@@ -110,6 +112,14 @@ impl<T> Framed<T> {
     pub fn go_on(mut self) -> Self {
         self.goes_on = true;
         self.write.refuses = true;
+        self
+    }
+
+    /// Counts large frames that have begun to come among these. Without it they are
+    /// bounded by the limits of the codec, each by itself.
+    #[must_use]
+    pub fn incomplete(mut self, frames: IncompleteFrames) -> Self {
+        self.read.incomplete = Some(frames);
         self
     }
 
@@ -208,7 +218,10 @@ impl<T: AsyncRead + Unpin> Framed<T> {
             self.paused = false;
         }
         Poll::Ready(
-            match ready!(self.read.poll_fill(&mut self.io, cx, &self.codec)) {
+            match ready!(
+                self.read
+                    .poll_fill(&mut self.io, cx, &self.codec, &self.link)
+            ) {
                 Ok(0) => {
                     self.ended = true;
                     // What is left is no whole frame.

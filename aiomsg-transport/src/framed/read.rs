@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::Error;
-use aiomsg_core::codec::FrameCodec;
+use aiomsg_core::codec::{FrameCodec, PREFIX};
+use aiomsg_core::{Error, Link};
 use bytes::BytesMut;
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
 use super::blocks::{self, BLOCK};
+use super::incomplete::{IncompleteFrames, Ticket};
 use crate::io::explain;
 
 /// What is read at once and is less than this is copied out of its block: the
@@ -43,6 +44,10 @@ pub(super) struct ReadBuffer {
     /// The length of the last frame, if it was large: large frames come in rows,
     /// as a rule, and of one length.
     expected: usize,
+    /// The large frames of all connections.
+    pub(super) incomplete: Option<IncompleteFrames>,
+    /// The place among them of the one that is being read.
+    ticket: Option<Ticket>,
 }
 
 /// What the bytes are in.
@@ -74,6 +79,8 @@ impl ReadBuffer {
             place: Place::Loose,
             copied_below,
             expected: 0,
+            incomplete: None,
+            ticket: None,
         }
     }
 
@@ -88,19 +95,58 @@ impl ReadBuffer {
         io: &mut T,
         cx: &mut Context<'_>,
         codec: &FrameCodec,
+        link: &Link,
     ) -> Poll<Result<usize, Error>> {
-        let read = match codec.frame_len(&self.bytes)? {
-            Some(len) if len > LARGE => self.poll_fill_large(io, cx, len),
-            None if self.expected > 0 => self.poll_fill_large(io, cx, self.expected),
-            _ => self.poll_fill_block(io, cx),
+        let large = codec.frame_len(&self.bytes)?.filter(|len| *len > LARGE);
+        let read = match large {
+            Some(len) if len > BLOCK => self.poll_fill_counted(io, cx, len, link),
+            Some(len) => self.poll_fill_large(io, cx, len),
+            None if self.expected > 0 && self.bytes.len() < PREFIX => {
+                self.poll_fill_large(io, cx, self.expected)
+            }
+            None => self.poll_fill_block(io, cx),
         };
         if read.is_pending() {
-            self.let_go();
+            self.let_go(large.is_some());
         } else if self.expected > 0 {
             let large = codec.frame_len(&self.bytes)?.filter(|len| *len > LARGE);
             self.expected = large.unwrap_or_default();
         }
         read
+    }
+
+    /// The same as for any large frame, for one that counts among those of all
+    /// connections until it is whole.
+    fn poll_fill_counted<T: AsyncRead + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        len: usize,
+        link: &Link,
+    ) -> Poll<Result<usize, Error>> {
+        let Some(incomplete) = &self.incomplete else {
+            return self.poll_fill_large(io, cx, len);
+        };
+        let ticket = match self.ticket.take() {
+            Some(ticket) => ticket,
+            None => incomplete.begin(link),
+        };
+        let counted = ticket.hold(self.make_room(len)).and_then(|()| {
+            let read = self.poll_read(io, cx);
+            match &read {
+                Poll::Pending => ticket.wait(cx)?,
+                Poll::Ready(Ok(bytes)) => ticket.add(*bytes),
+                Poll::Ready(Err(_)) => {}
+            }
+            Ok(read)
+        });
+        if counted.is_err() {
+            self.replace(BytesMut::new(), Place::Loose, 0);
+        }
+        if self.bytes.len() < len {
+            self.ticket = Some(ticket);
+        }
+        counted.unwrap_or_else(|error| Poll::Ready(Err(error)))
     }
 
     /// A large frame, or the rest of it, goes straight into a buffer of its own.
@@ -110,6 +156,12 @@ impl ReadBuffer {
         cx: &mut Context<'_>,
         len: usize,
     ) -> Poll<Result<usize, Error>> {
+        self.make_room(len);
+        self.poll_read(io, cx)
+    }
+
+    /// Makes room for more of a large frame, and says how large its buffer is.
+    fn make_room(&mut self, len: usize) -> usize {
         self.expected = len;
         let left = self.bytes.len();
         let missing = len - left;
@@ -132,6 +184,14 @@ impl ReadBuffer {
                 self.replace(own, place, size / LEAST_PART);
             }
         }
+        self.copied_below.saturating_mul(LEAST_PART)
+    }
+
+    fn poll_read<T: AsyncRead + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<usize, Error>> {
         let read = poll_read_buf(Pin::new(io), cx, &mut self.bytes).map_err(explain);
         if let (Place::Own { filled, .. }, Poll::Ready(Ok(bytes))) = (&mut self.place, &read) {
             *filled += bytes;
@@ -172,16 +232,19 @@ impl ReadBuffer {
     }
 
     /// Nothing comes now: what is left of a frame is kept in a buffer that is
-    /// no larger than it, and nothing else is kept.
-    fn let_go(&mut self) {
+    /// no larger than it, and nothing else is kept. A large frame keeps its own.
+    fn let_go(&mut self, is_large: bool) {
         if self.bytes.is_empty() {
             // What was split off last may be all that holds a large buffer.
             self.replace(BytesMut::new(), Place::Loose, 0);
-        } else if matches!(self.place, Place::Block) {
-            // Less than a large frame.
+        } else if matches!(self.place, Place::Block) || !is_large && self.is_own() {
             let rest = BytesMut::from(&self.bytes[..]);
             self.replace(rest, Place::Loose, 0);
         }
+    }
+
+    fn is_own(&self) -> bool {
+        matches!(self.place, Place::Own { .. })
     }
 
     fn replace(&mut self, bytes: BytesMut, place: Place, copied_below: usize) {

@@ -140,6 +140,20 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self
     }
 
+    /// How many bytes may be held of messages that have begun to come and are not
+    /// yet whole, for all connections together. Messages of more than 64 KiB take
+    /// part, each with the buffer that it is read into. Beyond the bound, the
+    /// connection whose message comes slowest is ended, with an error of kind
+    /// [`Limit`](crate::ErrorKind::Limit) in its
+    /// [`PeerDown`](crate::Event::PeerDown): one that comes to a stop in the middle, or
+    /// drips, before any that comes fast. A message that is alone is never too much.
+    /// Default: four times [`max_message_size`](SocketBuilder::max_message_size), and
+    /// at least 256 MiB.
+    pub fn max_incomplete_bytes(mut self, bytes: usize) -> Self {
+        self.settings.config.max_incomplete = Some(bytes);
+        self
+    }
+
     // ===== who we are =====
 
     /// The identity under which peers know this socket. Default: 16 random
