@@ -41,6 +41,7 @@ use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::heartbeat::Patience;
 use aiomsg_layers::route::{AnyPolicy, Guarded, Policy, Router, changes};
+use aiomsg_layers::session::Farewells;
 use aiomsg_transport::Incoming;
 use aiomsg_transport::framed::IncompleteFrames;
 use tokio::runtime::Handle;
@@ -59,6 +60,9 @@ use peer::PeerInfo;
 use rest::Rests;
 use session::{MakeIntake, Wrap};
 use stack::{StandardBuffer, StandardSend};
+
+/// So many connections that are refused may be ended in good order at the same time.
+const FAREWELLS: usize = 64;
 
 /// The error of a service that may have layers of others around it.
 pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
@@ -95,6 +99,8 @@ pub(crate) struct Engine {
     pub(crate) incomplete: IncompleteFrames,
     /// What is left of connections that have ended.
     pub(crate) rests: Rests,
+    /// Connections that are refused, and stay for a moment.
+    pub(crate) farewells: Farewells,
     /// What was not done when it was given up.
     pub(crate) leftover: Leftover,
     /// Whether the socket closes, and has a deadline.
@@ -186,6 +192,7 @@ impl Engine {
             intake: intake(&inbox, &reporter, &deferral),
             incomplete: IncompleteFrames::new(config.max_incomplete()),
             rests: Rests::default(),
+            farewells: Farewells::new(FAREWELLS),
             leftover: Leftover::default(),
             patience: Patience::new(),
             deferral,

@@ -10,6 +10,7 @@
 
 mod incomplete_messages;
 mod kept_messages;
+mod refused;
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -42,6 +43,7 @@ impl Memory {
     /// next one begins.
     fn measure(test: impl AsyncFnOnce(Self) + Send) {
         let one = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+        ALLOCATOR.reset_peak_usage();
         let before = ALLOCATOR.current_usage();
         let run = || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -58,7 +60,18 @@ impl Memory {
     /// Checks how much is held just now, and says it.
     #[track_caller]
     fn at_most(self, what: &str, bytes: usize) {
-        let held = ALLOCATOR.current_usage().saturating_sub(self.before);
+        self.check(what, ALLOCATOR.current_usage(), bytes);
+    }
+
+    /// The same for the most that was held at any time.
+    #[track_caller]
+    fn at_most_ever(self, what: &str, bytes: usize) {
+        self.check(what, ALLOCATOR.peak_usage(), bytes);
+    }
+
+    #[track_caller]
+    fn check(self, what: &str, usage: usize, bytes: usize) {
+        let held = usage.saturating_sub(self.before);
         eprintln!("{what}: {:.1} MiB", held as f64 / MIB as f64);
         assert!(held <= bytes, "{what}: {held} bytes, of {bytes} at most");
     }

@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::batch::{Arriving, Leaving};
 use super::finish::Ending;
-use super::{Intake, Meter, SessionHandle};
+use super::{Farewells, Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
 use crate::admission::Member;
 use crate::heartbeat::Patience;
@@ -27,10 +27,10 @@ const ROUNDS: usize = 16;
 
 /// The most messages that are read before they are delivered and others are
 /// sent.
-const READ_BATCH: usize = 1024;
+pub(super) const READ_BATCH: usize = 1024;
 
 /// The same in bytes of payload; the last message may exceed it.
-const READ_BATCH_BYTES: usize = 256 << 10;
+pub(super) const READ_BATCH_BYTES: usize = 256 << 10;
 
 /// The messages of one connection, in both directions. See the
 /// [module](super).
@@ -197,6 +197,14 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     #[must_use]
     pub fn peer_never_ends(mut self, never: bool) -> Self {
         self.ending.peer_never_ends = never;
+        self
+    }
+
+    /// Bounds how many sessions stay at the same time to turn their peers away, which
+    /// have sent what cannot be taken. Beyond it they end at once.
+    #[must_use]
+    pub fn farewells(mut self, farewells: Farewells) -> Self {
+        self.ending.farewells = Some(farewells);
         self
     }
 

@@ -167,7 +167,7 @@ impl ReadBuffer {
         let missing = len - left;
         // What has come shows how far the length is to be trusted.
         let more = missing.min(RESERVE.max(left));
-        let fits = self.bytes.capacity() - left >= more;
+        let fits = self.bytes.capacity() - left >= missing.min(BLOCK);
         match self.place {
             Place::Own { .. } if fits && left > 0 => {}
             // Nothing was split off it, so nothing else holds it.

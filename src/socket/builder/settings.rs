@@ -127,7 +127,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     }
 
     /// How much may wait to be received; beyond that, connections are not
-    /// read, which holds their peers back. Default: 65,536 messages or 64 MiB.
+    /// read, which holds their peers back. With layers of the receive path, as much
+    /// again may wait for these. Default: 65,536 messages or 64 MiB.
     pub fn receive_limits(mut self, limits: Limits) -> Self {
         self.settings.config.receive_limits = limits;
         self
