@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) max_pending_handshakes_per_address: Option<usize>,
     pub(crate) max_peers: usize,
     pub(crate) event_capacity: usize,
+    pub(crate) event_bytes: usize,
     pub(crate) backlog: u32,
     pub(crate) unix_mode: Option<u32>,
     #[cfg(feature = "tls")]
@@ -83,6 +84,7 @@ impl Default for Config {
             max_pending_handshakes_per_address: None,
             max_peers: 65_536,
             event_capacity: 1024,
+            event_bytes: 64 << 20,
             backlog: 4096,
             unix_mode: None,
             #[cfg(feature = "tls")]
@@ -97,14 +99,16 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// How much large messages that are not yet whole may hold, at least, unless it is set.
 const INCOMPLETE: usize = 256 << 20;
 
-/// The most events that are kept for a slow listener: there is room for them from
-/// the beginning.
+/// The most events that are kept for a slow listener.
 const MOST_EVENTS: usize = 1 << 16;
 
 impl Config {
-    /// How many events are kept for a slow listener.
-    pub(crate) fn event_capacity(&self) -> usize {
-        self.event_capacity.min(MOST_EVENTS)
+    /// How much is kept for a slow listener.
+    pub(crate) fn event_limits(&self) -> Limits {
+        Limits {
+            items: self.event_capacity.min(MOST_EVENTS),
+            bytes: self.event_bytes,
+        }
     }
 
     /// Refuses what cannot work.

@@ -13,6 +13,7 @@ pub(crate) mod accept;
 pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
+mod event_log;
 pub(crate) mod events;
 pub(crate) mod gate;
 pub(crate) mod leftover;
@@ -142,7 +143,7 @@ impl Engine {
                 .with_reason("a socket is built within a tokio runtime")
                 .with_source(error)
         })?;
-        let reporter = Reporter::new(config.event_capacity());
+        let reporter = Reporter::new(config.event_limits());
         let at_least_once = config.at_least_once.map(|settings| {
             let reporter = reporter.clone();
             AtLeastOnceLayer::new(Discard::new(move |lost| reporter.dropped(lost)))

@@ -8,6 +8,7 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+mod events;
 mod incomplete_messages;
 mod kept_messages;
 mod refused;

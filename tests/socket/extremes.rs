@@ -84,7 +84,7 @@ const LIMITS: [(&str, Set<Limits>, [Then; 3]); 5] = [
     ),
 ];
 
-const COUNTS: [(&str, Set<usize>, [Then; 3]); 6] = [
+const COUNTS: [(&str, Set<usize>, [Then; 3]); 7] = [
     (
         "max_message_size",
         SocketBuilder::max_message_size,
@@ -115,6 +115,7 @@ const COUNTS: [(&str, Set<usize>, [Then; 3]); 6] = [
         SocketBuilder::event_capacity,
         [Refused, Works, Works],
     ),
+    ("event_bytes", SocketBuilder::event_bytes, [Works; 3]),
 ];
 
 const SMALL_COUNTS: [(&str, Set<u32>, [Then; 3]); 2] = [

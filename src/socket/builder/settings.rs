@@ -283,4 +283,13 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self.settings.config.event_capacity = events;
         self
     }
+
+    /// How many bytes the messages may have in the events that are kept for a slow
+    /// listener: those that were dropped or refused. Beyond it the listener loses its
+    /// oldest events, and is told how many. A single one that is larger is kept. With 0
+    /// no other event is kept beside one with a message. Default: 64 MiB.
+    pub fn event_bytes(mut self, bytes: usize) -> Self {
+        self.settings.config.event_bytes = bytes;
+        self
+    }
 }
