@@ -122,5 +122,5 @@ async fn shake(
     let mut io = opening.map_err(explain)?.await.map_err(explain)?;
     *known = io.info().certificate().cloned();
     let half_way = engine.config.handshake().accept_half(&mut io).await;
-    session::checked(io, half_way).await
+    session::checked(engine, io, half_way).await
 }

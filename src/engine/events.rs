@@ -1,19 +1,20 @@
 //! Telling whoever listens what is going on.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aiomsg_core::queue::Level;
+use aiomsg_core::queue::{Level, Limits, Weight};
 use aiomsg_core::{
     Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound,
 };
 use aiomsg_layers::session::Meter;
 use aiomsg_layers::shared::catch;
 use aiomsg_transport::RemoteAddr;
-use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::event_log::{EventLog, Heard, Listener};
 use super::peer::PeerInfo;
 use super::refusals::Refusals;
 use super::stats::Counters;
@@ -130,13 +131,24 @@ impl Event {
     }
 }
 
+/// The message in an event.
+impl Weight for Event {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Dropped { message, .. } => message.weight(),
+            Self::Refused { message, .. } => message.weight(),
+            _ => 0,
+        }
+    }
+}
+
 /// The events of a socket, from the call of
 /// [`Socket::events`](crate::Socket::events) on.
 ///
 /// Listening slowly, or not at all, costs the listener its oldest events and
 /// the socket nothing.
 #[derive(Debug)]
-pub struct Events(broadcast::Receiver<Event>);
+pub struct Events(Listener);
 
 impl Events {
     /// The next event; `None` when the socket is closed.
@@ -145,10 +157,10 @@ impl Events {
     ///
     /// Cancel safe: no event is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Event> {
-        match self.0.recv().await {
-            Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed { count }),
-            Err(broadcast::error::RecvError::Closed) => None,
+        match poll_fn(|cx| self.0.poll_next(cx)).await {
+            Heard::Event(event) => Some(event),
+            Heard::Missed(count) => Some(Event::Missed { count }),
+            Heard::End => None,
         }
     }
 }
@@ -159,21 +171,18 @@ pub(crate) struct Reporter(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Gone once the socket is closed, so that listeners see the end.
-    events: Mutex<Option<broadcast::Sender<Event>>>,
-    capacity: usize,
+    events: EventLog,
     counters: Counters,
     refusals: Refusals,
     drops: DropLog,
 }
 
 impl Reporter {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner {
-            events: Mutex::new(Some(broadcast::Sender::new(capacity))),
-            capacity,
+            events: EventLog::new(limits),
             counters: Counters::default(),
-            refusals: Refusals::new(capacity),
+            refusals: Refusals::new(limits.items),
             drops: DropLog::default(),
         }))
     }
@@ -188,33 +197,19 @@ impl Reporter {
     }
 
     pub(crate) fn subscribe(&self) -> Events {
-        let events = self.lock();
-        Events(match &*events {
-            Some(sender) => sender.subscribe(),
-            // A receiver without a sender: it says that all is over.
-            None => broadcast::channel(self.0.capacity).1,
-        })
+        Events(self.0.events.listen())
     }
 
     /// The socket is closed: no more events.
     pub(crate) fn end(&self) {
-        self.lock().take();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<broadcast::Sender<Event>>> {
-        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.events.end();
     }
 
     fn tell(&self, event: Event) {
-        // Not under the lock: whoever listens is woken.
-        let Some(sender) = self.lock().clone() else {
-            return;
-        };
-        // An error says that nobody listens.
         if let Some(count) = self.0.refusals.take_omitted() {
-            let _ = sender.send(Event::AcceptFailuresOmitted { count });
+            self.0.events.add(Event::AcceptFailuresOmitted { count });
         }
-        let _ = sender.send(event);
+        self.0.events.add(event);
     }
 
     pub(crate) fn listening(&self, endpoint: &Endpoint) {
