@@ -177,6 +177,13 @@ struct Inner {
     drops: DropLog,
 }
 
+/// Nobody is left to tell of anything: a socket may be dropped and not closed.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.events.end();
+    }
+}
+
 impl Reporter {
     pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner {
