@@ -9,7 +9,9 @@ use aiomsg_core::queue::{Limits, WakerList, Weight};
 use super::events::Event;
 
 /// Bounded in number and in bytes of the messages in the events. Beyond that the oldest
-/// go, whether or not every listener has seen them.
+/// go, whether or not every listener has seen them: of those about connections, if they
+/// are more than half, so that peers which come and go do not push out what else has
+/// happened.
 #[derive(Debug, Clone)]
 pub(super) struct EventLog(Arc<Shared>);
 
@@ -21,10 +23,11 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    events: VecDeque<Event>,
+    /// Those about connections, and all others: each with its number, in order.
+    rows: [VecDeque<(u64, Event)>; 2],
     bytes: usize,
-    /// The number of the first of them.
-    first: u64,
+    /// The number of the event that comes next.
+    next: u64,
     /// Which event each listener sees next.
     listeners: BTreeMap<u64, u64>,
     next_listener: u64,
@@ -70,11 +73,14 @@ impl EventLog {
         }
         let mut gone = Gone::default();
         let bytes = event.weight();
-        while !state.events.is_empty() && !self.fits(&state, bytes) {
-            state.pop(&mut gone);
+        while state.len() > 0 && !self.fits(&state, bytes) {
+            let row = state.row_to_give_way(self.0.limits.items);
+            state.pop(row, &mut gone);
         }
         state.bytes += bytes;
-        state.events.push_back(event);
+        let number = state.next;
+        state.next += 1;
+        state.rows[usize::from(!event.is_about_a_connection())].push_back((number, event));
         let woken = state.waiting.take();
         drop(state);
         drop(gone);
@@ -84,7 +90,7 @@ impl EventLog {
     /// One that is larger than all may be is kept by itself.
     fn fits(&self, state: &State, bytes: usize) -> bool {
         let Limits { items, bytes: most } = self.0.limits;
-        state.events.len() < items && state.bytes.saturating_add(bytes) <= most
+        state.len() < items && state.bytes.saturating_add(bytes) <= most
     }
 
     /// No more events.
@@ -101,7 +107,7 @@ impl EventLog {
         let mut state = self.lock();
         let number = state.next_listener;
         state.next_listener += 1;
-        let next = state.end();
+        let next = state.next;
         state.listeners.insert(number, next);
         Listener {
             log: self.clone(),
@@ -111,24 +117,52 @@ impl EventLog {
 }
 
 impl State {
-    /// The number of the event that comes next.
-    fn end(&self) -> u64 {
-        self.first + self.events.len() as u64
+    fn len(&self) -> usize {
+        self.rows.iter().map(VecDeque::len).sum()
     }
 
-    fn pop(&mut self, gone: &mut Gone) {
-        if let Some(event) = self.events.pop_front() {
-            self.first += 1;
+    /// The row whose first event is the oldest of all.
+    fn oldest(&self) -> usize {
+        let first = |row: &VecDeque<(u64, Event)>| row.front().map_or(u64::MAX, |it| it.0);
+        usize::from(first(&self.rows[0]) > first(&self.rows[1]))
+    }
+
+    fn row_to_give_way(&self, items: usize) -> usize {
+        let connections = self.rows[0].len();
+        match connections > 0 && connections >= items / 2 {
+            true => 0,
+            false => self.oldest(),
+        }
+    }
+
+    fn pop(&mut self, row: usize, gone: &mut Gone) {
+        if let Some((_, event)) = self.rows[row].pop_front() {
             self.bytes -= event.weight();
             gone.more.extend(gone.one.replace(event));
         }
     }
 
+    /// The first event from this number on, with its number.
+    fn first_from(&self, number: u64) -> Option<&(u64, Event)> {
+        let first = |row: &'_ VecDeque<(u64, Event)>| row.partition_point(|it| it.0 < number);
+        let found = self.rows.iter().filter_map(|row| row.get(first(row)));
+        found.min_by_key(|it| it.0)
+    }
+
+    /// A listener has seen so many, or missed them.
+    fn seen(&mut self, listener: u64, count: u64) {
+        if let Some(next) = self.listeners.get_mut(&listener) {
+            *next += count;
+        }
+    }
+
     /// Lets go of what every listener has seen.
     fn trim(&mut self, gone: &mut Gone) {
-        let seen = self.listeners.values().min().copied();
-        while !self.events.is_empty() && seen.is_none_or(|seen| self.first < seen) {
-            self.pop(gone);
+        let seen = self.listeners.values().min().copied().unwrap_or(u64::MAX);
+        for row in 0..self.rows.len() {
+            while self.rows[row].front().is_some_and(|it| it.0 < seen) {
+                self.pop(row, gone);
+            }
         }
     }
 }
@@ -145,28 +179,31 @@ impl Listener {
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         let mut gone = Gone::default();
         let mut state = self.log.lock();
-        let (first, end, ended) = (state.first, state.end(), state.ended);
-        let Some(next) = state.listeners.get_mut(&self.number) else {
+        let Some(&wanted) = state.listeners.get(&self.number) else {
             return Poll::Ready(Heard::End);
         };
-        if *next < first {
-            let missed = first - std::mem::replace(next, first);
-            return Poll::Ready(Heard::Missed(missed));
-        }
-        if *next == end {
-            if ended {
+        let Some((number, event)) = state.first_from(wanted).cloned() else {
+            // Those in between are gone, and nothing has come since.
+            let missed = state.next - wanted;
+            if missed > 0 {
+                state.seen(self.number, missed);
+                return Poll::Ready(Heard::Missed(missed));
+            }
+            if state.ended {
                 return Poll::Ready(Heard::End);
             }
             state.waiting.register(cx.waker());
             return Poll::Pending;
+        };
+        if number > wanted {
+            state.seen(self.number, number - wanted);
+            return Poll::Ready(Heard::Missed(number - wanted));
         }
-        let at = usize::try_from(*next - first).unwrap_or(usize::MAX);
-        *next += 1;
-        let event = state.events.get(at).cloned();
+        state.seen(self.number, 1);
         state.trim(&mut gone);
         drop(state);
         drop(gone);
-        Poll::Ready(event.map_or(Heard::End, Heard::Event))
+        Poll::Ready(Heard::Event(event))
     }
 }
 
@@ -218,7 +255,7 @@ mod tests {
     /// How many events, with how many bytes.
     fn kept(log: &EventLog) -> (usize, usize) {
         let state = log.lock();
-        (state.events.len(), state.bytes)
+        (state.len(), state.bytes)
     }
 
     #[test]
@@ -238,6 +275,43 @@ mod tests {
         log.add(event(1000));
         assert_eq!(heard(&mut slow), [1000]);
         assert_eq!(heard(&mut fast), [-4, 1000]);
+    }
+
+    /// They pushed out all others.
+    #[test]
+    fn events_about_connections_leave_half_of_the_room_to_others() {
+        let log = EventLog::new(Limits {
+            items: 6,
+            bytes: 100,
+        });
+        let mut listener = log.listen();
+        for bytes in 1..=4 {
+            log.add(event(bytes));
+        }
+        for count in 1..=50 {
+            log.add(Event::AcceptFailuresOmitted { count });
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut all = Vec::new();
+        while let Poll::Ready(heard) = listener.poll_next(&mut cx) {
+            all.push(match heard {
+                Heard::Event(Event::AcceptFailuresOmitted { count }) => count.to_string(),
+                Heard::Event(event) => format!("{} bytes", event.weight()),
+                Heard::Missed(count) => format!("{count} missed"),
+                Heard::End => break,
+            });
+        }
+        let rest = [
+            "2 bytes",
+            "3 bytes",
+            "4 bytes",
+            "47 missed",
+            "48",
+            "49",
+            "50",
+        ];
+        assert_eq!(all, [&["1 missed"][..], &rest].concat());
+        assert_eq!(kept(&log), (0, 0));
     }
 
     #[test]

@@ -16,8 +16,11 @@ use tokio::time::Instant;
 
 use super::event_log::{EventLog, Heard, Listener};
 use super::peer::PeerInfo;
-use super::refusals::Refusals;
+use super::per_second::PerSecond;
 use super::stats::Counters;
+
+/// So many lines of the log tell of peers that come and go, in a second.
+const LINES: usize = 100;
 
 /// Something that happened in a socket.
 #[derive(Debug, Clone)]
@@ -131,6 +134,24 @@ impl Event {
     }
 }
 
+impl Event {
+    /// Whether this is about peers and strangers that come and go, of which there may be
+    /// any number, and about where they do.
+    pub(super) fn is_about_a_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Listening { .. }
+                | Self::PeerUp { .. }
+                | Self::PeerDown { .. }
+                | Self::DialFailed { .. }
+                | Self::AcceptFailed { .. }
+                | Self::AcceptFailuresOmitted { .. }
+                | Self::QueueHigh { .. }
+                | Self::QueueLow { .. }
+        )
+    }
+}
+
 /// The message in an event.
 impl Weight for Event {
     fn weight(&self) -> usize {
@@ -173,7 +194,9 @@ pub(crate) struct Reporter(Arc<Inner>);
 struct Inner {
     events: EventLog,
     counters: Counters,
-    refusals: Refusals,
+    refusals: PerSecond,
+    /// Lines of the log about peers that come and go.
+    comings: PerSecond,
     drops: DropLog,
 }
 
@@ -189,7 +212,8 @@ impl Reporter {
         Self(Arc::new(Inner {
             events: EventLog::new(limits),
             counters: Counters::default(),
-            refusals: Refusals::new(limits.items),
+            refusals: PerSecond::new(limits.items / 4),
+            comings: PerSecond::new(LINES),
             drops: DropLog::default(),
         }))
     }
@@ -219,6 +243,18 @@ impl Reporter {
         self.0.events.add(event);
     }
 
+    /// Logs that a peer has come or gone, unless many have in this second: strangers may
+    /// come and go all the time, under new names.
+    fn say_of_a_coming(&self, log: impl FnOnce()) {
+        let comings = &self.0.comings;
+        if let Some(count) = comings.take_omitted() {
+            say(|| tracing::info!(count, "more peers came or went within a second"));
+        }
+        if comings.admit() {
+            say(log);
+        }
+    }
+
     pub(crate) fn listening(&self, endpoint: &Endpoint) {
         say(|| tracing::info!(%endpoint, "listening"));
         self.tell(Event::Listening {
@@ -228,7 +264,7 @@ impl Reporter {
 
     pub(crate) fn peer_up(&self, peer: &PeerInfo) {
         Counters::count(&self.0.counters.connections);
-        say(|| {
+        self.say_of_a_coming(|| {
             tracing::info!(
                 peer = %peer.identity.short(),
                 endpoint = %peer.endpoint,
@@ -241,7 +277,7 @@ impl Reporter {
     }
 
     pub(crate) fn peer_down(&self, peer: PeerInfo, reason: Error) {
-        say(|| {
+        self.say_of_a_coming(|| {
             tracing::info!(
                 peer = %peer.identity.short(),
                 endpoint = %peer.endpoint,
