@@ -2,13 +2,15 @@
 
 use crate::common::say::say;
 use std::num::NonZeroU64;
+use std::task::Poll;
 use std::time::Duration;
 
 use aiomsg::{AckMode, Delivery, Limits, Outbound, Socket};
 use clap::Args;
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+use crate::common::aside::{Aside, Full};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say;
 use crate::common::socket::SocketArgs;
@@ -77,34 +79,44 @@ pub(crate) async fn run(args: EchoArgs, stop: &mut Stop) -> Outcome {
     let started = Instant::now();
     let mut counts = Counts::default();
     let mut stopped = None;
+    let mut aside = Aside::new();
     while wanted.is_none_or(|wanted| counts.messages < wanted) {
-        let answered = tokio::select! {
+        let message = tokio::select! {
             biased;
             signal = stop.asked() => {
                 stopped = Some(signal);
                 break;
             }
-            answered = answer(&socket) => answered,
+            Some(answered) = aside.next(), if !aside.is_empty() => {
+                counts.answered(answered)?;
+                continue;
+            }
+            message = socket.recv_message() => message?,
         };
-        match answered {
-            Ok(bytes) => {
-                counts.messages += 1;
-                counts.bytes += bytes as u64;
-            }
-            Err(error) if error.is_closed() => return Err(error.into()),
-            // It costs this answer, and nobody else theirs.
-            Err(error) => {
-                counts.messages += 1;
-                counts.refused += 1;
-                if counts.refused.is_power_of_two() {
-                    say(format_args!(
-                        "note: {} answers not sent: {error}",
-                        counts.refused
-                    ));
-                }
-            }
+        counts.messages += 1;
+        counts.bytes += message.payload().len() as u64;
+        let (peer, bytes) = (message.from().clone(), message.payload().len());
+        match aside
+            .send(&peer, bytes, answer(socket.clone(), message))
+            .await
+        {
+            Ok(Poll::Ready(answered)) => counts.answered(answered)?,
+            Ok(Poll::Pending) => {}
+            Err(Full) => counts.refuse("its peer takes nothing, and too much waits for it"),
         }
     }
+    let rest = async {
+        while let Some(answered) = aside.next().await {
+            counts.answered(answered)?;
+        }
+        Ok::<(), Failure>(())
+    };
+    tokio::select! {
+        biased;
+        _ = stop.asked() => {}
+        rest = timeout(PATIENCE, rest) => rest.unwrap_or(Ok(()))?,
+    }
+    counts.refused += aside.len() as u64;
     let report = tokio::select! {
         biased;
         _ = stop.asked() => None,
@@ -119,21 +131,39 @@ pub(crate) async fn run(args: EchoArgs, stop: &mut Stop) -> Outcome {
     counts.told(&args, stopped)
 }
 
-/// Answers the next message, and says how large it was.
-async fn answer(socket: &Socket) -> Result<usize, aiomsg::Error> {
-    let message = socket.recv_message().await?;
+/// Answers a message.
+async fn answer(socket: Socket, message: Delivery) -> Result<(), aiomsg::Error> {
     let (from, payload, id) = message.into_parts();
-    let len = payload.len();
     let asked = id.map(|id| Delivery::new(from.clone(), bytes::Bytes::new()).with_id(id));
     socket.send_message(Outbound::new(payload).to(from)).await?;
     if let Some(asked) = asked {
         // Its peer, if it is not there any more, sends it again.
         socket.acknowledge(&asked);
     }
-    Ok(len)
+    Ok(())
 }
 
 impl Counts {
+    /// An answer that is not sent costs nobody else theirs.
+    fn answered(&mut self, answered: Result<(), aiomsg::Error>) -> Outcome {
+        match answered {
+            Err(error) if error.is_closed() => return Err(error.into()),
+            Err(error) => self.refuse(error),
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, why: impl std::fmt::Display) {
+        self.refused += 1;
+        if self.refused.is_power_of_two() {
+            say(format_args!(
+                "note: {} answers not sent: {why}",
+                self.refused
+            ));
+        }
+    }
+
     fn told(&self, args: &EchoArgs, stopped: Option<Stopped>) -> Outcome {
         let told = self.tell(args.json);
         let wanted = args.count.map(NonZeroU64::get);

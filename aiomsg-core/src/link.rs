@@ -78,6 +78,8 @@ struct Inner {
     cut: AtomicBool,
     /// What is read is a frame over the limit.
     passing: AtomicBool,
+    /// How often reading was held back, twice; odd while it is.
+    holds: AtomicU64,
     unsent: Mutex<Vec<Frame>>,
     unconfirmed: Mutex<Vec<Frame>>,
     /// Whether there are refused frames: looked at with every batch, so without a
@@ -188,6 +190,26 @@ impl Link {
     /// Whether what comes is a frame over the limit.
     pub fn is_passing(&self) -> bool {
         self.0.passing.load(Relaxed)
+    }
+
+    /// Notes whether this end reads nothing for now, as it has no room: the peer cannot
+    /// help it then that nothing comes. For the session.
+    #[inline]
+    pub fn set_held_back(&self, held_back: bool) {
+        let holds = self.0.holds.load(Relaxed);
+        if (holds % 2 == 1) != held_back {
+            self.0.holds.store(holds + 1, Relaxed);
+        }
+    }
+
+    /// Whether this end reads nothing for now.
+    pub fn is_held_back(&self) -> bool {
+        self.holds() % 2 == 1
+    }
+
+    /// Another number each time that reading is held back, and when it goes on.
+    pub fn holds(&self) -> u64 {
+        self.0.holds.load(Relaxed)
     }
 
     /// Leaves the frames of which nobody knows whether they left, for

@@ -4,18 +4,15 @@
 
 mod meeting;
 
-use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::Certificate;
+use aiomsg_transport::tls::rustls::RootCertStore;
 use aiomsg_transport::tls::rustls::crypto::ring;
 use aiomsg_transport::tls::rustls::pki_types::pem::PemObject;
 use aiomsg_transport::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use aiomsg_transport::tls::rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
-};
 use aiomsg_transport::tls::{TlsConfig, TlsConfigBuilder};
 use aiomsg_transport::{Io, Listener};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
@@ -361,75 +358,6 @@ async fn a_watch_reloads_by_itself_and_says_once_what_is_wrong() {
     let (near, _) = connect(&mut listener, &client).await;
     assert_eq!(shown(&near.unwrap()).common_name(), Some("second"));
     watching.abort();
-}
-
-/// A client of rustls alone, which keeps what it may resume with. Says how the
-/// handshake went.
-fn resuming(config: &Arc<ClientConfig>, port: u16) -> Result<HandshakeKind, std::io::Error> {
-    let name = "127.0.0.1".try_into().unwrap();
-    let session = ClientConnection::new(Arc::clone(config), name).unwrap();
-    let stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
-    let mut tls = StreamOwned::new(session, stream);
-    tls.write_all(b"!")?;
-    // The tickets come before this byte.
-    tls.read_exact(&mut [0])?;
-    Ok(tls.conn.handshake_kind().unwrap())
-}
-
-/// A client that is trusted no more does not come in by what it had agreed on
-/// before.
-#[tokio::test]
-async fn nothing_is_resumed_across_a_reload() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name| folder.path().join(name);
-    let (root, clients) = (authority("root"), authority("clients"));
-    let own = issued(&clients, "client");
-    write(folder.path(), &issued(&root, "server"));
-    std::fs::write(at("clients"), clients.pem()).unwrap();
-    let server = TlsConfig::builder()
-        .certificate_files(at("cert"), at("key"))
-        .trust_file(at("clients"))
-        .build()
-        .unwrap();
-    let mut listener = bind(&server).await.unwrap();
-    let port = listener.local_endpoint().port().unwrap();
-    let accepting = tokio::spawn(async move {
-        loop {
-            let incoming = listener.accept().await.unwrap();
-            if let Ok(io) = incoming.secure().await {
-                let _ = greet(io).await;
-            }
-        }
-    });
-
-    let mut roots = RootCertStore::empty();
-    roots.add(root.der().clone()).unwrap();
-    let chain = vec![CertificateDer::from_pem_slice(own.cert.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
-    let config = ClientConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .unwrap();
-    let config = Arc::new(config);
-    let connect = async || {
-        let config = Arc::clone(&config);
-        tokio::task::spawn_blocking(move || resuming(&config, port))
-            .await
-            .unwrap()
-    };
-    assert_eq!(connect().await.unwrap(), HandshakeKind::Full);
-    assert_eq!(connect().await.unwrap(), HandshakeKind::Resumed);
-    server.reload().unwrap();
-    assert_eq!(connect().await.unwrap(), HandshakeKind::Full);
-    assert_eq!(connect().await.unwrap(), HandshakeKind::Resumed);
-
-    std::fs::write(at("clients"), authority("others").pem()).unwrap();
-    server.reload().unwrap();
-    let error = connect().await.unwrap_err();
-    assert!(error.to_string().contains("UnknownCA"), "{error}");
-    accepting.abort();
 }
 
 // ===== a certificate that is demanded =====

@@ -131,5 +131,5 @@ async fn shake(
     *known = io.info().certificate().cloned();
     let mut telling = Telling::new(&mut io, &engine.told, told);
     let half_way = engine.config.handshake().accept_half(&mut telling).await;
-    session::checked(io, half_way).await
+    session::checked(engine, io, half_way).await
 }

@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) dialects: Dialects,
     pub(crate) dialect_patience: Duration,
     pub(crate) max_message: usize,
+    pub(crate) max_incomplete: Option<usize>,
     pub(crate) peer_limits: Limits,
     pub(crate) buffer_limits: Limits,
     pub(crate) receive_limits: Limits,
@@ -41,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) max_pending_handshakes_per_address: Option<usize>,
     pub(crate) max_peers: usize,
     pub(crate) event_capacity: usize,
+    pub(crate) event_bytes: usize,
     pub(crate) backlog: u32,
     pub(crate) unix_mode: Option<u32>,
     #[cfg(feature = "tls")]
@@ -57,6 +59,7 @@ impl Default for Config {
             dialects: Dialects::default(),
             dialect_patience: DEFAULT_PATIENCE,
             max_message: DEFAULT_MAX_MESSAGE,
+            max_incomplete: None,
             peer_limits: Limits {
                 items: 8192,
                 bytes: 1 << 20,
@@ -81,6 +84,7 @@ impl Default for Config {
             max_pending_handshakes_per_address: None,
             max_peers: 65_536,
             event_capacity: 1024,
+            event_bytes: 64 << 20,
             backlog: 4096,
             unix_mode: None,
             #[cfg(feature = "tls")]
@@ -92,14 +96,19 @@ impl Default for Config {
 /// The shortest time that something may take: that of the timers.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// The most events that are kept for a slow listener: there is room for them from
-/// the beginning.
+/// How much large messages that are not yet whole may hold, at least, unless it is set.
+const INCOMPLETE: usize = 256 << 20;
+
+/// The most events that are kept for a slow listener.
 const MOST_EVENTS: usize = 1 << 16;
 
 impl Config {
-    /// How many events are kept for a slow listener.
-    pub(crate) fn event_capacity(&self) -> usize {
-        self.event_capacity.min(MOST_EVENTS)
+    /// How much is kept for a slow listener.
+    pub(crate) fn event_limits(&self) -> Limits {
+        Limits {
+            items: self.event_capacity.min(MOST_EVENTS),
+            bytes: self.event_bytes,
+        }
     }
 
     /// Refuses what cannot work.
@@ -161,6 +170,7 @@ impl Config {
             ),
             ("max_peers", self.max_peers),
             ("event_capacity", self.event_capacity),
+            ("max_incomplete_bytes", self.max_incomplete()),
         ] {
             if count == 0 {
                 return refuse(format!("{name} is 0"));
@@ -175,6 +185,12 @@ impl Config {
     pub(crate) fn max_pending_of_one(&self) -> usize {
         let half = self.max_pending_handshakes.div_ceil(2);
         self.max_pending_handshakes_per_address.unwrap_or(half)
+    }
+
+    /// How much large messages may hold that are not yet whole: four of the largest.
+    pub(crate) fn max_incomplete(&self) -> usize {
+        let four = self.max_message.saturating_mul(4);
+        self.max_incomplete.unwrap_or(four.max(INCOMPLETE))
     }
 
     pub(crate) fn policy<P>(&self) -> AnyPolicy<P> {

@@ -81,7 +81,7 @@ fn admitting(
                 let mut io = opening.await?;
                 known = io.info().certificate().cloned();
                 let half_way = engine.config.handshake().connect_half(&mut io).await;
-                Ok::<_, BoxError>(session::checked(io, half_way).await?)
+                Ok::<_, BoxError>(session::checked(&engine, io, half_way).await?)
             };
             let shaken = timeout(engine.config.handshake_timeout, shake).await;
             let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));

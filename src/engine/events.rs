@@ -1,22 +1,26 @@
 //! Telling whoever listens what is going on.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aiomsg_core::queue::Level;
+use aiomsg_core::queue::{Level, Limits, Weight};
 use aiomsg_core::{
     Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound,
 };
 use aiomsg_layers::session::Meter;
 use aiomsg_layers::shared::catch;
 use aiomsg_transport::RemoteAddr;
-use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::event_log::{EventLog, Heard, Listener};
 use super::peer::PeerInfo;
-use super::refusals::Refusals;
+use super::per_second::PerSecond;
 use super::stats::Counters;
+
+/// So many lines of the log tell of peers that come and go, in a second.
+const LINES: usize = 100;
 
 /// Something that happened in a socket.
 #[derive(Debug, Clone)]
@@ -130,13 +134,42 @@ impl Event {
     }
 }
 
+impl Event {
+    /// Whether this is about peers and strangers that come and go, of which there may be
+    /// any number, and about where they do.
+    pub(super) fn is_about_a_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Listening { .. }
+                | Self::PeerUp { .. }
+                | Self::PeerDown { .. }
+                | Self::DialFailed { .. }
+                | Self::AcceptFailed { .. }
+                | Self::AcceptFailuresOmitted { .. }
+                | Self::QueueHigh { .. }
+                | Self::QueueLow { .. }
+        )
+    }
+}
+
+/// The message in an event.
+impl Weight for Event {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Dropped { message, .. } => message.weight(),
+            Self::Refused { message, .. } => message.weight(),
+            _ => 0,
+        }
+    }
+}
+
 /// The events of a socket, from the call of
 /// [`Socket::events`](crate::Socket::events) on.
 ///
 /// Listening slowly, or not at all, costs the listener its oldest events and
 /// the socket nothing.
 #[derive(Debug)]
-pub struct Events(broadcast::Receiver<Event>);
+pub struct Events(Listener);
 
 impl Events {
     /// The next event; `None` when the socket is closed.
@@ -145,10 +178,10 @@ impl Events {
     ///
     /// Cancel safe: no event is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Event> {
-        match self.0.recv().await {
-            Ok(event) => Some(event),
-            Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed { count }),
-            Err(broadcast::error::RecvError::Closed) => None,
+        match poll_fn(|cx| self.0.poll_next(cx)).await {
+            Heard::Event(event) => Some(event),
+            Heard::Missed(count) => Some(Event::Missed { count }),
+            Heard::End => None,
         }
     }
 }
@@ -159,21 +192,28 @@ pub(crate) struct Reporter(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Gone once the socket is closed, so that listeners see the end.
-    events: Mutex<Option<broadcast::Sender<Event>>>,
-    capacity: usize,
+    events: EventLog,
     counters: Counters,
-    refusals: Refusals,
+    refusals: PerSecond,
+    /// Lines of the log about peers that come and go.
+    comings: PerSecond,
     drops: DropLog,
 }
 
+/// Nobody is left to tell of anything: a socket may be dropped and not closed.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.events.end();
+    }
+}
+
 impl Reporter {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner {
-            events: Mutex::new(Some(broadcast::Sender::new(capacity))),
-            capacity,
+            events: EventLog::new(limits),
             counters: Counters::default(),
-            refusals: Refusals::new(capacity),
+            refusals: PerSecond::new(limits.items / 4),
+            comings: PerSecond::new(LINES),
             drops: DropLog::default(),
         }))
     }
@@ -188,33 +228,31 @@ impl Reporter {
     }
 
     pub(crate) fn subscribe(&self) -> Events {
-        let events = self.lock();
-        Events(match &*events {
-            Some(sender) => sender.subscribe(),
-            // A receiver without a sender: it says that all is over.
-            None => broadcast::channel(self.0.capacity).1,
-        })
+        Events(self.0.events.listen())
     }
 
     /// The socket is closed: no more events.
     pub(crate) fn end(&self) {
-        self.lock().take();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<broadcast::Sender<Event>>> {
-        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.events.end();
     }
 
     fn tell(&self, event: Event) {
-        // Not under the lock: whoever listens is woken.
-        let Some(sender) = self.lock().clone() else {
-            return;
-        };
-        // An error says that nobody listens.
         if let Some(count) = self.0.refusals.take_omitted() {
-            let _ = sender.send(Event::AcceptFailuresOmitted { count });
+            self.0.events.add(Event::AcceptFailuresOmitted { count });
         }
-        let _ = sender.send(event);
+        self.0.events.add(event);
+    }
+
+    /// Logs that a peer has come or gone, unless many have in this second: strangers may
+    /// come and go all the time, under new names.
+    fn say_of_a_coming(&self, log: impl FnOnce()) {
+        let comings = &self.0.comings;
+        if let Some(count) = comings.take_omitted() {
+            say(|| tracing::info!(count, "more peers came or went within a second"));
+        }
+        if comings.admit() {
+            say(log);
+        }
     }
 
     pub(crate) fn listening(&self, endpoint: &Endpoint) {
@@ -226,7 +264,7 @@ impl Reporter {
 
     pub(crate) fn peer_up(&self, peer: &PeerInfo) {
         Counters::count(&self.0.counters.connections);
-        say(|| {
+        self.say_of_a_coming(|| {
             tracing::info!(
                 peer = %peer.identity.short(),
                 endpoint = %peer.endpoint,
@@ -239,7 +277,7 @@ impl Reporter {
     }
 
     pub(crate) fn peer_down(&self, peer: PeerInfo, reason: Error) {
-        say(|| {
+        self.say_of_a_coming(|| {
             tracing::info!(
                 peer = %peer.identity.short(),
                 endpoint = %peer.endpoint,

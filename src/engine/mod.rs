@@ -13,6 +13,7 @@ pub(crate) mod accept;
 pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
+mod event_log;
 pub(crate) mod events;
 pub(crate) mod gate;
 pub(crate) mod holds;
@@ -22,8 +23,8 @@ pub(crate) mod levels;
 pub(crate) mod peer;
 pub(crate) mod peer_stats;
 mod pending;
+mod per_second;
 mod race;
-mod refusals;
 pub(crate) mod rest;
 mod runtime;
 mod seldom;
@@ -44,7 +45,9 @@ use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::heartbeat::Patience;
 use aiomsg_layers::route::{AnyPolicy, Guarded, Policy, Router, changes};
+use aiomsg_layers::session::Farewells;
 use aiomsg_transport::Incoming;
+use aiomsg_transport::framed::IncompleteFrames;
 use tokio::runtime::Handle;
 use tokio_util::future::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +67,9 @@ use peer::PeerInfo;
 use rest::Rests;
 use session::{MakeIntake, Wrap};
 use stack::{StandardBuffer, StandardSend};
+
+/// So many connections that are refused may be ended in good order at the same time.
+const FAREWELLS: usize = 64;
 
 /// The error of a service that may have layers of others around it.
 pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
@@ -95,10 +101,14 @@ pub(crate) struct Engine {
     pub(crate) inbox: Queue<Delivery>,
     /// How sessions fill the inbox, if there are layers around it.
     pub(crate) intake: Intakes,
+    /// The large messages of all connections that are not yet whole.
+    pub(crate) incomplete: IncompleteFrames,
     /// What is left of connections that have ended.
     pub(crate) rests: Rests,
     /// Peers that are not read for a while.
     pub(crate) holds: Holds,
+    /// Connections that are refused, and stay for a moment.
+    pub(crate) farewells: Farewells,
     /// What was not done when it was given up.
     pub(crate) leftover: Leftover,
     /// Whether the socket closes, and has a deadline.
@@ -146,7 +156,7 @@ impl Engine {
                 .with_reason("a socket is built within a tokio runtime")
                 .with_source(error)
         })?;
-        let reporter = Reporter::new(config.event_capacity());
+        let reporter = Reporter::new(config.event_limits());
         let at_least_once = config.at_least_once.map(|settings| {
             let reporter = reporter.clone();
             AtLeastOnceLayer::new(Discard::new(move |lost| reporter.dropped(lost)))
@@ -196,6 +206,8 @@ impl Engine {
             intake: Intakes::new(intake(&inbox, &reporter, &deferral)),
             rests: Rests::default(),
             holds: Holds::default(),
+            incomplete: IncompleteFrames::new(config.max_incomplete()),
+            farewells: Farewells::new(FAREWELLS),
             leftover: Leftover::default(),
             patience: Patience::new(),
             deferral,

@@ -4,10 +4,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use aiomsg_core::queue::Limits;
+use aiomsg_core::queue::{Limits, WakerList};
 use aiomsg_core::{Delivery, Error, Identity, MessageId};
 use aiomsg_layers::session::Intake;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -18,26 +19,87 @@ use super::holds::Hold;
 /// What the connections of the same peer wait for, lest what came by one of them
 /// overtakes what was sent before it, by another: a connection begins when the rest
 /// of the one before it is dealt with.
+///
+/// Each rest is a task. While there are too many, no connection is read, or peers that
+/// come and go would leave more and more of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rests(Arc<Mutex<HashMap<Identity, CancellationToken>>>);
+pub(crate) struct Rests(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Looked at with every batch, so without a lock.
+    count: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ended: HashMap<Identity, CancellationToken>,
+    /// Who is not read.
+    held_back: WakerList,
+}
 
 impl Rests {
+    /// So many at most, and one more for each connection that had read something when
+    /// there were as many.
+    const MOST: usize = 1024;
+
     /// The intake of the next connection of a peer.
     pub(crate) fn in_order<I: Intake>(&self, peer: &Identity, hold: Hold, intake: I) -> InOrder<I> {
         InOrder {
-            before: self.ended().get(peer).map(wait_for),
+            before: self.lock().ended.get(peer).map(wait_for),
             hold,
+            rests: self.clone(),
             intake,
         }
     }
 
     /// Whether nothing is left of any connection.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ended().is_empty()
+        self.lock().ended.is_empty()
     }
 
-    fn ended(&self) -> MutexGuard<'_, HashMap<Identity, CancellationToken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, peer: Identity, done: CancellationToken) {
+        let mut state = self.lock();
+        state.ended.insert(peer, done);
+        self.0.count.store(state.ended.len(), Relaxed);
+    }
+
+    /// What was left of a connection of this peer is dealt with.
+    fn remove(&self, peer: &Identity) {
+        let mut state = self.lock();
+        // There may be one of a later connection, which waits for this one.
+        if state
+            .ended
+            .get(peer)
+            .is_some_and(CancellationToken::is_cancelled)
+        {
+            state.ended.remove(peer);
+            self.0.count.store(state.ended.len(), Relaxed);
+            let woken = match state.ended.len() < Self::MOST {
+                true => state.held_back.take(),
+                false => return,
+            };
+            drop(state);
+            woken.wake();
+        }
+    }
+
+    /// Ready when there are not too many.
+    fn poll_few(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.count.load(Relaxed) < Self::MOST {
+            return Poll::Ready(());
+        }
+        let mut state = self.lock();
+        if state.ended.len() < Self::MOST {
+            return Poll::Ready(());
+        }
+        state.held_back.register(cx.waker());
+        Poll::Pending
     }
 }
 
@@ -68,7 +130,7 @@ impl Rest {
             return None;
         }
         let done = CancellationToken::new();
-        engine.rests.ended().insert(peer.clone(), done.clone());
+        engine.rests.add(peer.clone(), done.clone());
         Some(Self {
             engine: Arc::clone(engine),
             peer,
@@ -88,14 +150,7 @@ impl Rest {
 impl Drop for Rest {
     fn drop(&mut self) {
         self.done.cancel();
-        // There may be one of a later connection, which waits for this one.
-        let mut rests = self.engine.rests.ended();
-        if rests
-            .get(&self.peer)
-            .is_some_and(CancellationToken::is_cancelled)
-        {
-            rests.remove(&self.peer);
-        }
+        self.engine.rests.remove(&self.peer);
     }
 }
 
@@ -104,6 +159,7 @@ impl Drop for Rest {
 pub(crate) struct InOrder<I> {
     before: Option<Wait>,
     hold: Hold,
+    rests: Rests,
     intake: I,
 }
 
@@ -121,11 +177,13 @@ impl<I: Intake> Intake for InOrder<I> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
         ready!(self.poll_before(cx));
         ready!(self.hold.poll(cx));
+        ready!(self.rests.poll_few(cx));
         self.intake.poll_ready(cx)
     }
 
     fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
         ready!(self.poll_before(cx));
+        ready!(self.rests.poll_few(cx));
         self.intake.poll_last(cx)
     }
 
@@ -181,7 +239,7 @@ mod tests {
             Identity::random(),
             CancellationToken::new(),
         );
-        rests.ended().insert(peer.clone(), done.clone());
+        rests.add(peer.clone(), done.clone());
         let (holds, stranger) = (Holds::default(), Identity::random());
         let mut next = rests.in_order(&peer, holds.of(&peer), Open);
         let mut other = rests.in_order(&stranger, holds.of(&stranger), Open);
@@ -206,5 +264,26 @@ mod tests {
         drop(held);
         assert!(intake.poll_ready(&mut cx).is_ready());
         drop(other);
+    }
+
+    /// There was a task for each peer that came, sent and went.
+    #[tokio::test]
+    async fn nothing_is_read_while_too_much_is_left_of_connections() {
+        let rests = Rests::default();
+        let (holds, peer) = (Holds::default(), Identity::random());
+        let mut live = rests.in_order(&peer, holds.of(&peer), Open);
+        let mut cx = Context::from_waker(Waker::noop());
+        let done = CancellationToken::new();
+        let peers: Vec<_> = (0..Rests::MOST).map(|_| Identity::random()).collect();
+        for peer in &peers {
+            assert!(live.poll_ready(&mut cx).is_ready());
+            rests.add(peer.clone(), done.clone());
+        }
+        assert!(live.poll_ready(&mut cx).is_pending());
+        assert!(live.poll_last(&mut cx).is_pending());
+        done.cancel();
+        rests.remove(&peers[0]);
+        assert!(live.poll_ready(&mut cx).is_ready());
+        assert!(live.poll_last(&mut cx).is_ready());
     }
 }

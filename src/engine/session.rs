@@ -59,6 +59,7 @@ pub(crate) struct Session {
 /// What comes of a handshake, if the peer may have the identity that it has
 /// claimed.
 pub(super) async fn checked(
+    engine: &Engine,
     mut io: Io,
     half_way: Result<HalfWay, Error>,
 ) -> Result<(Io, HalfWay), Error> {
@@ -72,7 +73,7 @@ pub(super) async fn checked(
     match checked {
         Ok(half_way) => Ok((io, half_way)),
         Err(error) => {
-            goodbye(io.shutdown()).await;
+            goodbye(engine, io.shutdown()).await;
             Err(error)
         }
     }
@@ -80,7 +81,10 @@ pub(super) async fn checked(
 
 /// Ends a connection in good order that is refused. On one with TLS, its peer
 /// could not tell otherwise whether somebody in between has cut it off.
-async fn goodbye<T>(closing: impl Future<Output = T>) {
+async fn goodbye<T>(engine: &Engine, closing: impl Future<Output = T>) {
+    let Some(_place) = engine.farewells.begin() else {
+        return;
+    };
     // Nothing more can be done for a peer that is gone or takes nothing.
     let _ = timeout(GOODBYE, closing).await;
 }
@@ -114,6 +118,7 @@ pub(crate) async fn admit(
     let mut framed = Framed::with_received(io, codec, received)
         .buffered_below(tls)
         .send_queue(send_queue)
+        .incomplete(engine.incomplete.clone())
         .go_on();
     if let Some(wire) = wire {
         framed = framed.over(wire);
@@ -144,7 +149,7 @@ pub(crate) async fn admit(
                 }
                 poll_fn(|cx| Pin::new(&mut framed).poll_close(cx)).await
             };
-            goodbye(end).await;
+            goodbye(engine, end).await;
             return refuse(error);
         }
     };
@@ -322,6 +327,7 @@ fn session<C: BatchConnection, I: Intake>(
         .discard(engine.discard.clone())
         .patience(engine.patience.clone())
         .peer_never_ends(never_ends)
+        .farewells(engine.farewells.clone())
         .hold(hold)
 }
 

@@ -95,6 +95,17 @@ async fn a_listener_that_does_not_listen_costs_itself_only() {
 }
 
 #[tokio::test]
+async fn events_end_with_a_socket_that_is_dropped_and_not_closed() {
+    let (server, endpoint) = bound().await;
+    let mut events = server.events();
+    let client = Socket::new().unwrap();
+    client.connect(endpoint).unwrap();
+    within("a client", server.wait_for_peers(1)).await.unwrap();
+    drop(server);
+    within("the end", async { while events.next().await.is_some() {} }).await;
+}
+
+#[tokio::test]
 async fn counters_count() {
     let (server, endpoint) = bound().await;
     let client = Socket::new().unwrap();

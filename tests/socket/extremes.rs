@@ -84,11 +84,16 @@ const LIMITS: [(&str, Set<Limits>, [Then; 3]); 5] = [
     ),
 ];
 
-const COUNTS: [(&str, Set<usize>, [Then; 3]); 5] = [
+const COUNTS: [(&str, Set<usize>, [Then; 3]); 7] = [
     (
         "max_message_size",
         SocketBuilder::max_message_size,
         [Idle, Works, Works],
+    ),
+    (
+        "max_incomplete_bytes",
+        SocketBuilder::max_incomplete_bytes,
+        [Refused, Works, Works],
     ),
     (
         "max_pending_handshakes",
@@ -110,6 +115,7 @@ const COUNTS: [(&str, Set<usize>, [Then; 3]); 5] = [
         SocketBuilder::event_capacity,
         [Refused, Works, Works],
     ),
+    ("event_bytes", SocketBuilder::event_bytes, [Works; 3]),
 ];
 
 const SMALL_COUNTS: [(&str, Set<u32>, [Then; 3]); 2] = [

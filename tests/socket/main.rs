@@ -30,6 +30,7 @@ mod descriptors;
 mod endpoints;
 mod events;
 mod extremes;
+mod flapping_peers;
 mod hooks;
 mod idle_runtimes;
 mod liveness;

@@ -1,6 +1,7 @@
 //! What several commands need.
 
 pub(crate) mod advice;
+pub(crate) mod aside;
 pub(crate) mod closed;
 pub(crate) mod failure;
 pub(crate) mod identity;

@@ -1,4 +1,5 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -8,27 +9,22 @@ use aiomsg_core::queue::WakerList;
 use aiomsg_core::{Identity, MessageId};
 use tokio::time::Instant;
 
+use super::peers::{Bounds, Peers};
+
 /// What names a message.
 pub(super) type Key = (Identity, MessageId);
 
 /// What was handled lately, and what is being handled.
 pub(super) struct Window {
-    limit: usize,
     keep: Duration,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
-    entries: HashMap<Key, Entry>,
-    /// What was handled, the oldest first.
-    handled: VecDeque<(Instant, Key)>,
-}
-
-enum Entry {
-    /// In hand: who waits for the outcome.
-    InHand(Arc<Mutex<Waiting>>),
-    Handled,
+    /// In hand, and who waits for the outcome. There is one for each future that
+    /// the caller holds, whichever peers they are from.
+    in_hand: HashMap<Key, Arc<Mutex<Waiting>>>,
+    handled: Peers,
 }
 
 #[derive(Default)]
@@ -48,11 +44,13 @@ pub(super) enum Known {
 }
 
 impl Window {
-    pub(super) fn new(limit: usize, keep: Duration) -> Self {
+    pub(super) fn new(bounds: Bounds, keep: Duration) -> Self {
         Self {
-            limit,
             keep,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                in_hand: HashMap::new(),
+                handled: Peers::new(bounds),
+            }),
         }
     }
 
@@ -63,14 +61,15 @@ impl Window {
     /// Looks a message up, and takes it in hand if it is new.
     pub(super) fn look(self: &Arc<Self>, key: Key) -> Known {
         let mut state = self.lock();
-        state.forget_before(Instant::now().checked_sub(self.keep));
-        match state.entries.get(&key) {
-            Some(Entry::Handled) => Known::Handled,
-            Some(Entry::InHand(waiting)) => Known::Elsewhere(Outcome(Arc::clone(waiting))),
-            None => {
-                let waiting = Arc::default();
-                let entry = Entry::InHand(Arc::clone(&waiting));
-                state.entries.insert(key.clone(), entry);
+        let then = Instant::now().checked_sub(self.keep);
+        if state.handled.contains(&key.0, &key.1, then) {
+            return Known::Handled;
+        }
+        match state.in_hand.entry(key) {
+            Entry::Occupied(waiting) => Known::Elsewhere(Outcome(Arc::clone(waiting.get()))),
+            Entry::Vacant(vacant) => {
+                let key = vacant.key().clone();
+                let waiting = Arc::clone(vacant.insert(Arc::default()));
                 Known::New(InHand {
                     window: Arc::clone(self),
                     key,
@@ -83,31 +82,11 @@ impl Window {
 
     fn settle(&self, key: &Key, handled: bool) {
         let mut state = self.lock();
-        if !handled {
-            state.entries.remove(key);
-            return;
-        }
-        state.entries.insert(key.clone(), Entry::Handled);
-        state.handled.push_back((Instant::now(), key.clone()));
-        while state.handled.len() > self.limit {
-            state.forget_oldest();
-        }
-    }
-}
-
-impl State {
-    fn forget_before(&mut self, then: Option<Instant>) {
-        // `None`: the clock has not run for as long yet.
-        while let (Some((since, _)), Some(then)) = (self.handled.front(), then)
-            && *since < then
-        {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, key)) = self.handled.pop_front() {
-            self.entries.remove(&key);
+        state.in_hand.remove(key);
+        if handled {
+            let now = Instant::now();
+            let then = now.checked_sub(self.keep);
+            state.handled.insert(&key.0, key.1, now, then);
         }
     }
 }
@@ -158,7 +137,7 @@ impl Outcome {
 impl fmt::Debug for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Window")
-            .field("limit", &self.limit)
+            .field("bounds", &self.lock().handled.bounds())
             .field("keep", &self.keep)
             .finish_non_exhaustive()
     }

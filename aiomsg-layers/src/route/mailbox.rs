@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Discard, DropReason, Identity, Outbound};
+use aiomsg_core::{Discard, DropReason, Identity, Outbound, hook};
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::shared::share;
@@ -36,6 +37,10 @@ impl Default for MailboxSettings {
         }
     }
 }
+
+/// A message of less than this is copied: it may be a part of something larger that is
+/// gone by now, as a block that was read.
+const COPIED_BELOW: usize = 16 << 10;
 
 /// What waits for one peer.
 #[derive(Debug, Default)]
@@ -101,6 +106,7 @@ impl Mailboxes {
     }
 
     pub(super) fn push(&mut self, identity: Identity, message: Outbound) {
+        let message = compact(message);
         let mailbox = self.weigh(identity, &message);
         mailbox.waiting.push_back((Instant::now(), message));
     }
@@ -196,4 +202,16 @@ impl Mailboxes {
             .map(|(_, message)| message)
             .collect()
     }
+}
+
+/// What is kept for long is to hold no more than itself.
+fn compact(message: Outbound) -> Outbound {
+    if message.payload().len() >= COPIED_BELOW {
+        return message;
+    }
+    let original = message.payload().clone();
+    let message = message.with_payload(Bytes::copy_from_slice(&original));
+    // Its destructor may be a user's, and there may be a lock.
+    hook::tell(move || drop(original));
+    message
 }

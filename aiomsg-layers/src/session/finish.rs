@@ -14,8 +14,8 @@ use std::time::Duration;
 use aiomsg_core::{BatchConnection, Error, ErrorKind};
 use tokio::time::{Sleep, sleep, timeout};
 
-use super::Intake;
 use super::pump::{ReadBatch, Session, StreamState, is_wrong};
+use super::{Farewells, Intake};
 use crate::heartbeat::Patience;
 
 /// How long an ended session that has sent no message waits for more, after it has
@@ -56,6 +56,8 @@ const BEHIND: u64 = 256 << 10;
 pub(super) struct Ending {
     pub(super) patience: Patience,
     pub(super) peer_never_ends: bool,
+    /// How many may be turned away at once, if that has a bound.
+    pub(super) farewells: Option<Farewells>,
 }
 
 impl<C: BatchConnection, I: Intake> Session<C, I> {
@@ -170,7 +172,11 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     pub(super) async fn leave(&mut self, error: &Error) {
         match self.stream {
             StreamState::Open if is_wrong(error) => {
-                let _ = timeout(LONGEST_LINGER, self.turn_away()).await;
+                let place = self.ending.farewells.as_ref().map(Farewells::begin);
+                match place {
+                    Some(None) => self.settle().await,
+                    _place => _ = timeout(LONGEST_LINGER, self.turn_away()).await,
+                }
             }
             // It has said goodbye, reads what was sent until now, and waits for us to
             // say that we have read everything.

@@ -3,11 +3,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::queue::{Closed, Limits, Queue};
+use aiomsg_core::queue::{Closed, Limits, Queue, Weight};
 use aiomsg_core::{BoxError, Certificate, Delivery, Error, ErrorKind, MessageId};
 use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
+use super::Waiting;
 use crate::acknowledge::Deferral;
 use crate::shared::{Shared, catch, caught, note};
 
@@ -186,20 +187,22 @@ type Refuse = Arc<dyn Fn(Delivery, BoxError) + Send + Sync>;
 ///
 /// ```
 /// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_layers::session::{Inbox, ServiceIntake};
+/// use aiomsg_layers::session::{Inbox, ServiceIntake, Waiting};
 /// use aiomsg_layers::shared::Shared;
 /// use std::time::Duration;
 /// use tower::ServiceBuilder;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let inbox = Queue::new(Limits { items: 100, bytes: 1 << 20 });
+/// let limits = Limits { items: 100, bytes: 1 << 20 };
+/// let (inbox, waiting) = (Queue::new(limits), Waiting::new(limits));
 /// let service = ServiceBuilder::new()
 ///     .rate_limit(100, Duration::from_secs(1))
 ///     .service(Inbox::new(inbox));
 /// // One for each session, all with the same service.
 /// let intake = ServiceIntake::new(Shared::new(service), |message, error| {
 ///     eprintln!("from {}: {error}", message.from());
-/// });
+/// })
+/// .waiting(waiting);
 /// # }
 /// ```
 pub struct ServiceIntake<R> {
@@ -208,6 +211,10 @@ pub struct ServiceIntake<R> {
     deferral: Deferral,
     certificate: Option<Certificate>,
     waiting: VecDeque<Delivery>,
+    /// What waits in all sessions, if that has a bound.
+    all: Option<Waiting>,
+    /// What of that is here, in messages and bytes.
+    here: (usize, usize),
     /// What the service is working on, if anything; the box is used again.
     working: Option<ReusableBoxFuture<'static, Result<(), BoxError>>>,
     current: Option<Delivery>,
@@ -225,6 +232,8 @@ impl<R> ServiceIntake<R> {
             deferral: Deferral::new(),
             certificate: None,
             waiting: VecDeque::new(),
+            all: None,
+            here: (0, 0),
             working: None,
             current: None,
         }
@@ -235,6 +244,14 @@ impl<R> ServiceIntake<R> {
     #[must_use]
     pub fn deferral(mut self, deferral: Deferral) -> Self {
         self.deferral = deferral;
+        self
+    }
+
+    /// Reads nothing while too much waits in all sessions that have this. Without it,
+    /// each session reads a batch, and a message may be as large as the codec allows.
+    #[must_use]
+    pub fn waiting(mut self, all: Waiting) -> Self {
+        self.all = Some(all);
         self
     }
 
@@ -256,9 +273,29 @@ where
         cx: &mut Context<'_>,
         acks: &mut VecDeque<MessageId>,
     ) -> Poll<Result<(), Error>> {
+        let mut done = (0, 0);
+        let worked = self.poll_each(cx, acks, &mut done);
+        if done.0 > 0
+            && let Some(all) = &self.all
+        {
+            self.here = (self.here.0 - done.0, self.here.1 - done.1);
+            all.sub(done.0, done.1);
+        }
+        worked
+    }
+
+    /// Counts what is `done`.
+    fn poll_each(
+        &mut self,
+        cx: &mut Context<'_>,
+        acks: &mut VecDeque<MessageId>,
+        done: &mut (usize, usize),
+    ) -> Poll<Result<(), Error>> {
         loop {
             if let (Some(message), Some(working)) = (&self.current, &mut self.working) {
-                match ready!(working.poll(cx)) {
+                let worked = ready!(working.poll(cx));
+                *done = (done.0 + 1, done.1 + message.weight());
+                match worked {
                     Ok(()) if !self.deferral.is_deferred() => acks.extend(message.id()),
                     Ok(()) => {}
                     Err(error) => refuse(&self.refuse, message.clone(), error),
@@ -274,6 +311,7 @@ where
             let called = match catch(LAYER, || self.shared.poll_call(cx, &mut request)) {
                 Ok(called) => called,
                 Err(panicked) => {
+                    *done = (done.0 + 1, done.1 + current.weight());
                     refuse(&self.refuse, current, panicked.into());
                     continue;
                 }
@@ -298,18 +336,24 @@ impl<R> Intake for ServiceIntake<R>
 where
     R: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
 {
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
         // `poll_work` wakes the session when it has gone on.
         match self.is_idle() {
-            true => Poll::Ready(Ok(Limits {
-                items: usize::MAX,
-                bytes: usize::MAX,
-            })),
+            true => self.poll_room(cx, Limits { items: 0, bytes: 0 }),
             false => Poll::Pending,
         }
     }
 
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
+        self.poll_room(cx, Inbox::LAST)
+    }
+
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
+        if let Some(all) = &self.all {
+            let (items, bytes) = (batch.len(), batch.iter().map(Weight::weight).sum());
+            all.add(items, bytes);
+            self.here = (self.here.0 + items, self.here.1 + bytes);
+        }
         match &self.certificate {
             None => self.waiting.append(batch),
             Some(certificate) => {
@@ -341,6 +385,17 @@ where
     }
 }
 
+impl<R> ServiceIntake<R> {
+    fn poll_room(&self, cx: &mut Context<'_>, more: Limits) -> Poll<Result<Limits, Error>> {
+        let room = self.all.as_ref().map(|all| all.poll_room(cx, more));
+        room.unwrap_or(Poll::Ready(Limits {
+            items: usize::MAX,
+            bytes: usize::MAX,
+        }))
+        .map(Ok)
+    }
+}
+
 /// What is said to have panicked.
 const LAYER: &str = "a layer";
 
@@ -361,6 +416,9 @@ impl<R> Drop for ServiceIntake<R> {
         let current = self.current.take();
         for message in current.into_iter().chain(self.waiting.drain(..)) {
             refuse(&self.refuse, message, Error::new(ErrorKind::Closed).into());
+        }
+        if let Some(all) = &self.all {
+            all.sub(self.here.0, self.here.1);
         }
     }
 }

@@ -23,17 +23,21 @@
 //! sends it elsewhere.
 
 mod batch;
+mod farewells;
 mod finish;
 mod handle;
 mod intake;
 mod meter;
 mod pump;
 mod suspect;
+mod waiting;
 
+pub use farewells::{Farewell, Farewells};
 pub use handle::SessionHandle;
 pub use intake::{Inbox, Intake, ServiceIntake};
 pub use meter::Meter;
 pub use pump::Session;
+pub use waiting::Waiting;
 
 #[cfg(all(test, aiomsg_loom))]
 mod interleavings;

@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::batch::{Arriving, Leaving};
 use super::finish::Ending;
-use super::{Intake, Meter, SessionHandle};
+use super::{Farewells, Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
 use crate::admission::Member;
 use crate::heartbeat::Patience;
@@ -27,10 +27,10 @@ const ROUNDS: usize = 16;
 
 /// The most messages that are read before they are delivered and others are
 /// sent.
-const READ_BATCH: usize = 1024;
+pub(super) const READ_BATCH: usize = 1024;
 
 /// The same in bytes of payload; the last message may exceed it.
-const READ_BATCH_BYTES: usize = 256 << 10;
+pub(super) const READ_BATCH_BYTES: usize = 256 << 10;
 
 /// The messages of one connection, in both directions. See the
 /// [module](super).
@@ -200,6 +200,14 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         self
     }
 
+    /// Bounds how many sessions stay at the same time to turn their peers away, which
+    /// have sent what cannot be taken. Beyond it they end at once.
+    #[must_use]
+    pub fn farewells(mut self, farewells: Farewells) -> Self {
+        self.ending.farewells = Some(farewells);
+        self
+    }
+
     /// Sends no messages for so long, unless the peer says something before that:
     /// it may not have let the connection in.
     #[must_use]
@@ -302,10 +310,12 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             // Not reading holds the peer back.
             _ => {
                 self.left.handle.set_held_back(true);
+                self.left.link.set_held_back(true);
                 return self.look_ahead(cx);
             }
         };
         self.left.handle.set_held_back(false);
+        self.left.link.set_held_back(false);
         let read = self.read_batch(cx, room);
         if !self.arrived.is_empty() {
             self.intake.take(&mut self.arrived)?;

@@ -10,6 +10,8 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Framed;
+use super::copies::Copying;
+use super::read::ReadBuffer;
 use super::write::WriteBuffer;
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
@@ -21,7 +23,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
     ) -> Poll<Option<Result<(), Error>>> {
         loop {
             if !self.ended {
-                match self.codec.decode_each(&mut self.read.bytes, visitor) {
+                let decoded = match self.read.copied_below() {
+                    0 => self.codec.decode_each(&mut self.read.bytes, visitor),
+                    below => decode_copies(&mut self.codec, &mut self.read, below, visitor),
+                };
+                match decoded {
                     Ok(ControlFlow::Break(())) => return Poll::Ready(Some(Ok(()))),
                     Ok(ControlFlow::Continue(())) => {}
                     Err(error) => return self.wrong(error),
@@ -56,6 +62,17 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
             }
         }
     }
+}
+
+/// Not for each type of visitor, and not within the loop of what is not copied.
+#[inline(never)]
+fn decode_copies(
+    codec: &mut FrameCodec,
+    read: &mut ReadBuffer,
+    below: usize,
+    visitor: &mut dyn FrameVisitor,
+) -> Result<ControlFlow<()>, Error> {
+    codec.decode_each(&mut read.bytes, &mut Copying { visitor, below })
 }
 
 /// Puts frames among the bytes that are to be written.

@@ -9,10 +9,14 @@
 //!      └▶ the rest of a large frame goes straight into its own buffer ───────────────┘
 //! ```
 //!
+//! Messages share the buffer that they were read into, up to a bound for each thread:
+//! beyond it small ones are copied, so that none of them holds a large buffer alone.
 //! An idle connection holds no buffer at all, in either direction.
 
 mod batch;
 mod blocks;
+mod copies;
+mod incomplete;
 mod ledger;
 mod read;
 mod write;
@@ -30,6 +34,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::Decoder;
 
 use crate::io::explain;
+pub use incomplete::IncompleteFrames;
 use read::ReadBuffer;
 use write::WriteBuffer;
 
@@ -110,6 +115,14 @@ impl<T> Framed<T> {
         self
     }
 
+    /// Counts large frames that have begun to come among these. Without it they are
+    /// bounded by the limits of the codec, each by itself.
+    #[must_use]
+    pub fn incomplete(mut self, frames: IncompleteFrames) -> Self {
+        self.read.incomplete = Some(frames);
+        self
+    }
+
     /// Counts the bytes on the wire by this, and not those of the stream.
     #[must_use]
     pub fn over(mut self, wire: Wire) -> Self {
@@ -161,7 +174,13 @@ impl<T: AsyncRead + Unpin> Stream for Framed<T> {
         loop {
             if !this.ended {
                 match this.codec.decode(&mut this.read.bytes) {
-                    Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                    Ok(Some(frame)) if this.read.copied_below() == 0 => {
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    Ok(Some(frame)) => {
+                        let copied = copies::copy(frame, this.read.copied_below());
+                        return Poll::Ready(Some(Ok(copied)));
+                    }
                     Ok(None) => {}
                     Err(error) => return this.wrong(error),
                 }
@@ -208,7 +227,10 @@ impl<T: AsyncRead + Unpin> Framed<T> {
             self.paused = false;
         }
         Poll::Ready(
-            match ready!(self.read.poll_fill(&mut self.io, cx, &self.codec)) {
+            match ready!(
+                self.read
+                    .poll_fill(&mut self.io, cx, &self.codec, &self.link)
+            ) {
                 Ok(0) => {
                     self.ended = true;
                     // What is left is no whole frame.

@@ -497,6 +497,52 @@ async fn a_small_message_does_not_hold_a_block() {
     assert!(held(payloads.remove(0)) < 1 << 10);
 }
 
+/// Each held 64 KiB.
+#[tokio::test]
+async fn messages_among_many_other_frames_do_not_hold_a_block_each() {
+    let [mut ours, mut theirs] = pair(1 << 20, Dialect::V1);
+    let mut kept = Vec::new();
+    // There are two in a block, at most.
+    let shared = 2 * blocks::MOST_SHARED / blocks::BLOCK;
+    while kept.len() < shared + 100 {
+        for _ in 0..12_000 {
+            ours.feed(Frame::Heartbeat).await.unwrap();
+        }
+        ours.send(Frame::data("a")).await.unwrap();
+        loop {
+            if let Frame::Data { payload, .. } = theirs.next().await.unwrap().unwrap() {
+                kept.push(payload);
+                break;
+            }
+        }
+    }
+    let copied = kept.into_iter().filter(Bytes::is_unique);
+    let small = copied.filter_map(|payload| (held(payload) < 1 << 10).then_some(()));
+    assert!(small.count() >= 100);
+}
+
+/// Behind each it was read into the buffer that is kept for the next large one.
+#[tokio::test]
+async fn small_messages_behind_large_frames_do_not_hold_their_buffers() {
+    let (mut raw, theirs) = tokio::io::duplex(1 << 20);
+    let mut theirs = Framed::new(theirs, FrameCodec::new(Dialect::V1));
+    // Of a type that is not known.
+    let mut large = 200_001_u32.to_be_bytes().to_vec();
+    large.resize(4 + 200_001, 99);
+    for together in [true, false] {
+        raw.write_all(&large).await.unwrap();
+        if !together {
+            assert!(theirs.next().now_or_never().is_none());
+        }
+        raw.write_all(b"\0\0\0\x02\x03a").await.unwrap();
+        let frame = theirs.next().await.unwrap().unwrap();
+        let Frame::Data { payload, .. } = frame else {
+            panic!("it is a message");
+        };
+        assert!(payload.is_unique() && held(payload) < 1 << 10);
+    }
+}
+
 #[tokio::test]
 async fn many_small_messages_share_a_block_and_it_is_used_again() {
     let place = |payloads: &[Bytes]| payloads[0].as_ptr();

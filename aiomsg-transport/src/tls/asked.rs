@@ -1,7 +1,6 @@
 //! Whether the server asked for our certificate, and whether it got one.
 //!
-//! rustls asks a resolver, which all connections of a configuration share: with
-//! one for each, no session could be resumed. It asks while a handshake is
+//! rustls asks a resolver, which all connections of a configuration share. It asks while a handshake is
 //! polled, so what it asked is noted for the handshake in a task-local.
 
 use std::cell::Cell;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use aiomsg_core::{Error, ErrorKind};
 use ring::digest::{Context, SHA256};
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring as provider};
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
@@ -396,9 +397,11 @@ fn client(
         .map_err(internal)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(Arc::new(
-        builder.with_client_cert_resolver(Arc::new(Noting(presented))),
-    ))
+    let mut config = builder.with_client_cert_resolver(Arc::new(Noting(presented)));
+    // The certificate of a resumed session is not verified again, so it would be
+    // accepted after its last day.
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
 }
 
 fn server(
@@ -409,14 +412,19 @@ fn server(
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(VERSIONS)
         .map_err(internal)?;
-    let builder = match trusted {
-        Some(trusted) => {
-            let verifier = trusted.client_verifier().map_err(internal)?;
-            builder.with_client_cert_verifier(Arc::new(verifier))
-        }
-        None => builder.with_no_client_auth(),
+    let Some(trusted) = trusted else {
+        let config = builder.with_no_client_auth().with_cert_resolver(presented);
+        return Ok(Arc::new(config));
     };
-    Ok(Arc::new(builder.with_cert_resolver(presented)))
+    let verifier = trusted.client_verifier().map_err(internal)?;
+    let mut config = builder
+        .with_client_cert_verifier(Arc::new(verifier))
+        .with_cert_resolver(presented);
+    // As on the connecting end. Tickets that need no storage rustls makes only if
+    // it is told to.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
 }
 
 /// What rustls refuses although it has all it needs.

@@ -60,7 +60,10 @@ impl TlsConfig {
     }
 
     /// Settings made with rustls itself, for each role that is used. They are
-    /// used as they are.
+    /// used as they are. rustls resumes sessions unless it is told not to, and does
+    /// not verify the certificate of a resumed session again, although it may have
+    /// expired: `ClientConfig::resumption`, `ServerConfig::session_storage` and
+    /// `ServerConfig::ticketer` say what is resumed.
     pub fn from_rustls(
         client: Option<Arc<ClientConfig>>,
         server: Option<Arc<ServerConfig>>,

@@ -15,6 +15,10 @@
 //! | [`trust_file`](TlsConfigBuilder::trust_file) | that, too; and what it has issued, directly or through others that the peer presents along | for what it has issued: dates, uses, and of a server the name: the host of the endpoint, or [`server_name`](TlsConfigBuilder::server_name) |
 //! | `trust_system_roots` (feature `system-roots`) | when connecting, what the authorities of the system have issued | the same |
 //!
+//! All of it is checked for each connection anew. No session is resumed where there
+//! is a certificate to verify: one that has expired, or is trusted no more, would be
+//! accepted for as long as its sessions last.
+//!
 //! Each has a twin that takes the content in place of the file. Nothing else is
 //! trusted.
 //!

@@ -20,8 +20,8 @@ impl TlsConfig {
     ///
     /// Connections that are up go on as they are. New ones use the new
     /// certificate, key and trust, all of them at once. Nothing that was agreed
-    /// with a peer before can be resumed, so that a peer which is trusted no
-    /// more does not get in by that either.
+    /// with a peer before can be resumed, so a client is presented the new
+    /// certificate.
     ///
     /// This blocks for as long as it takes to read a few small files.
     ///

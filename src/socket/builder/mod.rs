@@ -15,7 +15,7 @@ use aiomsg_core::{Delivery, Error, Outbound};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::at_least_once::Settings as AtLeastOnce;
 use aiomsg_layers::route::Policy;
-use aiomsg_layers::session::{Inbox, ServiceIntake};
+use aiomsg_layers::session::{Inbox, ServiceIntake, Waiting};
 use aiomsg_layers::shared::{Shared, catch};
 use aiomsg_transport::Acceptor;
 use tower::ServiceExt;
@@ -201,6 +201,7 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
             DeliveryGuarantee::AtMostOnce => None,
             DeliveryGuarantee::AtLeastOnce => Some(at_least_once),
         };
+        let waiting = Waiting::new(config.receive_limits);
         // What is a user's may panic in here.
         catch("a layer or a policy", || {
             let paths = Paths {
@@ -213,7 +214,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
                 config,
                 |standard| stack(&self.layers, standard),
                 paths,
-                |inbox, reporter, deferral| intake(&self.receive_layers, inbox, reporter, deferral),
+                |inbox, reporter, deferral| {
+                    intake(&self.receive_layers, inbox, waiting, reporter, deferral)
+                },
             )
         })?
     }
@@ -223,6 +226,7 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
 fn intake<R: ReceiveLayer>(
     layers: &R,
     inbox: &Queue<Delivery>,
+    waiting: Waiting,
     reporter: &Reporter,
     deferral: &Deferral,
 ) -> Option<MakeIntake> {
@@ -236,8 +240,11 @@ fn intake<R: ReceiveLayer>(
         let intake = ServiceIntake::new(shared.clone(), move |message, error| {
             reporter.refused(message, explain(error));
         });
-        let certificate = peer.certificate().cloned();
-        Box::new(intake.deferral(deferral.clone()).certificate(certificate))
+        let intake = intake
+            .waiting(waiting.clone())
+            .deferral(deferral.clone())
+            .certificate(peer.certificate().cloned());
+        Box::new(intake)
     }))
 }
 

@@ -132,7 +132,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     }
 
     /// How much may wait to be received; beyond that, connections are not
-    /// read, which holds their peers back. Default: 65,536 messages or 64 MiB.
+    /// read, which holds their peers back. With layers of the receive path, as much
+    /// again may wait for these. Default: 65,536 messages or 64 MiB.
     pub fn receive_limits(mut self, limits: Limits) -> Self {
         self.settings.config.receive_limits = limits;
         self
@@ -142,6 +143,20 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// a larger one is disconnected. Default: 64 MiB.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.settings.config.max_message = bytes;
+        self
+    }
+
+    /// How many bytes may be held of messages that have begun to come and are not
+    /// yet whole, for all connections together. Messages of more than 64 KiB take
+    /// part, each with the buffer that it is read into. Beyond the bound, the
+    /// connection whose message comes slowest is ended, with an error of kind
+    /// [`Limit`](crate::ErrorKind::Limit) in its
+    /// [`PeerDown`](crate::Event::PeerDown): one that comes to a stop in the middle, or
+    /// drips, before any that comes fast. A message that is alone is never too much.
+    /// Default: four times [`max_message_size`](SocketBuilder::max_message_size), and
+    /// at least 256 MiB.
+    pub fn max_incomplete_bytes(mut self, bytes: usize) -> Self {
+        self.settings.config.max_incomplete = Some(bytes);
         self
     }
 
@@ -275,6 +290,15 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// most, also when more are asked for. Default: 1,024.
     pub fn event_capacity(mut self, events: usize) -> Self {
         self.settings.config.event_capacity = events;
+        self
+    }
+
+    /// How many bytes the messages may have in the events that are kept for a slow
+    /// listener: those that were dropped or refused. Beyond it the listener loses its
+    /// oldest events, and is told how many. A single one that is larger is kept. With 0
+    /// no other event is kept beside one with a message. Default: 64 MiB.
+    pub fn event_bytes(mut self, bytes: usize) -> Self {
+        self.settings.config.event_bytes = bytes;
         self
     }
 }

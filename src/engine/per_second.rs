@@ -1,4 +1,4 @@
-//! How many refused connections are told of, one by one.
+//! How much is told of, one by one, in a second.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A flood of connections must not push out of the events what else happens, or
-/// strangers could hide it.
+/// A flood of connections must not push out of the events, or of the log, what else
+/// happens, or strangers could hide it.
 #[derive(Debug)]
-pub(super) struct Refusals {
+pub(super) struct PerSecond {
     most: u32,
     second: Mutex<Second>,
     /// Whether any were omitted, for events that come all the time.
@@ -27,11 +27,11 @@ struct Second {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-impl Refusals {
-    /// A quarter of the events that are kept for a listener, each second.
-    pub(super) fn new(event_capacity: usize) -> Self {
+impl PerSecond {
+    /// So many are told of in each second, at least one.
+    pub(super) fn new(most: usize) -> Self {
         Self {
-            most: u32::try_from(event_capacity / 4).unwrap_or(u32::MAX).max(1),
+            most: u32::try_from(most).unwrap_or(u32::MAX).max(1),
             second: Mutex::default(),
             any: AtomicBool::new(false),
         }
@@ -85,7 +85,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn so_many_a_second_and_the_rest_is_counted() {
-        let refusals = Refusals::new(8);
+        let refusals = PerSecond::new(2);
         let mut told = 0;
         for _ in 0..10 {
             told += u32::from(refusals.admit());
@@ -100,7 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_that_goes_on_is_told_of_each_second() {
-        let refusals = Refusals::new(8);
+        let refusals = PerSecond::new(2);
         let mut omitted = Vec::new();
         for _ in 0..5 {
             for _ in 0..10 {

@@ -1,0 +1,272 @@
+use std::collections::HashMap;
+
+use aiomsg_core::{Identity, MessageId};
+use slab::Slab;
+use tokio::time::Instant;
+
+use super::handled::Handled;
+use super::list::{Linked, Links, List};
+
+/// How many peers that have nothing left in the window one look forgets at most.
+const FORGOTTEN_AT_ONCE: usize = 16;
+
+/// How much is remembered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Messages of one peer.
+    pub(super) of_one: usize,
+    /// Messages of all peers.
+    pub(super) of_all: usize,
+    pub(super) peers: usize,
+}
+
+/// What was handled lately, by peer.
+///
+/// Which peer loses something when there is too much depends on how many of its
+/// messages are remembered, by powers of two: a stranger that has sent little
+/// cannot outlive one that has sent more, and one that has sent the most pays
+/// for the bound on all.
+pub(super) struct Peers {
+    bounds: Bounds,
+    peers: Slab<Peer>,
+    places: HashMap<Identity, usize>,
+    /// The one whose last message is oldest is first.
+    by_time: List<BY_TIME>,
+    /// By the number of messages that are remembered, in powers of two; in each
+    /// the one that has not changed for longest is first.
+    by_size: [List<BY_SIZE>; usize::BITS as usize],
+    messages: usize,
+}
+
+const BY_TIME: usize = 0;
+const BY_SIZE: usize = 1;
+
+/// A peer of which something is remembered: it is in both lists.
+struct Peer {
+    identity: Identity,
+    handled: Handled,
+    class: usize,
+    time_links: Links,
+    size_links: Links,
+}
+
+impl Linked<BY_TIME> for Peer {
+    fn links(&mut self) -> &mut Links {
+        &mut self.time_links
+    }
+}
+
+impl Linked<BY_SIZE> for Peer {
+    fn links(&mut self) -> &mut Links {
+        &mut self.size_links
+    }
+}
+
+impl Peers {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            peers: Slab::new(),
+            places: HashMap::new(),
+            by_time: List::default(),
+            by_size: [List::default(); usize::BITS as usize],
+            messages: 0,
+        }
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Whether this message was handled, and not before this time.
+    pub(super) fn contains(
+        &mut self,
+        from: &Identity,
+        id: &MessageId,
+        then: Option<Instant>,
+    ) -> bool {
+        self.forget_before(then);
+        let Some(&at) = self.places.get(from) else {
+            return false;
+        };
+        if let Some(then) = then {
+            self.shorten(at, |handled| handled.forget_before(then));
+        }
+        self.peers
+            .get(at)
+            .is_some_and(|peer| peer.handled.contains(id))
+    }
+
+    /// Remembers that a message was handled.
+    pub(super) fn insert(
+        &mut self,
+        from: &Identity,
+        id: MessageId,
+        now: Instant,
+        then: Option<Instant>,
+    ) {
+        self.forget_before(then);
+        let Bounds {
+            of_one,
+            of_all,
+            peers,
+        } = self.bounds;
+        if of_one == 0 || of_all == 0 || peers == 0 {
+            return;
+        }
+        let at = match self.places.get(from) {
+            Some(&at) => at,
+            None => {
+                if self.peers.len() >= peers {
+                    self.forget_one();
+                }
+                self.add(from.clone())
+            }
+        };
+        let peer = &mut self.peers[at];
+        let before = peer.handled.len();
+        if before >= of_one {
+            peer.handled.forget_oldest();
+        }
+        peer.handled.push(now, id);
+        self.messages = self.messages - before + peer.handled.len();
+        self.by_time.remove(&mut self.peers, at);
+        self.by_time.push_back(&mut self.peers, at);
+        self.classify(at);
+        while self.messages > of_all {
+            let Some(most) = self.by_size.iter().rev().find_map(List::first) else {
+                return;
+            };
+            self.shorten(most, Handled::forget_oldest);
+        }
+    }
+
+    fn add(&mut self, identity: Identity) -> usize {
+        let at = self.peers.insert(Peer {
+            identity: identity.clone(),
+            handled: Handled::default(),
+            class: 0,
+            time_links: Links::default(),
+            size_links: Links::default(),
+        });
+        self.places.insert(identity, at);
+        self.by_time.push_back(&mut self.peers, at);
+        self.by_size[0].push_back(&mut self.peers, at);
+        at
+    }
+
+    /// Puts a peer whose number of messages has changed where it belongs.
+    fn classify(&mut self, at: usize) {
+        let peer = &mut self.peers[at];
+        let class = peer.handled.len().checked_ilog2().unwrap_or(0) as usize;
+        let old = std::mem::replace(&mut peer.class, class);
+        self.by_size[old].remove(&mut self.peers, at);
+        self.by_size[class].push_back(&mut self.peers, at);
+    }
+
+    fn shorten(&mut self, at: usize, forget: impl FnOnce(&mut Handled)) {
+        let handled = &mut self.peers[at].handled;
+        let before = handled.len();
+        forget(handled);
+        let after = handled.len();
+        self.messages -= before - after;
+        match after {
+            0 => self.forget(at),
+            _ if after < before => self.classify(at),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, at: usize) {
+        self.by_time.remove(&mut self.peers, at);
+        self.by_size[self.peers[at].class].remove(&mut self.peers, at);
+        let peer = self.peers.remove(at);
+        self.places.remove(&peer.identity);
+        self.messages -= peer.handled.len();
+    }
+
+    /// Forgets peers of which nothing was handled since.
+    fn forget_before(&mut self, then: Option<Instant>) {
+        // The clock may not have run for as long yet.
+        let Some(then) = then else { return };
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            match self.by_time.first() {
+                Some(at) if self.peers[at].handled.last().is_none_or(|last| last < then) => {
+                    self.forget(at);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Makes room for another peer: one of those of which the fewest messages are
+    /// remembered goes.
+    fn forget_one(&mut self) {
+        if let Some(at) = self.by_size.iter().find_map(List::first) {
+            self.forget(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl Peers {
+        /// Both lists name each peer once, in its place, and the count is right.
+        fn check(&self) {
+            let links = |at: usize| (self.peers[at].time_links, self.peers[at].size_links);
+            let mut by_time = HashSet::new();
+            let mut next = self.by_time.first();
+            while let Some(at) = next {
+                assert!(by_time.insert(at));
+                next = links(at).0.after();
+            }
+            let mut by_size = HashSet::new();
+            for (class, list) in self.by_size.iter().enumerate() {
+                let mut next = list.first();
+                while let Some(at) = next {
+                    assert!(by_size.insert(at));
+                    assert_eq!(self.peers[at].handled.len().ilog2() as usize, class);
+                    next = links(at).1.after();
+                }
+            }
+            let all: HashSet<usize> = self.peers.iter().map(|(at, _)| at).collect();
+            assert_eq!(by_time, all);
+            assert_eq!(by_size, all);
+            assert_eq!(self.places.len(), all.len());
+            let messages = self.peers.iter().map(|(_, peer)| peer.handled.len());
+            assert_eq!(messages.sum::<usize>(), self.messages);
+            assert!(self.messages <= self.bounds.of_all);
+            assert!(self.peers.len() <= self.bounds.peers);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_lists_and_the_count_agree_with_the_windows(
+            bounds in (1..9_usize, 1..30_usize, 1..6_usize),
+            steps in prop::collection::vec((0..9_u8, 0..3_u8), 1..200),
+        ) {
+            let (of_one, of_all, peers) = bounds;
+            let mut handled = Peers::new(Bounds { of_one, of_all, peers });
+            let mut now = Instant::now() + Duration::from_secs(60);
+            for (id, (peer, passed)) in steps.into_iter().enumerate() {
+                now += Duration::from_secs(passed.into());
+                let then = now.checked_sub(Duration::from_secs(20));
+                let from = Identity::new([peer]).expect("not empty");
+                let id = MessageId::from_bytes((id as u128).to_be_bytes());
+                prop_assert!(!handled.contains(&from, &id, then));
+                handled.check();
+                handled.insert(&from, id, now, then);
+                handled.check();
+                prop_assert!(handled.peers.iter().all(|(_, peer)| peer.handled.len() <= of_one));
+            }
+        }
+    }
+}

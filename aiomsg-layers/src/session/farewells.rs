@@ -1,0 +1,57 @@
+use std::sync::Arc;
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many connections that are refused may stay at the same time, to be ended in good
+/// order. Cheap to clone: clones are the same.
+///
+/// A peer that has sent what cannot be taken, or is not let in, is to read what it was
+/// sent, and why it ends. That takes a moment, and so a bound: beyond it connections are
+/// ended at once.
+#[derive(Debug, Clone)]
+pub struct Farewells {
+    under_way: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// The place of one of them, until it is dropped.
+#[derive(Debug)]
+pub struct Farewell(Arc<AtomicUsize>);
+
+impl Farewells {
+    /// At most so many.
+    pub fn new(most: usize) -> Self {
+        Self {
+            under_way: Arc::new(AtomicUsize::new(0)),
+            most,
+        }
+    }
+
+    /// A place for one more, if there is one.
+    pub fn begin(&self) -> Option<Farewell> {
+        let place = Farewell(Arc::clone(&self.under_way));
+        // It is given back if there are too many.
+        (self.under_way.fetch_add(1, Ordering::Relaxed) < self.most).then_some(place)
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, not(aiomsg_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_at_a_time() {
+        let farewells = Farewells::new(2);
+        let [first, second, third] = [(); 3].map(|()| farewells.begin());
+        assert!(first.is_some() && second.is_some() && third.is_none());
+        assert!(farewells.begin().is_none());
+        drop(first);
+        assert!(farewells.begin().is_some());
+    }
+}

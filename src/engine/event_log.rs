@@ -1,0 +1,349 @@
+//! The events that listeners have yet to see, each kept once for all of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use aiomsg_core::queue::{Limits, WakerList, Weight};
+
+use super::events::Event;
+
+/// Bounded in number and in bytes of the messages in the events. Beyond that the oldest
+/// go, whether or not every listener has seen them: of those about connections, if they
+/// are more than half, so that peers which come and go do not push out what else has
+/// happened.
+#[derive(Debug, Clone)]
+pub(super) struct EventLog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Those about connections, and all others: each with its number, in order.
+    rows: [VecDeque<(u64, Event)>; 2],
+    bytes: usize,
+    /// The number of the event that comes next.
+    next: u64,
+    /// Which event each listener sees next.
+    listeners: BTreeMap<u64, u64>,
+    next_listener: u64,
+    ended: bool,
+    waiting: WakerList,
+}
+
+/// What happened to a listener since it looked last.
+pub(super) enum Heard {
+    Event(Event),
+    /// So many events went before it had seen them.
+    Missed(u64),
+    /// There are no more.
+    End,
+}
+
+/// Events that are let go when the log is no longer locked: a message may be memory of
+/// a user's, who is told of its end.
+#[derive(Default)]
+struct Gone {
+    one: Option<Event>,
+    more: Vec<Event>,
+}
+
+impl EventLog {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            limits,
+            state: Mutex::default(),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an event, if anybody listens.
+    pub(super) fn add(&self, event: Event) {
+        let mut state = self.lock();
+        if state.ended || state.listeners.is_empty() {
+            drop(state);
+            return;
+        }
+        let mut gone = Gone::default();
+        let bytes = event.weight();
+        while state.len() > 0 && !self.fits(&state, bytes) {
+            let row = state.row_to_give_way(self.0.limits.items);
+            state.pop(row, &mut gone);
+        }
+        state.bytes += bytes;
+        let number = state.next;
+        state.next += 1;
+        state.rows[usize::from(!event.is_about_a_connection())].push_back((number, event));
+        let woken = state.waiting.take();
+        drop(state);
+        drop(gone);
+        woken.wake();
+    }
+
+    /// One that is larger than all may be is kept by itself.
+    fn fits(&self, state: &State, bytes: usize) -> bool {
+        let Limits { items, bytes: most } = self.0.limits;
+        state.len() < items && state.bytes.saturating_add(bytes) <= most
+    }
+
+    /// No more events.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        let woken = state.waiting.take();
+        drop(state);
+        woken.wake();
+    }
+
+    /// Somebody listens from now on.
+    pub(super) fn listen(&self) -> Listener {
+        let mut state = self.lock();
+        let number = state.next_listener;
+        state.next_listener += 1;
+        let next = state.next;
+        state.listeners.insert(number, next);
+        Listener {
+            log: self.clone(),
+            number,
+        }
+    }
+}
+
+impl State {
+    fn len(&self) -> usize {
+        self.rows.iter().map(VecDeque::len).sum()
+    }
+
+    /// The row whose first event is the oldest of all.
+    fn oldest(&self) -> usize {
+        let first = |row: &VecDeque<(u64, Event)>| row.front().map_or(u64::MAX, |it| it.0);
+        usize::from(first(&self.rows[0]) > first(&self.rows[1]))
+    }
+
+    fn row_to_give_way(&self, items: usize) -> usize {
+        let connections = self.rows[0].len();
+        match connections > 0 && connections >= items / 2 {
+            true => 0,
+            false => self.oldest(),
+        }
+    }
+
+    fn pop(&mut self, row: usize, gone: &mut Gone) {
+        if let Some((_, event)) = self.rows[row].pop_front() {
+            self.bytes -= event.weight();
+            gone.more.extend(gone.one.replace(event));
+        }
+    }
+
+    /// The first event from this number on, with its number.
+    fn first_from(&self, number: u64) -> Option<&(u64, Event)> {
+        let first = |row: &'_ VecDeque<(u64, Event)>| row.partition_point(|it| it.0 < number);
+        let found = self.rows.iter().filter_map(|row| row.get(first(row)));
+        found.min_by_key(|it| it.0)
+    }
+
+    /// A listener has seen so many, or missed them.
+    fn seen(&mut self, listener: u64, count: u64) {
+        if let Some(next) = self.listeners.get_mut(&listener) {
+            *next += count;
+        }
+    }
+
+    /// Lets go of what every listener has seen.
+    fn trim(&mut self, gone: &mut Gone) {
+        let seen = self.listeners.values().min().copied().unwrap_or(u64::MAX);
+        for row in 0..self.rows.len() {
+            while self.rows[row].front().is_some_and(|it| it.0 < seen) {
+                self.pop(row, gone);
+            }
+        }
+    }
+}
+
+/// One that sees the events.
+#[derive(Debug)]
+pub(super) struct Listener {
+    log: EventLog,
+    number: u64,
+}
+
+impl Listener {
+    /// What comes next.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        let mut gone = Gone::default();
+        let mut state = self.log.lock();
+        let Some(&wanted) = state.listeners.get(&self.number) else {
+            return Poll::Ready(Heard::End);
+        };
+        let Some((number, event)) = state.first_from(wanted).cloned() else {
+            // Those in between are gone, and nothing has come since.
+            let missed = state.next - wanted;
+            if missed > 0 {
+                state.seen(self.number, missed);
+                return Poll::Ready(Heard::Missed(missed));
+            }
+            if state.ended {
+                return Poll::Ready(Heard::End);
+            }
+            state.waiting.register(cx.waker());
+            return Poll::Pending;
+        };
+        if number > wanted {
+            state.seen(self.number, number - wanted);
+            return Poll::Ready(Heard::Missed(number - wanted));
+        }
+        state.seen(self.number, 1);
+        state.trim(&mut gone);
+        drop(state);
+        drop(gone);
+        Poll::Ready(Heard::Event(event))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut gone = Gone::default();
+        let mut state = self.log.lock();
+        state.listeners.remove(&self.number);
+        state.trim(&mut gone);
+        drop(state);
+        drop(gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use aiomsg_core::{DropReason, Outbound};
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        items: 4,
+        bytes: 100,
+    };
+
+    fn event(bytes: usize) -> Event {
+        Event::Dropped {
+            message: Outbound::new(vec![0; bytes]),
+            reason: DropReason::Overflow,
+        }
+    }
+
+    /// The weights of what it hears, a number that it missed as a negative one.
+    fn heard(listener: &mut Listener) -> Vec<i64> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut all = Vec::new();
+        while let Poll::Ready(heard) = listener.poll_next(&mut cx) {
+            match heard {
+                Heard::Event(event) => all.push(event.weight() as i64),
+                Heard::Missed(count) => all.push(-(count as i64)),
+                Heard::End => break,
+            }
+        }
+        all
+    }
+
+    /// How many events, with how many bytes.
+    fn kept(log: &EventLog) -> (usize, usize) {
+        let state = log.lock();
+        (state.len(), state.bytes)
+    }
+
+    #[test]
+    fn a_slow_listener_misses_the_oldest_by_number_or_by_bytes() {
+        let log = EventLog::new(LIMITS);
+        let (mut fast, mut slow) = (log.listen(), log.listen());
+        for bytes in [1, 2, 3, 4, 5] {
+            log.add(event(bytes));
+            assert_eq!(heard(&mut fast), [bytes as i64]);
+        }
+        assert_eq!(heard(&mut slow), [-1, 2, 3, 4, 5]);
+        for bytes in [10, 50, 40, 30] {
+            log.add(event(bytes));
+        }
+        assert_eq!(heard(&mut slow), [-2, 40, 30]);
+        // Larger than all may be.
+        log.add(event(1000));
+        assert_eq!(heard(&mut slow), [1000]);
+        assert_eq!(heard(&mut fast), [-4, 1000]);
+    }
+
+    /// They pushed out all others.
+    #[test]
+    fn events_about_connections_leave_half_of_the_room_to_others() {
+        let log = EventLog::new(Limits {
+            items: 6,
+            bytes: 100,
+        });
+        let mut listener = log.listen();
+        for bytes in 1..=4 {
+            log.add(event(bytes));
+        }
+        for count in 1..=50 {
+            log.add(Event::AcceptFailuresOmitted { count });
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut all = Vec::new();
+        while let Poll::Ready(heard) = listener.poll_next(&mut cx) {
+            all.push(match heard {
+                Heard::Event(Event::AcceptFailuresOmitted { count }) => count.to_string(),
+                Heard::Event(event) => format!("{} bytes", event.weight()),
+                Heard::Missed(count) => format!("{count} missed"),
+                Heard::End => break,
+            });
+        }
+        let rest = [
+            "2 bytes",
+            "3 bytes",
+            "4 bytes",
+            "47 missed",
+            "48",
+            "49",
+            "50",
+        ];
+        assert_eq!(all, [&["1 missed"][..], &rest].concat());
+        assert_eq!(kept(&log), (0, 0));
+    }
+
+    #[test]
+    fn nothing_is_kept_that_nobody_has_yet_to_see() {
+        let log = EventLog::new(LIMITS);
+        log.add(event(1));
+        let (mut one, mut other) = (log.listen(), log.listen());
+        log.add(event(2));
+        assert_eq!(heard(&mut one), [2]);
+        assert_eq!(kept(&log), (1, 2));
+        assert_eq!(heard(&mut other), [2]);
+        assert_eq!(kept(&log), (0, 0));
+        log.add(event(3));
+        drop(one);
+        assert_eq!(kept(&log), (1, 3));
+        drop(other);
+        assert_eq!(kept(&log), (0, 0));
+    }
+
+    #[test]
+    fn what_happened_before_the_end_is_heard_before_it() {
+        let log = EventLog::new(LIMITS);
+        let mut listener = log.listen();
+        log.add(event(1));
+        log.end();
+        log.add(event(2));
+        assert_eq!(heard(&mut listener), [1]);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(
+            listener.poll_next(&mut cx),
+            Poll::Ready(Heard::End)
+        ));
+        assert!(heard(&mut log.listen()).is_empty());
+    }
+}
