@@ -113,7 +113,6 @@ impl Host {
         let deadline = closing.deadline;
         let calls = 1 + usize::from(closing.twice);
         let calls: Vec<_> = (0..calls).map(|_| self.socket.clone()).collect();
-        let began_last = Instant::now();
         let mut clean = true;
         for report in futures::future::join_all(calls.iter().map(|it| close(it, deadline))).await {
             match report {
@@ -135,7 +134,7 @@ impl Host {
             began,
             over,
             killed: false,
-            abrupt: over.duration_since(began_last) >= deadline,
+            abrupt: over.duration_since(began) >= deadline,
         });
         clean
     }
