@@ -243,8 +243,14 @@ fn note(world: &World, party: Party, event: Event) {
             });
             world.note(format_args!("{party}: {peer} is down: {reason}"));
         }
-        Event::DialFailed { error, .. } => world.note(format_args!("{party}: {error}")),
-        Event::AcceptFailed { error, .. } => world.note(format_args!("{party}: {error}")),
+        Event::DialFailed { error, .. } | Event::AcceptFailed { error, .. } => {
+            if error.is_identity_in_use()
+                && let Some(peer) = error.peer()
+            {
+                world.timeline.refused(party.host, name(peer));
+            }
+            world.note(format_args!("{party}: {error}"));
+        }
         Event::Dropped { message, reason } => world.ledger.dropped(party, &message, reason),
         Event::Unconfirmed { messages, .. } => world.ledger.unconfirmed(party, messages),
         Event::Missed { count } => world.fault(format_args!("{party}: {count} events are missing")),

@@ -388,7 +388,7 @@ fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize], trouble: Durat
     };
     let count = match sizes {
         Sizes::UpTo(40_000) => draw.0.usize(1..30),
-        Sizes::Tiny => draw.0.usize(1..500),
+        Sizes::Tiny => draw.0.usize(1..250),
         _ => draw.0.usize(1..120),
     };
     let acked = host.at_least_once && draw.one_in(3);
