@@ -20,7 +20,7 @@ use crate::network::{Party, lock};
 use crate::payload::payload;
 use crate::plan::{Closing, HostPlan, Receives, StreamPlan};
 use crate::sabotage::Sabotage;
-use crate::world::{HEARTBEAT_TIMEOUT, World};
+use crate::world::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, World};
 
 pub(crate) struct Host {
     party: Party,
@@ -208,6 +208,10 @@ fn build(world: &World, party: Party, plan: &HostPlan) -> Result<Socket, Error> 
         Receives::Plainly | Receives::Once => AckMode::Received,
         Receives::Acknowledging | Receives::Serving { .. } => AckMode::Handled,
     };
+    let timeout = match world.sabotage {
+        Some(Sabotage::Impatient) => Duration::from_secs(1),
+        _ => HEARTBEAT_TIMEOUT,
+    };
     let builder = Socket::builder()
         .identity(identity)
         .send_mode(plan.mode)
@@ -222,10 +226,8 @@ fn build(world: &World, party: Party, plan: &HostPlan) -> Result<Socket, Error> 
         .receive_limits(plan.receive_limits)
         .ack_mode(ack_mode)
         .event_capacity(4096)
-        .heartbeat_timeout(match world.sabotage {
-            Some(Sabotage::Impatient) => Duration::from_secs(1),
-            _ => HEARTBEAT_TIMEOUT,
-        })
+        .heartbeat_timeout(timeout)
+        .heartbeat_interval(timeout.mul_f64(0.9).min(HEARTBEAT_INTERVAL))
         .dial_layer(gate.clone())
         .accept_layer(gate);
     match (&world.sabotage, plan.receives) {
@@ -402,10 +404,10 @@ fn note(world: &World, party: Party, event: Event) {
                 world.gave_way(party.host);
             }
             if reason.is_timeout() {
-                world.is_dead(party, name(&peer.identity));
+                world.is_dead(party, name(&peer.identity), &reason);
             }
             world.note(format_args!(
-                "{party}: {} is down: {:?}: {reason}",
+                "{party}: {} is down: {:?}",
                 name(&peer.identity),
                 reason.kind()
             ));

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aiomsg::{Identity, Socket};
+use aiomsg::{Error, Identity, Socket};
 use tokio::time::Instant;
 
 use crate::ledger::Ledger;
@@ -43,7 +43,8 @@ struct Inbox {
     gave_way: Option<Instant>,
 }
 
-/// How long a peer may be silent by default.
+/// How often a peer is sent something by default, and how long it may be silent.
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a connection that gives way may take.
@@ -103,12 +104,12 @@ impl World {
     }
 
     /// A host takes another one for dead.
-    pub(crate) fn is_dead(&self, by: Party, host: usize) {
+    pub(crate) fn is_dead(&self, by: Party, host: usize, reason: &Error) {
         let jumps = |fault: &(_, Fault)| matches!(fault, (_, Fault::Jump(_)));
         let of_late = HEARTBEAT_TIMEOUT / 2;
-        if !self.plan().faults.iter().any(jumps) && self.network.goes_on(by, host, of_late) {
+        if !self.plan().faults.iter().any(jumps) && self.network.went_on(by, host, of_late) {
             self.fault(format_args!(
-                "{by}: {host} was taken for dead, and the connection went on"
+                "{by}: {host} was taken for dead, and the connection went on: {reason}"
             ));
         }
     }

@@ -72,6 +72,8 @@ pub(crate) struct Pipe {
     pub(crate) cut: Option<(usize, Break)>,
     /// The end that reads is gone.
     pub(crate) reader_gone: bool,
+    /// When that was.
+    left_at: Option<Instant>,
     /// When bytes came last to the system of the reader, and to the reader.
     came: Option<Instant>,
     heard: Option<Instant>,
@@ -94,6 +96,7 @@ impl Pipe {
             late: false,
             cut: None,
             reader_gone: false,
+            left_at: None,
             came: None,
             heard: None,
             reader: None,
@@ -147,6 +150,9 @@ impl Pipe {
     }
 }
 
+/// As long as it takes to hear of the end of a connection.
+const MOMENT: Duration = Duration::from_millis(20);
+
 /// The most bytes that the handshake of a host has.
 const HANDSHAKE: usize = 22;
 
@@ -174,9 +180,10 @@ impl Link {
         self.broken.is_none() && self.pipes.iter().all(|pipe| !pipe.reader_gone)
     }
 
-    /// Whether both ends have said more than who they are.
-    pub(crate) fn is_greeted(&self) -> bool {
-        self.pipes.iter().all(|pipe| pipe.taken.len() > HANDSHAKE)
+    /// Whether the party `side` has left a moment ago.
+    pub(crate) fn has_just_left(&self, side: usize) -> bool {
+        let left_at = self.pipes[1 - side].left_at;
+        left_at.is_some_and(|at| at + MOMENT > Instant::now())
     }
 
     /// Whether the party `side` has heard the other one of late, and its own bytes have
@@ -301,6 +308,7 @@ impl Link {
         self.end(side);
         let inbound = &mut self.pipes[1 - side];
         inbound.reader_gone = true;
+        inbound.left_at = Some(Instant::now());
         if inbound.unread() > 0 && self.broken.is_none() && !self.pipes[side].stalled {
             self.break_now(self.on_reset);
         }

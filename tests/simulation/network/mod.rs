@@ -236,17 +236,18 @@ impl Network {
         lock(&self.0.state).broken = how;
     }
 
-    /// Whether the last link between this party and a host goes on: the party has heard
-    /// the host of late, and what it has sent arrives.
-    pub(crate) fn goes_on(&self, by: Party, host: usize, late: Duration) -> bool {
-        let links = self.links().into_iter().rev();
-        let mut theirs = links.filter_map(|link| {
+    /// Whether what is between this party and a host, and the party has left just now,
+    /// went on: the party had heard the host of late, and what it had sent arrived.
+    pub(crate) fn went_on(&self, by: Party, host: usize, late: Duration) -> bool {
+        let theirs = self.links().into_iter().filter_map(|link| {
             let mut link = lock(&link);
             let side = link.parties.iter().position(|party| *party == by)?;
-            let is_theirs = link.parties[1 - side].host == host && link.is_greeted();
+            let is_theirs = link.parties[1 - side].host == host && link.has_just_left(side);
             is_theirs.then(|| link.goes_on(side, late))
         });
-        theirs.next().unwrap_or(false)
+        // One that waited for the place of the other may be among them.
+        let went_on: Vec<_> = theirs.collect();
+        !went_on.is_empty() && went_on.iter().all(|went_on| *went_on)
     }
 
     /// Whether nothing is under way on any link that is up.
