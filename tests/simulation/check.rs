@@ -8,6 +8,7 @@ use crate::ledger::{Fate, Ledger, Outcome, short};
 use crate::network::{Network, Party, lock};
 use crate::payload::position;
 use crate::plan::{HostPlan, Receives};
+use crate::stranger;
 use crate::wire;
 use crate::world::World;
 
@@ -178,6 +179,9 @@ impl Judge<'_> {
     /// It was in the inbox of a host that acknowledges what is there, and that
     /// was killed.
     fn died_with_it(&self, taken: &Taken) -> bool {
+        if stranger::is_one(taken.to.host) {
+            return stranger::forges(self.ledger.plan(), taken.to.host);
+        }
         let plainly = matches!(
             self.ledger.plan().hosts[taken.to.host].receives,
             Receives::Plainly | Receives::Once

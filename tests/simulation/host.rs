@@ -20,6 +20,7 @@ use crate::network::{Party, lock};
 use crate::payload::payload;
 use crate::plan::{Closing, HostPlan, Receives, StreamPlan};
 use crate::sabotage::Sabotage;
+use crate::stranger;
 use crate::world::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, World};
 
 pub(crate) struct Host {
@@ -359,11 +360,15 @@ async fn receive(world: Arc<World>, socket: Socket, party: Party) {
 /// What the application does with a message. It fails now and then on one that
 /// will come again.
 async fn handle(world: &World, party: Party, message: &Delivery) -> Result<(), BoxError> {
+    let (plan, payload) = (&world.plan().hosts, message.payload());
+    if payload == stranger::WORDS {
+        world.heard_stranger(party, message.from());
+        return Ok(());
+    }
     let Some(from) = world.host_of(message.from()) else {
         world.fault(format_args!("{party}: a message of a stranger"));
         return Ok(());
     };
-    let (plan, payload) = (&world.plan().hosts, message.payload());
     world.ledger.received(party, from, payload);
     while world.stopped[party.host].load(Ordering::Relaxed) {
         sleep(Duration::from_millis(20)).await;

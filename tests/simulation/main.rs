@@ -19,6 +19,7 @@ mod payload;
 mod plan;
 mod run;
 mod sabotage;
+mod stranger;
 mod tally;
 mod trace;
 mod wire;

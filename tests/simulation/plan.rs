@@ -9,6 +9,7 @@ use aiomsg::transport::handshake::Dialects;
 use aiomsg::{Dialect, Limits, Overflow, SendMode};
 
 use crate::network::{Break, Climate};
+use crate::stranger::Visit;
 
 pub(crate) use faults::Fault;
 
@@ -156,6 +157,17 @@ impl Draw {
         }
     }
 
+    fn visit(&mut self, to: usize, claims: Option<usize>) -> Visit {
+        Visit {
+            to,
+            claims,
+            is_v1: self.one_in(3),
+            speaks: self.0.bool(),
+            forges: self.0.bool(),
+            stays: self.time(50, 9_000),
+        }
+    }
+
     fn how_it_breaks(&mut self) -> Break {
         Break {
             looks_orderly: self.0.bool(),
@@ -245,6 +257,14 @@ impl Plan {
             closing.deadline = 10 * SECOND;
         }
         plan
+    }
+
+    /// The strangers that come, in their order.
+    pub(crate) fn visits(&self) -> impl Iterator<Item = &Visit> {
+        self.faults.iter().filter_map(|(_, fault)| match fault {
+            Fault::Stranger(visit) => Some(visit),
+            _ => None,
+        })
     }
 
     /// What a run was like, line by line.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep, sleep_until, timeout};
 
 use crate::check;
@@ -14,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::network::{Network, Party};
 use crate::plan::{Ending, Fault, Plan};
 use crate::sabotage::Sabotage;
+use crate::stranger;
 use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::world::World;
@@ -131,6 +133,8 @@ struct Hosts<'a> {
     lives: Vec<usize>,
     /// Who comes back, and when.
     returning: BTreeMap<(Instant, usize), ()>,
+    strangers: JoinSet<()>,
+    visits: usize,
 }
 
 impl<'a> Hosts<'a> {
@@ -141,6 +145,8 @@ impl<'a> Hosts<'a> {
             hosts: (0..count).map(|_| None).collect(),
             lives: vec![0; count],
             returning: BTreeMap::new(),
+            strangers: JoinSet::new(),
+            visits: 0,
         };
         for host in 0..count {
             hosts.start(host).await;
@@ -157,6 +163,7 @@ impl<'a> Hosts<'a> {
     }
 
     async fn all_return(&mut self) {
+        self.strangers.shutdown().await;
         self.returning.clear();
         for host in 0..self.hosts.len() {
             self.start(host).await;
@@ -213,6 +220,11 @@ impl<'a> Hosts<'a> {
                 }
             }
             Fault::Jump(time) => advance(time).await,
+            Fault::Stranger(visit) => {
+                let (world, number) = (Arc::clone(self.world), self.visits);
+                self.visits += 1;
+                self.strangers.spawn(stranger::visit(world, number, visit));
+            }
         }
     }
 
@@ -251,6 +263,7 @@ impl<'a> Hosts<'a> {
 
     /// Closes all hosts. Says whether nothing was left over.
     async fn end(&mut self) -> bool {
+        self.strangers.shutdown().await;
         let mut clean = true;
         for &(host, how) in &self.world.plan().closing {
             self.world.stopped[host].store(false, Ordering::Relaxed);

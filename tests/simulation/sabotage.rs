@@ -1,6 +1,7 @@
 //! Faults that a checker must find: put in the way on purpose, to see that it
 //! does.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +15,7 @@ use tower::Layer;
 use crate::network::Brokenness;
 use crate::payload::largest;
 use crate::plan::Sizes;
+use crate::stranger::WORDS;
 
 #[derive(Clone)]
 pub(crate) enum Sabotage {
@@ -36,6 +38,10 @@ pub(crate) enum Meddling {
     Repeat,
     Swap,
     Change,
+    /// They are replaced by what strangers say.
+    Impersonate,
+    /// They are not sent, and their sender hears that they are acknowledged.
+    Forge,
     /// Acknowledgements are sent for what is then not handed on.
     Swallow,
 }
@@ -64,6 +70,7 @@ impl Layer<PeerConnection> for Meddler {
             inner,
             meddler: self.clone(),
             kept: None,
+            forged: VecDeque::new(),
         }
     }
 }
@@ -73,6 +80,8 @@ pub(crate) struct Meddled {
     meddler: Meddler,
     /// A message that has to let another one go first.
     kept: Option<Frame>,
+    /// Acknowledgements that nobody has sent.
+    forged: VecDeque<Frame>,
 }
 
 impl Meddler {
@@ -97,6 +106,9 @@ impl Stream for Meddled {
     type Item = Result<Frame, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(forged) = self.forged.pop_front() {
+            return Poll::Ready(Some(Ok(forged)));
+        }
         loop {
             let next = ready!(Pin::new(&mut self.inner).poll_next(cx));
             if let Some(Ok(Frame::Request { id, .. })) = &next
@@ -138,6 +150,17 @@ impl Sink<Frame> for Meddled {
                 this.kept = Some(frame);
                 Ok(())
             }
+            Meddling::Forge => match &frame {
+                Frame::Request { id, .. } => {
+                    this.forged.push_back(Frame::ack(*id));
+                    Ok(())
+                }
+                _ => this.send(frame),
+            },
+            Meddling::Impersonate => this.send(match frame {
+                Frame::Data { .. } => Frame::data(WORDS),
+                other => other,
+            }),
             Meddling::Change => this.send(match frame {
                 Frame::Data { .. } => Frame::data("something else"),
                 other => other,

@@ -57,6 +57,22 @@ fn the_report_of_a_close_that_was_given_up_is_missed() {
 }
 
 #[test]
+fn an_acknowledgement_that_nobody_has_sent_is_seen() {
+    assert!(is_seen(
+        frames(Meddling::Forge),
+        "acknowledged, and never received"
+    ));
+}
+
+#[test]
+fn a_stranger_in_the_place_of_a_host_is_seen() {
+    assert!(is_seen(
+        frames(Meddling::Impersonate),
+        "heard a stranger in the place"
+    ));
+}
+
+#[test]
 fn bytes_that_the_network_repeats_are_seen() {
     let how = Brokenness {
         repeats: true,

@@ -42,6 +42,7 @@ impl Tally {
         }
         for (what, sign) in [
             ("hosts killed", " is killed"),
+            ("strangers", " has left: "),
             ("reports of hosts that closed", " is closed:"),
             ("closes that were given up", " gave up: true"),
             ("dials that failed", "dialling failed"),

@@ -13,20 +13,40 @@ pub(crate) struct Message<'a> {
 
 /// The messages that were taken whole, after the handshake.
 pub(crate) fn messages(bytes: &[u8]) -> Vec<Message<'_>> {
-    let mut found = Vec::new();
-    let Some((hello, mut at)) = frame(bytes, 0) else {
-        return found;
-    };
-    let is_v1 = hello.len() == 18 && hello.starts_with(&[1, 1]);
-    while let Some((body, end)) = frame(bytes, at) {
+    let messages = bodies(bytes).filter_map(|(is_v1, body, end)| {
         let payload = match is_v1 {
             true => payload_v1(body),
             false => payload_2019(body),
         };
-        found.extend(payload.map(|payload| Message { payload, end }));
-        at = end;
-    }
-    found
+        payload.map(|payload| Message { payload, end })
+    });
+    messages.collect()
+}
+
+/// The ids of those among them that want to be acknowledged.
+pub(crate) fn ids(bytes: &[u8]) -> impl Iterator<Item = [u8; 16]> {
+    bodies(bytes).filter_map(|(is_v1, body, _)| {
+        let id = match is_v1 {
+            true => body.strip_prefix(&[4])?.get(..16),
+            false => body
+                .get(..16)
+                .filter(|_| body[16..].starts_with(b"\0REQ\0")),
+        };
+        id?.try_into().ok()
+    })
+}
+
+/// Each frame behind the handshake: whether it is of v1, what is in it, and the position
+/// behind it.
+fn bodies(bytes: &[u8]) -> impl Iterator<Item = (bool, &[u8], usize)> {
+    let hello = frame(bytes, 0);
+    let is_v1 = hello.is_some_and(|(hello, _)| hello.len() == 18 && hello.starts_with(&[1, 1]));
+    let mut at = hello.map(|(_, end)| end);
+    std::iter::from_fn(move || {
+        let (body, end) = frame(bytes, at?)?;
+        at = Some(end);
+        Some((is_v1, body, end))
+    })
 }
 
 fn frame(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
@@ -62,6 +82,8 @@ fn messages_are_found_in_both_dialects() {
     assert_eq!(payloads, [&b"hi"[..], b"!"]);
 
     let v2019 = b"\0\0\0\x100123456789abcdef\0\0\0\x10aiomsg-heartbeat\0\0\0\x02hi\0\0\0\x16fedcba9876543210\0REQ\0!\0\0\0\x15fedcba9876543210\0REP\0";
+    assert_eq!(ids(v1).collect::<Vec<_>>(), [*b"fedcba9876543210"]);
+    assert_eq!(ids(v2019).collect::<Vec<_>>(), [*b"fedcba9876543210"]);
     let found = messages(v2019);
     let payloads: Vec<_> = found.iter().map(|it| it.payload).collect();
     assert_eq!(payloads, [&b"hi"[..], b"!"]);

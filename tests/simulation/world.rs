@@ -103,6 +103,26 @@ impl World {
         hosts.iter().position(is_it)
     }
 
+    /// A host has received what strangers say, from one with the identity of a host or
+    /// with one of its own.
+    pub(crate) fn heard_stranger(&self, by: Party, identity: &Identity) {
+        let Some(host) = self.host_of(identity) else {
+            return;
+        };
+        let visits = self
+            .plan()
+            .faults
+            .iter()
+            .filter_map(|(_, fault)| match fault {
+                Fault::Stranger(visit) => Some(visit),
+                _ => None,
+            });
+        let mut visits = visits.filter(|visit| (visit.to, visit.claims) == (by.host, Some(host)));
+        if !visits.any(|visit| visit.speaks) || self.network.has_been_up(by, host) {
+            self.fault(format_args!("{by} heard a stranger in the place of {host}"));
+        }
+    }
+
     /// A host takes another one for dead.
     pub(crate) fn is_dead(&self, by: Party, host: usize, reason: &Error) {
         let jumps = |fault: &(_, Fault)| matches!(fault, (_, Fault::Jump(_)));
@@ -122,7 +142,8 @@ impl World {
             return;
         };
         let plan = &self.plan().hosts[host];
-        let (senders, peers) = (plan.streams.len(), plan.neighbours.len());
+        let peers = plan.neighbours.len() + self.plan().visits().count();
+        let senders = plan.streams.len();
         // Readiness is no reservation: each caller may come on top, and whoever
         // sends again is one.
         for (what, held, bound) in [

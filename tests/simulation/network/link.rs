@@ -43,6 +43,9 @@ pub(crate) struct Link {
     pub(crate) on_reset: Break,
     /// Each small write is taken once and arrives twice.
     pub(crate) repeats: bool,
+    pub(crate) opened: Instant,
+    /// When both ends had read more than who the other one is.
+    pub(crate) greeted: Option<Instant>,
     /// What looks like an orderly end and is none is known for what it is.
     pub(crate) tls: bool,
 }
@@ -171,6 +174,8 @@ impl Link {
             broken: None,
             on_reset,
             repeats: false,
+            opened: Instant::now(),
+            greeted: None,
             tls: false,
         }
     }
@@ -221,6 +226,9 @@ impl Link {
             pipe.read += count;
             pipe.heard = Some(now);
             wake(&mut pipe.writer);
+            if self.greeted.is_none() && self.pipes.iter().all(|pipe| pipe.read > HANDSHAKE) {
+                self.greeted = Some(now);
+            }
             return Read::Done(Ok(count));
         }
         if let Some(how) = broken

@@ -18,6 +18,7 @@ pub(crate) use end::End;
 pub(crate) use gate::Gate;
 pub(crate) use link::{Break, Link, Weather};
 
+use crate::stranger::is_one;
 use crate::trace::Trace;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -236,6 +237,26 @@ impl Network {
         lock(&self.0.state).broken = how;
     }
 
+    /// Whether a link of this party to a host is up that both had let in before any
+    /// stranger came to the party.
+    pub(crate) fn has_been_up(&self, by: Party, host: usize) -> bool {
+        let (mut first, mut greeted) = (None, Vec::new());
+        for link in self.links() {
+            let link = lock(&link);
+            let Some(side) = link.parties.iter().position(|party| *party == by) else {
+                continue;
+            };
+            let other = link.parties[1 - side].host;
+            if is_one(other) {
+                first.get_or_insert(link.opened);
+            } else if other == host && link.is_up() {
+                greeted.extend(link.greeted);
+            }
+        }
+        let mut greeted = greeted.into_iter();
+        greeted.any(|at| first.is_none_or(|first| at < first))
+    }
+
     /// Whether what is between this party and a host, and the party has left just now,
     /// went on: the party had heard the host of late, and what it had sent arrived.
     pub(crate) fn went_on(&self, by: Party, host: usize, late: Duration) -> bool {
@@ -297,6 +318,15 @@ impl Network {
         let [near, far] = ends;
         state.parked.insert(number, far);
         (near, number)
+    }
+
+    /// The end of a party that is no host, and the number of its link.
+    pub(crate) fn dial(&self, from: Party, to: usize) -> (End, u64) {
+        let to = Party {
+            host: to,
+            life: usize::MAX,
+        };
+        self.link(from, to)
     }
 
     fn claim(&self, number: u64, by: Party) -> Option<End> {

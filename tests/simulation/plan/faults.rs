@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Closing, Draw, HostPlan};
 use crate::network::{Apart, Break};
+use crate::stranger::Visit;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
@@ -25,6 +26,8 @@ pub(crate) enum Fault {
     Close(usize, Closing, Duration),
     /// The clock jumps.
     Jump(Duration),
+    /// Somebody connects who is no host.
+    Stranger(Visit),
 }
 
 pub(super) fn draw(
@@ -38,7 +41,7 @@ pub(super) fn draw(
         let at = draw.time(0, last);
         let until = at + draw.time(10, 25_000);
         let (a, b) = draw.pair(hosts);
-        match draw.0.u32(0..12) {
+        match draw.0.u32(0..15) {
             0..=2 => {
                 let after = match draw.0.bool() {
                     true => draw.0.usize(0..60),
@@ -77,7 +80,11 @@ pub(super) fn draw(
                 let (closing, away) = (draw.closing(6_000), draw.time(0, 5_000));
                 faults.push((at, Fault::Close(a, closing, away)));
             }
-            _ => faults.push((at, Fault::Jump(draw.time(500, 90_000)))),
+            11 => faults.push((at, Fault::Jump(draw.time(500, 90_000)))),
+            _ => {
+                let claims = draw.0.bool().then_some(b);
+                faults.push((at, Fault::Stranger(draw.visit(a, claims))));
+            }
         }
     }
     faults.retain(|(at, _)| *at < trouble);
