@@ -21,6 +21,7 @@ use crate::payload::payload;
 use crate::plan::{Closing, HostPlan, Receives, StreamPlan};
 use crate::sabotage::Sabotage;
 use crate::stranger;
+use crate::talk::{self, Talk};
 use crate::world::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, World};
 
 pub(crate) struct Host {
@@ -60,6 +61,11 @@ impl Host {
             let (world, socket, stream) = (Arc::clone(world), socket.clone(), stream.clone());
             streams.spawn(async move { send(&world, &socket, party, number, &stream).await });
         }
+        if let Some(asking) = plan.asks {
+            let (world, socket, talk) = (Arc::clone(world), socket.clone(), Talk::new());
+            lock(&world.talks)[party.host] = Some(talk.clone());
+            streams.spawn(talk::ask(world, talk, socket, party, asking));
+        }
         let receiver = tokio::spawn(receive(Arc::clone(world), socket.clone(), party));
         world.note(format_args!("host {party} is up"));
         lock(&world.sockets)[party.host] = Some(socket.clone());
@@ -98,6 +104,7 @@ impl Host {
         world.note(format_args!("host {party} is killed"));
         world.ledger.killed(party);
         lock(&world.sockets)[party.host] = None;
+        lock(&world.talks)[party.host] = None;
         streams.shutdown().await;
         receiver.abort();
         let _ = receiver.await;
@@ -119,6 +126,7 @@ impl Host {
         world.note(format_args!("host {party} closes within {deadline:?}"));
         // A socket that is being closed takes what comes, room or not.
         lock(&world.sockets)[party.host] = None;
+        lock(&world.talks)[party.host] = None;
         let mut reports = Vec::new();
         if let Some(patience) = how.given_up {
             let given_up = timeout(patience, socket.close(deadline)).await;
@@ -184,7 +192,10 @@ fn is_clean(world: &World, party: Party, report: &CloseReport) -> bool {
         world.ledger.unacknowledged(party, message);
     }
     // What its sender has given up may wait, at the end, for who is absent.
-    let given_up = |message: &Outbound| world.ledger.is_given_up(party.host, message.payload());
+    let given_up = |message: &Outbound| {
+        let payload = message.payload();
+        talk::is_talk(payload) || world.ledger.is_given_up(party.host, payload)
+    };
     let mut left = report.unsent.iter().chain(&report.unacknowledged);
     left.all(given_up)
 }
@@ -361,6 +372,9 @@ async fn receive(world: Arc<World>, socket: Socket, party: Party) {
 /// will come again.
 async fn handle(world: &World, party: Party, message: &Delivery) -> Result<(), BoxError> {
     let (plan, payload) = (&world.plan().hosts, message.payload());
+    if talk::heard(world, party, message).await {
+        return Ok(());
+    }
     if payload == stranger::WORDS {
         world.heard_stranger(party, message.from());
         return Ok(());

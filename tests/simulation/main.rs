@@ -20,6 +20,7 @@ mod plan;
 mod run;
 mod sabotage;
 mod stranger;
+mod talk;
 mod tally;
 mod trace;
 mod wire;

@@ -10,6 +10,7 @@ use aiomsg::{Dialect, Limits, Overflow, SendMode};
 
 use crate::network::{Break, Climate};
 use crate::stranger::Visit;
+use crate::talk::Asking;
 
 pub(crate) use faults::Fault;
 
@@ -50,6 +51,7 @@ pub(crate) struct HostPlan {
     /// How long the application takes for each message.
     pub(crate) handling: Duration,
     pub(crate) streams: Vec<StreamPlan>,
+    pub(crate) asks: Option<Asking>,
 }
 
 /// How messages are received, and who acknowledges them.
@@ -328,6 +330,7 @@ fn topology(draw: &mut Draw) -> Vec<HostPlan> {
             receives: Receives::Plainly,
             handling: Duration::ZERO,
             streams: Vec::new(),
+            asks: None,
         }
     };
     (0..count).map(host).collect()
@@ -388,6 +391,14 @@ fn behaviour(draw: &mut Draw, hosts: &mut [HostPlan], number: usize, trouble: Du
     };
     if draw.one_in(3) {
         host.handling = draw.time(1, 60);
+    }
+    if draw.one_in(3) {
+        let count = draw.0.usize(1..20);
+        host.asks = Some(Asking {
+            of: draw.of(&neighbours),
+            count,
+            pause: trouble.mul_f64(draw.0.f64() / count as f64),
+        });
     }
     let streams = match number {
         0 => draw.0.usize(1..3),

@@ -16,6 +16,7 @@ use crate::network::Brokenness;
 use crate::payload::largest;
 use crate::plan::Sizes;
 use crate::stranger::WORDS;
+use crate::talk;
 
 #[derive(Clone)]
 pub(crate) enum Sabotage {
@@ -40,6 +41,8 @@ pub(crate) enum Meddling {
     Change,
     /// They are replaced by what strangers say.
     Impersonate,
+    /// Answers are replaced by what strangers answer.
+    Misanswer,
     /// They are not sent, and their sender hears that they are acknowledged.
     Forge,
     /// Acknowledgements are sent for what is then not handed on.
@@ -90,6 +93,9 @@ impl Meddler {
             return false;
         };
         if self.how == Meddling::DropTiny && payload.len() != largest(Sizes::Tiny) {
+            return false;
+        }
+        if self.how == Meddling::Misanswer && talk::replaced(payload).is_none() {
             return false;
         }
         self.count.fetch_add(1, Ordering::Relaxed) % 7 == 6
@@ -157,6 +163,10 @@ impl Sink<Frame> for Meddled {
                 }
                 _ => this.send(frame),
             },
+            Meddling::Misanswer => {
+                let forged = frame.payload().and_then(|it| talk::replaced(it));
+                this.send(forged.map_or(frame, Frame::data))
+            }
             Meddling::Impersonate => this.send(match frame {
                 Frame::Data { .. } => Frame::data(WORDS),
                 other => other,

@@ -65,6 +65,14 @@ fn an_acknowledgement_that_nobody_has_sent_is_seen() {
 }
 
 #[test]
+fn an_answer_that_is_forged_is_seen() {
+    assert!(is_seen(
+        frames(Meddling::Misanswer),
+        "is answered b\"!the question of nobody"
+    ));
+}
+
+#[test]
 fn a_stranger_in_the_place_of_a_host_is_seen() {
     assert!(is_seen(
         frames(Meddling::Impersonate),

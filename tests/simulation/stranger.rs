@@ -1,7 +1,8 @@
 //! Somebody who is none of the hosts, and connects to one of them: under an identity of
 //! its own, or under that of another host.
 //!
-//! It knows every id that was ever sent, and acknowledges what was sent to others.
+//! It knows every id that was ever sent, and acknowledges and answers what was sent to
+//! others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tower::ServiceExt;
 
 use crate::network::{Party, lock};
 use crate::plan::Plan;
+use crate::talk;
 use crate::wire;
 use crate::world::World;
 
@@ -27,7 +29,7 @@ pub(crate) struct Visit {
     pub(crate) is_v1: bool,
     /// Sends messages.
     pub(crate) speaks: bool,
-    /// Acknowledges what was sent to others.
+    /// Acknowledges and answers what was sent to others.
     pub(crate) forges: bool,
     pub(crate) stays: Duration,
 }
@@ -78,7 +80,7 @@ async fn stay(world: &World, number: usize, visit: Visit) -> Result<(), Error> {
     announcing.write_u64(link).await?;
     io.write_all(&hello(world, number, visit)).await?;
     io.flush().await?;
-    let mut acknowledged = BTreeSet::new();
+    let (mut acknowledged, mut answered) = (BTreeSet::new(), BTreeSet::new());
     let mut buffer = [0; 4096];
     loop {
         if visit.speaks {
@@ -93,6 +95,11 @@ async fn stay(world: &World, number: usize, visit: Visit) -> Result<(), Error> {
                     false => frame(false, 5, &id, b"\0REP\0"),
                 };
                 io.write_all(&forged).await?;
+            }
+            for answer in answers(world, visit.to) {
+                if answered.insert(answer.clone()) {
+                    io.write_all(&frame(visit.is_v1, 3, &[], &answer)).await?;
+                }
             }
         }
         io.flush().await?;
@@ -130,14 +137,27 @@ fn frame(is_v1: bool, kind: u8, id: &[u8], rest: &[u8]) -> Vec<u8> {
 
 /// The ids of all that a host has sent to others.
 fn ids(world: &World, host: usize) -> Vec<[u8; 16]> {
-    let mut ids = Vec::new();
+    sent_by(world, host, |bytes, ids| ids.extend(wire::ids(bytes)))
+}
+
+/// Answers to all that a host has asked others.
+fn answers(world: &World, host: usize) -> Vec<Vec<u8>> {
+    sent_by(world, host, |bytes, answers| {
+        let messages = wire::messages(bytes);
+        answers.extend(messages.iter().filter_map(|it| talk::forged(it.payload)));
+    })
+}
+
+/// What `collect` finds in the bytes that a host has sent to others.
+fn sent_by<T>(world: &World, host: usize, collect: impl Fn(&[u8], &mut Vec<T>)) -> Vec<T> {
+    let mut found = Vec::new();
     for link in world.network.links() {
         let link = lock(&link);
         for (side, pipe) in link.pipes.iter().enumerate() {
             if link.parties[side].host == host && !is_one(link.parties[1 - side].host) {
-                ids.extend(wire::ids(&pipe.taken));
+                collect(&pipe.taken, &mut found);
             }
         }
     }
-    ids
+    found
 }

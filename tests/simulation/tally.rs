@@ -42,6 +42,7 @@ impl Tally {
         }
         for (what, sign) in [
             ("hosts killed", " is killed"),
+            ("questions that were answered", " is answered, "),
             ("strangers", " has left: "),
             ("reports of hosts that closed", " is closed:"),
             ("closes that were given up", " gave up: true"),

@@ -12,6 +12,7 @@ use crate::network::{Network, Party, lock};
 use crate::payload::largest;
 use crate::plan::{Fault, Plan};
 use crate::sabotage::Sabotage;
+use crate::talk::Talk;
 
 pub(crate) struct World {
     pub(crate) network: Network,
@@ -24,6 +25,8 @@ pub(crate) struct World {
     pub(crate) progress: Vec<Vec<AtomicUsize>>,
     /// The sockets that are open.
     pub(crate) sockets: Mutex<Vec<Option<Socket>>>,
+    /// What they have asked.
+    pub(crate) talks: Mutex<Vec<Option<Talk>>>,
     pub(crate) sabotage: Option<Sabotage>,
     inboxes: Mutex<Vec<Inbox>>,
     /// Tells the endpoints of this run from those of others in the process.
@@ -42,6 +45,9 @@ struct Inbox {
     /// When a connection gave way last.
     gave_way: Option<Instant>,
 }
+
+/// So many questions are answered at once, at most, and one is asked.
+const ANSWERS: usize = 9;
 
 /// How often a peer is sent something by default, and how long it may be silent.
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
@@ -69,6 +75,7 @@ impl World {
                 .map(|host| zeros(host.streams.len()))
                 .collect(),
             sockets: Mutex::new((0..hosts).map(|_| None).collect()),
+            talks: Mutex::new((0..hosts).map(|_| None).collect()),
             network,
             ledger,
             sabotage,
@@ -143,7 +150,9 @@ impl World {
         };
         let plan = &self.plan().hosts[host];
         let peers = plan.neighbours.len() + self.plan().visits().count();
-        let senders = plan.streams.len();
+        // Whoever answers is one, too, for each question that is being handled.
+        let talk = self.plan().hosts.iter().any(|host| host.asks.is_some());
+        let senders = plan.streams.len() + if talk { ANSWERS } else { 0 };
         // Readiness is no reservation: each caller may come on top, and whoever
         // sends again is one.
         for (what, held, bound) in [
