@@ -39,5 +39,6 @@ mod sees_faults;
 )]
 #[path = "../support/authority.rs"]
 mod authority;
+#[allow(dead_code, reason = "the simulation uses more of it")]
 #[path = "../simulation/wire.rs"]
 mod wire;

@@ -301,6 +301,9 @@ impl Judge<'_> {
 /// Nothing in the protocol tells its receiver which one is the older.
 fn order(ledger: &Ledger, wires: &Wires) {
     let mut last: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();
+    // A stranger is one more who may get a message.
+    let visits = ledger.plan().visits();
+    let visitors: BTreeSet<_> = visits.map(|visit| visit.to).collect();
     for arrival in ledger.arrivals() {
         let Some((stream, number)) = position(&arrival.payload) else {
             continue;
@@ -309,8 +312,10 @@ fn order(ledger: &Ledger, wires: &Wires) {
         let Some(plan) = sender.streams.get(stream) else {
             continue;
         };
-        let one_receiver =
-            plan.to.is_some() || sender.mode == SendMode::Publish || sender.neighbours.len() == 1;
+        let visited = visitors.contains(&arrival.from);
+        let one_receiver = plan.to.is_some()
+            || sender.mode == SendMode::Publish
+            || (sender.neighbours.len() == 1 && !visited);
         let taken = wires.get(&(arrival.from, arrival.payload.clone()));
         let is_late = taken.is_some_and(|taken| taken.iter().any(|taken| taken.late));
         if sender.at_least_once || !one_receiver || is_late {

@@ -397,7 +397,9 @@ fn behaviour(draw: &mut Draw, hosts: &mut [HostPlan], number: usize, trouble: Du
         host.asks = Some(Asking {
             of: draw.of(&neighbours),
             count,
-            pause: trouble.mul_f64(draw.0.f64() / count as f64),
+            pause: trouble
+                .mul_f64(draw.0.f64() / count as f64)
+                .min(LONGEST_PAUSE),
         });
     }
     let streams = match number {
@@ -430,7 +432,7 @@ fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize], trouble: Durat
     let acked = host.at_least_once && draw.one_in(3);
     StreamPlan {
         to,
-        count,
+        count: if acked { count.min(120) } else { count },
         acked,
         patience: draw.one_in(4).then(|| draw.time(1, 2_000)),
         sizes,

@@ -36,6 +36,11 @@ pub(crate) fn ids(bytes: &[u8]) -> impl Iterator<Item = [u8; 16]> {
     })
 }
 
+/// The position behind each frame.
+pub(crate) fn ends(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    bodies(bytes).map(|(_, _, end)| end)
+}
+
 /// Each frame behind the handshake: whether it is of v1, what is in it, and the position
 /// behind it.
 fn bodies(bytes: &[u8]) -> impl Iterator<Item = (bool, &[u8], usize)> {

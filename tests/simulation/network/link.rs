@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Party;
+use crate::wire;
 
 /// How bytes travel in one direction.
 #[derive(Debug, Clone, Copy)]
@@ -77,9 +78,10 @@ pub(crate) struct Pipe {
     pub(crate) reader_gone: bool,
     /// When that was.
     left_at: Option<Instant>,
-    /// When bytes came last to the system of the reader, and to the reader.
+    /// When bytes came last to the system of the reader.
     came: Option<Instant>,
-    heard: Option<Instant>,
+    /// When the reader has read up to which byte.
+    reads: Vec<(Instant, usize)>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -101,7 +103,7 @@ impl Pipe {
             reader_gone: false,
             left_at: None,
             came: None,
-            heard: None,
+            reads: Vec::new(),
             reader: None,
             writer: None,
         }
@@ -138,6 +140,13 @@ impl Pipe {
             *at = by.min(*at);
         }
         self.finished = self.finished.map(|at| by.min(at));
+    }
+
+    /// Whether a whole frame was read since then.
+    fn was_heard(&self, since: Instant) -> bool {
+        let before = self.reads.iter().rfind(|(at, _)| *at <= since);
+        let before = before.map_or(0, |(_, read)| *read);
+        wire::ends(&self.taken).any(|end| end > before && end <= self.read)
     }
 
     /// What was taken, and has not come to the system of the reader.
@@ -191,14 +200,13 @@ impl Link {
         left_at.is_some_and(|at| at + MOMENT > Instant::now())
     }
 
-    /// Whether the party `side` has heard the other one of late, and its own bytes have
-    /// gone on.
+    /// Whether the party `side` has heard a whole frame of the other one of late, and its
+    /// own bytes have gone on.
     pub(crate) fn goes_on(&mut self, side: usize, late: Duration) -> bool {
-        let now = Instant::now();
-        let of_late = |at: Option<Instant>| at.is_some_and(|at| at + late > now);
-        let heard = of_late(self.pipes[1 - side].heard);
+        let since = Instant::now() - late;
+        let heard = self.pipes[1 - side].was_heard(since);
         let ours = &mut self.pipes[side];
-        heard && (ours.under_way() == 0 || of_late(ours.came))
+        heard && (ours.under_way() == 0 || ours.came.is_some_and(|at| at > since))
     }
 
     /// Whether nothing is under way.
@@ -224,7 +232,7 @@ impl Link {
             buf[..count].copy_from_slice(&pipe.taken[pipe.read..pipe.read + count]);
             pipe.late |= sender_is_gone && pipe.read <= HANDSHAKE;
             pipe.read += count;
-            pipe.heard = Some(now);
+            pipe.reads.push((now, pipe.read));
             wake(&mut pipe.writer);
             if self.greeted.is_none() && self.pipes.iter().all(|pipe| pipe.read > HANDSHAKE) {
                 self.greeted = Some(now);
