@@ -90,7 +90,9 @@ where
     /// # Errors
     ///
     /// As for [`send`](Socket::send); when no try is left
-    /// ([`Error::is_timeout`], and no event tells of it); when the socket is
+    /// ([`Error::is_timeout`], and no event tells of it); when the
+    /// [overflow rule](crate::SocketBuilder::overflow) drops it as it waits, perhaps to be
+    /// sent again ([`Error::is_limit`]); when the socket is
     /// closed before the acknowledgement comes, and then the message is in the
     /// [report](crate::CloseReport); and when the socket sends at-most-once
     /// ([`Error::is_config`]).
