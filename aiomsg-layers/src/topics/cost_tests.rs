@@ -143,3 +143,17 @@ fn a_subscription_asks_its_own_peer_at_most() {
         assert!(asked <= 1, "{asked}");
     }
 }
+
+/// Positions are noted by the numbers of connections, which are used again.
+#[test]
+fn the_number_of_another_connection_is_not_taken_for_that_of_the_last() {
+    let mut publisher = Publisher::new();
+    publisher.send(7);
+    let shared = publisher.topics.shared();
+    shared.close(7);
+    assert_eq!(shared.open(name(8)), 7);
+    shared.subscribe(7, &[7]).unwrap();
+    publisher.send(7);
+    assert_eq!(publisher.queues[7].items(), 1);
+    assert_eq!(publisher.queues[8].items(), 1);
+}

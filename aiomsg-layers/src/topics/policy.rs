@@ -1,8 +1,9 @@
 use std::fmt;
+use std::mem::take;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::Peer;
+use aiomsg_core::queue::{Peer, Weight};
 use aiomsg_core::{Identity, Outbound, Target};
 use indexmap::IndexSet;
 
@@ -45,28 +46,21 @@ impl ByTopic {
         }
     }
 
-    /// Finds each peer that wants a message, once.
-    fn each<P>(
-        &mut self,
-        peers: &mut PeerSet<P>,
-        message: &Outbound,
-        mut wants: impl FnMut(usize, &Identity, &mut P),
-    ) {
+    /// The positions of the peers that want a message, each once. To be given back
+    /// as `found`.
+    fn find<P>(&mut self, peers: &PeerSet<P>, message: &Outbound) -> Vec<usize> {
+        let mut found = take(&mut self.found);
+        found.clear();
         let table = self.shared.lock();
-        table.find(message.payload(), &mut self.found);
-        self.places.begin(peers);
+        table.find(message.payload(), &mut found);
+        self.places.begin(self.shared.version(), peers);
         // Numbers to positions, where they stand.
-        self.found.retain_mut(|it| {
-            let identity = table.identity(*it);
-            let position = identity.and_then(|id| self.places.first_time(*it, id, peers));
+        found.retain_mut(|it| {
+            let identity = || table.identity(*it);
+            let position = self.places.first_time(*it, peers, identity);
             position.map(|position| *it = position).is_some()
         });
-        drop(table);
-        for position in self.found.drain(..) {
-            if let Some((identity, peer)) = peers.entry(position) {
-                wants(position, identity, peer);
-            }
-        }
+        found
     }
 
     /// Asks the peers that may have no room. Each that has none is to wake the
@@ -76,7 +70,11 @@ impl ByTopic {
             return Poll::Ready(());
         }
         self.unsure.retain(|identity| {
-            let peer = peers.get(identity);
+            let Some(position) = peers.position(identity) else {
+                return false;
+            };
+            self.places.forget_room(position);
+            let peer = peers.at(position);
             peer.is_some_and(|peer| peer.poll_room(cx).is_pending())
         });
         if !self.unsure.is_empty() {
@@ -111,28 +109,30 @@ impl<P: Peer> Policy<P> for ByTopic {
 
     fn overfull(&mut self, peers: &mut PeerSet<P>, message: &Outbound) -> Option<Vec<usize>> {
         let mut noop = Context::from_waker(Waker::noop());
-        let mut full = Vec::new();
-        self.each(peers, message, |position, _, peer| {
-            if peer.poll_room(&mut noop).is_pending() {
-                full.push(position);
-            }
+        let mut full = self.find(peers, message);
+        full.retain(|&position| {
+            let peer = peers.at(position);
+            peer.is_some_and(|peer| peer.poll_room(&mut noop).is_pending())
         });
         Some(full)
     }
 
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
+        let found = self.find(peers, &message);
         let copy = message.clone().with_target(Target::Copy);
         let mut taken = 0;
-        let mut unsure = std::mem::take(&mut self.unsure);
-        self.each(peers, &message, |_, identity, peer| {
+        for &position in &found {
+            let Some((identity, peer)) = peers.entry(position) else {
+                continue;
+            };
             // A connection that has ended gets none, as if the message had
             // come a moment later.
             taken += usize::from(peer.push(copy.clone()).is_ok());
-            if !peer.room().admit(0, 0) {
-                unsure.insert(identity.clone());
+            if !(self.places).use_up(position, copy.weight(), || peer.room()) {
+                self.unsure.insert(identity.clone());
             }
-        });
-        self.unsure = unsure;
+        }
+        self.found = found;
         match taken {
             0 => Err(Refused {
                 message,
@@ -147,7 +147,12 @@ impl<P: Peer> Policy<P> for ByTopic {
     }
 
     fn peer_came(&mut self, identity: &Identity, _: &P) {
+        self.places.moved();
         self.unsure.insert(identity.clone());
+    }
+
+    fn peer_went(&mut self, _: &Identity) {
+        self.places.moved();
     }
 
     fn copies(&self) -> bool {

@@ -38,7 +38,7 @@ fn it_is_ready_when_all_subscribers_have_room_and_only_then() {
                     if joined.iter().all(|other| other.identity != identity) {
                         let wants = if rng.bool() { &["b"][..] } else { &[] };
                         joined.push(Joined {
-                            peer: it.join(&identity, 2, wants),
+                            peer: it.join(&identity, rng.usize(1..5), wants),
                             topics: wants.iter().copied().collect(),
                             identity,
                         });
