@@ -233,26 +233,33 @@ impl Unacked {
             connections,
             ..
         } = &mut *state;
-        for &id in sent {
+        let first = connections.sent(connection, sent.len() as u64);
+        for (place, &id) in (first..).zip(sent) {
             if let Some(entry) = entries.get_mut(id) {
-                entry.leave(connection, connections.sent(connection), due);
+                entry.leave(connection, place, due);
             }
         }
         let mut resender = !sent.is_empty() && std::mem::take(&mut state.idle);
         // Dropped when the lock is released: the destructor of a payload is a user's.
         let mut acknowledged = Vec::with_capacity(heard.len());
+        let mut reached = None;
         for &id in heard {
             let state = &mut *state;
-            let entry = state.entries.get_mut(id);
-            let Some(entry) = entry.filter(|entry| entry.has_left_by(connection)) else {
+            let Some((at, entry)) = state.entries.find(id) else {
                 continue;
             };
+            if !entry.has_left_by(connection) {
+                continue;
+            }
             if entry.connection() == connection {
-                state.connections.reached(connection, entry.place, now);
+                reached = reached.max(Some(entry.place));
             }
             resender |= entry.suspect;
-            let removed = state.remove(id, true);
+            let removed = state.take(at, true);
             acknowledged.extend(removed.map(|entry| (entry.message, entry.waiter)));
+        }
+        if let Some(place) = reached {
+            state.connections.reached(connection, place, now);
         }
         let producers = match heard.is_empty() {
             true => Default::default(),
@@ -410,7 +417,13 @@ struct Due {
 impl State {
     /// Takes a message out, with its place among those that are sent with care.
     fn remove(&mut self, id: MessageId, well: bool) -> Option<Entry> {
-        let entry = self.entries.remove(id)?;
+        let (at, _) = self.entries.find(id)?;
+        self.take(at, well)
+    }
+
+    /// The same of the one that was found at this place.
+    fn take(&mut self, at: usize, well: bool) -> Option<Entry> {
+        let entry = self.entries.take_at(at)?;
         if entry.suspect {
             self.suspects.release(entry.message.peer(), well);
         }
