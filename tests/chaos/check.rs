@@ -239,11 +239,15 @@ fn whole_connections(world: &World) {
     let abrupt: Vec<_> = ends.iter().filter(|end| end.abrupt).collect();
     for (number, edge) in world.plan.edges.iter().enumerate() {
         for connection in world.proxies[number].connections() {
-            for (side, receiver) in [(0, edge.binder), (1, edge.dialler)] {
+            for (side, sender, receiver) in [
+                (0, edge.dialler, edge.binder),
+                (1, edge.binder, edge.dialler),
+            ] {
                 let Some(bytes) = connection.whole(side) else {
                     continue;
                 };
-                if abrupt.iter().any(|end| end.party.host == receiver) {
+                let refused = world.timeline.has_refused(receiver, sender);
+                if refused || abrupt.iter().any(|end| end.party.host == receiver) {
                     continue;
                 }
                 for message in wire::messages(&bytes) {

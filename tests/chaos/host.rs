@@ -113,7 +113,6 @@ impl Host {
         let deadline = closing.deadline;
         let calls = 1 + usize::from(closing.twice);
         let calls: Vec<_> = (0..calls).map(|_| self.socket.clone()).collect();
-        let began_last = Instant::now();
         let mut clean = true;
         for report in futures::future::join_all(calls.iter().map(|it| close(it, deadline))).await {
             match report {
@@ -135,7 +134,7 @@ impl Host {
             began,
             over,
             killed: false,
-            abrupt: over.duration_since(began_last) >= deadline,
+            abrupt: over.duration_since(began) >= deadline,
         });
         clean
     }
@@ -244,8 +243,14 @@ fn note(world: &World, party: Party, event: Event) {
             });
             world.note(format_args!("{party}: {peer} is down: {reason}"));
         }
-        Event::DialFailed { error, .. } => world.note(format_args!("{party}: {error}")),
-        Event::AcceptFailed { error, .. } => world.note(format_args!("{party}: {error}")),
+        Event::DialFailed { error, .. } | Event::AcceptFailed { error, .. } => {
+            if error.is_identity_in_use()
+                && let Some(peer) = error.peer()
+            {
+                world.timeline.refused(party.host, name(peer));
+            }
+            world.note(format_args!("{party}: {error}"));
+        }
         Event::Dropped { message, reason } => world.ledger.dropped(party, &message, reason),
         Event::Unconfirmed { messages, .. } => world.ledger.unconfirmed(party, messages),
         Event::Missed { count } => world.fault(format_args!("{party}: {count} events are missing")),

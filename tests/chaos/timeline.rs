@@ -16,6 +16,8 @@ struct State {
     downs: Vec<Down>,
     /// Hosts that ended, and whether all that was theirs was dealt with.
     ends: Vec<End>,
+    /// Who has let a connection of whom not in, and when.
+    refusals: Vec<(usize, usize, Instant)>,
 }
 
 /// A socket has seen the end of a connection.
@@ -53,6 +55,21 @@ impl Timeline {
         lock(&self.0).ends.push(end);
     }
 
+    /// A host has not let a peer in, as another connection has its identity.
+    ///
+    /// One that was told who the host is may have sent something by then: a host that
+    /// comes back while what its former life has sent is still arriving.
+    pub(crate) fn refused(&self, host: usize, peer: usize) {
+        lock(&self.0).refusals.push((host, peer, Instant::now()));
+    }
+
+    /// Whether a host has ever refused this peer.
+    pub(crate) fn has_refused(&self, host: usize, peer: usize) -> bool {
+        let state = lock(&self.0);
+        let mut refusals = state.refusals.iter();
+        refusals.any(|(by, whom, _)| (*by, *whom) == (host, peer))
+    }
+
     pub(crate) fn ends(&self) -> Vec<End> {
         lock(&self.0).ends.clone()
     }
@@ -72,7 +89,10 @@ impl Timeline {
         let at_peer = at_peer.map(|down| down.at - BEFORE_IT_IS_TOLD);
         let ends = state.ends.iter();
         let ends = ends.filter(|it| it.abrupt && it.party.host == peer);
-        let causes = touched.iter().copied();
+        let refusals = state.refusals.iter();
+        let refusals = refusals.filter(|(by, whom, _)| (*by, *whom) == (peer, sender.host));
+        let refusals = refusals.map(|(_, _, at)| *at - BEFORE_IT_IS_TOLD);
+        let causes = touched.iter().copied().chain(refusals);
         let causes = causes.chain(at_peer).chain(ends.map(|end| end.began));
 
         let seen: Vec<_> = state

@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aiomsg::layers::DedupLayer;
-use aiomsg::{AckMode, Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Outbound, Socket};
+use aiomsg::{
+    AckMode, CloseReport, Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Outbound, Socket,
+};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, ServiceBuilder, service_fn};
@@ -16,7 +18,7 @@ use tower::{BoxError, ServiceBuilder, service_fn};
 use crate::ledger::{Outcome, Sent};
 use crate::network::{Party, lock};
 use crate::payload::payload;
-use crate::plan::{HostPlan, Receives, StreamPlan};
+use crate::plan::{Closing, HostPlan, Receives, StreamPlan};
 use crate::sabotage::Sabotage;
 use crate::world::World;
 
@@ -104,7 +106,8 @@ impl Host {
     }
 
     /// Closes the socket. Says whether nothing was left over.
-    pub(crate) async fn close(self, world: &World, deadline: Duration) -> bool {
+    pub(crate) async fn close(self, world: &World, how: Closing) -> bool {
+        let deadline = how.deadline;
         let Self {
             party,
             socket,
@@ -115,34 +118,46 @@ impl Host {
         world.note(format_args!("host {party} closes within {deadline:?}"));
         // A socket that is being closed takes what comes, room or not.
         lock(&world.sockets)[party.host] = None;
+        let mut reports = Vec::new();
+        if let Some(patience) = how.given_up {
+            let given_up = timeout(patience, socket.close(deadline)).await;
+            world.note(format_args!("host {party} gave up: {}", given_up.is_err()));
+            reports.extend(given_up);
+        }
         let began = Instant::now();
-        let Ok(report) = timeout(deadline + SOON, socket.close(deadline)).await else {
+        let other = socket.clone();
+        let both = async {
+            match how.twice {
+                true => {
+                    let (one, two) = tokio::join!(socket.close(deadline), other.close(deadline));
+                    vec![one, two]
+                }
+                false => vec![socket.close(deadline).await],
+            }
+        };
+        let Ok(last) = timeout(deadline + SOON, both).await else {
             world.fault(format_args!("{party}: closing has no end"));
             return false;
         };
+        drop(other);
         let took = began.elapsed();
-        let unsent = report.unsent.len();
-        let unacknowledged = report.unacknowledged.len();
-        world.note(format_args!(
-            "host {party} is closed after {took:?}: {unsent} unsent, {unacknowledged} unacknowledged"
-        ));
+        reports.extend(last);
         // The clock counts whole milliseconds.
         if took > deadline + Duration::from_millis(2) {
             world.fault(format_args!(
                 "{party}: closing within {deadline:?} took {took:?}"
             ));
         }
-        for message in &report.unsent {
-            world.ledger.unsent(party, message);
+        let is_lost =
+            how.given_up.is_some() && matches!(world.sabotage, Some(Sabotage::LosesReports));
+        if is_lost {
+            reports.clear();
         }
-        for message in &report.unacknowledged {
-            world.ledger.unacknowledged(party, message);
+        let mut clean = true;
+        for report in &reports {
+            clean &= is_clean(world, party, report);
         }
-        // What its sender has given up may wait, at the end, for who is absent.
-        let given_up = |message: &Outbound| world.ledger.is_given_up(party.host, message.payload());
-        let mut left = report.unsent.iter().chain(&report.unacknowledged);
-        let clean = left.all(given_up);
-        drop(report);
+        drop(reports);
         world.network.host_went(party.host);
         let sends = async { while streams.join_next().await.is_some() {} };
         if timeout(SOON, sends).await.is_err() {
@@ -152,6 +167,25 @@ impl Host {
         ends(world, party, "receiving", receiver).await;
         clean
     }
+}
+
+/// Notes what a report says, and whether nothing was left over.
+fn is_clean(world: &World, party: Party, report: &CloseReport) -> bool {
+    let unsent = report.unsent.len();
+    let unacknowledged = report.unacknowledged.len();
+    world.note(format_args!(
+        "host {party} is closed: {unsent} unsent, {unacknowledged} unacknowledged"
+    ));
+    for message in &report.unsent {
+        world.ledger.unsent(party, message);
+    }
+    for message in &report.unacknowledged {
+        world.ledger.unacknowledged(party, message);
+    }
+    // What its sender has given up may wait, at the end, for who is absent.
+    let given_up = |message: &Outbound| world.ledger.is_given_up(party.host, message.payload());
+    let mut left = report.unsent.iter().chain(&report.unacknowledged);
+    left.all(given_up)
 }
 
 async fn ends(world: &World, party: Party, what: &str, task: JoinHandle<()>) {

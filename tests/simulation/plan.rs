@@ -1,12 +1,16 @@
 //! What a run is like, drawn from its seed.
 
+mod faults;
+
 use std::fmt::Debug;
 use std::time::Duration;
 
 use aiomsg::transport::handshake::Dialects;
 use aiomsg::{Dialect, Limits, Overflow, SendMode};
 
-use crate::network::{Apart, Break, Climate};
+use crate::network::{Break, Climate};
+
+pub(crate) use faults::Fault;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -20,8 +24,8 @@ pub(crate) struct Plan {
     pub(crate) ending: Ending,
     /// No connection has a reason to end.
     pub(crate) calm: bool,
-    /// The order in which the hosts are closed, and within which time.
-    pub(crate) closing: Vec<(usize, Duration)>,
+    /// The order in which the hosts are closed, and how.
+    pub(crate) closing: Vec<(usize, Closing)>,
 }
 
 #[derive(Debug, Clone)]
@@ -78,29 +82,9 @@ pub(crate) struct StreamPlan {
 pub(crate) enum Sizes {
     /// Empty, or like something else in the protocol.
     Ambiguous,
+    /// A few bytes, and many of them.
+    Tiny,
     UpTo(usize),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Fault {
-    /// Breaks after so many more bytes.
-    Cut(usize, usize, usize, Break),
-    Break(usize, usize, Break),
-    /// Nothing arrives in this direction.
-    Stall(usize, usize),
-    Resume(usize, usize),
-    Part(usize, usize, Apart),
-    Rejoin(usize, usize),
-    Pace(usize, usize, Duration),
-    /// The host stops reading, or goes on.
-    StopReading(usize),
-    GoOnReading(usize),
-    /// The host ends without a word, and comes back after a while.
-    Kill(usize, Duration),
-    /// The host is closed within a time, and comes back after a while.
-    Close(usize, Duration, Duration),
-    /// The clock jumps.
-    Jump(Duration),
 }
 
 /// How a run ends.
@@ -110,6 +94,16 @@ pub(crate) enum Ending {
     Healed,
     /// The hosts are closed in the middle of it all.
     Amidst,
+}
+
+/// How a host is closed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closing {
+    pub(crate) deadline: Duration,
+    /// The first call is given up after so long, and there is another.
+    pub(crate) given_up: Option<Duration>,
+    /// Two handles call at once.
+    pub(crate) twice: bool,
 }
 
 /// Less than what tasks of a closed host have to end.
@@ -154,6 +148,14 @@ impl Draw {
         }
     }
 
+    fn closing(&mut self, longest_ms: u64) -> Closing {
+        Closing {
+            deadline: self.time(0, longest_ms),
+            given_up: self.one_in(4).then(|| self.time(0, 3_000)),
+            twice: self.one_in(6),
+        }
+    }
+
     fn how_it_breaks(&mut self) -> Break {
         Break {
             looks_orderly: self.0.bool(),
@@ -180,18 +182,25 @@ impl Plan {
             narrow_one_in: draw.of(&[0, 2, 5]),
             frail_one_in: draw.of(&[0, 0, 2, 5]),
         };
-        let faults = faults(&mut draw, &hosts, trouble);
+        let faults = faults::draw(&mut draw, &hosts, trouble);
         let ending = match draw.one_in(3) {
             true => Ending::Amidst,
             false => Ending::Healed,
         };
         let mut closing: Vec<_> = (0..hosts.len())
             .map(|host| {
+                let closing = draw.closing(8_000);
                 let deadline = match ending {
                     Ending::Healed => 10 * SECOND,
-                    Ending::Amidst => draw.time(0, 8_000),
+                    Ending::Amidst => closing.deadline,
                 };
-                (host, deadline)
+                (
+                    host,
+                    Closing {
+                        deadline,
+                        ..closing
+                    },
+                )
             })
             .collect();
         draw.0.shuffle(&mut closing);
@@ -227,8 +236,8 @@ impl Plan {
         plan.climate.frail_one_in = 0;
         plan.ending = Ending::Healed;
         plan.calm = true;
-        for (_, deadline) in &mut plan.closing {
-            *deadline = 10 * SECOND;
+        for (_, closing) in &mut plan.closing {
+            closing.deadline = 10 * SECOND;
         }
         plan
     }
@@ -373,11 +382,13 @@ fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize], trouble: Durat
     let sizes = match draw.0.u32(0..8) {
         0 => Sizes::Ambiguous,
         1 => Sizes::UpTo(40_000),
+        3 => Sizes::Tiny,
         2 => Sizes::UpTo(3_000),
         _ => Sizes::UpTo(40),
     };
     let count = match sizes {
         Sizes::UpTo(40_000) => draw.0.usize(1..30),
+        Sizes::Tiny => draw.0.usize(1..250),
         _ => draw.0.usize(1..120),
     };
     let acked = host.at_least_once && draw.one_in(3);
@@ -393,58 +404,4 @@ fn stream(draw: &mut Draw, host: &HostPlan, neighbours: &[usize], trouble: Durat
             .mul_f64(16.0 * (0.1 + 1.2 * draw.0.f64()) / (count as f64))
             .min(LONGEST_PAUSE),
     }
-}
-
-fn faults(draw: &mut Draw, hosts: &[HostPlan], trouble: Duration) -> Vec<(Duration, Fault)> {
-    let mut faults = Vec::new();
-    let last = trouble.as_millis() as u64;
-    for _ in 0..draw.0.usize(0..12) {
-        let at = draw.time(0, last);
-        let until = at + draw.time(10, 25_000);
-        let (a, b) = draw.pair(hosts);
-        match draw.0.u32(0..12) {
-            0..=2 => {
-                let after = match draw.0.bool() {
-                    true => draw.0.usize(0..60),
-                    false => draw.0.usize(0..20_000),
-                };
-                faults.push((at, Fault::Cut(a, b, after, draw.how_it_breaks())));
-            }
-            3 => faults.push((at, Fault::Break(a, b, draw.how_it_breaks()))),
-            4 => {
-                faults.push((at, Fault::Stall(a, b)));
-                faults.push((until, Fault::Resume(a, b)));
-            }
-            5 => {
-                // Half-open: it is broken, and one end does not hear of it.
-                faults.push((at, Fault::Stall(a, b)));
-                let broken = at + draw.time(0, 5_000);
-                faults.push((broken, Fault::Break(a, b, draw.how_it_breaks())));
-                faults.push((until.max(broken), Fault::Resume(a, b)));
-            }
-            6 => {
-                let how = draw.of(&[Apart::Refused, Apart::Silent]);
-                faults.push((at, Fault::Part(a, b, how)));
-                faults.push((until, Fault::Rejoin(a, b)));
-            }
-            7 => {
-                let slow = Duration::from_millis(draw.0.u64(10..3_000));
-                faults.push((at, Fault::Pace(a, b, slow)));
-                faults.push((until, Fault::Pace(a, b, Duration::ZERO)));
-            }
-            8 => {
-                faults.push((at, Fault::StopReading(a)));
-                faults.push((until, Fault::GoOnReading(a)));
-            }
-            9 => faults.push((at, Fault::Kill(a, draw.time(0, 20_000)))),
-            10 => {
-                let (deadline, away) = (draw.time(0, 6_000), draw.time(0, 5_000));
-                faults.push((at, Fault::Close(a, deadline, away)));
-            }
-            _ => faults.push((at, Fault::Jump(draw.time(500, 90_000)))),
-        }
-    }
-    faults.retain(|(at, _)| *at < trouble);
-    faults.sort_by_key(|(at, _)| *at);
-    faults
 }

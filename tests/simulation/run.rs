@@ -205,10 +205,10 @@ impl<'a> Hosts<'a> {
                     self.returning.insert((Instant::now() + away, host), ());
                 }
             }
-            Fault::Close(host, deadline, away) => {
+            Fault::Close(host, how, away) => {
                 if let Some(closing) = self.hosts[host].take() {
                     self.world.stopped[host].store(false, Ordering::Relaxed);
-                    closing.close(self.world, deadline).await;
+                    closing.close(self.world, how).await;
                     self.returning.insert((Instant::now() + away, host), ());
                 }
             }
@@ -252,10 +252,10 @@ impl<'a> Hosts<'a> {
     /// Closes all hosts. Says whether nothing was left over.
     async fn end(&mut self) -> bool {
         let mut clean = true;
-        for &(host, deadline) in &self.world.plan().closing {
+        for &(host, how) in &self.world.plan().closing {
             self.world.stopped[host].store(false, Ordering::Relaxed);
             if let Some(closing) = self.hosts[host].take() {
-                clean &= closing.close(self.world, deadline).await;
+                clean &= closing.close(self.world, how).await;
             }
         }
         clean

@@ -11,18 +11,25 @@ use aiomsg::{Error, PeerConnection};
 use futures::{Sink, Stream};
 use tower::Layer;
 
+use crate::payload::largest;
+use crate::plan::Sizes;
+
 #[derive(Clone)]
 pub(crate) enum Sabotage {
     /// Something is wrong with frames.
     Frames(Meddler),
     /// The network repeats bytes.
     Repeats,
+    /// Reports of a close that was called again are not read.
+    LosesReports,
 }
 
 /// What is done to messages on their way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meddling {
     Drop,
+    /// Those of a few bytes.
+    DropTiny,
     Repeat,
     Swap,
     Change,
@@ -67,7 +74,13 @@ pub(crate) struct Meddled {
 
 impl Meddler {
     fn now(&self, frame: &Frame) -> bool {
-        frame.payload().is_some() && self.count.fetch_add(1, Ordering::Relaxed) % 7 == 6
+        let Some(payload) = frame.payload() else {
+            return false;
+        };
+        if self.how == Meddling::DropTiny && payload.len() != largest(Sizes::Tiny) {
+            return false;
+        }
+        self.count.fetch_add(1, Ordering::Relaxed) % 7 == 6
     }
 }
 
@@ -113,7 +126,7 @@ impl Sink<Frame> for Meddled {
             return this.send(frame);
         }
         match this.meddler.how {
-            Meddling::Drop | Meddling::Swallow => Ok(()),
+            Meddling::Drop | Meddling::DropTiny | Meddling::Swallow => Ok(()),
             Meddling::Repeat => {
                 this.send(frame.clone())?;
                 this.send(frame)

@@ -46,6 +46,16 @@ fn an_acknowledgement_for_nothing_is_seen() {
 }
 
 #[test]
+fn a_tiny_message_that_vanishes_is_seen() {
+    assert!(is_seen(frames(Meddling::DropTiny), "vanished; "));
+}
+
+#[test]
+fn the_report_of_a_close_that_was_given_up_is_missed() {
+    assert!(is_seen(|| Sabotage::LosesReports, "vanished"));
+}
+
+#[test]
 fn bytes_that_the_network_repeats_are_seen() {
     assert!(is_seen(|| Sabotage::Repeats, "2 times"));
 }
