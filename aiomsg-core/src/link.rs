@@ -74,6 +74,8 @@ struct Inner {
     /// What the system holds of the bytes that were sent.
     send_queue: Option<SendQueue>,
     waiting: AtomicUsize,
+    /// How often whole frames have come.
+    frames: AtomicU64,
     /// A part of the first unsent frame has left.
     cut: AtomicBool,
     /// What is read is a frame over the limit.
@@ -134,6 +136,12 @@ impl Link {
         self.0.bytes.received.load(Relaxed)
     }
 
+    /// Another number each time that whole frames have come, however many at once: for
+    /// layers that do not see every frame, as others keep some to themselves.
+    pub fn frames(&self) -> u64 {
+        self.0.frames.load(Relaxed)
+    }
+
     /// Bytes that the kernel has taken from us, from the first byte of the
     /// connection on.
     pub fn sent(&self) -> u64 {
@@ -152,6 +160,13 @@ impl Link {
     /// Notes bytes that arrived.
     pub fn add_received(&self, bytes: usize) {
         self.0.bytes.received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Notes that whole frames came. For the connection, whose task is the only one
+    /// that does.
+    pub fn note_frames(&self) {
+        let frames = self.frames();
+        self.0.frames.store(frames + 1, Relaxed);
     }
 
     /// Notes bytes that the kernel took, and how many wait behind them.

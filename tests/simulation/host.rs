@@ -20,7 +20,7 @@ use crate::network::{Party, lock};
 use crate::payload::payload;
 use crate::plan::{Closing, HostPlan, Receives, StreamPlan};
 use crate::sabotage::Sabotage;
-use crate::world::World;
+use crate::world::{HEARTBEAT_TIMEOUT, World};
 
 pub(crate) struct Host {
     party: Party,
@@ -222,6 +222,10 @@ fn build(world: &World, party: Party, plan: &HostPlan) -> Result<Socket, Error> 
         .receive_limits(plan.receive_limits)
         .ack_mode(ack_mode)
         .event_capacity(4096)
+        .heartbeat_timeout(match world.sabotage {
+            Some(Sabotage::Impatient) => Duration::from_secs(1),
+            _ => HEARTBEAT_TIMEOUT,
+        })
         .dial_layer(gate.clone())
         .accept_layer(gate);
     match (&world.sabotage, plan.receives) {
@@ -397,8 +401,11 @@ fn note(world: &World, party: Party, event: Event) {
             if reason.to_string().contains("took its place") {
                 world.gave_way(party.host);
             }
+            if reason.is_timeout() {
+                world.is_dead(party, name(&peer.identity));
+            }
             world.note(format_args!(
-                "{party}: {} is down: {:?}",
+                "{party}: {} is down: {:?}: {reason}",
                 name(&peer.identity),
                 reason.kind()
             ));

@@ -180,7 +180,10 @@ impl Plan {
             ]),
             slow_one_in: draw.of(&[0, 3, 10]),
             narrow_one_in: draw.of(&[0, 2, 5]),
+            large_one_in: draw.of(&[0, 0, 3]),
             frail_one_in: draw.of(&[0, 0, 2, 5]),
+            tls: draw.one_in(3),
+            send_queues: draw.0.bool(),
         };
         let faults = faults::draw(&mut draw, &hosts, trouble);
         let ending = match draw.one_in(3) {
@@ -234,6 +237,8 @@ impl Plan {
             }
         }
         plan.climate.frail_one_in = 0;
+        // Where the system does not say, a peer that takes nothing for minutes is dead.
+        plan.climate.send_queues |= plan.climate.large_one_in > 0;
         plan.ending = Ending::Healed;
         plan.calm = true;
         for (_, closing) in &mut plan.closing {

@@ -62,8 +62,8 @@ fn run_here(plan: &Plan, sabotage: Option<Sabotage>, shown: bool) -> Outcome {
     runtime.block_on(async {
         let trace = Trace::new(shown);
         let network = Network::new(plan.seed, plan.climate, trace.clone());
-        if matches!(sabotage, Some(Sabotage::Repeats)) {
-            network.repeat_writes();
+        if let Some(Sabotage::Network(how)) = sabotage {
+            network.is_broken(how);
         }
         let ledger = Ledger::new(plan.clone(), trace.clone());
         let world = Arc::new(World::new(network.clone(), ledger.clone(), sabotage));

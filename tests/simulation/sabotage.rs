@@ -11,6 +11,7 @@ use aiomsg::{Error, PeerConnection};
 use futures::{Sink, Stream};
 use tower::Layer;
 
+use crate::network::Brokenness;
 use crate::payload::largest;
 use crate::plan::Sizes;
 
@@ -18,8 +19,10 @@ use crate::plan::Sizes;
 pub(crate) enum Sabotage {
     /// Something is wrong with frames.
     Frames(Meddler),
-    /// The network repeats bytes.
-    Repeats,
+    /// Something is wrong with the network.
+    Network(Brokenness),
+    /// Hosts wait no second for a peer that is silent.
+    Impatient,
     /// Reports of a close that was called again are not read.
     LosesReports,
 }

@@ -1,5 +1,6 @@
 //! The checker finds what is wrong, when something is.
 
+use crate::network::Brokenness;
 use crate::plan::Plan;
 use crate::run::run;
 use crate::sabotage::{Meddler, Meddling, Sabotage};
@@ -57,5 +58,23 @@ fn the_report_of_a_close_that_was_given_up_is_missed() {
 
 #[test]
 fn bytes_that_the_network_repeats_are_seen() {
-    assert!(is_seen(|| Sabotage::Repeats, "2 times"));
+    let how = Brokenness {
+        repeats: true,
+        ..Brokenness::default()
+    };
+    assert!(is_seen(|| Sabotage::Network(how), "2 times"));
+}
+
+#[test]
+fn a_flush_of_tls_that_is_not_done_is_seen() {
+    let how = Brokenness {
+        loses_one_in: 5,
+        ..Brokenness::default()
+    };
+    assert!(is_seen(|| Sabotage::Network(how), "vanished"));
+}
+
+#[test]
+fn a_link_that_is_slow_and_taken_for_dead_is_seen() {
+    assert!(is_seen(|| Sabotage::Impatient, "was taken for dead"));
 }

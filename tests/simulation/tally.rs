@@ -42,7 +42,8 @@ impl Tally {
         }
         for (what, sign) in [
             ("hosts killed", " is killed"),
-            ("hosts closed", " is closed after"),
+            ("reports of hosts that closed", " is closed:"),
+            ("closes that were given up", " gave up: true"),
             ("dials that failed", "dialling failed"),
             ("connections of v1", "is up, v1"),
             ("connections of 2019", "is up, 2019"),

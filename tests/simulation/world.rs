@@ -8,9 +8,9 @@ use aiomsg::{Identity, Socket};
 use tokio::time::Instant;
 
 use crate::ledger::Ledger;
-use crate::network::{Network, lock};
+use crate::network::{Network, Party, lock};
 use crate::payload::largest;
-use crate::plan::Plan;
+use crate::plan::{Fault, Plan};
 use crate::sabotage::Sabotage;
 
 pub(crate) struct World {
@@ -42,6 +42,9 @@ struct Inbox {
     /// When a connection gave way last.
     gave_way: Option<Instant>,
 }
+
+/// How long a peer may be silent by default.
+pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a connection that gives way may take.
 const GIVES_WAY: Duration = Duration::from_secs(3);
@@ -97,6 +100,17 @@ impl World {
         let hosts = &self.plan().hosts;
         let is_it = |host: &crate::plan::HostPlan| host.identity == identity.as_bytes();
         hosts.iter().position(is_it)
+    }
+
+    /// A host takes another one for dead.
+    pub(crate) fn is_dead(&self, by: Party, host: usize) {
+        let jumps = |fault: &(_, Fault)| matches!(fault, (_, Fault::Jump(_)));
+        let of_late = HEARTBEAT_TIMEOUT / 2;
+        if !self.plan().faults.iter().any(jumps) && self.network.goes_on(by, host, of_late) {
+            self.fault(format_args!(
+                "{by}: {host} was taken for dead, and the connection went on"
+            ));
+        }
     }
 
     // ===== memory =====

@@ -190,3 +190,35 @@ async fn an_acknowledgement_overtakes_the_messages_that_wait() {
         assert!(before < 30, "{mode:?}: behind {before} of 1000 messages");
     }
 }
+
+/// A worker that acknowledged a job every few seconds sent nothing else: no heartbeat was
+/// due. Its acknowledgements were taken for a frame that drips, and it for dead.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_acknowledges_now_and_then_and_sends_nothing_else_is_alive() {
+    for dialect in [aiomsg::Dialect::V1, aiomsg::Dialect::V2019] {
+        let worker = Socket::builder()
+            .dialects(aiomsg::Dialects::Prefer(dialect))
+            .ack_mode(AckMode::Handled);
+        let worker = worker.build().unwrap();
+        let endpoint = worker.bind("mem://now-and-then").await.unwrap();
+        let client = Socket::builder().at_least_once().build().unwrap();
+        client.connect(endpoint).unwrap();
+        let working = async {
+            while let Ok(job) = worker.recv_message().await {
+                sleep(SECOND * 3).await;
+                assert!(worker.acknowledge(&job));
+            }
+        };
+        let asking = async {
+            for _ in 0..20 {
+                within("its acknowledgement", client.send_acked("a job"))
+                    .await
+                    .unwrap();
+            }
+            worker.close(SECOND).await;
+        };
+        tokio::join!(working, asking);
+        let stats = worker.stats();
+        assert_eq!((stats.connections, stats.received_messages), (1, 20));
+    }
+}

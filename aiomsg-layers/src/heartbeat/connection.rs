@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use aiomsg_core::{Connection, Error, ErrorKind, Frame};
+use aiomsg_core::{Connection, Error, ErrorKind, Frame, Link};
 use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -32,6 +32,9 @@ pub struct Heartbeat<C> {
     /// enough bytes of one. What the link had received by then.
     moved_at: Instant,
     moved: u64,
+    /// Of the whole frames that the link tells of: layers below keep some to
+    /// themselves, as acknowledgements.
+    frames: u64,
     /// Whether the stream is being waited for. While it is not, silence is
     /// our own.
     pub(super) listening: bool,
@@ -61,6 +64,7 @@ impl<C> Heartbeat<C> {
             heard: 0,
             moved_at: now,
             moved: 0,
+            frames: 0,
             listening: false,
             polled: false,
             timed: false,
@@ -76,17 +80,16 @@ impl<C> Heartbeat<C> {
     }
 
     fn received(&self) -> u64 {
-        self.settings
-            .link
-            .as_ref()
-            .map_or(0, aiomsg_core::Link::received)
+        self.settings.link.as_ref().map_or(0, Link::received)
     }
 
     /// Nothing came: notes when the silence began.
     fn note_silence(&mut self, now: Instant) {
         let received = self.received();
-        if !self.listening || received != self.heard {
-            if !self.listening || received - self.moved >= self.settings.least {
+        let frames = self.settings.link.as_ref().map_or(0, Link::frames);
+        let whole = std::mem::replace(&mut self.frames, frames) != frames;
+        if !self.listening || whole || received != self.heard {
+            if !self.listening || whole || received - self.moved >= self.settings.least {
                 self.moved_at = now;
                 self.moved = received;
             }

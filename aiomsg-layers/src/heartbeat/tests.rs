@@ -169,6 +169,31 @@ async fn any_byte_is_life() {
     assert_eq!(start.elapsed(), SECOND * 115);
 }
 
+/// Whole frames that a layer below keeps to itself, as acknowledgements, were taken for a
+/// frame that drips.
+#[tokio::test(start_paused = true)]
+async fn small_frames_that_others_keep_are_no_drip() {
+    let (mock, link, mut connection) = connection();
+    tokio::spawn(async move {
+        for _ in 0..10 {
+            sleep(SECOND * 4).await;
+            link.add_received(25);
+            link.note_frames();
+            let waker = mock.0.lock().unwrap().waker.take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    });
+    let start = Instant::now();
+    let error = connection.next().await.unwrap().unwrap_err();
+    assert!(
+        error.to_string().contains("nothing was received"),
+        "{error}"
+    );
+    assert_eq!(start.elapsed(), SECOND * 55);
+}
+
 /// Pitfall 9: the deadline ran while the application held reading back.
 /// The same, when nothing had come before: the last that the stream said is
 /// that it has nothing.

@@ -66,6 +66,9 @@ pub struct Framed<T> {
     codec: FrameCodec,
     link: Link,
     read: ReadBuffer,
+    /// How much was in it when that was last looked at: less is there only when whole
+    /// frames were taken out.
+    filled: usize,
     write: WriteBuffer,
     ended: bool,
     /// A frame that is wrong is not the end.
@@ -87,6 +90,7 @@ impl<T> Framed<T> {
             io,
             codec,
             link: Link::new(),
+            filled: received.len(),
             read: ReadBuffer::new(received),
             write: WriteBuffer::default(),
             ended: false,
@@ -217,6 +221,10 @@ impl<T: AsyncRead + Unpin> Framed<T> {
         if self.ended {
             return Poll::Ready(None);
         }
+        let left = self.read.bytes.len();
+        if left < std::mem::replace(&mut self.filled, left) && !self.codec.is_passing() {
+            self.link.note_frames();
+        }
         if self.link.is_passing() {
             self.link.set_passing(self.codec.is_passing());
             if !std::mem::replace(&mut self.paused, true) {
@@ -237,6 +245,7 @@ impl<T: AsyncRead + Unpin> Framed<T> {
                     self.codec.decode_eof(&mut self.read.bytes).err().map(Err)
                 }
                 Ok(bytes) => {
+                    self.filled = self.read.bytes.len();
                     self.link.add_received(bytes);
                     Some(Ok(()))
                 }

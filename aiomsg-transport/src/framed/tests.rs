@@ -46,6 +46,32 @@ async fn payloads_of_all_sizes_cross_in_order() {
 
 const COPY_EDGE: usize = 8 << 10;
 
+/// The link tells of whole frames, and not of a part of one.
+#[tokio::test]
+async fn whole_frames_show_in_the_link_and_parts_do_not() {
+    let (mut ours, theirs) = tokio::io::duplex(1 << 20);
+    let mut theirs = Framed::new(theirs, FrameCodec::new(Dialect::V1));
+    let link = theirs.link();
+    let frame = [&b"\0\0\x9c\x41\x03"[..], &[7; 40_000]].concat();
+    for piece in frame.chunks(10_000) {
+        assert_eq!(link.frames(), 0);
+        ours.write_all(piece).await.unwrap();
+        if theirs.next().now_or_never().is_some() {
+            break;
+        }
+    }
+    assert!(theirs.next().now_or_never().is_none());
+    assert_eq!(link.frames(), 1);
+    ours.write_all(b"\0\0\0\x01\x02\0\0\0\x01\x02\0\0")
+        .await
+        .unwrap();
+    while theirs.next().now_or_never().is_some() {}
+    assert_eq!(link.frames(), 2, "both came at once");
+    ours.write_all(b"\0\x01").await.unwrap();
+    assert!(theirs.next().now_or_never().is_none());
+    assert_eq!(link.frames(), 2);
+}
+
 /// A frame of which some bytes were taken was not received, and comes back
 /// with those behind it; one that was taken whole does not.
 #[tokio::test]

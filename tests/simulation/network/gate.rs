@@ -5,14 +5,14 @@ use std::future::pending;
 use std::io;
 use std::task::{Context, Poll};
 
-use aiomsg::transport::{Incoming, Io, IoInfo};
+use aiomsg::transport::{Incoming, Io, IoInfo, TlsInfo};
 use aiomsg::{Endpoint, Error, ErrorKind};
 use futures::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 use tower::{Layer, Service};
 
-use super::{Apart, Network, Party, lock};
+use super::{Apart, Climate, End, Network, Party, lock};
 
 /// The layer, for either path.
 #[derive(Clone)]
@@ -90,8 +90,22 @@ where
             };
             io.write_u64(number).await?;
             sleep(latency).await;
-            Ok(Io::new(end, IoInfo::new(io.info().remote.clone())))
+            Ok(network.io(end, &io))
         })
+    }
+}
+
+impl Network {
+    /// One end as a socket sees it.
+    fn io(&self, end: End, announced: &Io) -> Io {
+        let Climate {
+            tls, send_queues, ..
+        } = lock(&self.0.state).climate;
+        let mut info = IoInfo::new(announced.info().remote.clone());
+        info.tls = tls.then(TlsInfo::default);
+        info.wire = end.wire();
+        info.send_queue = send_queues.then(|| end.send_queue());
+        Io::new(end, info)
     }
 }
 
@@ -115,7 +129,7 @@ where
             let number = io.read_u64().await?;
             let end = network.claim(number, party);
             let end = end.ok_or_else(|| fails(io::ErrorKind::ConnectionReset))?;
-            Ok(Io::new(end, IoInfo::new(io.info().remote.clone())))
+            Ok(network.io(end, &io))
         })
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Link {
     pub(crate) on_reset: Break,
     /// Each small write is taken once and arrives twice.
     pub(crate) repeats: bool,
+    /// What looks like an orderly end and is none is known for what it is.
+    pub(crate) tls: bool,
 }
 
 /// One direction.
@@ -59,6 +61,8 @@ pub(crate) struct Pipe {
     pub(crate) stalled: bool,
     /// When the end arrives.
     finished: Option<Instant>,
+    /// The writer has said that it ends, and did not just go.
+    said_so: bool,
     /// The reader has seen an orderly end.
     pub(crate) saw_end: bool,
     /// The first of what follows the handshake was read when whoever sent it had
@@ -68,6 +72,9 @@ pub(crate) struct Pipe {
     pub(crate) cut: Option<(usize, Break)>,
     /// The end that reads is gone.
     pub(crate) reader_gone: bool,
+    /// When bytes came last to the system of the reader, and to the reader.
+    came: Option<Instant>,
+    heard: Option<Instant>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -82,10 +89,13 @@ impl Pipe {
             read: 0,
             stalled: false,
             finished: None,
+            said_so: false,
             saw_end: false,
             late: false,
             cut: None,
             reader_gone: false,
+            came: None,
+            heard: None,
             reader: None,
             writer: None,
         }
@@ -107,6 +117,7 @@ impl Pipe {
             && at <= now
         {
             self.arrived = position;
+            self.came = Some(at);
             self.arrivals.pop_front();
         }
     }
@@ -121,6 +132,14 @@ impl Pipe {
             *at = by.min(*at);
         }
         self.finished = self.finished.map(|at| by.min(at));
+    }
+
+    /// What was taken, and has not come to the system of the reader.
+    pub(crate) fn under_way(&mut self) -> usize {
+        if !self.stalled {
+            self.arrive(Instant::now());
+        }
+        self.taken.len() - self.arrived
     }
 
     fn unread(&self) -> usize {
@@ -146,12 +165,28 @@ impl Link {
             broken: None,
             on_reset,
             repeats: false,
+            tls: false,
         }
     }
 
     /// Whether both ends are there and nothing has broken it.
     pub(crate) fn is_up(&self) -> bool {
         self.broken.is_none() && self.pipes.iter().all(|pipe| !pipe.reader_gone)
+    }
+
+    /// Whether both ends have said more than who they are.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.pipes.iter().all(|pipe| pipe.taken.len() > HANDSHAKE)
+    }
+
+    /// Whether the party `side` has heard the other one of late, and its own bytes have
+    /// gone on.
+    pub(crate) fn goes_on(&mut self, side: usize, late: Duration) -> bool {
+        let now = Instant::now();
+        let of_late = |at: Option<Instant>| at.is_some_and(|at| at + late > now);
+        let heard = of_late(self.pipes[1 - side].heard);
+        let ours = &mut self.pipes[side];
+        heard && (ours.under_way() == 0 || of_late(ours.came))
     }
 
     /// Whether nothing is under way.
@@ -161,7 +196,7 @@ impl Link {
 
     /// Reads as the party `side`.
     pub(crate) fn read(&mut self, side: usize, buf: &mut [u8], cx: &Context<'_>) -> Read {
-        let broken = self.broken;
+        let (broken, tls) = (self.broken, self.tls);
         let sender_is_gone = self.pipes[side].reader_gone;
         let now = Instant::now();
         let pipe = &mut self.pipes[1 - side];
@@ -177,21 +212,26 @@ impl Link {
             buf[..count].copy_from_slice(&pipe.taken[pipe.read..pipe.read + count]);
             pipe.late |= sender_is_gone && pipe.read <= HANDSHAKE;
             pipe.read += count;
+            pipe.heard = Some(now);
             wake(&mut pipe.writer);
             return Read::Done(Ok(count));
         }
         if let Some(how) = broken
             && (!how.keeps || pipe.arrivals.is_empty())
         {
-            return Read::Done(match how.looks_orderly {
-                true => Ok(0),
-                false => Err(io::ErrorKind::ConnectionReset.into()),
+            return Read::Done(match (how.looks_orderly, tls) {
+                (true, false) => Ok(0),
+                (true, true) => Err(io::ErrorKind::UnexpectedEof.into()),
+                (false, _) => Err(io::ErrorKind::ConnectionReset.into()),
             });
         }
         if let Some(&(at, _)) = pipe.arrivals.front() {
             return Read::Wait(Some(at));
         }
         match pipe.finished {
+            Some(at) if at <= now && tls && !pipe.said_so => {
+                Read::Done(Err(io::ErrorKind::UnexpectedEof.into()))
+            }
             Some(at) if at <= now => {
                 pipe.saw_end = true;
                 Read::Done(Ok(0))
@@ -240,8 +280,13 @@ impl Link {
         Poll::Ready(Ok(count))
     }
 
-    /// Nothing more is written by the party `side`.
+    /// The party `side` says that nothing more is written by it.
     pub(crate) fn finish(&mut self, side: usize) {
+        self.pipes[side].said_so = true;
+        self.end(side);
+    }
+
+    fn end(&mut self, side: usize) {
         let pipe = &mut self.pipes[side];
         if pipe.finished.is_none() {
             let after = pipe.arrivals.back().map(|&(at, _)| at);
@@ -253,7 +298,7 @@ impl Link {
 
     /// The end of the party `side` is gone.
     pub(crate) fn leave(&mut self, side: usize) {
-        self.finish(side);
+        self.end(side);
         let inbound = &mut self.pipes[1 - side];
         inbound.reader_gone = true;
         if inbound.unread() > 0 && self.broken.is_none() && !self.pipes[side].stalled {

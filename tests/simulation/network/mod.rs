@@ -7,6 +7,7 @@
 
 mod end;
 mod gate;
+mod held;
 pub(crate) mod link;
 
 use std::collections::BTreeMap;
@@ -45,8 +46,14 @@ pub(crate) struct Climate {
     pub(crate) slow_one_in: u32,
     /// One link of so many has small buffers; 0: none.
     pub(crate) narrow_one_in: u32,
+    /// One link of so many is slow, and its buffers are large; 0: none.
+    pub(crate) large_one_in: u32,
     /// One link of so many breaks early; 0: none.
     pub(crate) frail_one_in: u32,
+    /// All links are by TLS.
+    pub(crate) tls: bool,
+    /// The systems say what the other one has taken.
+    pub(crate) send_queues: bool,
 }
 
 #[derive(Clone)]
@@ -65,8 +72,16 @@ struct State {
     parked: BTreeMap<u64, End>,
     /// Pairs of hosts, the smaller one first.
     apart: BTreeMap<(usize, usize), Apart>,
+    broken: Brokenness,
+}
+
+/// What is wrong with a network that is broken beyond what a socket need bear.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Brokenness {
     /// Every small write arrives twice.
-    repeats: bool,
+    pub(crate) repeats: bool,
+    /// One flush of so many is said to be done, and is not; 0: all are.
+    pub(crate) loses_one_in: usize,
 }
 
 impl Network {
@@ -77,7 +92,7 @@ impl Network {
             links: Vec::new(),
             parked: BTreeMap::new(),
             apart: BTreeMap::new(),
-            repeats: false,
+            broken: Brokenness::default(),
         };
         Self(Arc::new(Inner {
             trace,
@@ -203,6 +218,7 @@ impl Network {
             state.climate.slow_one_in = 0;
             state.climate.frail_one_in = 0;
             state.climate.narrow_one_in = 0;
+            state.climate.large_one_in = 0;
         }
         self.note("the network is well again".to_owned());
         for link in self.links() {
@@ -216,10 +232,21 @@ impl Network {
         }
     }
 
-    /// Has each small write arrive twice: a network that is broken beyond what
-    /// a socket need bear.
-    pub(crate) fn repeat_writes(&self) {
-        lock(&self.0.state).repeats = true;
+    pub(crate) fn is_broken(&self, how: Brokenness) {
+        lock(&self.0.state).broken = how;
+    }
+
+    /// Whether the last link between this party and a host goes on: the party has heard
+    /// the host of late, and what it has sent arrives.
+    pub(crate) fn goes_on(&self, by: Party, host: usize, late: Duration) -> bool {
+        let links = self.links().into_iter().rev();
+        let mut theirs = links.filter_map(|link| {
+            let mut link = lock(&link);
+            let side = link.parties.iter().position(|party| *party == by)?;
+            let is_theirs = link.parties[1 - side].host == host && link.is_greeted();
+            is_theirs.then(|| link.goes_on(side, late))
+        });
+        theirs.next().unwrap_or(false)
     }
 
     /// Whether nothing is under way on any link that is up.
@@ -247,7 +274,9 @@ impl Network {
         let weather = [state.weather(), state.weather()];
         let on_reset = state.how_it_breaks();
         let mut link = Link::new([from, to], weather, on_reset);
-        link.repeats = state.repeats;
+        let broken = state.broken;
+        link.repeats = broken.repeats;
+        link.tls = state.climate.tls;
         let frail = state.climate.frail_one_in;
         if frail > 0 && state.rng.u32(0..frail) == 0 {
             let (at, side) = (state.rng.usize(0..3000), state.rng.usize(0..2));
@@ -261,7 +290,8 @@ impl Network {
             link.pipes.each_ref().map(|pipe| pipe.cut)
         ));
         let link = Arc::new(Mutex::new(link));
-        let ends = [0, 1].map(|side| End::new(Arc::clone(&link), side, vectored));
+        let end = |side| End::new(Arc::clone(&link), side, vectored);
+        let ends = [0, 1].map(|side| end(side).loses_one_in(broken.loses_one_in));
         state.links.push(link);
         let [near, far] = ends;
         state.parked.insert(number, far);
@@ -291,13 +321,16 @@ impl State {
             longest_latency,
             slow_one_in,
             narrow_one_in,
+            large_one_in,
             ..
         } = self.climate;
+        let large = self.one_in(large_one_in);
         let per_kib = match self.one_in(slow_one_in) {
+            _ if large => self.rng.u64(10_000..100_000),
             true => self.rng.u64(20_000..400_000),
             false => self.rng.u64(0..200),
         };
-        let narrow = self.one_in(narrow_one_in);
+        let narrow = !large && self.one_in(narrow_one_in);
         let small = |rng: &mut fastrand::Rng| match narrow {
             true => rng.usize(1..200),
             false => 128 << 10,
@@ -307,6 +340,7 @@ impl State {
             per_kib: Duration::from_micros(per_kib),
             capacity: match narrow {
                 true => self.rng.usize(64..2048),
+                false if large => 4 << 20,
                 false => 1 << self.rng.u32(12..17),
             },
             largest_write: small(&mut self.rng),
