@@ -201,9 +201,13 @@ impl Unacked {
     }
 
     /// Another layer has given this message up. Says whether that is still to be told:
-    /// whoever waits for its acknowledgement hears of it here.
+    /// whoever waits for its acknowledgement hears of it here, and one that is not here
+    /// any more is acknowledged, was given up before, or is in the report of the close.
     pub(super) fn give_up(&self, id: MessageId, message: &Outbound, reason: DropReason) -> bool {
-        let waiter = self.remove(id).and_then(|entry| entry.waiter);
+        let Some(entry) = self.remove(id) else {
+            return false;
+        };
+        let waiter = entry.waiter;
         let told = waiter.map(|waiter| waiter.send(Err((message.clone(), reason))));
         !matches!(told, Some(Ok(())))
     }
