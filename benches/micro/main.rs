@@ -4,6 +4,7 @@ mod codec;
 mod queue;
 mod router;
 mod session;
+mod topics;
 
 fn main() {
     divan::main();

@@ -1,6 +1,7 @@
 //! How a session ends, and what it says of the messages that it has sent.
 
-use std::future::ready;
+use std::future::{Future, ready};
+use std::task::{Context, Waker};
 
 use aiomsg::{Dialect, Identity, Limits, Outbound};
 use aiomsg_core::codec::FrameCodec;
@@ -160,4 +161,32 @@ async fn a_session_that_is_held_sends_nothing_until_the_peer_says_something() {
         let expected = if says { 20..=25 } else { 500..=505 };
         assert!(expected.contains(&held), "{held}");
     }
+}
+
+/// The pace of its peer would be held against it.
+#[tokio::test]
+async fn a_session_says_in_its_link_that_it_does_not_read() {
+    let (ours, mut peer) = duplex(1 << 16);
+    let framed = Framed::new(ours, FrameCodec::new(Dialect::V1));
+    let link = framed.link();
+    let limits = Limits { items: 1, bytes: 1 };
+    let (queue, inbox) = (Queue::new(limits), Queue::new(limits));
+    let intake = Inbox::new(inbox.clone());
+    let mut session = Session::new(Identity::random(), framed, queue, intake).link(link.clone());
+    let mut running = Box::pin(session.run(std::future::pending()));
+    let mut cx = Context::from_waker(Waker::noop());
+    for (messages, held_back) in [(0, false), (1, true)] {
+        peer.write_all(&b"\0\0\0\x02\x03a".repeat(messages))
+            .await
+            .unwrap();
+        // A few turns: it reads what has come, and goes to sleep.
+        for _ in 0..10 {
+            assert!(running.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(link.is_held_back(), held_back);
+    }
+    let holds = link.holds();
+    assert!(inbox.poll_pop(&mut cx).is_ready());
+    assert!(running.as_mut().poll(&mut cx).is_pending());
+    assert!(link.holds() > holds, "it has read on");
 }

@@ -180,6 +180,54 @@ async fn what_is_published_behind_it_arrives_at_every_subscriber() {
     }
 }
 
+/// By each transport, to one receiver and to three, in turn and by identity.
+#[tokio::test]
+async fn at_least_once_it_is_given_up_alone() {
+    for &via in ALL {
+        for speaks in [Dialect::V1, Dialect::V2019] {
+            for (receivers, addressed) in [(1, false), (3, false), (3, true)] {
+                let sender = dialect(speaks)
+                    .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
+                    .ack_timeout(Duration::from_millis(300))
+                    .max_resends(2);
+                let pair = Pair::new(sender, via, receivers).await;
+                let mut events = pair.sender.events();
+                let to = |n: usize| pair.receivers[n % receivers].identity().clone();
+                for n in 0..31 {
+                    let payload = match n {
+                        5 => vec![b'x'; 2 * MIB],
+                        n => n.to_string().into_bytes(),
+                    };
+                    match addressed {
+                        true => pair.sender.send_to(to(n), payload).await.unwrap(),
+                        false => pair.sender.send(payload).await.unwrap(),
+                    }
+                }
+                let lost = event(&mut events, "the poison", |event| match event {
+                    Event::Dropped { message, reason } => Some((message.payload().len(), reason)),
+                    _ => None,
+                })
+                .await;
+                let what = format!("{via:?} {speaks:?} {receivers} {addressed}");
+                assert_eq!(lost, (2 * MIB, DropReason::RetriesExhausted), "{what}");
+                within("the others", async {
+                    while pair.sender.stats().unacknowledged_messages > 0 {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                })
+                .await;
+                let mut got = std::collections::BTreeSet::new();
+                while got.len() < 30 {
+                    for message in pair.received(1).await {
+                        got.insert(message.parse::<usize>().unwrap());
+                    }
+                }
+                assert!(got.into_iter().eq((0..31).filter(|&n| n != 5)), "{what}");
+            }
+        }
+    }
+}
+
 /// The first five arrived four times, the last five never, and all eleven were
 /// reported.
 #[tokio::test]

@@ -81,3 +81,16 @@ async fn what_comes_after_the_close_is_refused_and_not_sent() {
         "nobody would hear that it did not arrive"
     );
 }
+
+/// It was in the report, and an event told of it, too.
+#[test]
+fn what_closing_has_taken_is_not_told_of_as_dropped() {
+    let lost = Lost::default();
+    let layer = AtLeastOnceLayer::new(lost.discard());
+    let (_, message, _) = layer.unacked().insert(Outbound::new("x")).unwrap();
+    assert_eq!(layer.unacked().close().len(), 1);
+    layer
+        .discard()
+        .message(message, aiomsg_core::DropReason::Overflow);
+    assert!(lost.reasons().is_empty());
+}

@@ -111,18 +111,29 @@ impl Entries {
         id
     }
 
-    pub(super) fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
+    /// The message of this id, and where it is.
+    pub(super) fn find(&self, id: MessageId) -> Option<(usize, &Entry)> {
+        let at = self.names.place(id) as usize;
         // Others may have had the place before.
-        let entry = self.slab.get_mut(self.names.place(id) as usize)?;
+        let entry = self.slab.get(at)?;
+        (entry.message.id() == Some(id)).then_some((at, entry))
+    }
+
+    pub(super) fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
+        let at = self.names.place(id) as usize;
+        let entry = self.slab.get_mut(at)?;
         (entry.message.id() == Some(id)).then_some(entry)
     }
 
+    #[cfg(test)]
     pub(super) fn remove(&mut self, id: MessageId) -> Option<Entry> {
-        let place = self.names.place(id) as usize;
-        if self.slab.get(place)?.message.id() != Some(id) {
-            return None;
-        }
-        let entry = self.slab.try_remove(place)?;
+        let (at, _) = self.find(id)?;
+        self.take_at(at)
+    }
+
+    /// Takes out the one that was found here.
+    pub(super) fn take_at(&mut self, at: usize) -> Option<Entry> {
+        let entry = self.slab.try_remove(at)?;
         let weight = entry.message.weight();
         self.bytes -= weight;
         if let Some(peer) = entry.message.peer()

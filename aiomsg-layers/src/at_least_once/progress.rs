@@ -58,13 +58,15 @@ impl Connections {
         self.all.len()
     }
 
-    /// One more message leaves by a connection: the place that it has there.
-    pub(super) fn sent(&mut self, connection: u64) -> u64 {
+    /// So many messages leave by a connection: the place that the first of them has
+    /// there.
+    pub(super) fn sent(&mut self, connection: u64, count: u64) -> u64 {
         let Some(progress) = self.all.get_mut(&connection) else {
             return 0;
         };
-        progress.sent += 1;
-        progress.sent - 1
+        let first = progress.sent;
+        progress.sent += count;
+        first
     }
 
     /// A message with this place was acknowledged.

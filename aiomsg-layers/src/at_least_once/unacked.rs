@@ -201,9 +201,13 @@ impl Unacked {
     }
 
     /// Another layer has given this message up. Says whether that is still to be told:
-    /// whoever waits for its acknowledgement hears of it here.
+    /// whoever waits for its acknowledgement hears of it here, and one that is not here
+    /// any more is acknowledged, was given up before, or is in the report of the close.
     pub(super) fn give_up(&self, id: MessageId, message: &Outbound, reason: DropReason) -> bool {
-        let waiter = self.remove(id).and_then(|entry| entry.waiter);
+        let Some(entry) = self.remove(id) else {
+            return false;
+        };
+        let waiter = entry.waiter;
         let told = waiter.map(|waiter| waiter.send(Err((message.clone(), reason))));
         !matches!(told, Some(Ok(())))
     }
@@ -233,26 +237,33 @@ impl Unacked {
             connections,
             ..
         } = &mut *state;
-        for &id in sent {
+        let first = connections.sent(connection, sent.len() as u64);
+        for (place, &id) in (first..).zip(sent) {
             if let Some(entry) = entries.get_mut(id) {
-                entry.leave(connection, connections.sent(connection), due);
+                entry.leave(connection, place, due);
             }
         }
         let mut resender = !sent.is_empty() && std::mem::take(&mut state.idle);
         // Dropped when the lock is released: the destructor of a payload is a user's.
         let mut acknowledged = Vec::with_capacity(heard.len());
+        let mut reached = None;
         for &id in heard {
             let state = &mut *state;
-            let entry = state.entries.get_mut(id);
-            let Some(entry) = entry.filter(|entry| entry.has_left_by(connection)) else {
+            let Some((at, entry)) = state.entries.find(id) else {
                 continue;
             };
+            if !entry.has_left_by(connection) {
+                continue;
+            }
             if entry.connection() == connection {
-                state.connections.reached(connection, entry.place, now);
+                reached = reached.max(Some(entry.place));
             }
             resender |= entry.suspect;
-            let removed = state.remove(id, true);
+            let removed = state.take(at, true);
             acknowledged.extend(removed.map(|entry| (entry.message, entry.waiter)));
+        }
+        if let Some(place) = reached {
+            state.connections.reached(connection, place, now);
         }
         let producers = match heard.is_empty() {
             true => Default::default(),
@@ -410,7 +421,13 @@ struct Due {
 impl State {
     /// Takes a message out, with its place among those that are sent with care.
     fn remove(&mut self, id: MessageId, well: bool) -> Option<Entry> {
-        let entry = self.entries.remove(id)?;
+        let (at, _) = self.entries.find(id)?;
+        self.take(at, well)
+    }
+
+    /// The same of the one that was found at this place.
+    fn take(&mut self, at: usize, well: bool) -> Option<Entry> {
+        let entry = self.entries.take_at(at)?;
         if entry.suspect {
             self.suspects.release(entry.message.peer(), well);
         }

@@ -86,8 +86,8 @@ impl<P: Peer, Q: Policy<P>> Policy<P> for Guarded<Q> {
         failure.or_else(|| self.call(None, Policy::failure))
     }
 
-    fn room_used(&mut self) {
-        self.call((), Policy::room_used);
+    fn room_used(&mut self, identity: &Identity) {
+        self.call((), |policy| policy.room_used(identity));
     }
 
     fn peer_came(&mut self, identity: &Identity, peer: &P) {

@@ -42,6 +42,20 @@ impl<P> PeerSet<P> {
         self.peers.contains_key(identity)
     }
 
+    /// The identity of the peer at a position.
+    pub fn identity(&self, position: usize) -> Option<&Identity> {
+        self.peers.get_index(position).map(|(identity, _)| identity)
+    }
+
+    /// The position of the peer of this identity.
+    pub fn position(&self, identity: &Identity) -> Option<usize> {
+        self.peers.get_index_of(identity)
+    }
+
+    pub(crate) fn entry(&mut self, position: usize) -> Option<(&Identity, &mut P)> {
+        self.peers.get_index_mut(position)
+    }
+
     /// All peers, by position.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Identity, &mut P)> {
         self.peers.iter_mut()

@@ -67,7 +67,9 @@ pub trait Policy<P: Peer> {
     }
 
     /// Room of a peer was used for something else than what the policy places.
-    fn room_used(&mut self) {}
+    fn room_used(&mut self, identity: &Identity) {
+        let _ = identity;
+    }
 
     /// A peer has come. It is in the set already.
     fn peer_came(&mut self, identity: &Identity, peer: &P) {
@@ -128,8 +130,8 @@ impl<P: Peer, Q: Policy<P> + ?Sized> Policy<P> for Box<Q> {
         (**self).failure()
     }
 
-    fn room_used(&mut self) {
-        (**self).room_used();
+    fn room_used(&mut self, identity: &Identity) {
+        (**self).room_used(identity);
     }
 
     fn peer_came(&mut self, identity: &Identity, peer: &P) {
@@ -209,11 +211,11 @@ impl<P: Peer> Policy<P> for AnyPolicy<P> {
         }
     }
 
-    fn room_used(&mut self) {
+    fn room_used(&mut self, identity: &Identity) {
         match self {
             Self::RoundRobin(_) => {}
-            Self::Publish(policy) => Policy::<P>::room_used(policy),
-            Self::Other(policy) => policy.room_used(),
+            Self::Publish(policy) => Policy::<P>::room_used(policy, identity),
+            Self::Other(policy) => policy.room_used(identity),
         }
     }
 

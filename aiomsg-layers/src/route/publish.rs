@@ -103,7 +103,7 @@ impl<P: Peer> Policy<P> for Publish {
         self.use_up(taken, bytes);
     }
 
-    fn room_used(&mut self) {
+    fn room_used(&mut self, _: &Identity) {
         self.room = NOTHING;
     }
 

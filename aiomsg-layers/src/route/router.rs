@@ -226,7 +226,7 @@ where
                 self.with_mail.swap_remove_index(position);
                 continue;
             };
-            self.policy.room_used();
+            self.policy.room_used(&identity);
             while peer.poll_room(cx) == Poll::Ready(Ok(()))
                 && let Some(message) = self.mailboxes.pop(&identity)
             {
@@ -273,7 +273,7 @@ where
             Poll::Pending => Err(Unrouted::Full(message)),
             Poll::Ready(Ok(())) => match peer.push(message) {
                 Ok(()) => {
-                    self.policy.room_used();
+                    self.policy.room_used(&identity);
                     Ok(())
                 }
                 Err(Closed(message)) => self.mail_leaving(identity, message),
@@ -548,7 +548,7 @@ where
             None if self.returned.is_empty() => self.policy.try_place(&mut self.peers, message),
             Some(identity) if !self.mailboxes.holds(identity) => {
                 let peer = self.peers.get(identity);
-                self.policy.room_used();
+                self.policy.room_used(identity);
                 peer.is_some_and(|peer| peer.try_push(message))
             }
             // Something waits before it.

@@ -3,7 +3,7 @@ use aiomsg_core::{Error, ErrorKind};
 /// How much may be subscribed to.
 ///
 /// For a publisher these are the bounds of one connection, so that a peer
-/// cannot use up its memory: with the defaults some 700 KiB. For a subscriber
+/// cannot use up its memory: with the defaults some 800 KiB. For a subscriber
 /// they should be no larger than those of its publishers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -34,6 +34,7 @@
 //! Both ends are bounded by [`TopicLimits`].
 
 mod limits;
+mod places;
 mod policy;
 mod publisher;
 mod slots;
@@ -49,5 +50,9 @@ pub use publisher::{Topics, TopicsConnection, TopicsLayer};
 pub use subscriber::{SubscribeConnection, SubscribeLayer};
 pub use subscriptions::Subscriptions;
 
+#[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
+mod readiness_tests;
 #[cfg(test)]
 mod tests;

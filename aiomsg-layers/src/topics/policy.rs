@@ -1,13 +1,14 @@
-use std::collections::HashMap;
 use std::fmt;
-use std::mem::replace;
+use std::mem::take;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::Peer;
+use aiomsg_core::queue::{Peer, Weight};
 use aiomsg_core::{Identity, Outbound, Target};
+use indexmap::IndexSet;
 
-use super::table::{Shared, Table};
+use super::places::Places;
+use super::table::Shared;
 use crate::route::{PeerSet, Policy, Refused};
 
 /// The peers that subscribed to what a message begins with, each with a copy.
@@ -17,122 +18,90 @@ use crate::route::{PeerSet, Policy, Refused};
 /// that nobody wants is refused without a position, and so is one if all who
 /// want it have just gone.
 ///
+/// A message costs by those who want it, and a subscription by itself, however
+/// many peers have subscriptions.
+///
 /// See [`TopicsLayer`](super::TopicsLayer) for an example.
 pub struct ByTopic {
     shared: Arc<Shared>,
-    view: View,
+    places: Places,
+    /// The version of the table up to which peers with subscriptions are known.
+    version: u64,
+    /// The peers that may have no room. Each of the others has some, if it has
+    /// subscriptions: room is used up by what is placed here and by what the
+    /// router tells of.
+    unsure: IndexSet<Identity>,
     /// Kept for its room.
     found: Vec<usize>,
-}
-
-/// The table as it looks from the set of peers, so that a message takes no
-/// look-up by identity.
-#[derive(Default)]
-struct View {
-    /// The version of the table that this was made from. `None`: the set of
-    /// peers has changed since.
-    version: Option<u64>,
-    /// The position of a connection's peer, by the number of the connection.
-    positions: Vec<Option<usize>>,
-    /// The positions of all peers that have subscriptions.
-    listeners: Vec<usize>,
-    /// By position: the last message that the peer has a copy of.
-    given: Vec<u64>,
-    /// The number of this message.
-    message: u64,
 }
 
 impl ByTopic {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
-            view: View::default(),
+            places: Places::default(),
+            version: 0,
+            unsure: IndexSet::new(),
             found: Vec::new(),
         }
     }
 
-    /// Finds each peer that wants a message, once.
-    fn each<P>(
-        &mut self,
-        peers: &mut PeerSet<P>,
-        message: &Outbound,
-        mut wants: impl FnMut(usize, &mut P),
-    ) {
-        let Self {
-            shared,
-            view,
-            found,
-        } = self;
-        let table = shared.lock();
-        let version = shared.version();
-        if !view.is_of(version, peers) {
-            view.look(&table, version, peers);
-        }
-        table.find(message.payload(), found);
-        drop(table);
+    /// The positions of the peers that want a message, each once. To be given back
+    /// as `found`.
+    fn find<P>(&mut self, peers: &PeerSet<P>, message: &Outbound) -> Vec<usize> {
+        let mut found = take(&mut self.found);
+        found.clear();
+        let table = self.shared.lock();
+        table.find(message.payload(), &mut found);
+        self.places.begin(self.shared.version(), peers);
+        // Numbers to positions, where they stand.
+        found.retain_mut(|it| {
+            let identity = || table.identity(*it);
+            let position = self.places.first_time(*it, peers, identity);
+            position.map(|position| *it = position).is_some()
+        });
+        found
+    }
 
-        view.message += 1;
-        for number in found.drain(..) {
-            let Some(Some(position)) = view.positions.get(number).copied() else {
-                continue;
+    /// Asks the peers that may have no room. Each that has none is to wake the
+    /// caller, so none is left out.
+    fn poll_unsure<P: Peer>(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.unsure.is_empty() {
+            return Poll::Ready(());
+        }
+        self.unsure.retain(|identity| {
+            let Some(position) = peers.position(identity) else {
+                return false;
             };
-            if replace(&mut view.given[position], view.message) == view.message {
-                continue;
-            }
-            if let Some(peer) = peers.at(position) {
-                wants(position, peer);
-            }
+            self.places.forget_room(position);
+            let peer = peers.at(position);
+            peer.is_some_and(|peer| peer.poll_room(cx).is_pending())
+        });
+        if !self.unsure.is_empty() {
+            // What has no subscriptions may be full, and is asked again when it
+            // has one.
+            let table = self.shared.lock();
+            self.unsure.retain(|identity| table.listens(identity));
         }
-    }
-}
-
-impl View {
-    fn is_of<P>(&self, version: u64, peers: &PeerSet<P>) -> bool {
-        self.version == Some(version) && self.given.len() == peers.len()
-    }
-
-    fn look<P>(&mut self, table: &Table, version: u64, peers: &mut PeerSet<P>) {
-        let known: HashMap<&Identity, usize> = peers
-            .iter_mut()
-            .enumerate()
-            .map(|(position, (identity, _))| (identity, position))
-            .collect();
-        self.version = Some(version);
-        self.given = vec![self.message; known.len()];
-        self.positions.clear();
-        self.listeners.clear();
-        for identity in table.listeners() {
-            let position = identity.and_then(|identity| known.get(identity).copied());
-            self.positions.push(position);
-            self.listeners.extend(position);
+        match self.unsure.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
-        // An identity may have two connections for a moment.
-        self.listeners.sort_unstable();
-        self.listeners.dedup();
     }
 }
 
 impl<P: Peer> Policy<P> for ByTopic {
     fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let version = self.shared.version();
-            if !self.view.is_of(version, peers) {
+            if self.version != self.shared.version() {
                 let table = self.shared.lock();
+                self.unsure
+                    .extend(table.listening_since(self.version).cloned());
                 // It may be a later one by now, but not while it is locked.
-                self.view.look(&table, self.shared.version(), peers);
-                continue;
+                self.version = self.shared.version();
             }
-            // Every peer without room is to wake the caller, so none is left
-            // out.
-            let mut all = Poll::Ready(());
-            for &position in &self.view.listeners {
-                if let Some(peer) = peers.at(position)
-                    && peer.poll_room(cx).is_pending()
-                {
-                    all = Poll::Pending;
-                }
-            }
-            if all.is_ready() || self.shared.wait(version, cx.waker()) {
+            let all = self.poll_unsure(peers, cx);
+            if all.is_ready() || self.shared.wait(self.version, cx.waker()) {
                 return all;
             }
         }
@@ -140,23 +109,30 @@ impl<P: Peer> Policy<P> for ByTopic {
 
     fn overfull(&mut self, peers: &mut PeerSet<P>, message: &Outbound) -> Option<Vec<usize>> {
         let mut noop = Context::from_waker(Waker::noop());
-        let mut full = Vec::new();
-        self.each(peers, message, |position, peer| {
-            if peer.poll_room(&mut noop).is_pending() {
-                full.push(position);
-            }
+        let mut full = self.find(peers, message);
+        full.retain(|&position| {
+            let peer = peers.at(position);
+            peer.is_some_and(|peer| peer.poll_room(&mut noop).is_pending())
         });
         Some(full)
     }
 
     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
+        let found = self.find(peers, &message);
         let copy = message.clone().with_target(Target::Copy);
         let mut taken = 0;
-        self.each(peers, &message, |_, peer| {
+        for &position in &found {
+            let Some((identity, peer)) = peers.entry(position) else {
+                continue;
+            };
             // A connection that has ended gets none, as if the message had
             // come a moment later.
             taken += usize::from(peer.push(copy.clone()).is_ok());
-        });
+            if !(self.places).use_up(position, copy.weight(), || peer.room()) {
+                self.unsure.insert(identity.clone());
+            }
+        }
+        self.found = found;
         match taken {
             0 => Err(Refused {
                 message,
@@ -166,12 +142,17 @@ impl<P: Peer> Policy<P> for ByTopic {
         }
     }
 
-    fn peer_came(&mut self, _: &Identity, _: &P) {
-        self.view.version = None;
+    fn room_used(&mut self, identity: &Identity) {
+        self.unsure.insert(identity.clone());
+    }
+
+    fn peer_came(&mut self, identity: &Identity, _: &P) {
+        self.places.moved();
+        self.unsure.insert(identity.clone());
     }
 
     fn peer_went(&mut self, _: &Identity) {
-        self.view.version = None;
+        self.places.moved();
     }
 
     fn copies(&self) -> bool {

@@ -29,6 +29,10 @@ impl<T> Slots<T> {
     pub(super) fn iter(&self) -> impl Iterator<Item = Option<&T>> {
         self.slots.iter().map(Option::as_ref)
     }
+
+    pub(super) fn get(&self, number: usize) -> Option<&T> {
+        self.slots.get(number)?.as_ref()
+    }
 }
 
 impl<T> Default for Slots<T> {

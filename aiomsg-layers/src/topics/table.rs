@@ -1,4 +1,6 @@
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -26,6 +28,11 @@ pub(super) struct Shared {
 pub(super) struct Table {
     tree: Tree,
     connections: Slots<Connection>,
+    /// The connections with subscriptions, by the version in which they had their
+    /// first one: what is new since a version is the end of it.
+    listening: BTreeMap<u64, Identity>,
+    /// How many of them each peer has: it may have two for a moment.
+    listeners: HashMap<Identity, usize>,
     /// Tasks that wait for a peer with subscriptions. It may have none soon.
     waiting: WakerList,
 }
@@ -33,6 +40,8 @@ pub(super) struct Table {
 struct Connection {
     identity: Identity,
     prefixes: HashSet<Box<[u8]>>,
+    /// The version in which the first of its prefixes came.
+    since: u64,
 }
 
 impl Shared {
@@ -56,6 +65,7 @@ impl Shared {
         self.lock().connections.insert(Connection {
             identity,
             prefixes: HashSet::new(),
+            since: 0,
         })
     }
 
@@ -78,7 +88,10 @@ impl Shared {
         // Copied, lest a few bytes keep the buffer that they came in.
         prefixes.insert(prefix.into());
         if prefixes.len() == 1 {
-            self.version.fetch_add(1, Ordering::Release);
+            connection.since = self.version.fetch_add(1, Ordering::Release) + 1;
+            let identity = &connection.identity;
+            table.listening.insert(connection.since, identity.clone());
+            *table.listeners.entry(identity.clone()).or_default() += 1;
         }
         table.tree.insert(prefix, number);
         Ok(())
@@ -92,10 +105,10 @@ impl Shared {
         if !connection.prefixes.remove(prefix) {
             return;
         }
-        let last = connection.prefixes.is_empty();
+        let last = connection.prefixes.is_empty().then_some(connection.since);
         table.tree.remove(prefix, number);
-        if last {
-            self.fewer(table);
+        if let Some(since) = last {
+            self.fewer(table, since);
         }
     }
 
@@ -109,11 +122,13 @@ impl Shared {
             table.tree.remove(prefix, number);
         }
         if !connection.prefixes.is_empty() {
-            self.fewer(table);
+            self.fewer(table, connection.since);
         }
     }
 
-    fn fewer(&self, mut table: MutexGuard<'_, Table>) {
+    /// The connection that had its first subscription then has none any more.
+    fn fewer(&self, mut table: MutexGuard<'_, Table>, since: u64) {
+        table.listens_no_more(since);
         self.version.fetch_add(1, Ordering::Release);
         let woken = table.waiting.take();
         drop(table);
@@ -144,12 +159,33 @@ impl Table {
         self.tree.find(message, found);
     }
 
-    /// By number, whose connection has subscriptions.
-    pub(super) fn listeners(&self) -> impl Iterator<Item = Option<&Identity>> {
-        self.connections.iter().map(|connection| {
-            connection
-                .filter(|connection| !connection.prefixes.is_empty())
-                .map(|connection| &connection.identity)
-        })
+    /// Whose connection it is.
+    pub(super) fn identity(&self, number: usize) -> Option<&Identity> {
+        let connection = self.connections.get(number)?;
+        Some(&connection.identity)
+    }
+
+    /// Whether a peer has subscriptions.
+    pub(super) fn listens(&self, identity: &Identity) -> bool {
+        self.listeners.contains_key(identity)
+    }
+
+    /// The peers with subscriptions of which this version did not know, some of
+    /// them more than once.
+    pub(super) fn listening_since(&self, version: u64) -> impl Iterator<Item = &Identity> {
+        let new = (Bound::Excluded(version), Bound::Unbounded);
+        self.listening.range(new).map(|(_, identity)| identity)
+    }
+
+    fn listens_no_more(&mut self, since: u64) {
+        let Some(identity) = self.listening.remove(&since) else {
+            return;
+        };
+        if let Entry::Occupied(mut connections) = self.listeners.entry(identity) {
+            *connections.get_mut() -= 1;
+            if *connections.get() == 0 {
+                connections.remove();
+            }
+        }
     }
 }

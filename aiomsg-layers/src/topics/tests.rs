@@ -16,11 +16,11 @@ mod wire_in_memory {
 }
 use wire_in_memory::Wire;
 
-fn cx() -> Context<'static> {
+pub(super) fn cx() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-fn name(name: &str) -> Identity {
+pub(super) fn name(name: &str) -> Identity {
     Identity::new(name).unwrap()
 }
 
@@ -321,16 +321,16 @@ fn prefixes_of_prefixes_may_be_deep() {
 
 // ===== publisher: the policy =====
 
-type Peers = Queue<Outbound>;
+pub(super) type Peers = Queue<Outbound>;
 
-struct Publisher {
-    topics: Topics,
-    registrar: Registrar<Peers>,
-    router: Router<Changes<Peers>, ByTopic>,
+pub(super) struct Publisher {
+    pub(super) topics: Topics,
+    pub(super) registrar: Registrar<Peers>,
+    pub(super) router: Router<Changes<Peers>, ByTopic>,
     lost: Arc<Mutex<Vec<(Outbound, DropReason)>>>,
 }
 
-fn publisher() -> Publisher {
+pub(super) fn publisher() -> Publisher {
     let topics = Topics::new();
     let (registrar, changes) = changes();
     let lost = Arc::default();
@@ -349,7 +349,12 @@ fn publisher() -> Publisher {
 
 impl Publisher {
     /// The queue of a new peer, and the number of its connection.
-    fn join(&mut self, identity: &str, items: usize, prefixes: &[&str]) -> (Peers, usize) {
+    pub(super) fn join(
+        &mut self,
+        identity: &str,
+        items: usize,
+        prefixes: &[&str],
+    ) -> (Peers, usize) {
         let number = self.topics.shared().open(name(identity));
         for prefix in prefixes {
             self.subscribe(number, prefix);
@@ -363,17 +368,17 @@ impl Publisher {
         (queue, number)
     }
 
-    fn subscribe(&self, number: usize, prefix: &str) {
+    pub(super) fn subscribe(&self, number: usize, prefix: &str) {
         let shared = self.topics.shared();
         shared.subscribe(number, prefix.as_bytes()).unwrap();
     }
 
-    fn unsubscribe(&self, number: usize, prefix: &str) {
+    pub(super) fn unsubscribe(&self, number: usize, prefix: &str) {
         let shared = self.topics.shared();
         shared.unsubscribe(number, prefix.as_bytes());
     }
 
-    fn leave(&mut self, identity: &str, (queue, number): &(Peers, usize)) {
+    pub(super) fn leave(&mut self, identity: &str, (queue, number): &(Peers, usize)) {
         self.topics.shared().close(*number);
         queue.close();
         self.registrar.remove(name(identity));
@@ -387,6 +392,12 @@ impl Publisher {
             .unwrap();
     }
 
+    /// Sends to one peer, whatever it has subscribed to.
+    pub(super) fn send_to(&mut self, identity: &str) {
+        let message = Outbound::new("for you").with_target(Target::Peer(name(identity)));
+        self.router.route(&mut cx(), message).unwrap();
+    }
+
     fn unwanted(&self) -> Vec<Outbound> {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap());
         lost.into_iter()
@@ -398,7 +409,7 @@ impl Publisher {
     }
 }
 
-fn taken(queue: &Peers) -> Vec<String> {
+pub(super) fn taken(queue: &Peers) -> Vec<String> {
     let text = |it: &Outbound| String::from_utf8_lossy(it.payload()).into_owned();
     queue.drain().iter().map(text).collect()
 }
@@ -454,7 +465,7 @@ fn it_waits_for_subscribers_and_for_nobody_else() {
     let mut it = publisher();
     let (mute, number) = it.join("mute", 1, &[]);
     let (_a, _) = it.join("a", 10, &["news"]);
-    mute.push(Outbound::new("full")).unwrap();
+    it.send_to("mute");
     it.publish("news 1");
     it.subscribe(number, "weather");
     assert!(it.router.poll_route(&mut cx()).is_pending());
@@ -466,9 +477,9 @@ fn it_waits_for_subscribers_and_for_nobody_else() {
 #[test]
 fn whoever_waits_for_a_subscriber_is_woken_when_it_is_one_no_more() {
     let mut it = publisher();
-    let (full, number) = it.join("full", 1, &["a", "b"]);
+    let (_full, number) = it.join("full", 1, &["a", "b"]);
     let (_b, _) = it.join("b", 10, &["a"]);
-    full.push(Outbound::new("full")).unwrap();
+    it.send_to("full");
     let (wakes, waker) = counted();
     let mut cx = Context::from_waker(&waker);
     assert!(it.router.poll_route(&mut cx).is_pending());

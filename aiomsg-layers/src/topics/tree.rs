@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::mem::take;
 
 /// Prefixes, and who asked for each of them, by number.
@@ -19,8 +20,9 @@ pub(super) struct Tree {
 struct Node {
     /// The bytes between the node above and this one: none for the root only.
     label: Box<[u8]>,
-    /// Sorted.
-    numbers: Vec<usize>,
+    /// A set of which one is added and taken out at little cost, as a popular
+    /// prefix may have tens of thousands.
+    numbers: BTreeSet<usize>,
     /// Sorted by the first byte of the label, which is different in each.
     children: Vec<Node>,
 }
@@ -32,7 +34,7 @@ impl Tree {
         let mut node = &self.root;
         let mut rest = message;
         loop {
-            found.extend_from_slice(&node.numbers);
+            found.extend(&node.numbers);
             let Ok(position) = node.position(rest) else {
                 return;
             };
@@ -67,14 +69,12 @@ impl Tree {
                 }
             }
         }
-        if let Err(position) = node.numbers.binary_search(&number) {
-            node.numbers.insert(position, number);
-        }
+        node.numbers.insert(number);
     }
 
     pub(super) fn remove(&mut self, prefix: &[u8], number: usize) {
         if prefix.is_empty() {
-            self.root.forget(number);
+            self.root.numbers.remove(&number);
             return;
         }
         let mut node = &mut self.root;
@@ -85,7 +85,7 @@ impl Tree {
                 return;
             };
             if behind.is_empty() {
-                child.forget(number);
+                child.numbers.remove(&number);
                 if child.is_idle() {
                     node.children.remove(position);
                     trim(&mut node.children);
@@ -142,13 +142,6 @@ impl Node {
             self.label = [&*self.label, &*child.label].concat().into();
             self.numbers = child.numbers;
             self.children = child.children;
-        }
-    }
-
-    fn forget(&mut self, number: usize) {
-        if let Ok(position) = self.numbers.binary_search(&number) {
-            self.numbers.remove(position);
-            trim(&mut self.numbers);
         }
     }
 

@@ -1,0 +1,202 @@
+//! Who gets a message, by what its peer has subscribed to.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use aiomsg::core::queue::{Limits, Queue};
+use aiomsg::core::{Discard, Error, Frame, Identified};
+use aiomsg::layers::Router;
+use aiomsg::layers::route::{Changes, changes};
+use aiomsg::layers::topics::{ByTopic, Topics, TopicsConnection};
+use aiomsg::{Identity, Outbound};
+use bytes::Bytes;
+use divan::Bencher;
+use futures::channel::mpsc;
+use futures::{FutureExt, Sink, Stream, StreamExt};
+use tower::{Layer, Service};
+
+/// What peers say, and nothing that is said to them.
+struct Heard {
+    identity: Identity,
+    frames: mpsc::UnboundedReceiver<Frame>,
+}
+
+impl Identified for Heard {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl Stream for Heard {
+    type Item = Result<Frame, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.frames.poll_next_unpin(cx).map(|frame| frame.map(Ok))
+    }
+}
+
+impl Sink<Frame> for Heard {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, _: Frame) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+struct Subscriber {
+    says: mpsc::UnboundedSender<Frame>,
+    connection: TopicsConnection<Heard>,
+    queue: Queue<Outbound>,
+}
+
+impl Subscriber {
+    fn say(&mut self, first: u8, topic: &str) {
+        let command = [&[first], topic.as_bytes()].concat();
+        let said = self.says.unbounded_send(Frame::data(command));
+        said.expect("the connection is there");
+        assert!(self.connection.next().now_or_never().is_none());
+    }
+
+    /// Takes what waits for it. Says how many messages that were.
+    fn take(&mut self) -> usize {
+        let (mut cx, mut taken) = (Context::from_waker(Waker::noop()), VecDeque::new());
+        if self.queue.poll_take(&mut cx, &mut taken).is_ready() {
+            let bytes = taken.iter().map(|message| message.payload().len()).sum();
+            self.queue.release(taken.len(), bytes);
+        }
+        taken.len()
+    }
+}
+
+struct Publisher {
+    router: Router<Changes<Queue<Outbound>>, ByTopic>,
+    subscribers: Vec<Subscriber>,
+    _topics: Topics,
+}
+
+impl Publisher {
+    /// With so many peers, of which each subscribes to this topic of its own.
+    fn new(peers: usize, topic: impl Fn(usize) -> String) -> Self {
+        let topics = Topics::new();
+        let (registrar, changes) = changes();
+        let subscribers = (0..peers).map(|number| {
+            let identity = Identity::random();
+            let (says, frames) = mpsc::unbounded();
+            let queue = Queue::new(Limits {
+                items: 8192,
+                bytes: 1 << 20,
+            });
+            registrar.insert(identity.clone(), queue.clone());
+            let connection = topics.layer().layer(Heard { identity, frames });
+            let mut subscriber = Subscriber {
+                says,
+                connection,
+                queue,
+            };
+            subscriber.say(1, &topic(number));
+            subscriber
+        });
+        let subscribers = subscribers.collect();
+        let router = Router::new(changes, topics.policy(), Discard::new(drop));
+        let mut publisher = Self {
+            router,
+            subscribers,
+            _topics: topics,
+        };
+        publisher.send("nobody wants the first one");
+        publisher
+    }
+
+    fn send(&mut self, text: &'static str) {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(self.router.poll_ready(&mut cx).is_ready(), "there is room");
+        let sent = self
+            .router
+            .call(Outbound::new(Bytes::from_static(text.as_bytes())));
+        drop(sent);
+    }
+}
+
+const PEERS: [usize; 3] = [16, 3_000, 30_000];
+
+fn own(number: usize) -> String {
+    format!("topic-{number}.")
+}
+
+#[divan::bench(args = PEERS)]
+fn nobody_wants_it(bencher: Bencher<'_, '_>, peers: usize) {
+    let mut publisher = Publisher::new(peers, own);
+    bencher.bench_local(|| publisher.send("weather.rain"));
+}
+
+#[divan::bench(args = PEERS)]
+fn one_wants_it(bencher: Bencher<'_, '_>, peers: usize) {
+    let mut publisher = Publisher::new(peers, own);
+    bencher.bench_local(|| {
+        publisher.send("topic-0.news");
+        assert_eq!(publisher.subscribers[0].take(), 1);
+    });
+}
+
+#[divan::bench(args = PEERS)]
+fn all_want_it(bencher: Bencher<'_, '_>, peers: usize) {
+    let mut publisher = Publisher::new(peers, |_| "topic.".to_owned());
+    let mut sent = 0;
+    bencher.bench_local(|| {
+        publisher.send("topic.news");
+        sent += 1;
+        if sent == 1_000 {
+            sent = 0;
+            for subscriber in &mut publisher.subscribers {
+                assert_eq!(subscriber.take(), 1_000);
+            }
+        }
+    });
+}
+
+/// A peer subscribes to its only topic and unsubscribes, with a message before
+/// and behind.
+#[divan::bench(args = PEERS)]
+fn one_comes_and_goes_between_messages(bencher: Bencher<'_, '_>, peers: usize) {
+    let mut publisher = Publisher::new(peers, own);
+    bencher.bench_local(|| {
+        publisher.subscribers[1].say(0, "topic-1.");
+        publisher.send("topic-0.news");
+        publisher.subscribers[1].say(1, "topic-1.");
+        publisher.send("topic-0.news");
+        assert_eq!(publisher.subscribers[0].take(), 2);
+    });
+}
+
+/// The same, to what all others have subscribed to, without a message.
+#[divan::bench(args = PEERS)]
+fn a_subscription_to_what_all_want(bencher: Bencher<'_, '_>, peers: usize) {
+    let mut publisher = Publisher::new(peers, |_| "topic.".to_owned());
+    bencher.bench_local(|| {
+        publisher.subscribers[1].say(0, "topic.");
+        publisher.subscribers[1].say(1, "topic.");
+    });
+}
+
+/// One peer does not take what it has subscribed to.
+#[divan::bench(args = PEERS)]
+fn nobody_wants_it_and_one_is_almost_full(bencher: Bencher<'_, '_>, peers: usize) {
+    let mut publisher = Publisher::new(peers, own);
+    for _ in 1..8_192 {
+        publisher.send("topic-0.news");
+    }
+    bencher.bench_local(|| publisher.send("weather.rain"));
+}
