@@ -21,7 +21,7 @@ const AT_ONCE: &str = "AIOMSG_CHAOS_AT_ONCE";
 /// The seed of the first round; the next ones follow.
 const SEED: &str = "AIOMSG_CHAOS_SEED";
 
-const DEFAULT_SECONDS: u64 = 15;
+const DEFAULT_SECONDS: u64 = 5;
 
 const DEFAULT_AT_ONCE: usize = 6;
 

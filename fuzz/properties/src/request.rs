@@ -73,6 +73,8 @@ async fn asked(flags: u8, payload: &Bytes) {
     let requests = Requests::new().timeout(TIMEOUT);
     let recv = service_fn(|_: Delivery| async { Ok::<_, Infallible>(()) });
     let arriving = requests.answers().layer(recv);
+    // Hears answers after what sends is gone.
+    let _hears = arriving.clone();
     let answer = payload.clone();
     let sending = service_fn(move |request: Outbound| {
         let end = request.payload().iter().position(|&byte| byte == 0);
