@@ -128,7 +128,7 @@ impl Discard {
     }
 
     /// Gives a message up. `report` is called when this thread holds no lock of a
-    /// socket's, see [`hook`](crate::hook). When it panics, that ends here: whoever
+    /// socket's, see [`hook`]. When it panics, that ends here: whoever
     /// gives messages up has others to look after.
     pub fn message(&self, message: Outbound, reason: DropReason) {
         let report = Arc::clone(&self.0);
