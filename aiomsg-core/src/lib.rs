@@ -54,7 +54,6 @@
 
 pub mod batch;
 pub mod certificate;
-pub mod codec;
 pub mod connection;
 pub mod delivery;
 pub mod dialect;
@@ -64,12 +63,11 @@ pub mod error;
 pub mod frame;
 pub mod hook;
 pub mod identity;
+pub mod limits;
 pub mod link;
 pub mod message_id;
 pub mod outbound;
-pub mod queue;
 pub mod reply;
-mod sync;
 
 pub use batch::{BatchConnection, FrameSource, FrameVisitor, OneByOne};
 pub use certificate::{Certificate, Fingerprint};
@@ -81,6 +79,7 @@ pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, ErrorKind};
 pub use frame::Frame;
 pub use identity::Identity;
+pub use limits::{Limits, Weight};
 pub use link::Link;
 pub use message_id::{MessageId, MessageIds};
 pub use outbound::{Outbound, Target};

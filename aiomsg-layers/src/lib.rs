@@ -33,6 +33,7 @@ pub mod at_least_once;
 pub mod buffer;
 pub mod dedup;
 pub mod heartbeat;
+pub mod queue;
 pub mod reconnect;
 pub mod request;
 pub mod route;

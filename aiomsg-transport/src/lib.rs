@@ -53,6 +53,7 @@
 #![forbid(unsafe_code)]
 
 pub mod certified_identity;
+pub mod codec;
 pub mod connect;
 pub mod framed;
 pub mod handshake;
