@@ -1,15 +1,17 @@
 //! The vocabulary of aiomsg, for people who write layers.
 //!
-//! This crate knows no runtime and no sockets. It holds what all levels of the
-//! stack speak about:
+//! This crate is words only: it depends on no runtime and opens no sockets. The
+//! codecs of the wire are in `aiomsg-transport`, the bounded queue and the standard
+//! behaviours in `aiomsg-layers`. It holds what all levels of the stack speak about:
 //!
 //! | level | item | module |
 //! |---|---|---|
 //! | send | [`Outbound`], a message on its way out | [`outbound`] |
 //! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
 //! | connection | [`Frame`], and [`Connection`]: a sink and stream of frames | [`frame`], [`connection`] |
-//! | wire | [`FrameCodec`](codec::FrameCodec) and the [handshake](codec::hello) of both dialects | [`codec`] |
+//! | wire | [`Dialect`], which of the two wires a connection speaks | [`dialect`] |
 //! | dial, accept | [`Endpoint`], and the [`Certificate`] of a peer | [`endpoint`], [`certificate`] |
+//! | all | [`Identity`], [`Error`], [`Limits`], and [`Discard`], which takes dropped messages | [`identity`], [`error`], [`limits`], [`discard`] |
 //!
 //! A crate with a layer of its own depends on this crate alone:
 //!
