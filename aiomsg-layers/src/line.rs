@@ -124,12 +124,21 @@ impl Line {
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let mut shared = Context::from_waker(&self.waker);
-        if let Poll::Ready(ready) = poll(&mut shared) {
+        self.poll_shared(cx, || poll(&mut shared))
+    }
+
+    /// The same for a service that has the waker already.
+    pub(crate) fn poll_shared<T>(
+        &self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut() -> Poll<T>,
+    ) -> Poll<T> {
+        if let Poll::Ready(ready) = poll() {
             return Poll::Ready(ready);
         }
         // Once more after it is registered, or a wake in between would be lost.
         self.look_in(cx);
-        poll(&mut shared)
+        poll()
     }
 
     /// Has a task woken with the first in the line, without a place in it.
@@ -139,7 +148,7 @@ impl Line {
 
     /// Wakes the first in the line, and those who look in.
     pub fn wake(&self) {
-        self.shared.wake();
+        self.shared.wake_first();
     }
 }
 
@@ -148,7 +157,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake(&self) {
+    fn wake_first(&self) {
         let mut state = self.lock();
         let first = state.places.front().and_then(|it| it.waker.clone());
         let passing = state.passing.take();
@@ -167,11 +176,11 @@ fn wake(waker: Option<Waker>) {
 
 impl Wake for Shared {
     fn wake(self: Arc<Self>) {
-        Self::wake(&self);
+        self.wake_first();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        Self::wake(self);
+        self.wake_first();
     }
 }
 
@@ -274,7 +283,14 @@ impl fmt::Debug for Place {
 /// A message for one peer has nothing to wait for but this peer. So its sender stands in
 /// no line with others.
 #[derive(Debug, Clone, Default)]
-pub struct Lines(Arc<std::sync::Mutex<HashMap<Identity, Line>>>);
+pub struct Lines(Arc<PerPeer>);
+
+#[derive(Debug, Default)]
+struct PerPeer {
+    /// How many stand in any of the lines.
+    len: std::sync::atomic::AtomicUsize,
+    lines: std::sync::Mutex<HashMap<Identity, Line>>,
+}
 
 /// A place in the line of one peer. Dropping it leaves.
 #[derive(Debug)]
@@ -286,9 +302,16 @@ pub struct PeerPlace {
 }
 
 impl Lines {
+    /// Whether nobody stands in any line.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.len.load(Ordering::Relaxed) == 0
+    }
+
     /// Takes the last place in the line of this peer.
     pub fn join(&self, peer: &Identity) -> PeerPlace {
         let place = self.lock().entry(peer.clone()).or_default().join();
+        self.0.len.fetch_add(1, Ordering::Relaxed);
         PeerPlace {
             place: Some(place),
             lines: self.clone(),
@@ -297,7 +320,7 @@ impl Lines {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Identity, Line>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -313,6 +336,7 @@ impl PeerPlace {
 
 impl Drop for PeerPlace {
     fn drop(&mut self) {
+        self.lines.0.len.fetch_sub(1, Ordering::Relaxed);
         drop(self.place.take());
         let mut lines = self.lines.lock();
         if lines.get(&self.peer).is_some_and(Line::is_empty) {

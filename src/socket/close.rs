@@ -76,7 +76,7 @@ impl<S> Socket<S> {
         let deadline = Instant::now() + deadline.min(FOREVER);
         let engine = self.engine();
         engine.closing.store(true, Ordering::Release);
-        self.inner.callers.wake();
+        self.inner.line.wake();
         engine.stop_intake.cancel();
         // Who is being connected to may be whom all of it waits for.
         let settled = until(|| !engine.tries.are_under_way() || !anything_waits(engine));
@@ -143,7 +143,7 @@ fn report(engine: &Engine) -> CloseReport {
 
 /// Ends the task of the buffer, and keeps what waits in it for the report.
 fn end_buffer(engine: &Engine) {
-    engine.leftover.add_unsent_of(|| engine.buffer.close());
+    engine.leftover.add_unsent_of(|| engine.send.close());
 }
 
 /// Ready when nothing waits for a peer that is connected, or nobody is
@@ -171,15 +171,15 @@ async fn until(is_so: impl Fn() -> bool) {
 fn is_drained(engine: &Engine) -> bool {
     let Some(unacked) = &engine.unacked else {
         // Sessions send what is in their queues before they end.
-        return engine.buffer.is_drained();
+        return engine.send.is_drained();
     };
-    engine.buffer.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
+    engine.send.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
 }
 
 /// Whether a message waits for anybody, or for an acknowledgement.
 fn anything_waits(engine: &Engine) -> bool {
     let unacked = engine.unacked.as_ref();
-    !engine.buffer.is_idle()
+    !engine.send.is_idle()
         || !engine.peers.have_sent_all()
         || unacked.is_some_and(|unacked| !unacked.is_empty())
 }

@@ -75,9 +75,16 @@ const SOON: Duration = Duration::from_millis(50);
 /// What becomes of a message: acknowledged, or given up and handed back.
 pub(super) type Outcome = oneshot::Receiver<Result<(), GivenUp>>;
 
-/// A message that is kept: its id, what is to be sent of it, and how its sender hears of
-/// its acknowledgement.
-type Inserted = (MessageId, Outbound, Option<Outcome>);
+/// A message that is kept.
+pub(super) struct Inserted {
+    pub(super) id: MessageId,
+    /// What is to be sent of it.
+    pub(super) message: Outbound,
+    /// How its sender hears of its acknowledgement, if it wants to.
+    pub(super) outcome: Option<Outcome>,
+    /// Whether there is room for another one.
+    pub(super) room: bool,
+}
 
 /// A message that will not be acknowledged, and why.
 pub(super) type GivenUp = (Outbound, DropReason);
@@ -180,17 +187,13 @@ impl Unacked {
             return Err(message);
         }
         let id = state.entries.insert(&mut message, waiter);
-        Ok((id, message, outcome))
-    }
-
-    /// The same if there is room, for a message whose sender does not wait.
-    pub(super) fn try_insert(&self, message: &mut Outbound) -> Option<MessageId> {
-        let mut state = self.lock();
-        let limits = &self.0.settings.limits;
-        if state.closed || !state.entries.have_room(limits, message.peer()) {
-            return None;
-        }
-        Some(state.entries.insert(message, None))
+        let room = state.entries.have_room(&self.0.settings.limits, None);
+        Ok(Inserted {
+            id,
+            message,
+            outcome,
+            room,
+        })
     }
 
     /// Nobody waits for an acknowledgement of this message any more: the caller

@@ -5,7 +5,7 @@ use aiomsg_core::hook::Holding;
 use aiomsg_core::{Discard, Identity};
 use indexmap::IndexMap;
 
-use super::take_back::take_back;
+use super::take_back::{drop_all, take_back};
 use super::view::{Inbox, News, View};
 use crate::queue::Peer;
 use crate::sync::{Mutex, MutexGuard};
@@ -86,14 +86,14 @@ impl<P: Peer + Clone> Peers<P> {
     }
 
     fn went(&self, state: &State<P>, identity: &Identity, mut peer: P) {
-        let mut left = take_back(&mut peer, &self.0.discard);
+        let left = take_back(&mut peer, &self.0.discard);
         match &state.by_identity {
             Some(inbox) => inbox.push(News::Went {
                 identity: identity.clone(),
                 left: left.own,
                 behind: left.behind,
             }),
-            None => left.drop_own(&self.0.discard),
+            None => drop_all(left.own, &self.0.discard),
         }
         match &state.distribute {
             Some(inbox) => inbox.push(News::Went {
@@ -101,7 +101,7 @@ impl<P: Peer + Clone> Peers<P> {
                 left: left.anyone,
                 behind: false,
             }),
-            None => left.drop_anyone(&self.0.discard),
+            None => drop_all(left.anyone, &self.0.discard),
         }
     }
 

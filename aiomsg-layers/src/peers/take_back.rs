@@ -39,20 +39,9 @@ pub(super) fn take_back(peer: &mut impl Peer, discard: &Discard) -> Left {
     left
 }
 
-impl Left {
-    /// Nobody keeps what is addressed.
-    pub(super) fn drop_own(&mut self, discard: &Discard) {
-        drop_all(&mut self.own, discard);
-    }
-
-    /// Nobody sends what is for anyone.
-    pub(super) fn drop_anyone(&mut self, discard: &Discard) {
-        drop_all(&mut self.anyone, discard);
-    }
-}
-
-fn drop_all(messages: &mut VecDeque<Outbound>, discard: &Discard) {
-    for message in messages.drain(..) {
+/// Nobody is there to keep or to send these.
+pub(super) fn drop_all(messages: VecDeque<Outbound>, discard: &Discard) {
+    for message in messages {
         discard.message(message, DropReason::PeerGone);
     }
 }

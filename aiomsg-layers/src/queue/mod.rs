@@ -49,7 +49,7 @@ mod interleavings;
 mod tests;
 
 pub use level::Level;
-pub use peer::Peer;
+pub use peer::{Offered, Peer};
 pub use shed::Shed;
 pub use state::Queue;
 pub use wakers::{WakerList, Woken};

@@ -38,10 +38,6 @@ impl Bell {
         Context::from_waker(&self.waker)
     }
 
-    pub(crate) fn waker(&self) -> &Waker {
-        &self.waker
-    }
-
     /// Whether it has rung since the last time. From now on this task is woken.
     #[inline]
     pub(crate) fn has_rung(&mut self, cx: &Context<'_>) -> bool {

@@ -7,7 +7,7 @@
 //!   .subscribe(p)    on each connection             on each connection │ who wants what
 //!                         │                               ▲            ▼
 //!                         └────── 01 p, 00 p ─────────────┘         ByTopic
-//!                                                                   policy of the Router
+//!                                                                   the policy
 //!  recv ◀──────────────── messages that begin with p ◀──────────────── send
 //! ```
 //!

@@ -14,7 +14,7 @@ use aiomsg_core::{Delivery, Error, Outbound};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::at_least_once::Settings as AtLeastOnce;
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::route::Policy;
+use aiomsg_layers::distribute::Policy;
 use aiomsg_layers::session::{Inbox, ServiceIntake, Waiting};
 use aiomsg_layers::shared::{Shared, catch};
 use aiomsg_transport::Acceptor;

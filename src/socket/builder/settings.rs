@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aiomsg_core::{Limits, Outbound};
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::route::{Overflow, Policy};
+use aiomsg_layers::Overflow;
+use aiomsg_layers::distribute::Policy;
 use aiomsg_transport::handshake::Dialects;
 
 use super::SocketBuilder;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use loom::future::block_on;
 use loom::thread;
 
-use super::Callers;
+use super::Line;
 use crate::sync::{Mutex, every_interleaving};
 
 /// Is ready once it is opened, and wakes whoever polled it last.
@@ -39,12 +39,12 @@ impl Gate {
 #[test]
 fn all_that_wait_are_woken() {
     every_interleaving(|| {
-        let shared = Arc::new((Gate::default(), Callers::default()));
+        let shared = Arc::new((Gate::default(), Line::new()));
         let tasks = [(); 2].map(|()| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                let (gate, callers) = &*shared;
-                block_on(poll_fn(|cx| callers.poll(cx, |cx| gate.poll(cx))));
+                let (gate, line) = &*shared;
+                block_on(poll_fn(|cx| line.poll(cx, |cx| gate.poll(cx))));
             })
         });
         shared.0.open();
@@ -57,16 +57,16 @@ fn all_that_wait_are_woken() {
 #[test]
 fn who_gives_up_takes_nobodys_wake() {
     every_interleaving(|| {
-        let shared = Arc::new((Gate::default(), Callers::default()));
+        let shared = Arc::new((Gate::default(), Line::new()));
         let (waits, gives_up) = (Arc::clone(&shared), Arc::clone(&shared));
         let waits = thread::spawn(move || {
-            let (gate, callers) = &*waits;
-            block_on(poll_fn(|cx| callers.poll(cx, |cx| gate.poll(cx))));
+            let (gate, line) = &*waits;
+            block_on(poll_fn(|cx| line.poll(cx, |cx| gate.poll(cx))));
         });
         let gives_up = thread::spawn(move || {
-            let (gate, callers) = &*gives_up;
+            let (gate, line) = &*gives_up;
             block_on(poll_fn(|cx| {
-                let _ = callers.poll(cx, |cx| gate.poll(cx));
+                let _ = line.poll(cx, |cx| gate.poll(cx));
                 Poll::Ready(())
             }));
         });
