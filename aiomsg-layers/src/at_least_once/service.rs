@@ -98,7 +98,7 @@ where
                 accepting: None,
                 outcome: None,
                 pending: None,
-                refused: Some(message),
+                refused: Some(Error::new(ErrorKind::Closed).with_message(message)),
             },
         }
     }
@@ -115,7 +115,7 @@ pub struct ResponseFuture<F> {
     outcome: Option<Outcome>,
     pending: Option<(MessageId, Unacked)>,
     /// It came when nothing was kept any more.
-    refused: Option<Outbound>,
+    refused: Option<Error>,
 }
 
 impl<F, E> ResponseFuture<F>
@@ -129,10 +129,10 @@ where
     /// # Errors
     ///
     /// It was not accepted.
+    #[inline]
     pub fn poll_accepted(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         let mut this = self.project();
-        if let Some(message) = this.refused.take() {
-            let error = Error::new(ErrorKind::Closed).with_message(message);
+        if let Some(error) = this.refused.take() {
             return Poll::Ready(Err(error.into()));
         }
         if let Some(accepting) = this.accepting.as_mut().as_pin_mut() {
@@ -157,6 +157,7 @@ where
 {
     type Output = Result<(), E>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(self.as_mut().poll_accepted(cx))?;
         let this = self.project();

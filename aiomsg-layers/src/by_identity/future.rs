@@ -20,7 +20,8 @@ pub struct ByIdentityFuture<F, P: Peer + Clone>(#[pin] Sending<F, P>);
 enum Sending<F, P: Peer + Clone> {
     Inner(#[pin] F),
     Done(Option<Result<(), Error>>),
-    Waiting(Waiting<P>),
+    /// Boxed, as it is large, and most messages do not wait.
+    Waiting(Box<Waiting<P>>),
 }
 
 /// A sender in the line of one peer. It holds this place, and not the stack.
@@ -33,10 +34,12 @@ struct Waiting<P: Peer + Clone> {
 }
 
 impl<F, P: Peer + Clone> ByIdentityFuture<F, P> {
+    #[inline]
     pub(super) fn inner(future: F) -> Self {
         Self(Sending::Inner(future))
     }
 
+    #[inline]
     pub(super) fn sent() -> Self {
         Self(Sending::Done(Some(Ok(()))))
     }
@@ -48,12 +51,12 @@ impl<F, P: Peer + Clone> ByIdentityFuture<F, P> {
     ) -> Self {
         Self(match done(placed) {
             Ok(result) => Sending::Done(Some(result)),
-            Err(message) => Sending::Waiting(Waiting {
+            Err(message) => Sending::Waiting(Box::new(Waiting {
                 office: office.clone(),
                 identity,
                 place,
                 message: Some(message),
-            }),
+            })),
         })
     }
 }
@@ -106,6 +109,7 @@ where
 {
     type Output = Result<(), E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().0.project() {
             Project::Inner(future) => future.poll(cx),

@@ -21,7 +21,7 @@ pub struct ByIdentity<S, P> {
     /// The peers that are connected.
     set: IndexMap<Identity, P>,
     office: PostOffice<P>,
-    /// A peer for which something waits has room.
+    /// A peer has come or gone, or one for which something waits has room.
     bell: Bell,
 }
 
@@ -60,14 +60,14 @@ impl<S, P: Peer + Clone> ByIdentity<S, P> {
     /// Refuses addressed messages from now on, ends the [`Expiry`], and takes what waits in the
     /// mailboxes. Senders that wait have their messages back.
     pub fn close(&mut self) -> Vec<Outbound> {
-        self.hear(&mut Context::from_waker(std::task::Waker::noop()));
+        self.hear();
         self.office.close()
     }
 
-    fn hear(&mut self, cx: &mut Context<'_>) {
-        let mut deliver = false;
-        while let Poll::Ready(news) = self.view.poll_news(cx) {
-            deliver = true;
+    /// Hears who has come and gone, and delivers what waits.
+    #[cold]
+    fn hear(&mut self) {
+        while let Poll::Ready(news) = self.view.poll_news(&mut self.bell.context()) {
             match news {
                 News::Came(identity, peer) => {
                     self.office.came(&identity, &peer);
@@ -84,9 +84,43 @@ impl<S, P: Peer + Clone> ByIdentity<S, P> {
                 News::Filled(_) => {}
             }
         }
-        if deliver && !self.office.is_idle() {
+        if !self.office.is_idle() {
             self.office.deliver(&mut self.bell.context());
         }
+    }
+}
+
+impl<S, P> ByIdentity<S, P>
+where
+    S: Service<Outbound, Response = ()>,
+    P: Peer + Clone,
+{
+    /// Sends to one peer.
+    #[inline(never)]
+    fn send_to(
+        &mut self,
+        identity: Identity,
+        message: Outbound,
+    ) -> ByIdentityFuture<S::Future, P> {
+        let mut slot = Some(message);
+        let mut peer = self.set.get_mut(&identity);
+        if let Some(peer) = &mut peer
+            && !self.office.holds(&identity)
+        {
+            match peer.offer(&mut slot) {
+                Offered::Room => return ByIdentityFuture::sent(),
+                Offered::Filled => {
+                    self.peers.filled(&identity);
+                    return ByIdentityFuture::sent();
+                }
+                Offered::Full | Offered::Closed => {}
+            }
+        }
+        let Some(message) = slot else {
+            return ByIdentityFuture::sent();
+        };
+        let placed = self.office.place(&identity, peer.as_deref(), message);
+        ByIdentityFuture::placed(&self.office, identity, placed)
     }
 }
 
@@ -117,41 +151,24 @@ where
     type Future = ByIdentityFuture<S::Future, P>;
 
     /// Ready when the service inside is: only messages for anyone need that.
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        if !self.view.is_quiet(cx) {
-            self.hear(cx);
-        }
-        if self.bell.has_rung(cx) && !self.office.is_idle() {
-            self.office.deliver(&mut self.bell.context());
+        if self.bell.has_rung(cx) {
+            self.hear();
         }
         self.inner.poll_ready(cx)
     }
 
     /// Sends a message. One that is addressed may come at any time.
+    #[inline]
     fn call(&mut self, message: Outbound) -> Self::Future {
-        let Some(identity) = message.peer() else {
-            return ByIdentityFuture::inner(self.inner.call(message));
-        };
-        let identity = identity.clone();
-        let mut slot = Some(message);
-        let mut peer = self.set.get_mut(&identity);
-        if let Some(peer) = &mut peer
-            && !self.office.holds(&identity)
-        {
-            match peer.offer(&mut slot) {
-                Offered::Room => return ByIdentityFuture::sent(),
-                Offered::Filled => {
-                    self.peers.filled(&identity);
-                    return ByIdentityFuture::sent();
-                }
-                Offered::Full | Offered::Closed => {}
+        match message.peer() {
+            None => ByIdentityFuture::inner(self.inner.call(message)),
+            Some(peer) => {
+                let peer = peer.clone();
+                self.send_to(peer, message)
             }
         }
-        let Some(message) = slot else {
-            return ByIdentityFuture::sent();
-        };
-        let placed = self.office.place(&identity, peer.as_deref(), message);
-        ByIdentityFuture::placed(&self.office, identity, placed)
     }
 }
 

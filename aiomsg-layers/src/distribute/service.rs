@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::ops::ControlFlow;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use aiomsg_core::{Discard, DropReason, Error, Outbound};
 use tower::Service;
@@ -53,7 +53,7 @@ pub struct Distribute<P, Q> {
     discard: Discard,
     overflow: Overflow,
     reach: Reach,
-    /// A peer that had no room has some.
+    /// A peer has come or gone, or one that had no room has some.
     bell: Bell,
 }
 
@@ -110,14 +110,16 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
     /// Takes the messages that wait to be placed again, with those that connections which ended
     /// had not sent.
     pub fn drain(&mut self) -> Vec<Outbound> {
-        self.hear(&mut Context::from_waker(Waker::noop()));
+        self.hear();
         self.held.drain(..).collect()
     }
 
     // ===== peers =====
 
-    fn hear(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(news) = self.view.poll_news(cx) {
+    /// Hears who has come and gone, and looks again at those that had no room.
+    #[cold]
+    fn hear(&mut self) {
+        while let Poll::Ready(news) = self.view.poll_news(&mut self.bell.context()) {
             match news {
                 News::Came(identity, peer) => {
                     if self.peers.contains(&identity) {
@@ -147,6 +149,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
                 }
             }
         }
+        self.peers.look_again(&mut self.bell.context());
     }
 
     /// Takes out a peer whose connection has ended. The table tells of that in a moment.
@@ -173,6 +176,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
     // ===== messages =====
 
     /// Places what is held, in its order.
+    #[cold]
     fn place_held(&mut self, cx: &mut Context<'_>) {
         while !self.held.is_empty()
             && self.poll_policy(cx).is_ready()
@@ -344,11 +348,8 @@ where
     /// reserved.
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if !self.view.is_quiet(cx) {
-            self.hear(cx);
-        }
         if self.bell.has_rung(cx) {
-            self.peers.look_again(&mut self.bell.context());
+            self.hear();
         }
         if !self.held.is_empty() {
             self.place_held(cx);

@@ -70,10 +70,7 @@ impl<S> Driven<S> {
     /// it may.
     #[inline]
     pub fn with<T>(&self, call: impl FnOnce(&mut S, &mut Context<'_>) -> T) -> Result<T, NotNow> {
-        if self.is_held() {
-            return Err(NotNow::Within);
-        }
-        let mut locked = self.0.lock();
+        let mut locked = self.0.enter().ok_or(NotNow::Within)?;
         Ok(call(&mut locked.state.stack, &mut self.0.context()))
     }
 
@@ -87,10 +84,7 @@ impl<S> Driven<S> {
         &self,
         call: impl FnOnce(&mut S, &mut Context<'_>) -> T,
     ) -> Result<T, NotNow> {
-        if self.is_held() {
-            return Err(NotNow::Within);
-        }
-        let mut locked = self.0.lock();
+        let mut locked = self.0.enter().ok_or(NotNow::Within)?;
         match locked.state.closed {
             true => Err(NotNow::Closed),
             false => Ok(call(&mut locked.state.stack, &mut self.0.context())),
@@ -129,7 +123,17 @@ impl<S> Driven<S> {
 impl<S> Shared<S> {
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_, S> {
-        let holding = Holding::new(self);
+        self.lock_with(Holding::new(self))
+    }
+
+    /// `None`: this thread has it locked already.
+    #[inline]
+    fn enter(&self) -> Option<Locked<'_, S>> {
+        Some(self.lock_with(Holding::enter(self)?))
+    }
+
+    #[inline]
+    fn lock_with(&self, holding: Holding) -> Locked<'_, S> {
         let state = self.state.lock();
         Locked {
             state: state.unwrap_or_else(PoisonError::into_inner),

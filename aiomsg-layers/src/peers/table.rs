@@ -110,7 +110,7 @@ impl<P: Peer + Clone> Peers<P> {
         let mut state = self.lock();
         let inbox = Inbox::new(&state.peers);
         state.by_identity = Some(Arc::clone(&inbox));
-        View::new(inbox)
+        View(inbox)
     }
 
     /// What [`Distribute`](crate::Distribute) sees.
@@ -118,7 +118,7 @@ impl<P: Peer + Clone> Peers<P> {
         let mut state = self.lock();
         let inbox = Inbox::new(&state.peers);
         state.distribute = Some(Arc::clone(&inbox));
-        View::new(inbox)
+        View(inbox)
     }
 
     /// What is addressed has used the last room of a peer.

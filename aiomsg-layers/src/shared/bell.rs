@@ -17,15 +17,18 @@ pub(crate) struct Bell {
     task: Option<Waker>,
 }
 
-#[derive(Default)]
 struct Ringer {
     rung: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
 impl Bell {
+    /// One that has rung: nothing has been looked at yet.
     pub(crate) fn new() -> Self {
-        let ringer = Arc::<Ringer>::default();
+        let ringer = Arc::new(Ringer {
+            rung: AtomicBool::new(true),
+            task: Mutex::new(None),
+        });
         Self {
             waker: Waker::from(Arc::clone(&ringer)),
             ringer,
@@ -43,14 +46,17 @@ impl Bell {
     pub(crate) fn has_rung(&mut self, cx: &Context<'_>) -> bool {
         let known = |task: &Waker| task.will_wake(cx.waker());
         if !self.task.as_ref().is_some_and(known) {
-            self.task = Some(cx.waker().clone());
-            let mut task = self.ringer.lock();
-            let old = task.replace(cx.waker().clone());
-            drop(task);
-            // Its destructor may be a user's.
-            drop(old);
+            self.register(cx.waker());
         }
         self.ringer.rung.load(Ordering::Acquire) && self.ringer.rung.swap(false, Ordering::AcqRel)
+    }
+
+    #[cold]
+    fn register(&mut self, task: &Waker) {
+        self.task = Some(task.clone());
+        let old = self.ringer.lock().replace(task.clone());
+        // Its destructor may be a user's.
+        drop(old);
     }
 }
 

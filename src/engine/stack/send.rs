@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
 use aiomsg_layers::driven::{At, Driven, NotNow};
@@ -44,55 +44,33 @@ impl StandardSend {
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
     ) -> Result<Sent, Error> {
-        let called = self.0.with_open(|stack, shared| {
+        let sent = self.0.with_open(|stack, shared| {
             let ready = stack.poll_ready(shared);
-            let Some(peer) = message.as_ref().map(Outbound::peer) else {
-                return Ok(None);
+            let ready = match message.as_ref().and_then(Outbound::peer) {
+                None => match ready {
+                    Poll::Ready(ready) => ready.map(|()| true)?,
+                    Poll::Pending => false,
+                },
+                Some(peer) => stack.poll_room_for(shared, peer).is_ready(),
             };
-            let ready = match (ready, peer) {
-                (Poll::Ready(Err(error)), _) => return Err(error),
-                (Poll::Ready(Ok(())), None) => true,
-                (Poll::Pending, None) => false,
-                (_, Some(peer)) => stack.poll_room_for(shared, peer).is_ready(),
+            let Some(message) = message.take_if(|_| ready) else {
+                return Ok(Sent::NotNow);
             };
-            let message = message.take_if(|_| ready);
-            Ok(message.map(|message| stack.call(message)))
+            match stack {
+                Stack::AtMostOnce(core) => call(core, message, cx, StackFuture::AtMostOnce),
+                Stack::AtLeastOnce(all) => call(all, message, cx, StackFuture::AtLeastOnce),
+            }
         });
-        let mut future = match called {
-            Ok(Ok(Some(future))) => future,
-            // Closed: the slow way finds that out, too.
-            Ok(Ok(None)) | Err(NotNow::Within | NotNow::Closed) => return Ok(Sent::NotNow),
-            Ok(Err(error)) => return Err(error),
-        };
-        match Pin::new(&mut future).poll(cx) {
-            Poll::Ready(result) => result.map(|()| Sent::Accepted),
-            Poll::Pending => Ok(Sent::Called(Box::new(future))),
-        }
+        // Closed: the slow way finds that out, too.
+        sent.unwrap_or(Ok(Sent::NotNow))
     }
 
     /// Sends up to `most` messages from the front of these under one lock, until one has to wait
     /// or fails: that one is the first of those left.
     pub(crate) fn send_all_now(&self, messages: &mut VecDeque<Outbound>, most: usize) {
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let _ = self.0.with_open(|stack, shared| {
-            for _ in 0..most {
-                let ready = stack.poll_ready(shared);
-                let Some(message) = messages.pop_front() else {
-                    return;
-                };
-                let alone = message.peer().is_some() || message.is_until_acked();
-                if alone || !matches!(ready, Poll::Ready(Ok(()))) {
-                    messages.push_front(message);
-                    return;
-                }
-                let sent = Pin::new(&mut stack.call(message)).poll(&mut cx);
-                if let Poll::Ready(Err(mut error)) = sent {
-                    if let Some(message) = error.take_message() {
-                        messages.push_front(message);
-                    }
-                    return;
-                }
-            }
+        let _ = self.0.with_open(|stack, shared| match stack {
+            Stack::AtMostOnce(core) => send_all(core, shared, messages, most),
+            Stack::AtLeastOnce(all) => send_all(all, shared, messages, most),
         });
     }
 
@@ -166,6 +144,55 @@ impl StandardSend {
             messages.extend(buffer.drain());
             messages
         })
+    }
+}
+
+/// Calls a service, and polls its future once, where it is: to move it costs something.
+#[inline]
+fn call<S>(
+    service: &mut S,
+    message: Outbound,
+    cx: &mut Context<'_>,
+    pending: fn(S::Future) -> StackFuture,
+) -> Result<Sent, Error>
+where
+    S: Service<Outbound, Response = (), Error = Error, Future: Unpin>,
+{
+    let mut future = service.call(message);
+    match Pin::new(&mut future).poll(cx) {
+        Poll::Ready(sent) => sent.map(|()| Sent::Accepted),
+        Poll::Pending => Ok(Sent::Called(Box::new(pending(future)))),
+    }
+}
+
+/// Sends messages from the front of these, for as long as none has to wait. What is addressed, or
+/// wants its acknowledgement waited for, may have to.
+fn send_all<S>(
+    service: &mut S,
+    shared: &mut Context<'_>,
+    messages: &mut VecDeque<Outbound>,
+    most: usize,
+) where
+    S: Service<Outbound, Response = (), Error = Error, Future: Unpin>,
+{
+    let mut cx = Context::from_waker(Waker::noop());
+    let alone = |message: &Outbound| message.peer().is_some() || message.is_until_acked();
+    for _ in 0..most {
+        if messages.front().is_none_or(alone)
+            || !matches!(service.poll_ready(shared), Poll::Ready(Ok(())))
+        {
+            return;
+        }
+        let Some(message) = messages.pop_front() else {
+            return;
+        };
+        let sent = Pin::new(&mut service.call(message)).poll(&mut cx);
+        if let Poll::Ready(Err(mut error)) = sent {
+            if let Some(message) = error.take_message() {
+                messages.push_front(message);
+            }
+            return;
+        }
     }
 }
 
