@@ -92,6 +92,16 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         self.reach.clone()
     }
 
+    /// The policy.
+    pub fn policy(&self) -> &Q {
+        &self.policy
+    }
+
+    /// The policy.
+    pub fn policy_mut(&mut self) -> &mut Q {
+        &mut self.policy
+    }
+
     /// How many messages wait to be placed again, before anything new.
     pub fn len(&self) -> usize {
         self.held.len()
