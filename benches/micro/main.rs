@@ -2,7 +2,7 @@
 
 mod codec;
 mod queue;
-mod router;
+mod distribute;
 mod session;
 mod topics;
 

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use aiomsg::core::{Discard, Error, Frame, Identified};
-use aiomsg::layers::Router;
+use aiomsg::layers::Distribute;
 use aiomsg::layers::queue::Queue;
-use aiomsg::layers::route::{Changes, changes};
+use aiomsg::layers::peers::Peers;
 use aiomsg::layers::topics::{ByTopic, Topics, TopicsConnection};
 use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
@@ -82,7 +82,7 @@ impl Subscriber {
 }
 
 struct Publisher {
-    router: Router<Changes<Queue<Outbound>>, ByTopic>,
+    distribute: Distribute<Queue<Outbound>, ByTopic>,
     subscribers: Vec<Subscriber>,
     _topics: Topics,
 }
@@ -91,7 +91,7 @@ impl Publisher {
     /// With so many peers, of which each subscribes to this topic of its own.
     fn new(peers: usize, topic: impl Fn(usize) -> String) -> Self {
         let topics = Topics::new();
-        let (registrar, changes) = changes();
+        let table = Peers::new(Discard::new(drop));
         let subscribers = (0..peers).map(|number| {
             let identity = Identity::random();
             let (says, frames) = mpsc::unbounded();
@@ -99,7 +99,7 @@ impl Publisher {
                 items: 8192,
                 bytes: 1 << 20,
             });
-            registrar.insert(identity.clone(), queue.clone());
+            table.insert(identity.clone(), queue.clone());
             let connection = topics.layer().layer(Heard { identity, frames });
             let mut subscriber = Subscriber {
                 says,
@@ -110,9 +110,8 @@ impl Publisher {
             subscriber
         });
         let subscribers = subscribers.collect();
-        let router = Router::new(changes, topics.policy(), Discard::new(drop));
         let mut publisher = Self {
-            router,
+            distribute: Distribute::new(&table, topics.policy()),
             subscribers,
             _topics: topics,
         };
@@ -122,9 +121,10 @@ impl Publisher {
 
     fn send(&mut self, text: &'static str) {
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(self.router.poll_ready(&mut cx).is_ready(), "there is room");
+        let ready = self.distribute.poll_ready(&mut cx);
+        assert!(ready.is_ready(), "there is room");
         let sent = self
-            .router
+            .distribute
             .call(Outbound::new(Bytes::from_static(text.as_bytes())));
         drop(sent);
     }

@@ -5,7 +5,9 @@ use std::task::{Context, Waker};
 
 use aiomsg::core::Discard;
 use aiomsg::layers::queue::Queue;
-use aiomsg::layers::route::{Changes, Policy, Publish, RoundRobin, Router, changes};
+use aiomsg::layers::Distribute;
+use aiomsg::layers::distribute::{Policy, Publish, RoundRobin};
+use aiomsg::layers::peers::Peers as Table;
 use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::Bencher;
@@ -17,32 +19,31 @@ const BATCH: usize = 1024;
 
 type Peers = Vec<Queue<Outbound>>;
 
-fn router<P: Policy<Queue<Outbound>>>(
+fn distribute<P: Policy<Queue<Outbound>>>(
     policy: P,
     count: usize,
-) -> (Router<Changes<Queue<Outbound>>, P>, Peers) {
-    let (registrar, changes) = changes();
+) -> (Distribute<Queue<Outbound>, P>, Peers) {
+    let table = Table::new(Discard::new(|gone| panic!("{gone:?}")));
     let limits = Limits {
         items: 8192,
         bytes: 1 << 20,
     };
     let peers: Peers = (0..count).map(|_| Queue::new(limits)).collect();
     for peer in &peers {
-        registrar.insert(Identity::random(), peer.clone());
+        table.insert(Identity::random(), peer.clone());
     }
-    let discard = Discard::new(|gone| panic!("{gone:?}"));
-    (Router::new(changes, policy, discard), peers)
+    (Distribute::new(&table, policy), peers)
 }
 
 fn route<P: Policy<Queue<Outbound>>>(bencher: Bencher<'_, '_>, policy: P, count: usize) {
-    let (mut router, peers) = router(policy, count);
+    let (mut service, peers) = distribute(policy, count);
     let payload = Bytes::from_static(&[0; 64]);
     let mut cx = Context::from_waker(Waker::noop());
     let mut taken = VecDeque::new();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for _ in 0..BATCH {
-            assert!(router.poll_ready(&mut cx).is_ready(), "there is room");
-            drop(router.call(Outbound::new(payload.clone())));
+            assert!(service.poll_ready(&mut cx).is_ready(), "there is room");
+            drop(service.call(Outbound::new(payload.clone())));
         }
         for peer in &peers {
             if peer.poll_take(&mut cx, &mut taken).is_ready() {
