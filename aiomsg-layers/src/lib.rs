@@ -56,6 +56,8 @@ pub mod shared;
 mod sync;
 #[cfg(test)]
 mod test_frames;
+#[cfg(test)]
+mod test_stack;
 mod time;
 pub mod topics;
 

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
 use aiomsg::core::Discard;
-use aiomsg::layers::queue::Queue;
 use aiomsg::layers::Distribute;
 use aiomsg::layers::distribute::{Policy, Publish, RoundRobin};
 use aiomsg::layers::peers::Peers as Table;
+use aiomsg::layers::queue::Queue;
 use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::Bencher;

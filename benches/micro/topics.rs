@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use aiomsg::core::{Discard, Error, Frame, Identified};
 use aiomsg::layers::Distribute;
-use aiomsg::layers::queue::Queue;
 use aiomsg::layers::peers::Peers;
+use aiomsg::layers::queue::Queue;
 use aiomsg::layers::topics::{ByTopic, Topics, TopicsConnection};
 use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;

@@ -36,9 +36,9 @@ use aiomsg_core::{
 };
 use aiomsg_layers::admission::{Admission, Admitted, Member};
 use aiomsg_layers::at_least_once::Unacked;
-use aiomsg_layers::queue::Queue;
 use aiomsg_layers::distribute::{AnyPolicy, Publish, RoundRobin};
 use aiomsg_layers::peers::Peers;
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::{Inbox, Session};
 use aiomsg_layers::{
     AcknowledgeLayer, AtLeastOnce, AtLeastOnceLayer, Buffer, BufferLayer, ByIdentity,
@@ -279,10 +279,7 @@ impl Socket {
 
     /// How many messages wait because nobody is connected.
     pub(crate) fn buffered(&self) -> usize {
-        let buffered = self.parts.send.with(|stack, _| {
-            let buffer = core(stack).get_ref();
-            buffer.len() + buffer.get_ref().len()
-        });
+        let buffered = self.parts.send.with(|stack, _| core(stack).get_ref().len());
         buffered.unwrap_or(0)
     }
 

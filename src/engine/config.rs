@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aiomsg_core::{Error, ErrorKind, Identity, Limits};
 use aiomsg_layers::at_least_once::Settings;
-use aiomsg_layers::reconnect::{Delay, exponential};
-use aiomsg_layers::{BufferLayer, Overflow};
 use aiomsg_layers::by_identity::MailboxSettings;
 use aiomsg_layers::distribute::{AnyPolicy, Publish, RoundRobin};
+use aiomsg_layers::reconnect::{Delay, exponential};
+use aiomsg_layers::{BufferLayer, Overflow};
 use aiomsg_layers::{HeartbeatLayer, ReconnectLayer};
 use aiomsg_transport::Connector;
 use aiomsg_transport::ListenOptions;

@@ -38,15 +38,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
-use aiomsg_layers::{AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
+use aiomsg_layers::distribute::{AnyPolicy, Guarded, Policy};
 use aiomsg_layers::heartbeat::Patience;
 use aiomsg_layers::peers::Peers;
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::distribute::{AnyPolicy, Guarded, Policy};
 use aiomsg_layers::session::Farewells;
+use aiomsg_layers::{AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven};
 use aiomsg_transport::Incoming;
 use aiomsg_transport::framed::IncompleteFrames;
 use tokio::runtime::Handle;

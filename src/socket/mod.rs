@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex};
 
 use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
-use aiomsg_layers::queue::Queue;
 use aiomsg_layers::line::{Line, Lines};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::shared::Fused;
 use aiomsg_transport::Listener;
 use tokio_util::context::TokioContext;

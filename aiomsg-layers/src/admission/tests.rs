@@ -9,8 +9,8 @@ use aiomsg_core::{Discard, Identity, Limits, Link};
 use tokio::time::{Instant, sleep};
 
 use super::{Admission, Member};
-use crate::queue::Queue;
 use crate::peers::Peers;
+use crate::queue::Queue;
 
 fn admission() -> Admission<u32> {
     let peers = Peers::new(Discard::new(|_| {}));

@@ -22,6 +22,3 @@ mod service;
 pub use future::BufferFuture;
 pub use layer::BufferLayer;
 pub use service::Buffer;
-
-#[cfg(test)]
-mod tests;

@@ -32,5 +32,8 @@ pub use layer::ByIdentityLayer;
 pub use mailbox::MailboxSettings;
 pub use service::ByIdentity;
 
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;
+
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::MailboxSettings;
 use super::holder::Mail;
 use super::mailbox::Mailbox;
+use crate::Overflow;
 use crate::line::{Line, Place};
 use crate::overflow::{FullQueue, Verdict};
 use crate::peers::Peers;
@@ -17,7 +18,6 @@ use crate::queue::{Closed, Offered, Peer, WakerList};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::bounded;
-use crate::Overflow;
 
 /// The mailboxes, and who waits for room at one peer. A handle.
 ///
@@ -324,7 +324,10 @@ impl<P: Peer + Clone> PostOffice<P> {
                 if counter.mail.is_empty() {
                     counter.line.wake();
                 }
-                if peer.poll_room(&mut Context::from_waker(Waker::noop())).is_pending() {
+                if peer
+                    .poll_room(&mut Context::from_waker(Waker::noop()))
+                    .is_pending()
+                {
                     self.0.peers.filled(identity);
                 }
             }

@@ -97,11 +97,7 @@ where
 {
     /// Sends to one peer.
     #[inline(never)]
-    fn send_to(
-        &mut self,
-        identity: Identity,
-        message: Outbound,
-    ) -> ByIdentityFuture<S::Future, P> {
+    fn send_to(&mut self, identity: Identity, message: Outbound) -> ByIdentityFuture<S::Future, P> {
         let mut slot = Some(message);
         let mut peer = self.set.get_mut(&identity);
         if let Some(peer) = &mut peer

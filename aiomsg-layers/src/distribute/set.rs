@@ -86,7 +86,9 @@ impl<P> PeerSet<P> {
 
     /// The peer at a position.
     pub fn peer(&self, position: usize) -> Option<&P> {
-        self.peers.get_index(position).map(|(_, member)| &member.peer)
+        self.peers
+            .get_index(position)
+            .map(|(_, member)| &member.peer)
     }
 
     /// All peers, by position.

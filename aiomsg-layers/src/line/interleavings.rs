@@ -75,3 +75,40 @@ fn who_gives_up_takes_nobodys_wake() {
         gives_up.join().unwrap();
     });
 }
+
+/// Those in line are woken one after the other, as each is done.
+#[test]
+fn all_in_line_have_their_turn() {
+    every_interleaving(|| {
+        let shared = Arc::new((Gate::default(), Line::new()));
+        let tasks = [(); 2].map(|()| {
+            let shared = Arc::clone(&shared);
+            let mut place = shared.1.join();
+            thread::spawn(move || {
+                let (gate, line) = &*shared;
+                let mut service = Context::from_waker(line.waker());
+                block_on(poll_fn(|cx| match place.poll_first(cx) {
+                    Poll::Ready(()) => gate.poll(&mut service),
+                    Poll::Pending => Poll::Pending,
+                }));
+                drop(place);
+            })
+        });
+        shared.0.open();
+        for task in tasks {
+            task.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn one_in_line_that_gives_up_is_passed_over() {
+    every_interleaving(|| {
+        let line = Line::new();
+        let (gives_up, mut waits) = (line.join(), line.join());
+        let gives_up = thread::spawn(move || drop(gives_up));
+        let waits = thread::spawn(move || block_on(poll_fn(|cx| waits.poll_first(cx))));
+        gives_up.join().unwrap();
+        waits.join().unwrap();
+    });
+}

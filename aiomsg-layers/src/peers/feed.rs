@@ -31,9 +31,11 @@ impl<P: Peer + Clone> Peers<P> {
     {
         let mut discover = pin!(discover);
         loop {
-            let change = poll_fn(|cx| match catch("the set of peers", || discover.as_mut().poll_discover(cx)) {
-                Ok(polled) => polled.map(Ok),
-                Err(panicked) => Poll::Ready(Err(panicked)),
+            let change = poll_fn(|cx| {
+                match catch("the set of peers", || discover.as_mut().poll_discover(cx)) {
+                    Ok(polled) => polled.map(Ok),
+                    Err(panicked) => Poll::Ready(Err(panicked)),
+                }
             });
             match change.await {
                 Ok(Some(Ok(Change::Insert(identity, peer)))) => self.insert(identity, peer),

@@ -51,8 +51,4 @@ pub use subscriber::{SubscribeConnection, SubscribeLayer};
 pub use subscriptions::Subscriptions;
 
 #[cfg(test)]
-mod cost_tests;
-#[cfg(test)]
-mod readiness_tests;
-#[cfg(test)]
 mod tests;

@@ -22,11 +22,7 @@ pub struct PeerHandle {
 }
 
 impl PeerHandle {
-    pub(super) fn new(
-        identity: Identity,
-        limits: Limits,
-        peers: Option<Peers<MockPeer>>,
-    ) -> Self {
+    pub(super) fn new(identity: Identity, limits: Limits, peers: Option<Peers<MockPeer>>) -> Self {
         Self {
             identity,
             shared: Arc::new(Shared::new(limits)),

@@ -26,7 +26,8 @@ fn fixture(layer: impl FnOnce(ByIdentityLayer<MockPeer>) -> ByIdentityLayer<Mock
     let (discard, lost) = discard::pair();
     let (table, peers) = peers::pair(discard);
     let (mock, inside) = mock::pair();
-    let error: fn(tower::BoxError) -> Error = |error| Error::new(ErrorKind::Layer).with_source(error);
+    let error: fn(tower::BoxError) -> Error =
+        |error| Error::new(ErrorKind::Layer).with_source(error);
     let service = layer(ByIdentityLayer::new(&table)).layer(mock.map_err(error));
     Fixture {
         service,
@@ -218,7 +219,10 @@ fn a_full_peer_and_a_full_mailbox_overflow_alike() {
             it.poll();
             for payload in ["1", "2", "3"] {
                 let refused = it.call(to("a", payload)).unwrap().is_err();
-                assert_eq!(refused, overflow == Overflow::RefuseNewest && payload == "3");
+                assert_eq!(
+                    refused,
+                    overflow == Overflow::RefuseNewest && payload == "3"
+                );
             }
             let here = here.unwrap_or_else(|| it.peers.insert("a", two));
             it.poll();

@@ -3,9 +3,7 @@
 
 use aiomsg_core::{Error, Identity, Limits, Outbound};
 use aiomsg_layers::distribute::RoundRobin;
-use aiomsg_layers::{
-    AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven, Overflow,
-};
+use aiomsg_layers::{AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven, Overflow};
 use aiomsg_test::discard::{self, DiscardHandle};
 use aiomsg_test::peers::{self, LIMITS, MockPeer, PeersHandle};
 use futures::FutureExt;
@@ -14,7 +12,11 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 const ONE: Limits = Limits { items: 1, ..LIMITS };
 
-fn table() -> (aiomsg_layers::peers::Peers<MockPeer>, PeersHandle, DiscardHandle) {
+fn table() -> (
+    aiomsg_layers::peers::Peers<MockPeer>,
+    PeersHandle,
+    DiscardHandle,
+) {
     let (discard, lost) = discard::pair();
     let (table, peers) = peers::pair(discard);
     (table, peers, lost)
@@ -110,7 +112,10 @@ async fn without_by_identity_and_buffer() {
     assert!(stack.ready().now_or_never().is_none(), "nobody is there");
     let a = peers.insert("a", LIMITS);
     send(&mut stack, "1").await;
-    assert!(stack.ready().now_or_never().is_none(), "one is unacknowledged");
+    assert!(
+        stack.ready().now_or_never().is_none(),
+        "one is unacknowledged"
+    );
     let sent = a.take();
     assert!(unacked.forget(sent[0].id().unwrap()));
     send(&mut stack, "2").await;
@@ -132,7 +137,11 @@ async fn without_buffer_and_with_a_layer_of_towers_between() {
     send(&mut stack, "2").await;
     assert_eq!(a.take_payloads(), ["2!"], "the oldest was dropped");
     send(&mut stack, to("a", "3")).await;
-    assert_eq!(a.take_payloads(), ["3"], "what is addressed takes another way");
+    assert_eq!(
+        a.take_payloads(),
+        ["3"],
+        "what is addressed takes another way"
+    );
 }
 
 /// The other way round, which is as sensible: what is addressed waits in no buffer.

@@ -12,31 +12,27 @@ use crate::queue::{Closed, Peer};
 ///
 /// A balancer alone does not take back what waited for a connection that
 /// ended. Where that must not be lost, use
-/// [`LeastLoaded`](super::LeastLoaded) in a [`Router`](crate::Router).
+/// [`LeastLoaded`](super::LeastLoaded) in a [`Distribute`](crate::Distribute).
 ///
 /// ```
-/// use aiomsg_core::{Identity, Limits, Outbound};
+/// use std::convert::Infallible;
+///
+/// use aiomsg_core::{Limits, Outbound};
+/// use aiomsg_layers::distribute::Loaded;
 /// use aiomsg_layers::queue::Queue;
-/// use aiomsg_layers::route::{Loaded, changes};
-/// use futures::TryStreamExt;
 /// use tower::balance::p2c::Balance;
 /// use tower::discover::Change;
 /// use tower::{Service, ServiceExt};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tower::BoxError> {
-/// let (registrar, changes) = changes();
-/// let mut balance = Balance::new(changes.map_ok(|change| match change {
-///     Change::Insert(identity, peer) => Change::Insert(identity, Loaded::new(peer)),
-///     Change::Remove(identity) => Change::Remove(identity),
-/// }));
-///
 /// let limits = Limits { items: 100, bytes: 1 << 20 };
 /// let (busy, idle) = (Queue::new(limits), Queue::new(limits));
 /// busy.push(Outbound::new("a long message that waits already"))?;
-/// registrar.insert(Identity::new("busy")?, busy.clone());
-/// registrar.insert(Identity::new("idle")?, idle.clone());
 ///
+/// let changes = [("busy", &busy), ("idle", &idle)]
+///     .map(|(name, peer)| Ok::<_, Infallible>(Change::Insert(name, Loaded::new(peer.clone()))));
+/// let mut balance = Balance::new(futures::stream::iter(changes));
 /// balance.ready().await?.call(Outbound::new("hello")).await?;
 /// assert_eq!((busy.items(), idle.items()), (1, 1));
 /// # Ok(())

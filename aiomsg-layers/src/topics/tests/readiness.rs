@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use aiomsg_core::{Limits, Outbound};
 
-use super::tests::{Peers, cx, name, publisher};
-use crate::route::Route;
+use super::name;
+use super::policy::publisher;
+use crate::test_stack::Peer as Peers;
 
 struct Joined {
     identity: String,
@@ -74,7 +75,7 @@ fn it_is_ready_when_all_subscribers_have_room_and_only_then() {
             if joined.is_empty() {
                 continue;
             }
-            let is_ready = it.router.poll_route(&mut cx()).is_ready();
+            let is_ready = it.is_ready();
             let room = |peer: &Joined| peer.topics.is_empty() || peer.has_room();
             assert_eq!(
                 is_ready,
@@ -87,7 +88,7 @@ fn it_is_ready_when_all_subscribers_have_room_and_only_then() {
             }
             if is_ready && rng.bool() {
                 let payload = ["a", "abc", "b", "x"][rng.usize(0..4)];
-                it.router.route(&mut cx(), Outbound::new(payload)).unwrap();
+                it.stack.call(payload);
             }
         }
     }
@@ -101,14 +102,14 @@ fn a_subscriber_that_comes_without_room_is_waited_for() {
     let number = it.topics.shared().open(name("full"));
     it.subscribe(number, "news");
     let (_other, _) = it.join("other", 1, &["news"]);
-    assert!(it.router.poll_route(&mut cx()).is_ready());
+    assert!(it.is_ready());
     let queue = Peers::new(Limits {
         items: 1,
         bytes: 1_000,
     });
     queue.push(Outbound::new("before")).unwrap();
-    it.registrar.insert(name("full"), queue.clone());
-    assert!(it.router.poll_route(&mut cx()).is_pending());
+    it.stack.peers.insert(name("full"), queue.clone());
+    assert!(!it.is_ready());
     queue.drain();
-    assert!(it.router.poll_route(&mut cx()).is_ready());
+    assert!(it.is_ready());
 }

@@ -1,34 +1,39 @@
 //! Which peers are asked for room: a message costs by those who want it.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use aiomsg_core::{Identity, Limits, Outbound};
+use futures::FutureExt;
+use tower::Service;
 
-use super::{ByTopic, Topics};
-use crate::queue::{Closed, Peer, Queue, Shed};
-use crate::route::{PeerSet, Policy};
+use super::cx;
+use crate::distribute::Distribute;
+use crate::peers::Peers;
+use crate::queue::{Closed, Offered, Peer, Queue, Shed};
+use crate::topics::{ByTopic, Topics};
 
 /// Counts how often peers are asked whether they have room.
+#[derive(Clone)]
 struct Asked {
     queue: Queue<Outbound>,
-    count: Rc<Cell<usize>>,
+    count: Arc<AtomicUsize>,
 }
 
 impl Peer for Asked {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        self.count.set(self.count.get() + 1);
+        self.count.fetch_add(1, Ordering::Relaxed);
         self.queue.poll_room(cx)
-    }
-
-    fn room(&self) -> Limits {
-        self.queue.room()
     }
 
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>> {
         Peer::push(&mut self.queue, message)
+    }
+
+    fn offer(&mut self, message: &mut Option<Outbound>) -> Offered {
+        Peer::offer(&mut self.queue, message)
     }
 
     fn waiting(&self) -> usize {
@@ -61,55 +66,50 @@ fn name(number: u8) -> Identity {
 /// A publisher of which each peer has subscribed to its own number.
 struct Publisher {
     topics: Topics,
-    policy: ByTopic,
-    peers: PeerSet<Asked>,
+    distribute: Distribute<Asked, ByTopic>,
     queues: Vec<Queue<Outbound>>,
-    count: Rc<Cell<usize>>,
+    count: Arc<AtomicUsize>,
 }
 
 impl Publisher {
     fn new() -> Self {
         let topics = Topics::new();
-        let count = Rc::new(Cell::new(0));
+        let count = Arc::<AtomicUsize>::default();
         let queues: Vec<_> = (0..PEERS).map(|_| Queue::new(LIMITS)).collect();
-        let peers = queues.iter().enumerate().map(|(number, queue)| {
+        let table = Peers::new(aiomsg_core::Discard::new(|_| {}));
+        for (number, queue) in queues.iter().enumerate() {
             let identity = name(number as u8);
             assert_eq!(topics.shared().open(identity.clone()), number);
             topics.shared().subscribe(number, &[number as u8]).unwrap();
             let queue = queue.clone();
-            let count = Rc::clone(&count);
-            (identity, Asked { queue, count })
-        });
-        let peers = peers.collect();
+            let count = Arc::clone(&count);
+            table.insert(identity, Asked { queue, count });
+        }
         let mut publisher = Self {
-            policy: topics.policy(),
-            peers,
+            distribute: Distribute::new(&table, topics.policy()),
             queues,
             count,
             topics,
         };
-        for number in 0..PEERS {
-            let peer = publisher.peers.at(usize::from(number)).unwrap();
-            publisher.policy.peer_came(&name(number), peer);
-        }
         assert!(publisher.is_ready(), "each is asked once when it is new");
-        publisher.count.take();
+        assert_eq!(publisher.asked(), usize::from(PEERS));
         publisher
     }
 
+    fn asked(&self) -> usize {
+        self.count.swap(0, Ordering::Relaxed)
+    }
+
     fn is_ready(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
-        self.policy.poll_ready(&mut self.peers, &mut cx).is_ready()
+        self.distribute.poll_ready(&mut cx()).is_ready()
     }
 
     /// Sends, and says how often a peer was asked for room.
     fn send(&mut self, first: u8) -> usize {
         assert!(self.is_ready());
-        // One that nobody wants comes back.
-        let _ = self
-            .policy
-            .place(&mut self.peers, Outbound::new(vec![first]));
-        self.count.take()
+        let sent = self.distribute.call(Outbound::new(vec![first]));
+        sent.now_or_never().unwrap().unwrap();
+        self.asked()
     }
 }
 

@@ -1,18 +1,17 @@
-//! Every interleaving of the callers and the driver of a buffer with peers that
+//! Every interleaving of the senders and the driver of a stack with peers that
 //! come and have room.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::Outbound;
+use aiomsg_core::{Error, Outbound};
 use loom::future::block_on;
 use loom::thread::{self, JoinHandle};
-use tokio::time::Instant;
-use tower::Service;
+use tower::{Layer, Service};
 
-use super::{Buffer, Driver};
-use crate::route::{Route, Unrouted};
+use super::{Driven, Driver};
+use crate::buffer::{Buffer, BufferLayer};
 use crate::sync::{Mutex, every_interleaving};
 
 /// One peer, which comes and has room for some messages.
@@ -21,34 +20,15 @@ struct Peer(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    here: bool,
     room: usize,
     got: usize,
     /// Who polled last.
     waker: Option<Waker>,
-    watcher: Option<Waker>,
     /// Who waits for it to get something.
     reader: Option<Waker>,
 }
 
 impl Peer {
-    /// It has come, and has no room.
-    fn here() -> Self {
-        let peer = Self::default();
-        peer.0.lock().unwrap().here = true;
-        peer
-    }
-
-    fn comes(&self) {
-        let mut state = self.0.lock().unwrap();
-        (state.here, state.room) = (true, 10);
-        let waker = state.watcher.take().or_else(|| state.waker.take());
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
     fn has_room(&self, room: usize) {
         let mut state = self.0.lock().unwrap();
         state.room += room;
@@ -72,102 +52,82 @@ impl Peer {
     }
 }
 
-impl Route for Peer {
-    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+impl Service<Outbound> for Peer {
+    type Response = ();
+    type Error = Error;
+    type Future = std::future::Ready<Result<(), Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = self.0.lock().unwrap();
-        if state.here && state.room > 0 {
-            return Poll::Ready(());
+        if state.room > 0 {
+            return Poll::Ready(Ok(()));
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    fn route(&mut self, _: &mut Context<'_>, message: Outbound) -> Result<(), Unrouted> {
+    fn call(&mut self, _: Outbound) -> Self::Future {
         let mut state = self.0.lock().unwrap();
-        if state.room == 0 {
-            return Err(Unrouted::Full(message));
-        }
-        state.room -= 1;
+        state.room = state.room.saturating_sub(1);
         state.got += 1;
         let reader = state.reader.take();
         drop(state);
         if let Some(reader) = reader {
             reader.wake();
         }
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.0.lock().unwrap().room == 0
-    }
-
-    fn has_peers(&self) -> bool {
-        self.0.lock().unwrap().here
-    }
-
-    fn has_backlog(&self) -> bool {
-        false
-    }
-
-    fn has_mail(&self) -> bool {
-        false
-    }
-
-    fn watch(&mut self, watcher: &Waker) {
-        self.0.lock().unwrap().watcher = Some(watcher.clone());
-    }
-
-    fn next_expiry(&self) -> Option<Instant> {
-        None
-    }
-
-    fn expire(&mut self, _: Instant) {}
-
-    fn drain(&mut self) -> Vec<Outbound> {
-        Vec::new()
+        std::future::ready(Ok(()))
     }
 }
 
-fn buffer(peer: &Peer) -> (Buffer<Peer>, Driver<Peer>) {
-    Buffer::new(peer.clone(), Buffer::<Peer>::LIMITS)
+type Stack = Driven<Peer>;
+type Buffered = Driven<Buffer<Peer>>;
+
+/// Without a buffer: senders wait for the peer.
+fn stack(peer: &Peer) -> (Stack, Driver<Peer>) {
+    Driven::new(peer.clone())
 }
 
-fn send(mut buffer: Buffer<Peer>) {
-    block_on(poll_fn(|cx| buffer.poll_ready(cx))).unwrap();
-    block_on(buffer.call(Outbound::new("message"))).unwrap();
+fn buffered(peer: &Peer) -> (Buffered, Driver<Buffer<Peer>>) {
+    Driven::new(BufferLayer::new(BufferLayer::LIMITS).layer(peer.clone()))
 }
 
-/// Runs the driver until the buffer is closed.
-fn run(driver: Driver<Peer>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        block_on(poll_fn(|cx| match driver.poll_once(cx) {
-            None => Poll::Ready(()),
-            Some(_) => Poll::Pending,
-        }));
-    })
+fn send<S>(mut stack: Driven<S>)
+where
+    S: Service<Outbound, Response = (), Error = Error>,
+{
+    block_on(poll_fn(|cx| stack.poll_ready(cx))).unwrap();
+    block_on(stack.call(Outbound::new("message"))).unwrap();
+}
+
+/// Runs the driver until the stack is closed.
+fn run<S>(driver: Driver<S>) -> JoinHandle<()>
+where
+    S: Service<Outbound> + Send + 'static,
+{
+    thread::spawn(move || block_on(poll_fn(|cx| driver.poll_once(cx))))
 }
 
 #[test]
 fn callers_that_wait_hear_of_room() {
     every_interleaving(|| {
-        let peer = Peer::here();
-        let (buffer, _driver) = buffer(&peer);
+        let peer = Peer::default();
+        let (stack, _driver) = stack(&peer);
         let callers =
-            [buffer.clone(), buffer.clone()].map(|buffer| thread::spawn(move || send(buffer)));
+            [stack.clone(), stack.clone()].map(|stack| thread::spawn(move || send(stack)));
         peer.has_room(2);
         for caller in callers {
             caller.join().unwrap();
         }
-        drop(buffer);
+        drop(stack);
     });
 }
 
 #[test]
 fn a_caller_that_gave_up_takes_nobodys_wake() {
     every_interleaving(|| {
-        let peer = Peer::here();
-        let (buffer, _driver) = buffer(&peer);
-        let (waits, mut gives_up) = (buffer.clone(), buffer);
+        let peer = Peer::default();
+        let (stack, _driver) = stack(&peer);
+        let (waits, mut gives_up) = (stack.clone(), stack);
         let waits = thread::spawn(move || send(waits));
         let gives_up = thread::spawn(move || {
             block_on(poll_fn(|cx| {
@@ -187,13 +147,13 @@ fn a_caller_that_gave_up_takes_nobodys_wake() {
 fn what_waits_goes_to_the_peer_that_comes() {
     every_interleaving(|| {
         let peer = Peer::default();
-        let (buffer, driver) = buffer(&peer);
+        let (stack, driver) = buffered(&peer);
         let driver = run(driver);
         let comes = peer.clone();
-        let comes = thread::spawn(move || comes.comes());
-        send(buffer.clone());
+        let comes = thread::spawn(move || comes.has_room(10));
+        send(stack.clone());
         peer.gets(1);
-        buffer.close();
+        stack.close(|_| {});
         driver.join().unwrap();
         comes.join().unwrap();
     });
@@ -204,14 +164,16 @@ fn what_waits_goes_to_the_peer_that_comes() {
 fn what_waits_is_not_left_to_a_caller_that_gave_up() {
     every_interleaving(|| {
         let peer = Peer::default();
-        let (buffer, driver) = buffer(&peer);
+        let (stack, driver) = buffered(&peer);
         let driver = run(driver);
         let comes = peer.clone();
-        let comes = thread::spawn(move || comes.comes());
-        send(buffer.clone());
-        buffer.0.wakers.add_caller(Waker::noop());
+        let comes = thread::spawn(move || comes.has_room(10));
+        send(stack.clone());
+        stack
+            .line()
+            .look_in(&mut Context::from_waker(Waker::noop()));
         peer.gets(1);
-        buffer.close();
+        stack.close(|_| {});
         driver.join().unwrap();
         comes.join().unwrap();
     });
@@ -220,12 +182,12 @@ fn what_waits_is_not_left_to_a_caller_that_gave_up() {
 #[test]
 fn closing_wakes_callers_and_the_driver() {
     every_interleaving(|| {
-        let peer = Peer::here();
-        let (buffer, driver) = buffer(&peer);
-        let mut waits = buffer.clone();
+        let peer = Peer::default();
+        let (stack, driver) = stack(&peer);
+        let mut waits = stack.clone();
         let waits = thread::spawn(move || block_on(poll_fn(|cx| waits.poll_ready(cx))).is_err());
         let driver = run(driver);
-        assert!(buffer.close().is_empty());
+        stack.close(|_| {});
         assert!(waits.join().unwrap());
         driver.join().unwrap();
     });
