@@ -1,6 +1,7 @@
 use aiomsg_core::{DropReason, Identity, Limits, Weight};
 
-use super::post_office::{PostOffice, State};
+use super::counters::State;
+use super::post_office::PostOffice;
 use crate::overflow::Holder;
 use crate::queue::Peer;
 use crate::shared::share;

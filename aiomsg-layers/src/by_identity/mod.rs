@@ -18,6 +18,7 @@
 //! [`Expiry`] for that. What a connection that ended had not sent goes to the front of the
 //! mailbox.
 
+mod counters;
 mod expiry;
 mod future;
 mod holder;

@@ -4,14 +4,14 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::hook::Holding;
-use aiomsg_core::{Discard, DropReason, Identity, Limits, Outbound, Target, Weight};
+use aiomsg_core::{Discard, DropReason, Identity, Outbound, Target, Weight};
 use tokio::time::Instant;
 
 use super::MailboxSettings;
+use super::counters::{Counter, State};
 use super::holder::Mail;
-use super::mailbox::Mailbox;
 use crate::Overflow;
-use crate::line::{Line, Place};
+use crate::line::Place;
 use crate::overflow::{FullQueue, Verdict};
 use crate::peers::Peers;
 use crate::queue::{Closed, Offered, Peer, WakerList};
@@ -32,25 +32,6 @@ pub(super) struct Shared<P> {
     /// How many counters there are.
     len: AtomicUsize,
     state: Mutex<State<P>>,
-}
-
-pub(super) struct State<P> {
-    /// The peers for which something waits. In order, so that what happens next does not
-    /// hang on chance.
-    pub(super) counters: BTreeMap<Identity, Counter<P>>,
-    pub(super) items: usize,
-    pub(super) bytes: usize,
-    closed: bool,
-    /// Who hears of the first mail.
-    expiry: WakerList,
-}
-
-/// What waits for one peer.
-pub(super) struct Counter<P> {
-    /// The peer, if it is connected.
-    peer: Option<P>,
-    pub(super) mail: Mailbox,
-    line: Line,
 }
 
 /// What became of a message.
@@ -415,69 +396,6 @@ impl<P: Peer + Clone> PostOffice<P> {
 
     fn count(&self, state: &State<P>) {
         self.0.len.store(state.counters.len(), Ordering::Release);
-    }
-}
-
-impl<P> State<P> {
-    fn counter(&mut self, identity: &Identity, peer: Option<&P>) -> &mut Counter<P>
-    where
-        P: Clone,
-    {
-        self.counters
-            .entry(identity.clone())
-            .or_insert_with(|| Counter {
-                peer: peer.cloned(),
-                mail: Mailbox::default(),
-                line: Line::new(),
-            })
-    }
-
-    /// So much is in the mailboxes now.
-    fn weigh(&mut self, weight: usize) {
-        let first = self.items == 0;
-        self.items += 1;
-        self.bytes += weight;
-        if first {
-            self.expiry.take().wake();
-        }
-    }
-
-    pub(super) fn used(&self) -> Limits {
-        Limits {
-            items: self.items,
-            bytes: self.bytes,
-        }
-    }
-
-    /// How many of these there is room for, from the first on.
-    fn room_for<'a>(&self, limits: &Limits, messages: impl Iterator<Item = &'a Outbound>) -> usize {
-        let Limits {
-            mut items,
-            mut bytes,
-        } = self.used();
-        messages
-            .take_while(|message| {
-                let fits = limits.admit(items, bytes);
-                items += 1;
-                bytes += message.weight();
-                fits
-            })
-            .count()
-    }
-
-    /// There is more room in the mailboxes.
-    fn wake_lines(&self) {
-        for counter in self.counters.values() {
-            if !counter.line.is_empty() {
-                counter.line.wake();
-            }
-        }
-    }
-}
-
-impl<P> Counter<P> {
-    fn is_idle(&self) -> bool {
-        self.mail.is_empty() && self.line.is_empty()
     }
 }
 

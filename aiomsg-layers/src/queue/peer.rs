@@ -19,7 +19,7 @@ pub enum Offered {
     Closed,
 }
 
-/// A peer, seen from a router: takes messages, and gives back those that it
+/// A peer, seen from the send path: takes messages, and gives back those that it
 /// could not send.
 ///
 /// Everything here is synchronous, so that a message costs no future on its

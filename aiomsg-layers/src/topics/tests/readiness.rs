@@ -95,7 +95,7 @@ fn it_is_ready_when_all_subscribers_have_room_and_only_then() {
     assert!(ready > 1_000 && full > 1_000, "{ready} and {full}");
 }
 
-/// Its queue may have been filled before the router knew of it.
+/// Its queue may have been filled before the send path knew of it.
 #[test]
 fn a_subscriber_that_comes_without_room_is_waited_for() {
     let mut it = publisher();
