@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | send | [`Outbound`], a message on its way out | [`outbound`] |
 //! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
-//! | connection | [`Frame`], and [`Connection`]: a sink and stream of frames | [`frame`], [`connection`] |
+//! | connection | [`Frame`], [`Connection`] and [`FrameHook`] | [`frame`], [`connection`] |
 //! | wire | [`FrameCodec`](codec::FrameCodec) and the [handshake](codec::hello) of both dialects | [`codec`] |
 //! | dial, accept | [`Endpoint`], and the [`Certificate`] of a peer | [`endpoint`], [`certificate`] |
 //!
@@ -52,7 +52,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod batch;
 pub mod certificate;
 pub mod codec;
 pub mod connection;
@@ -71,9 +70,8 @@ pub mod queue;
 pub mod reply;
 mod sync;
 
-pub use batch::{BatchConnection, FrameSource, FrameVisitor, OneByOne};
 pub use certificate::{Certificate, Fingerprint};
-pub use connection::{Connection, Identified};
+pub use connection::{Connection, FrameHook, FrameSource, FrameVisitor, Identified};
 pub use delivery::Delivery;
 pub use dialect::Dialect;
 pub use discard::{Discard, Discarded, DropReason};
