@@ -13,7 +13,7 @@ use crate::{Frame, Identity};
 /// use aiomsg_core::connection::{ArrivingFn, HookLayer};
 /// use aiomsg_core::{Frame, Identity};
 ///
-/// # fn main() -> Result<(), aiomsg_core::Error> {
+/// # fn main() -> Result<(), aiomsg_core::identity::IdentityError> {
 /// // Drops the messages of one peer.
 /// let muted = Identity::new("mallory")?;
 /// let layer = HookLayer::per_peer(move |peer: &Identity| {
