@@ -19,12 +19,12 @@
 
 use std::time::Duration;
 
-use aiomsg_core::codec::hello::{self, Opening};
 use aiomsg_core::{Dialect, Error, ErrorKind, Identity};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::codec::hello::{self, Opening};
 use crate::io::explain;
 
 /// How long a peer may be silent before it is spoken to in the preferred

@@ -6,6 +6,7 @@
 //! | dial | [`Connector`], a `tower::Service` | an [`Endpoint`](aiomsg_core::Endpoint) | an [`Io`] |
 //! | accept | [`Listener`], then [`Acceptor`], a `tower::Service` | an `Endpoint` | an [`Io`] per peer |
 //! | handshake | [`handshake`] | an `Io` | who the peer is, and its dialect |
+//! | encoding, decoding | [`codec`] | frames | the bytes of a dialect |
 //! | framing | [`framed`] | an `Io` and a dialect | a [`Connection`](aiomsg_core::Connection) |
 //!
 //! An [`Io`] hides which transport carries it:
@@ -53,6 +54,7 @@
 #![forbid(unsafe_code)]
 
 pub mod certified_identity;
+pub mod codec;
 pub mod connect;
 pub mod framed;
 pub mod handshake;

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::task::{Context, Poll, Waker, ready};
 
 use aiomsg::core::connection::FrameStream;
-use aiomsg::core::queue::{Limits, Queue};
 use aiomsg::core::{Connection, Discard, Error, Frame, FrameSource, FrameVisitor, Identified};
 use aiomsg::layers::Router;
+use aiomsg::layers::queue::Queue;
 use aiomsg::layers::route::{Changes, changes};
 use aiomsg::layers::topics::{ByTopic, Topics, TopicsConnection};
-use aiomsg::{Identity, Outbound};
+use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::Bencher;
 use futures::channel::mpsc;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::admission::{Admitted, Member};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::Intake;
 use aiomsg_layers::shared::{catch, caught};
+use aiomsg_transport::codec::FrameCodec;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::{Established, HalfWay};
 use aiomsg_transport::{Io, IoInfo};

@@ -4,11 +4,11 @@ use std::future::{Future, ready};
 use std::task::{Context, Waker};
 
 use aiomsg::{Dialect, Identity, Limits, Outbound};
-use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::queue::Queue;
 use aiomsg_layers::HeartbeatLayer;
 use aiomsg_layers::heartbeat::{Heartbeat, Patience};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::{Inbox, Session, SessionHandle};
+use aiomsg_transport::codec::FrameCodec;
 use aiomsg_transport::framed::Framed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Duration, Instant, sleep, timeout};

@@ -9,7 +9,7 @@ use super::*;
 use aiomsg::core::BoxError;
 use aiomsg::core::FrameHook;
 use aiomsg::core::connection::Hooked;
-use aiomsg::core::queue::{Peer, Queue};
+use aiomsg::layers::queue::{Peer, Queue};
 use aiomsg::layers::route::{PeerSet, Policy, Refused};
 use aiomsg::{CertifiedIdentityLayer, Delivery, DropReason, Error, Outbound};
 use futures::SinkExt;

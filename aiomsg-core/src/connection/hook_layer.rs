@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tower::Layer;
+use tower_layer::Layer;
 
 use super::{FrameHook, Hooked, Identified};
 use crate::{Frame, Identity};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::task::Waker;
 
 use futures::{FutureExt, SinkExt, StreamExt};
-use tower::Layer;
+use tower_layer::Layer;
 
 use super::*;
 use crate::{ErrorKind, Frame};
@@ -90,6 +90,11 @@ fn data(texts: &[&'static str]) -> Vec<Frame> {
     texts.iter().map(|text| Frame::data(*text)).collect()
 }
 
+/// Nothing here has to be waited for.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("nothing to wait for")
+}
+
 /// All that arrives now, and how it ended.
 fn recv(connection: &mut impl Connection) -> (Vec<Frame>, Poll<Option<Result<(), Error>>>) {
     let mut seen = Vec::new();
@@ -116,15 +121,15 @@ fn a_function_of_a_frame_drops_and_changes_what_arrives() {
     assert!(polled.is_pending());
 }
 
-#[tokio::test]
-async fn a_function_of_a_frame_drops_what_leaves_and_nothing_that_arrives() {
+#[test]
+fn a_function_of_a_frame_drops_what_leaves_and_nothing_that_arrives() {
     let layer = leaving_fn(|frame: Frame| (frame != Frame::Heartbeat).then_some(frame));
     let mut connection = FrameStream::new(layer.layer(Memory::with([Frame::Heartbeat])));
     for frame in [Frame::Heartbeat, Frame::data("a"), Frame::Heartbeat] {
-        connection.send(frame).await.unwrap();
+        now(connection.send(frame)).unwrap();
     }
     assert_eq!(connection.get_ref().get_ref().sent, data(&["a"]));
-    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::Heartbeat);
+    assert_eq!(now(connection.next()).unwrap().unwrap(), Frame::Heartbeat);
 }
 
 /// Each connection has its own.
@@ -192,13 +197,13 @@ fn a_hook_ends_the_connection_behind_what_it_has_passed_on() {
 }
 
 /// One frame at a time, as well.
-#[tokio::test]
-async fn an_error_behind_a_frame_is_not_lost() {
+#[test]
+fn an_error_behind_a_frame_is_not_lost() {
     let memory = Memory::with(data(&["a"]));
     let mut connection = FrameStream::new(HookLayer::new(AtMostTwo(1)).layer(memory));
-    assert!(connection.next().await.unwrap().is_ok());
+    assert!(now(connection.next()).unwrap().is_ok());
     connection.get_mut().hook_mut().0 = 3;
-    assert!(connection.next().await.unwrap().unwrap_err().is_limit());
+    assert!(now(connection.next()).unwrap().unwrap_err().is_limit());
 
     struct Fails;
     impl FrameHook for Fails {
@@ -207,8 +212,8 @@ async fn an_error_behind_a_frame_is_not_lost() {
         }
     }
     let mut connection = FrameStream::new(Hooked::new(Memory::with(data(&["a"])), Fails));
-    assert_eq!(connection.next().await.unwrap().unwrap(), Frame::data("a"));
-    assert!(connection.next().await.unwrap().unwrap_err().is_limit());
+    assert_eq!(now(connection.next()).unwrap().unwrap(), Frame::data("a"));
+    assert!(now(connection.next()).unwrap().unwrap_err().is_limit());
 }
 
 /// What had ended the connection before is the reason of its end.
@@ -240,8 +245,8 @@ fn a_hook_that_drops_everything_lets_others_have_their_turn() {
 // ===== sinks and streams =====
 
 /// There and back again.
-#[tokio::test]
-async fn a_connection_is_a_stream_that_is_a_connection() {
+#[test]
+fn a_connection_is_a_stream_that_is_a_connection() {
     let memory = Memory::with(data(&["a", "b", "c"]));
     let mut connection = OneByOne::new(FrameStream::new(memory));
     let (seen, polled) = recv(&mut connection);
@@ -262,19 +267,17 @@ async fn a_connection_is_a_stream_that_is_a_connection() {
 }
 
 /// A layer may take the room that the caller has asked for.
-#[tokio::test]
-async fn a_frame_whose_room_was_taken_waits_and_goes_first() {
+#[test]
+fn a_frame_whose_room_was_taken_waits_and_goes_first() {
     let mut connection = FrameStream::new(Memory::with([]));
-    connection.feed(Frame::data("1")).await.unwrap();
+    now(connection.feed(Frame::data("1"))).unwrap();
     assert_eq!(connection.get_ref().sent.len(), 1, "it goes at once");
-    std::future::poll_fn(|cx| connection.poll_ready_unpin(cx))
-        .await
-        .unwrap();
+    now(std::future::poll_fn(|cx| connection.poll_ready_unpin(cx))).unwrap();
     connection.get_mut().room = 1;
     connection.start_send_unpin(Frame::data("2")).unwrap();
     assert!(connection.feed(Frame::data("3")).now_or_never().is_none());
     assert!(connection.flush().now_or_never().is_none());
     connection.get_mut().room = 3;
-    connection.send(Frame::data("3")).await.unwrap();
+    now(connection.send(Frame::data("3"))).unwrap();
     assert_eq!(connection.into_inner().sent, data(&["1", "2", "3"]));
 }

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use aiomsg_core::queue::{Limits, Weight};
 use aiomsg_core::{
-    Delivery, Frame, FrameSource, FrameVisitor, Identity, MessageId, Outbound, Target,
+    Delivery, Frame, FrameSource, FrameVisitor, Identity, Limits, MessageId, Outbound, Target,
+    Weight,
 };
 
 /// Messages that are being read.

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Discard, DropReason, Frame, Link, Outbound, Target};
 
 use super::SessionHandle;
+use crate::queue::Queue;
 
 /// What is not sent when a session ends, in whatever way: also when its task is
 /// dropped in the middle.

@@ -4,8 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{Connection, Delivery, Error, ErrorKind, Identity, MessageId};
+use aiomsg_core::{Connection, Delivery, Error, ErrorKind, Identity, Limits, MessageId};
 use tokio::time::Sleep;
 
 use super::finish::Ending;
@@ -30,8 +29,8 @@ pub(super) const READ_BATCH_BYTES: usize = 256 << 10;
 /// [module](super).
 ///
 /// ```
-/// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_core::{Identity, Outbound};
+/// use aiomsg_core::{Identity, Limits, Outbound};
+/// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::session::{Inbox, Session};
 /// use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
 /// use tower::ServiceBuilder;

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Connection, Discard, Identity, Link, Outbound};
 use tokio::time::sleep;
 
@@ -13,6 +12,7 @@ use super::pump::StreamState;
 use super::{Farewells, Intake, Meter, Session, SessionHandle};
 use crate::admission::Member;
 use crate::heartbeat::Patience;
+use crate::queue::Queue;
 use crate::time::bounded;
 
 impl<C: Connection, I: Intake> Session<C, I> {

@@ -1,9 +1,9 @@
 //! A peer as light as a peer can be: the connection of this library with its
 //! heartbeats, and no socket around it.
 
-use aiomsg::core::codec::FrameCodec;
 use aiomsg::core::connection::{FrameStream, SinkStream};
 use aiomsg::layers::HeartbeatLayer;
+use aiomsg::transport::codec::FrameCodec;
 use aiomsg::transport::framed::Framed;
 use aiomsg::transport::handshake::Handshake;
 use aiomsg::{Dialect, Dialects, Identity};
