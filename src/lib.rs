@@ -53,7 +53,7 @@ pub use aiomsg_transport as transport;
 
 pub use aiomsg_core::{
     Certificate, Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Fingerprint, Identity,
-    MessageId, Outbound, Target, queue::Limits,
+    Limits, MessageId, Outbound, Target,
 };
 pub use aiomsg_layers::route::Overflow;
 pub use aiomsg_layers::session::Inbox;

@@ -8,7 +8,7 @@ use crate::{Error, Frame, Identity};
 /// A connection: a sink of frames and a stream of frames.
 ///
 /// This is a name for the bounds, not something to implement: every type with
-/// the two traits has it. A connection layer is a [`tower::Layer`] from one
+/// the two traits has it. A connection layer is a `tower::Layer` from one
 /// such type to another.
 ///
 /// Whoever polls the stream accepts what it yields: a frame that was yielded

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::queue::Weight;
-use crate::{Certificate, Identity, MessageId};
+use crate::{Certificate, Identity, MessageId, Weight};
 
 /// A message that arrived: the request of every service on the receive path.
 #[derive(Debug, Clone, PartialEq, Eq)]

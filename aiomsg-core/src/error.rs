@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::{Certificate, Endpoint, Identity, Outbound};
 
-/// The error type of tower's own middleware.
-pub type BoxError = tower::BoxError;
+/// Any error: the same type as `tower::BoxError`, the error of tower's own middleware.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong in a socket, and where.
 ///

@@ -47,7 +47,7 @@ pub fn tell(call: impl FnOnce() + 'static) {
 }
 
 /// Calls one. A panic ends here.
-pub(crate) fn caught(call: impl FnOnce()) {
+fn caught(call: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
         // Its destructor may panic as well.
         std::mem::forget(payload);

@@ -1,15 +1,17 @@
 //! The vocabulary of aiomsg, for people who write layers.
 //!
-//! This crate knows no runtime and no sockets. It holds what all levels of the
-//! stack speak about:
+//! This crate is words only: it depends on no runtime and opens no sockets. The
+//! codecs of the wire are in `aiomsg-transport`, the bounded queue and the standard
+//! behaviours in `aiomsg-layers`. It holds what all levels of the stack speak about:
 //!
 //! | level | item | module |
 //! |---|---|---|
 //! | send | [`Outbound`], a message on its way out | [`outbound`] |
 //! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
 //! | connection | [`Frame`], and [`Connection`]: a sink and stream of frames | [`frame`], [`connection`] |
-//! | wire | [`FrameCodec`](codec::FrameCodec) and the [handshake](codec::hello) of both dialects | [`codec`] |
+//! | wire | [`Dialect`], which of the two wires a connection speaks | [`dialect`] |
 //! | dial, accept | [`Endpoint`], and the [`Certificate`] of a peer | [`endpoint`], [`certificate`] |
+//! | all | [`Identity`], [`Error`], [`Limits`], and [`Discard`], which takes dropped messages | [`identity`], [`error`], [`limits`], [`discard`] |
 //!
 //! A crate with a layer of its own depends on this crate alone:
 //!
@@ -54,7 +56,6 @@
 
 pub mod batch;
 pub mod certificate;
-pub mod codec;
 pub mod connection;
 pub mod delivery;
 pub mod dialect;
@@ -64,12 +65,11 @@ pub mod error;
 pub mod frame;
 pub mod hook;
 pub mod identity;
+pub mod limits;
 pub mod link;
 pub mod message_id;
 pub mod outbound;
-pub mod queue;
 pub mod reply;
-mod sync;
 
 pub use batch::{BatchConnection, FrameSource, FrameVisitor, OneByOne};
 pub use certificate::{Certificate, Fingerprint};
@@ -81,6 +81,7 @@ pub use endpoint::Endpoint;
 pub use error::{BoxError, Error, ErrorKind};
 pub use frame::Frame;
 pub use identity::Identity;
+pub use limits::{Limits, Weight};
 pub use link::Link;
 pub use message_id::{MessageId, MessageIds};
 pub use outbound::{Outbound, Target};

@@ -26,10 +26,6 @@ impl MessageId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
-
-    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
 }
 
 impl fmt::Display for MessageId {

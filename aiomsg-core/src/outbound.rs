@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::queue::Weight;
-use crate::{Identity, MessageId};
+use crate::{Identity, MessageId, Weight};
 
 /// A message on its way out: the request of every service on the send path.
 ///

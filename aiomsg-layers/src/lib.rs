@@ -13,6 +13,7 @@
 //! | asking and answering | [`request`] | services of messages, on both ways |
 //! | who may connect under an identity | [`admission`] | the set of peers |
 //! | moving messages between queues and the wire | [`session`] | a connection |
+//! | holding what waits for a peer, bounded | [`queue`] | nothing |
 //! | one service for many tasks | [`shared`] | any service |
 //!
 //! The standard stack, from the caller of `send` down to the wire:
@@ -33,6 +34,7 @@ pub mod at_least_once;
 pub mod buffer;
 pub mod dedup;
 pub mod heartbeat;
+pub mod queue;
 pub mod reconnect;
 pub mod request;
 pub mod route;

@@ -95,8 +95,8 @@
 //! ```
 //! use std::task::{Context, Poll, Waker};
 //!
-//! use aiomsg_core::Outbound;
-//! use aiomsg_core::queue::{Closed, Limits, Peer};
+//! use aiomsg_core::{Limits, Outbound};
+//! use aiomsg_layers::queue::{Closed, Peer};
 //! use aiomsg_layers::Router;
 //! use aiomsg_layers::route::{PeerSet, Policy, Refused, Route};
 //! use aiomsg_test::{discard, peers};

@@ -18,12 +18,12 @@
 
 use std::time::Duration;
 
-use aiomsg_core::codec::hello::{self, Opening};
 use aiomsg_core::{Dialect, Error, ErrorKind, Identity};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::codec::hello::{self, Opening};
 use crate::io::explain;
 
 /// The time to wait for a silent peer before speaking first, in the preferred dialect:

@@ -5,6 +5,7 @@
 //! | dial | [`Connector`], a `tower::Service` | an [`Endpoint`](aiomsg_core::Endpoint) | an [`Io`] |
 //! | accept | [`Listener`], then [`Acceptor`], a `tower::Service` | an `Endpoint` | an [`Io`] per peer |
 //! | handshake | [`handshake`] | an `Io` | the peer's identity and dialect |
+//! | encoding, decoding | [`codec`] | frames | the bytes of a dialect |
 //! | framing | [`framed`] | an `Io` and a dialect | a [`Connection`](aiomsg_core::Connection) |
 //!
 //! An [`Io`] hides its transport:
@@ -52,6 +53,7 @@
 #![forbid(unsafe_code)]
 
 pub mod certified_identity;
+pub mod codec;
 pub mod connect;
 pub mod framed;
 pub mod handshake;

@@ -2,7 +2,7 @@
 
 use aiomsg::Dialect;
 use aiomsg::core::Frame;
-use aiomsg::core::codec::FrameCodec;
+use aiomsg::transport::codec::FrameCodec;
 use bytes::{Bytes, BytesMut};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

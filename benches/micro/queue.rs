@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
-use aiomsg::Outbound;
-use aiomsg::core::queue::{Limits, Queue};
+use aiomsg::layers::queue::Queue;
+use aiomsg::{Limits, Outbound};
 use bytes::Bytes;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

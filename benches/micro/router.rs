@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
 use aiomsg::core::Discard;
-use aiomsg::core::queue::{Limits, Queue};
+use aiomsg::layers::queue::Queue;
 use aiomsg::layers::route::{Changes, Policy, Publish, RoundRobin, Router, changes};
-use aiomsg::{Identity, Outbound};
+use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::ItemsCount;

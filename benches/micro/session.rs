@@ -4,13 +4,13 @@
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use aiomsg::core::codec::FrameCodec;
-use aiomsg::core::queue::{Limits, Queue};
 use aiomsg::core::{BatchConnection, OneByOne};
+use aiomsg::layers::queue::Queue;
 use aiomsg::layers::session::{Inbox, Session};
 use aiomsg::layers::{AcknowledgeLayer, HeartbeatLayer};
+use aiomsg::transport::codec::FrameCodec;
 use aiomsg::transport::framed::Framed;
-use aiomsg::{Delivery, Dialect, Identity, Outbound};
+use aiomsg::{Delivery, Dialect, Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

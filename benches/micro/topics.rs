@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg::core::queue::{Limits, Queue};
 use aiomsg::core::{Discard, Error, Frame, Identified};
 use aiomsg::layers::Router;
+use aiomsg::layers::queue::Queue;
 use aiomsg::layers::route::{Changes, changes};
 use aiomsg::layers::topics::{ByTopic, Topics, TopicsConnection};
-use aiomsg::{Identity, Outbound};
+use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::Bencher;
 use futures::channel::mpsc;

@@ -29,14 +29,16 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::codec::{DEFAULT_MAX_MESSAGE, FrameCodec};
-use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Identity, Outbound};
+use aiomsg_core::{
+    BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Identity, Limits, Outbound,
+};
 use aiomsg_layers::admission::{Admission, Admitted, Member};
 use aiomsg_layers::at_least_once::{AtLeastOnce, Unacked};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::route::{AnyPolicy, Changes, Publish, RoundRobin, changes};
 use aiomsg_layers::session::{Inbox, Session};
 use aiomsg_layers::{AcknowledgeLayer, AtLeastOnceLayer, HeartbeatLayer, ReconnectLayer};
+use aiomsg_transport::codec::{DEFAULT_MAX_MESSAGE, FrameCodec};
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::{Established, Handshake};
 use aiomsg_transport::listen::is_transient;

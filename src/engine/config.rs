@@ -3,15 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use aiomsg_core::codec::DEFAULT_MAX_MESSAGE;
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{Error, ErrorKind, Identity};
+use aiomsg_core::{Error, ErrorKind, Identity, Limits};
 use aiomsg_layers::at_least_once::Settings;
 use aiomsg_layers::reconnect::{Delay, exponential};
 use aiomsg_layers::route::{AnyPolicy, MailboxSettings, Overflow, Publish, RoundRobin};
 use aiomsg_layers::{HeartbeatLayer, ReconnectLayer};
 use aiomsg_transport::Connector;
 use aiomsg_transport::ListenOptions;
+use aiomsg_transport::codec::DEFAULT_MAX_MESSAGE;
 use aiomsg_transport::handshake::{DEFAULT_PATIENCE, Dialects, Handshake};
 
 use super::stack::StandardBuffer;

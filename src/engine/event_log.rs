@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use aiomsg_core::queue::{Limits, WakerList, Weight};
+use aiomsg_core::{Limits, Weight};
+use aiomsg_layers::queue::WakerList;
 
 use super::events::Event;
 

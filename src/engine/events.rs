@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aiomsg_core::queue::{Level, Limits, Weight};
 use aiomsg_core::{
-    Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Outbound,
+    Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Limits, Outbound,
+    Weight,
 };
+use aiomsg_layers::queue::Level;
 use aiomsg_layers::session::Meter;
 use aiomsg_layers::shared::catch;
 use aiomsg_transport::RemoteAddr;

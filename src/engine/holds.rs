@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use aiomsg_core::Identity;
-use aiomsg_core::queue::WakerList;
+use aiomsg_layers::queue::WakerList;
 
 /// The peers that are held back, as all are while the inbox is full: they take no
 /// answers, and go on asking.

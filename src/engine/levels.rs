@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aiomsg_core::Identity;
-use aiomsg_core::queue::Level;
+use aiomsg_layers::queue::Level;
 use tokio::time::Instant;
 
 use super::events::Reporter;

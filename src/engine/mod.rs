@@ -37,13 +37,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
 use aiomsg_layers::AtLeastOnceLayer;
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::heartbeat::Patience;
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::route::{AnyPolicy, Guarded, Policy, Router, changes};
 use aiomsg_layers::session::Farewells;
 use aiomsg_transport::Incoming;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use aiomsg_core::queue::{Limits, WakerList};
-use aiomsg_core::{Delivery, Error, Identity, MessageId};
+use aiomsg_core::{Delivery, Error, Identity, Limits, MessageId};
+use aiomsg_layers::queue::WakerList;
 use aiomsg_layers::session::Intake;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{
     BatchConnection, BoxError, Connection, Dialect, Endpoint, Error, ErrorKind, OneByOne,
 };
 use aiomsg_layers::admission::{Admitted, Member};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::{Inbox, Intake};
 use aiomsg_layers::shared::{catch, caught};
 use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
+use aiomsg_transport::codec::FrameCodec;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::{Established, HalfWay};
 use aiomsg_transport::{Io, IoInfo};

@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::outbound::offer_each;
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Error, Identity, Outbound};
 use aiomsg_layers::at_least_once::{AtLeastOnce, ResponseFuture};
 use aiomsg_layers::buffer::{Buffer, BufferFuture};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::route::{AnyPolicy, Changes, Router};
 use tower::Service;
 

@@ -21,9 +21,9 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::shared::{Callers, Fused};
 use aiomsg_transport::Listener;
 use tokio_util::context::TokioContext;

@@ -4,11 +4,11 @@ use std::future::{Future, ready};
 use std::task::{Context, Waker};
 
 use aiomsg::{Dialect, Identity, Limits, Outbound};
-use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::queue::Queue;
 use aiomsg_layers::HeartbeatLayer;
 use aiomsg_layers::heartbeat::{Heartbeat, Patience};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::{Inbox, Session, SessionHandle};
+use aiomsg_transport::codec::FrameCodec;
 use aiomsg_transport::framed::Framed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Duration, Instant, sleep, timeout};
@@ -130,7 +130,11 @@ async fn a_peer_that_does_not_end_is_left_in_the_end() {
 #[tokio::test(start_paused = true)]
 async fn what_a_peer_had_sent_before_it_heard_of_the_end_is_received() {
     // The wait of a peer that ends its direction, and of one that never does.
-    for (never, late, expected) in [(false, 2_000, true), (true, 100, true), (true, 2_000, false)] {
+    for (never, late, expected) in [
+        (false, 2_000, true),
+        (true, 100, true),
+        (true, 2_000, false),
+    ] {
         let (ours, mut peer) = duplex(1 << 16);
         let limits = Limits {
             items: 100,

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use super::*;
 use aiomsg::core::BoxError;
-use aiomsg::core::queue::{Peer, Queue};
 use aiomsg::core::{Connection, Frame};
+use aiomsg::layers::queue::{Peer, Queue};
 use aiomsg::layers::route::{PeerSet, Policy, Refused};
 use aiomsg::{CertifiedIdentityLayer, Delivery, DropReason, Error, Outbound};
 use futures::{SinkExt, Stream};

@@ -1,7 +1,6 @@
 //! Events that nobody reads.
 
-use aiomsg::core::queue::Limits;
-use aiomsg::{Event, Overflow, Socket};
+use aiomsg::{Event, Limits, Overflow, Socket};
 
 use crate::{MIB, Memory};
 

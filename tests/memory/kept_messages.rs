@@ -1,7 +1,6 @@
 //! Small messages that are kept: they are not to hold what they were read with.
 
-use aiomsg::core::queue::Limits;
-use aiomsg::{DeliveryGuarantee, Endpoint, Identity, Socket};
+use aiomsg::{DeliveryGuarantee, Endpoint, Identity, Limits, Socket};
 
 use crate::{MIB, Memory, Raw, frame, until};
 

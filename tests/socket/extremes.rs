@@ -1,9 +1,8 @@
 //! The smallest and the largest value of every setting.
 
 use super::*;
-use aiomsg::core::queue::Limits;
 use aiomsg::layers::request::Requests;
-use aiomsg::{Delivery, Error, Outbound, SocketBuilder};
+use aiomsg::{Delivery, Error, Limits, Outbound, SocketBuilder};
 use std::future::IntoFuture;
 use tower::service_fn;
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use aiomsg::layers::route::{PeerSet, Policy, Refused};
 use aiomsg::{DropReason, Outbound};
-use aiomsg_core::queue::Queue;
+use aiomsg_layers::queue::Queue;
 
 #[tokio::test]
 async fn a_delay_function_that_panics_does_not_end_the_tries() {

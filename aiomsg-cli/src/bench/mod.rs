@@ -74,7 +74,7 @@ struct LoadArgs {
 }
 
 /// The largest message.
-const MAX: usize = aiomsg::core::codec::DEFAULT_MAX_MESSAGE;
+const MAX: usize = aiomsg::transport::codec::DEFAULT_MAX_MESSAGE;
 
 /// What may be in flight in all.
 const MOST: usize = 256 << 20;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aiomsg::core::Frame;
-use aiomsg::core::codec::FrameCodec;
+use aiomsg::transport::codec::FrameCodec;
 use aiomsg::transport::framed::Framed;
 use aiomsg::transport::handshake::{Dialects, Handshake};
 use aiomsg::{Dialect, Identity};

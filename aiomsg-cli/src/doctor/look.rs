@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aiomsg::core::codec::hello::{self, Opening};
+use aiomsg::transport::codec::hello::{self, Opening};
 use aiomsg::transport::{Connector, Io, IoInfo};
 use aiomsg::{Dialect, Endpoint, Error, ErrorKind, Identity, TlsConfig};
 use bytes::BytesMut;

@@ -1,11 +1,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Identity, Link, Outbound};
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::queue::Queue;
 use crate::session::{Meter, SessionHandle};
 
 /// A peer, as others see it, with what its socket knows of it (`T`).

@@ -5,12 +5,12 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::Member;
+use crate::queue::Queue;
 use crate::route::Registrar;
 use crate::time::bounded;
 
@@ -22,8 +22,8 @@ const NOTICE: Duration = Duration::from_millis(100);
 /// The peers that are connected. See the [module](super).
 ///
 /// ```
-/// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_core::{Identity, Link};
+/// use aiomsg_core::{Identity, Limits, Link};
+/// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::admission::{Admission, Member};
 /// use aiomsg_layers::route::changes;
 ///

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{Identity, Link};
+use aiomsg_core::{Identity, Limits, Link};
 use tokio::time::{Instant, sleep};
 
 use super::{Admission, Member};
+use crate::queue::Queue;
 use crate::route::changes;
 
 fn admission() -> Admission<u32> {

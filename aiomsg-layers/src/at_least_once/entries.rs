@@ -1,8 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Identity, MessageId, Outbound};
+use aiomsg_core::{Identity, Limits, MessageId, Outbound, Weight};
 use slab::Slab;
 use tokio::sync::oneshot;
 use tokio::time::Instant;

@@ -3,8 +3,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{Discard, MessageId, Outbound};
+use aiomsg_core::{Discard, Limits, MessageId, Outbound};
 use loom::future::block_on;
 use loom::thread;
 

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use aiomsg_core::Discard;
-use aiomsg_core::queue::Limits;
+use aiomsg_core::{Discard, Limits};
 use tower::Layer;
 
 use super::{AtLeastOnce, Resender, Settings, Unacked};

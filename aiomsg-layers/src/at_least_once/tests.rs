@@ -2,8 +2,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{Discard, DropReason, ErrorKind, Identity, MessageId, Outbound};
+use aiomsg_core::{Discard, DropReason, ErrorKind, Identity, Limits, MessageId, Outbound};
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, ServiceExt};

@@ -4,8 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, WakerList, Woken};
-use aiomsg_core::{Discard, DropReason, Identity, MessageId, Outbound};
+use aiomsg_core::{Discard, DropReason, Identity, Limits, MessageId, Outbound};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -13,6 +12,7 @@ use super::entries::{Entries, Entry, Unacknowledged};
 use super::progress::{Connections, Prospect};
 use super::suspects::{Care, Suspects};
 use super::{AtLeastOnceLayer, ConnectionAcks};
+use crate::queue::{WakerList, Woken};
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard};
 

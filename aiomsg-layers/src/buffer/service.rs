@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Outbound, hook};
+use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Limits, Outbound, Weight, hook};
 use tower::Service;
 
 use super::Driver;

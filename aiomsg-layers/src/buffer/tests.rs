@@ -1,7 +1,7 @@
 use super::*;
+use crate::queue::Queue;
 use crate::route::{AnyPolicy, Changes, MailboxSettings, Registrar, RoundRobin, Router, changes};
-use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{Discard, Identity, Outbound};
+use aiomsg_core::{Discard, Identity, Limits, Outbound};
 use futures::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

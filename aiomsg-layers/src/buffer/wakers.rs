@@ -1,8 +1,7 @@
 use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
-use aiomsg_core::queue::WakerList;
-
+use crate::queue::WakerList;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The one waker that the router sees.

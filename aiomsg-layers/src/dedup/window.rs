@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg_core::queue::WakerList;
 use aiomsg_core::{Identity, MessageId};
 use tokio::time::Instant;
 
 use super::peers::{Bounds, Peers};
+use crate::queue::WakerList;
 
 /// What names a message.
 pub(super) type Key = (Identity, MessageId);

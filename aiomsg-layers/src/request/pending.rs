@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::Identity;
-use aiomsg_core::queue::{WakerList, Woken};
 use bytes::Bytes;
 
 use super::ids::{self, Ids};
+use crate::queue::{WakerList, Woken};
 
 /// The requests that wait for their answers.
 pub(super) struct Pending {

@@ -2,10 +2,10 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use aiomsg_core::outbound::offer_each;
-use aiomsg_core::queue::Peer;
 use aiomsg_core::{Error, Identity, Outbound};
 
 use super::{PeerSet, Policy, Refused};
+use crate::queue::Peer;
 use crate::shared::{catch, note};
 
 /// A policy of somebody's, in which a panic costs one message.

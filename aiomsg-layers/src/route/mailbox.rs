@@ -1,8 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Discard, DropReason, Identity, Outbound, hook};
+use aiomsg_core::{Discard, DropReason, Identity, Limits, Outbound, Weight, hook};
 use bytes::Bytes;
 use tokio::time::Instant;
 

@@ -3,10 +3,10 @@ use std::fmt;
 use std::task::{Context, Poll};
 
 use aiomsg_core::outbound::offer_each;
-use aiomsg_core::queue::Peer;
 use aiomsg_core::{Error, Identity, Outbound};
 
 use super::{PeerSet, Publish, RoundRobin};
+use crate::queue::Peer;
 
 /// Who gets a message that is not addressed.
 ///

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::{Limits, Peer, Weight};
-use aiomsg_core::{Identity, Outbound, Target};
+use aiomsg_core::{Identity, Limits, Outbound, Target, Weight};
 
 use super::{PeerSet, Policy, Refused};
+use crate::queue::Peer;
 
 /// All peers, each with a copy. The payload is shared by the copies.
 #[derive(Debug)]

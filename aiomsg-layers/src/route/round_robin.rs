@@ -2,9 +2,9 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use aiomsg_core::Outbound;
-use aiomsg_core::queue::{Closed, Peer};
 
 use super::{PeerSet, Policy, Refused};
+use crate::queue::{Closed, Peer};
 
 /// One peer after the other; one whose queue is full is passed over.
 #[derive(Debug, Default)]

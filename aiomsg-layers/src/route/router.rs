@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::outbound::offer_each;
-use aiomsg_core::queue::{Closed, Peer, Shed};
 use aiomsg_core::{BoxError, Discard, DropReason, Error, ErrorKind, Identity, Outbound, Target};
 use indexmap::IndexSet;
 use tokio::time::Instant;
@@ -13,6 +12,7 @@ use tower::discover::{Change, Discover};
 
 use super::mailbox::Mailboxes;
 use super::{MailboxSettings, Overflow, PeerSet, Policy, Refused};
+use crate::queue::{Closed, Peer, Shed};
 use crate::shared::{catch, note};
 
 /// In the middle of a message this many connections end before it is given up.

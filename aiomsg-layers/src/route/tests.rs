@@ -1,6 +1,6 @@
 use super::*;
-use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{Discard, DropReason, Identity, Outbound};
+use crate::queue::Queue;
+use aiomsg_core::{Discard, DropReason, Identity, Limits, Outbound};
 use futures::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use aiomsg_core::queue::{Limits, Weight};
-use aiomsg_core::{Delivery, Frame, FrameSource, FrameVisitor, Identity, Outbound, Target};
+use aiomsg_core::{
+    Delivery, Frame, FrameSource, FrameVisitor, Identity, Limits, Outbound, Target, Weight,
+};
 
 /// Messages that are being read.
 pub(super) struct Arriving<'a> {

@@ -3,13 +3,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::queue::{Closed, Limits, Queue, Weight};
-use aiomsg_core::{BoxError, Certificate, Delivery, Error, ErrorKind, MessageId};
+use aiomsg_core::{BoxError, Certificate, Delivery, Error, ErrorKind, Limits, MessageId, Weight};
 use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
 use super::Waiting;
 use crate::acknowledge::Deferral;
+use crate::queue::{Closed, Queue};
 use crate::shared::{Shared, catch, caught, note};
 
 /// Where a session puts what it has read. Asked once per batch.
@@ -186,7 +186,8 @@ type Refuse = Arc<dyn Fn(Delivery, BoxError) + Send + Sync>;
 /// this is dropped.
 ///
 /// ```
-/// use aiomsg_core::queue::{Limits, Queue};
+/// use aiomsg_core::Limits;
+/// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::session::{Inbox, ServiceIntake, Waiting};
 /// use aiomsg_layers::shared::Shared;
 /// use std::time::Duration;

@@ -2,7 +2,7 @@
 //! to whoever receives.
 //!
 //! A [`Session`] is the one task that a connection has. It takes what waits in
-//! the [`Queue`](aiomsg_core::queue::Queue) of its peer, a batch at a time, and
+//! the [`Queue`](crate::queue::Queue) of its peer, a batch at a time, and
 //! gives what it reads to an [`Intake`]: the [`Inbox`] itself, or a service in
 //! front of it ([`ServiceIntake`]).
 //!

@@ -5,10 +5,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, Queue};
 use aiomsg_core::{
-    BatchConnection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Link,
-    MessageId, Outbound, Target,
+    BatchConnection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Limits,
+    Link, MessageId, Outbound, Target,
 };
 use tokio::time::{Sleep, sleep};
 
@@ -18,6 +17,7 @@ use super::{Farewells, Intake, Meter, SessionHandle};
 use crate::acknowledge::MOST_OWED;
 use crate::admission::Member;
 use crate::heartbeat::Patience;
+use crate::queue::Queue;
 use crate::time::bounded;
 
 /// How often a session goes round, sending, before it lets other tasks run. When
@@ -36,8 +36,8 @@ pub(super) const READ_BATCH_BYTES: usize = 256 << 10;
 /// [module](super).
 ///
 /// ```
-/// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_core::{Identity, Outbound};
+/// use aiomsg_core::{Identity, Limits, Outbound};
+/// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::session::{Inbox, Session};
 /// use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
 /// use tower::ServiceBuilder;

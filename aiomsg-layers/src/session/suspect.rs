@@ -9,8 +9,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::Context;
 
-use aiomsg_core::queue::Weight;
-use aiomsg_core::{BatchConnection, DropReason, Error, Frame, Outbound};
+use aiomsg_core::{BatchConnection, DropReason, Error, Frame, Outbound, Weight};
 
 use super::Intake;
 use super::pump::{Left, Session, message};

@@ -1,9 +1,10 @@
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
-use aiomsg_core::queue::{Limits, WakerList};
+use aiomsg_core::Limits;
 
 use super::pump::{READ_BATCH, READ_BATCH_BYTES};
+use crate::queue::WakerList;
 use crate::sync::{Mutex, MutexGuard};
 
 /// What sessions have read and a [service](super::ServiceIntake) has yet to deal with,

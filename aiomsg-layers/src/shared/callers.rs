@@ -2,8 +2,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use aiomsg_core::queue::WakerList;
-
+use crate::queue::WakerList;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The tasks that wait for one service.

@@ -1,6 +1,6 @@
 //! What one peer may have of a bound that is for all.
 
-use aiomsg_core::queue::Limits;
+use aiomsg_core::Limits;
 
 /// Whether a peer that has `own` of the `used` part of a bound may have one item more:
 /// as long as it has less than three times what is free.

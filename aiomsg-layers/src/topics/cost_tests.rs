@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::{Closed, Limits, Peer, Queue, Shed};
-use aiomsg_core::{Identity, Outbound};
+use aiomsg_core::{Identity, Limits, Outbound};
 
 use super::{ByTopic, Topics};
+use crate::queue::{Closed, Peer, Queue, Shed};
 use crate::route::{PeerSet, Policy};
 
 /// Counts how often peers are asked whether they have room.

@@ -1,7 +1,6 @@
 use std::mem::replace;
 
-use aiomsg_core::Identity;
-use aiomsg_core::queue::Limits;
+use aiomsg_core::{Identity, Limits};
 
 use crate::route::PeerSet;
 

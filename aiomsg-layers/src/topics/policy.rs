@@ -3,12 +3,12 @@ use std::mem::take;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::{Peer, Weight};
-use aiomsg_core::{Identity, Outbound, Target};
+use aiomsg_core::{Identity, Outbound, Target, Weight};
 use indexmap::IndexSet;
 
 use super::places::Places;
 use super::table::Shared;
+use crate::queue::Peer;
 use crate::route::{PeerSet, Policy, Refused};
 
 /// The peers that subscribed to what a message begins with, each with a copy.

@@ -81,8 +81,8 @@ impl fmt::Debug for Topics {
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
-/// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_core::{Discard, Frame, Identity, Outbound};
+/// use aiomsg_core::{Discard, Frame, Identity, Limits, Outbound};
+/// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::Router;
 /// use aiomsg_layers::route::changes;
 /// use aiomsg_layers::topics::Topics;

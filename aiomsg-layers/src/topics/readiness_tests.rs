@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aiomsg_core::Outbound;
-use aiomsg_core::queue::Limits;
+use aiomsg_core::{Limits, Outbound};
 
 use super::tests::{Peers, cx, name, publisher};
 use crate::route::Route;

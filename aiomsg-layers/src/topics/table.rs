@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use aiomsg_core::queue::WakerList;
 use aiomsg_core::{Error, Identity};
 
 use super::TopicLimits;
 use super::slots::Slots;
 use super::tree::Tree;
+use crate::queue::WakerList;
 
 /// Who wants what, shared by the connections and the policy.
 #[derive(Default)]

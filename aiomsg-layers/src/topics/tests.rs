@@ -1,9 +1,11 @@
 //! With connections in memory.
 
 use super::*;
+use crate::queue::Queue;
 use crate::route::{Changes, PeerSet, Policy, Registrar, Route, Router, changes};
-use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{Discard, DropReason, Frame, Identified, Identity, MessageId, Outbound, Target};
+use aiomsg_core::{
+    Discard, DropReason, Frame, Identified, Identity, Limits, MessageId, Outbound, Target,
+};
 use futures::{FutureExt, SinkExt, StreamExt};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -32,8 +32,8 @@ mod outgoing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::{Dialect, Frame, Link};
+use aiomsg_transport::codec::FrameCodec;
 
 pub use handle::ConnectionHandle;
 pub use mock::MockConnection;

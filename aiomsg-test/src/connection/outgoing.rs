@@ -1,9 +1,9 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::codec::FrameCodec;
-use aiomsg_core::queue::{WakerList, Woken};
 use aiomsg_core::{Error, ErrorKind, Frame, Link};
+use aiomsg_layers::queue::{WakerList, Woken};
+use aiomsg_transport::codec::FrameCodec;
 
 use super::{MockConnection, codec, frame_len};
 

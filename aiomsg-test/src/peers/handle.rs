@@ -2,8 +2,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{Identity, Outbound};
+use aiomsg_core::{Identity, Limits, Outbound};
 use aiomsg_layers::route::Registrar;
 use bytes::Bytes;
 
@@ -83,7 +82,7 @@ impl PeerHandle {
     /// How many messages it was given while it had no room.
     ///
     /// One now and then is within the contract of a
-    /// [`Peer`](aiomsg_core::queue::Peer), whose room is not reserved: another
+    /// [`Peer`](aiomsg_layers::queue::Peer), whose room is not reserved: another
     /// caller may have taken it, or the message was meant for a peer that was
     /// found to be gone. A policy that asks for room causes no more.
     pub fn overruns(&self) -> usize {

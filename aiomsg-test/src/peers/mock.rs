@@ -3,8 +3,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use aiomsg_core::Outbound;
-use aiomsg_core::queue::{Closed, Limits, Peer, Queue, Shed, WakerList};
+use aiomsg_core::{Limits, Outbound};
+use aiomsg_layers::queue::{Closed, Peer, Queue, Shed, WakerList};
 
 /// A peer, as a router sees it. See the [module](super).
 pub struct MockPeer(Arc<Shared>);

@@ -1,7 +1,7 @@
 //! A mock set of peers: the test lets them come, go and fill up.
 //!
 //! A [`MockPeer`] is what a router sees of a connection: the queue of messages
-//! that wait for it, which is the [`Queue`](aiomsg_core::queue::Queue) of the
+//! that wait for it, which is the [`Queue`](aiomsg_layers::queue::Queue) of the
 //! socket itself. Its [`PeerHandle`] is the connection: it takes messages out
 //! of the queue, or does not, and ends.
 
@@ -9,7 +9,7 @@ mod handle;
 mod mock;
 mod set;
 
-use aiomsg_core::queue::Limits;
+use aiomsg_core::Limits;
 use aiomsg_layers::route::{Changes, PeerSet, changes};
 
 pub use handle::PeerHandle;

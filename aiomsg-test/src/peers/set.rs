@@ -1,4 +1,4 @@
-use aiomsg_core::queue::Limits;
+use aiomsg_core::Limits;
 use aiomsg_layers::route::Registrar;
 
 use super::{MockPeer, PeerHandle};

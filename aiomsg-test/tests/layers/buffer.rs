@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use aiomsg_core::Outbound;
-use aiomsg_core::queue::Limits;
+use aiomsg_core::{Limits, Outbound};
 use aiomsg_layers::route::{Changes, RoundRobin};
 use aiomsg_layers::{Buffer, Router};
 use aiomsg_test::discard;

@@ -2,8 +2,7 @@
 
 use std::task::{Context, Waker};
 
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{DropReason, Outbound};
+use aiomsg_core::{DropReason, Limits, Outbound};
 use aiomsg_layers::route::{Changes, Overflow, Policy, Publish, RoundRobin, Route};
 use aiomsg_layers::{Buffer, Router};
 use aiomsg_test::discard::{self, DiscardHandle};

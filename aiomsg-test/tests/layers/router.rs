@@ -1,7 +1,6 @@
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::Limits;
-use aiomsg_core::{DropReason, Identity, Outbound};
+use aiomsg_core::{DropReason, Identity, Limits, Outbound};
 use aiomsg_layers::Router;
 use aiomsg_layers::route::{Changes, PeerSet, Policy, Publish, Refused, RoundRobin, Route};
 use aiomsg_test::discard::{self, DiscardHandle};

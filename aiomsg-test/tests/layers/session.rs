@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use aiomsg_core::queue::{Limits, Queue};
-use aiomsg_core::{Frame, Identity, OneByOne, Outbound};
+use aiomsg_core::{Frame, Identity, Limits, OneByOne, Outbound};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::{Inbox, Session, SessionHandle};
 use aiomsg_test::connection;
 use futures::FutureExt;

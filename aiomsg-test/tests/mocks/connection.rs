@@ -282,7 +282,7 @@ fn sending_fails_for_good() {
 #[test]
 fn what_cannot_be_encoded_cannot_be_sent() {
     let (mut connection, peer) = pair();
-    let large = Frame::data(vec![0; aiomsg_core::codec::DEFAULT_MAX_MESSAGE + 1]);
+    let large = Frame::data(vec![0; aiomsg_transport::codec::DEFAULT_MAX_MESSAGE + 1]);
     let refused = now(connection.send(large)).unwrap_err();
     assert!(refused.is_too_large());
     now(connection.send(text("x"))).unwrap();

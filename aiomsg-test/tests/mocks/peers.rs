@@ -1,8 +1,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::Outbound;
-use aiomsg_core::queue::{Limits, Peer};
+use aiomsg_core::{Limits, Outbound};
+use aiomsg_layers::queue::Peer;
 use aiomsg_test::peers::{self, LIMITS};
 use futures::{FutureExt, Stream};
 use tower::discover::Change;

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::{BatchConnection, Error, Frame, FrameSource, FrameVisitor, Link};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +12,7 @@ use super::Framed;
 use super::copies::Copying;
 use super::read::ReadBuffer;
 use super::write::WriteBuffer;
+use crate::codec::FrameCodec;
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
     #[inline(always)]

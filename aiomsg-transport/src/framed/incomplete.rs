@@ -22,7 +22,8 @@ use super::blocks::BLOCK;
 /// kind [`Limit`](ErrorKind::Limit). A frame that is alone is never too much.
 ///
 /// ```
-/// use aiomsg_core::{Dialect, codec::FrameCodec};
+/// use aiomsg_core::Dialect;
+/// use aiomsg_transport::codec::FrameCodec;
 /// use aiomsg_transport::framed::{Framed, IncompleteFrames};
 ///
 /// let incomplete = IncompleteFrames::new(256 << 20);

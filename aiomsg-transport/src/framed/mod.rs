@@ -24,7 +24,6 @@ mod write;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::link::{SendQueue, Wire};
 use aiomsg_core::{Error, Frame, Link};
 use bytes::BytesMut;
@@ -33,6 +32,7 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::Decoder;
 
+use crate::codec::FrameCodec;
 use crate::io::explain;
 pub use incomplete::IncompleteFrames;
 use read::ReadBuffer;
@@ -48,7 +48,8 @@ use write::WriteBuffer;
 /// After an error the stream ends, unless it [goes on](Framed::go_on).
 ///
 /// ```
-/// use aiomsg_core::{Dialect, Frame, codec::FrameCodec};
+/// use aiomsg_core::{Dialect, Frame};
+/// use aiomsg_transport::codec::FrameCodec;
 /// use aiomsg_transport::framed::Framed;
 /// use futures::{SinkExt, StreamExt};
 ///

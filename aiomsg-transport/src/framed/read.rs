@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::codec::{FrameCodec, PREFIX};
 use aiomsg_core::{Error, Link};
 use bytes::BytesMut;
 use tokio::io::AsyncRead;
@@ -11,6 +10,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::blocks::{self, BLOCK};
 use super::incomplete::{IncompleteFrames, Ticket};
+use crate::codec::{FrameCodec, PREFIX};
 use crate::io::explain;
 
 /// What is read at once and is less than this is copied out of its block: the

@@ -394,7 +394,7 @@ mod splits {
             prop_assert_eq!(read.len(), frames.len());
             for (read, sent) in read.iter().zip(&frames) {
                 match sent.payload() {
-                    Some(payload) if !v1 && aiomsg_core::codec::is_ambiguous(payload) => {
+                    Some(payload) if !v1 && crate::codec::is_ambiguous(payload) => {
                         let is_request = matches!(read, Frame::Request { .. });
                         prop_assert!(is_request);
                         prop_assert_eq!(read.payload(), sent.payload());

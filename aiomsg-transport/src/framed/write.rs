@@ -5,12 +5,12 @@ use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::codec::FrameCodec;
 use aiomsg_core::{Error, ErrorKind, Frame, Link};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
 use super::ledger::Ledger;
+use crate::codec::FrameCodec;
 use crate::io::explain;
 
 /// As much is gathered before it is written, if so much is there.

@@ -2,8 +2,8 @@
 //! heartbeats, and no socket around it.
 
 use aiomsg::core::Connection;
-use aiomsg::core::codec::FrameCodec;
 use aiomsg::layers::HeartbeatLayer;
+use aiomsg::transport::codec::FrameCodec;
 use aiomsg::transport::framed::Framed;
 use aiomsg::transport::handshake::Handshake;
 use aiomsg::{Dialect, Dialects, Identity};

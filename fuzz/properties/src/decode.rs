@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use aiomsg_core::codec::{FrameCodec, is_ambiguous};
 use aiomsg_core::{Dialect, Error, Frame, MessageId, MessageIds};
+use aiomsg_transport::codec::{FrameCodec, is_ambiguous};
 use aiomsg_transport::framed::Framed;
 use bytes::BytesMut;
 use futures::{SinkExt, StreamExt};

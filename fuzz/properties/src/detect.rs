@@ -1,7 +1,7 @@
 //! The first bytes of a peer.
 
-use aiomsg_core::codec::hello::{self, Opening};
 use aiomsg_core::{Dialect, Identity};
+use aiomsg_transport::codec::hello::{self, Opening};
 use bytes::BytesMut;
 
 use crate::bytes_in_pieces::Cuts;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use aiomsg_core::codec::hello::{self, Opening};
 use aiomsg_core::{Dialect, Identity};
+use aiomsg_transport::codec::hello::{self, Opening};
 use aiomsg_transport::handshake::{Dialects, Handshake};
 use arbitrary::Unstructured;
 use bytes::BytesMut;

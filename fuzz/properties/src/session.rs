@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aiomsg::{Limits, Socket};
-use aiomsg_core::codec::{FrameCodec, hello};
 use aiomsg_core::{Dialect, Endpoint, Frame, MessageId};
+use aiomsg_transport::codec::{FrameCodec, hello};
 use aiomsg_transport::{Connector, Io};
 use arbitrary::Unstructured;
 use bytes::{Bytes, BytesMut};

@@ -10,10 +10,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use aiomsg_core::queue::Queue;
 use aiomsg_core::{Delivery, Error, Outbound};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::at_least_once::Settings as AtLeastOnce;
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::route::Policy;
 use aiomsg_layers::session::{Inbox, ServiceIntake, Waiting};
 use aiomsg_layers::shared::{Shared, catch};

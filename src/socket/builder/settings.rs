@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::Outbound;
-use aiomsg_core::queue::{Limits, Queue};
+use aiomsg_core::{Limits, Outbound};
+use aiomsg_layers::queue::Queue;
 use aiomsg_layers::route::{Overflow, Policy};
 use aiomsg_transport::handshake::Dialects;
 

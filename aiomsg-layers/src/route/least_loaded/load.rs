@@ -2,9 +2,10 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use aiomsg_core::Outbound;
-use aiomsg_core::queue::{Closed, Peer};
 use tower::Service;
 use tower::load::Load;
+
+use crate::queue::{Closed, Peer};
 
 /// A peer as tower's balancers want it: a service of messages that says how
 /// loaded it is, by what [waits](Peer::waiting) for it.
@@ -14,8 +15,8 @@ use tower::load::Load;
 /// [`LeastLoaded`](super::LeastLoaded) in a [`Router`](crate::Router).
 ///
 /// ```
-/// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_core::{Identity, Outbound};
+/// use aiomsg_core::{Identity, Limits, Outbound};
+/// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::route::{Loaded, changes};
 /// use futures::TryStreamExt;
 /// use tower::balance::p2c::Balance;

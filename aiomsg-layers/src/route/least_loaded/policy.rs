@@ -6,7 +6,6 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::queue::{Closed, Peer};
 use aiomsg_core::{Identity, Outbound};
 use futures_core::Stream;
 use tower::Service;
@@ -15,6 +14,7 @@ use tower::discover::Change;
 use tower::load::Load;
 
 use super::Loaded;
+use crate::queue::{Closed, Peer};
 use crate::route::{PeerSet, Policy, Refused};
 
 /// The less loaded of two peers that are drawn by lot, which comes close to the
@@ -30,8 +30,8 @@ use crate::route::{PeerSet, Policy, Refused};
 /// made again if the loads change before the message comes.
 ///
 /// ```
-/// use aiomsg_core::queue::{Limits, Queue};
-/// use aiomsg_core::{Discard, Identity, Outbound};
+/// use aiomsg_core::{Discard, Identity, Limits, Outbound};
+/// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::Router;
 /// use aiomsg_layers::route::{LeastLoaded, changes};
 /// use tower::{Service, ServiceExt};

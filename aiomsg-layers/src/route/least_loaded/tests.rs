@@ -1,7 +1,7 @@
 use super::*;
+use crate::queue::{Closed, Queue};
 use crate::route::{AnyPolicy, Changes, PeerSet, Policy, Registrar, Route, Router, changes};
-use aiomsg_core::queue::{Closed, Limits, Queue};
-use aiomsg_core::{Discard, Identity, Outbound};
+use aiomsg_core::{Discard, Identity, Limits, Outbound};
 use futures::{FutureExt, TryStreamExt};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,8 +1,7 @@
 //! The 2019 dialect: what a body is can only be told from its bytes.
 
+use aiomsg_core::{Error, Frame, MessageId, MessageIds, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-
-use crate::{Frame, MessageId, MessageIds, Target};
 
 const HEARTBEAT: &[u8; 16] = b"aiomsg-heartbeat";
 const REQUEST: &[u8; 5] = b"\0REQ\0";
@@ -44,7 +43,7 @@ pub(super) fn encode_head(
     payload_len: usize,
     ids: &mut MessageIds,
     dst: &mut BytesMut,
-) {
+) -> Result<(), Error> {
     let mut with_header = |id: MessageId, word: &[u8]| {
         dst.put_u32((HEADER + payload_len) as u32);
         dst.put_slice(id.as_bytes());
@@ -61,17 +60,16 @@ pub(super) fn encode_head(
         Frame::Data { .. } => dst.put_u32(payload_len as u32),
         Frame::Request { id, .. } => with_header(*id, REQUEST),
         Frame::Ack { id } => with_header(*id, REPLY),
+        _ => return Err(super::unknown_frame()),
     }
+    Ok(())
 }
 
 pub(super) fn decode(mut body: Bytes) -> Frame {
     if body == HEARTBEAT[..] {
         return Frame::Heartbeat;
     }
-    match (
-        header(&body),
-        MessageId::from_slice(&body[..body.len().min(16)]),
-    ) {
+    match (header(&body), super::id_at(&body)) {
         (Some(Header::Request), Some(id)) => {
             body.advance(HEADER);
             Frame::Request { id, payload: body }

@@ -1,8 +1,7 @@
 //! Dialect v1: the first byte of a body is its type.
 
+use aiomsg_core::{Error, ErrorKind, Frame, MessageId, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-
-use crate::{Error, ErrorKind, Frame, MessageId, Target};
 
 pub(super) const HELLO: u8 = 1;
 const HEARTBEAT: u8 = 2;
@@ -11,7 +10,7 @@ const DATA_REQ: u8 = 4;
 const ACK: u8 = 5;
 
 #[inline(always)]
-pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) {
+pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) -> Result<(), Error> {
     let mut prefix = |body: usize, kind: u8| {
         let [a, b, c, d] = (body as u32).to_be_bytes();
         dst.put_slice(&[a, b, c, d, kind]);
@@ -27,7 +26,9 @@ pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) {
             prefix(1 + MessageId::LEN, ACK);
             dst.put_slice(id.as_bytes());
         }
+        _ => return Err(super::unknown_frame()),
     }
+    Ok(())
 }
 
 /// Leaves the payload of a body, if that is a message which wants no
@@ -69,9 +70,9 @@ pub(super) fn decode(mut body: Bytes) -> Result<Option<Frame>, Error> {
 }
 
 fn take_id(body: &mut Bytes) -> Option<MessageId> {
-    let id = MessageId::from_slice(body.get(..MessageId::LEN)?);
+    let id = super::id_at(body)?;
     body.advance(MessageId::LEN);
-    id
+    Some(id)
 }
 
 #[cold]

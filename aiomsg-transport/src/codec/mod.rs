@@ -12,10 +12,9 @@ mod v2019;
 
 use std::ops::ControlFlow;
 
+use aiomsg_core::{Dialect, Error, ErrorKind, Frame, FrameVisitor, MessageId, MessageIds, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
-
-use crate::{Dialect, Error, ErrorKind, Frame, FrameVisitor, MessageIds, Target};
 
 pub use v2019::is_ambiguous;
 
@@ -31,7 +30,8 @@ pub const DEFAULT_MAX_MESSAGE: usize = 64 << 20;
 /// The frames of one connection, in the dialect that it speaks.
 ///
 /// ```
-/// use aiomsg_core::{Dialect, Frame, codec::FrameCodec};
+/// use aiomsg_core::{Dialect, Frame};
+/// use aiomsg_transport::codec::FrameCodec;
 /// use bytes::BytesMut;
 /// use tokio_util::codec::{Decoder, Encoder};
 ///
@@ -97,7 +97,8 @@ impl FrameCodec {
     ///
     /// # Errors
     ///
-    /// When the payload is larger than the limit. Nothing is written then.
+    /// When the payload is larger than the limit, and when this version of the codec
+    /// does not know the kind of frame. Nothing is written then.
     #[inline(always)]
     pub fn encode_head(&mut self, frame: &Frame, dst: &mut BytesMut) -> Result<(), Error> {
         let len = frame.payload().map_or(0, Bytes::len);
@@ -108,8 +109,8 @@ impl FrameCodec {
         match self.dialect {
             Dialect::V1 => v1::encode_head(frame, len, dst),
             Dialect::V2019 => v2019::encode_head(frame, len, &mut self.ids, dst),
+            dialect => Err(unknown_dialect(dialect)),
         }
-        Ok(())
     }
 
     /// How many bytes the frame at the start of `src` has in all, if its
@@ -219,6 +220,7 @@ impl FrameCodec {
         let frame = match self.dialect {
             Dialect::V1 => v1::decode(body)?,
             Dialect::V2019 => Some(v2019::decode(body)),
+            dialect => return Err(unknown_dialect(dialect)),
         };
         let payload = frame
             .as_ref()
@@ -236,6 +238,22 @@ impl FrameCodec {
 #[inline(never)]
 fn apart(visitor: &mut dyn FrameVisitor, frame: Frame) -> ControlFlow<()> {
     visitor.visit(frame)
+}
+
+/// The id at the start of a body.
+fn id_at(body: &[u8]) -> Option<MessageId> {
+    body.first_chunk().copied().map(MessageId::from_bytes)
+}
+
+/// The core may learn of a kind of frame or of a dialect before this crate does.
+#[cold]
+fn unknown_frame() -> Error {
+    Error::new(ErrorKind::Protocol).with_reason("the codec does not know this kind of frame")
+}
+
+#[cold]
+fn unknown_dialect(dialect: Dialect) -> Error {
+    Error::new(ErrorKind::Version).with_reason(format!("the codec does not know dialect {dialect}"))
 }
 
 #[cold]

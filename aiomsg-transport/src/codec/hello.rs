@@ -10,7 +10,8 @@
 //! go on.
 //!
 //! ```
-//! use aiomsg_core::{Dialect, Identity, codec::hello::{self, Opening}};
+//! use aiomsg_core::{Dialect, Identity};
+//! use aiomsg_transport::codec::hello::{self, Opening};
 //! use bytes::BytesMut;
 //!
 //! let mut wire = BytesMut::new();
@@ -23,10 +24,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use aiomsg_core::{Dialect, Error, ErrorKind, Identity};
 use bytes::{Buf, BufMut, BytesMut};
 
 use super::{PREFIX, v1};
-use crate::{Dialect, Error, ErrorKind, Identity};
 
 /// What a connecting socket that does not know the dialect sends first. It
 /// commits to nothing, and wakes a peer that looks before it speaks.
@@ -112,6 +113,7 @@ pub fn encode(dialect: Dialect, identity: &Identity, dst: &mut BytesMut) -> Resu
             dst.put_slice(&[v1::HELLO, VERSION]);
         }
         Dialect::V2019 => dst.put_u32(identity.len() as u32),
+        dialect => return Err(super::unknown_dialect(dialect)),
     }
     dst.put_slice(identity.as_bytes());
     Ok(())
@@ -122,7 +124,8 @@ pub fn encode(dialect: Dialect, identity: &Identity, dst: &mut BytesMut) -> Resu
 pub fn head_len(dialect: Dialect) -> usize {
     match dialect {
         Dialect::V1 => PREFIX + 2,
-        Dialect::V2019 => PREFIX,
+        // 2019, and whatever says no more than a length.
+        _ => PREFIX,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bytes of both dialects, one by one.
 
 use super::*;
-use crate::{Identity, MessageId, Target};
+use aiomsg_core::{Identity, MessageId, Target};
 
 const ID: MessageId = MessageId::from_bytes(*b"0123456789abcdef");
 const HEARTBEAT: &[u8] = b"aiomsg-heartbeat";

@@ -1,42 +1,44 @@
 //! Every interleaving of tasks that share a queue: nobody sleeps for good.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::task::{Context, Poll};
 
+use aiomsg_core::{Limits, Weight};
 use loom::future::block_on;
 use loom::thread;
 
 use super::*;
+use crate::sync::every_interleaving;
 
-impl Weight for u8 {
+/// What waits. One is as heavy as another.
+#[derive(Debug, PartialEq, Eq)]
+struct Item(u8);
+
+impl Weight for Item {
     fn weight(&self) -> usize {
         1
     }
 }
 
-fn every(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(2);
-    builder.check(model);
-}
-
-fn queue(items: usize) -> Queue<u8> {
+fn queue(items: usize) -> Queue<Item> {
     Queue::new(Limits { items, bytes: 100 })
 }
 
-fn push(queue: &Queue<u8>, item: u8) -> Result<(), Closed> {
+fn push(queue: &Queue<Item>, item: u8) -> Result<(), Closed> {
     block_on(poll_fn(|cx| queue.poll_ready(cx)))?;
-    queue.push(item).map_err(|Closed(_)| Closed(()))
+    queue.push(Item(item)).map_err(|Closed(_)| Closed(()))
 }
 
-fn take(queue: &Queue<u8>) -> VecDeque<u8> {
+fn take(queue: &Queue<Item>) -> VecDeque<u8> {
     let mut batch = VecDeque::new();
     block_on(poll_fn(|cx| queue.poll_take(cx, &mut batch)));
     queue.release(batch.len(), batch.len());
-    batch
+    batch.into_iter().map(|Item(item)| item).collect()
 }
 
-fn pop(queue: &Queue<u8>) -> Option<u8> {
-    block_on(poll_fn(|cx| queue.poll_pop(cx)))
+fn pop(queue: &Queue<Item>) -> Option<u8> {
+    block_on(poll_fn(|cx| queue.poll_pop_with(cx, |Item(item)| item)))
 }
 
 /// A task that gives up when it must wait: its waker stays behind.
@@ -52,7 +54,7 @@ fn give_up<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
 
 #[test]
 fn a_producer_hears_of_room_and_a_consumer_of_items() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(1);
         let producer = queue.clone();
         let producer = thread::spawn(move || {
@@ -71,7 +73,7 @@ fn a_producer_hears_of_room_and_a_consumer_of_items() {
 
 #[test]
 fn the_same_item_by_item() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(1);
         let producer = queue.clone();
         let producer = thread::spawn(move || {
@@ -86,9 +88,9 @@ fn the_same_item_by_item() {
 
 #[test]
 fn two_producers_hear_of_the_room_of_one() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(1);
-        queue.push(0).unwrap();
+        queue.push(Item(0)).unwrap();
         let producers = [1, 2].map(|item| {
             let queue = queue.clone();
             thread::spawn(move || push(&queue, item).unwrap())
@@ -107,9 +109,9 @@ fn two_producers_hear_of_the_room_of_one() {
 
 #[test]
 fn closing_wakes_whoever_waits_for_room_and_for_items() {
-    every(|| {
+    every_interleaving(|| {
         let (full, empty) = (queue(1), queue(1));
-        full.push(0).unwrap();
+        full.push(Item(0)).unwrap();
         let (producer, consumer) = (full.clone(), empty.clone());
         let producer = thread::spawn(move || push(&producer, 1).unwrap_err());
         let consumer = thread::spawn(move || take(&consumer));
@@ -117,13 +119,13 @@ fn closing_wakes_whoever_waits_for_room_and_for_items() {
         empty.close();
         producer.join().unwrap();
         assert!(consumer.join().unwrap().is_empty());
-        assert_eq!(full.drain(), [0]);
+        assert_eq!(full.drain(), [Item(0)]);
     });
 }
 
 #[test]
 fn cutting_wakes_whoever_waits() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(1);
         let consumer = queue.clone();
         let consumer = thread::spawn(move || block_on(poll_fn(|cx| consumer.poll_cut(cx))));
@@ -136,16 +138,17 @@ fn cutting_wakes_whoever_waits() {
 /// was put back.
 #[test]
 fn an_item_is_refused_or_left() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(10);
         let (producer, closer) = (queue.clone(), queue.clone());
-        let producer = thread::spawn(move || producer.push(2).is_ok());
-        let closer = thread::spawn(move || closer.close_with([0, 1].into_iter()));
+        let producer = thread::spawn(move || producer.push(Item(2)).is_ok());
+        let closer = thread::spawn(move || closer.close_with([Item(0), Item(1)].into_iter()));
         let before = queue.is_closed().then(|| queue.drain());
         closer.join().unwrap();
         let left = before.unwrap_or_else(|| queue.drain());
         let accepted = producer.join().unwrap();
         let expected: &[u8] = if accepted { &[0, 1, 2] } else { &[0, 1] };
+        let left: Vec<_> = left.into_iter().map(|Item(item)| item).collect();
         assert_eq!(left, expected);
     });
 }
@@ -153,7 +156,7 @@ fn an_item_is_refused_or_left() {
 /// Pitfall 28, in the queue: whoever gave up was woken in place of another.
 #[test]
 fn a_consumer_that_gave_up_takes_nobodys_wake() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(10);
         let (waits, gives_up) = (queue.clone(), queue.clone());
         let waits = thread::spawn(move || pop(&waits));
@@ -162,7 +165,7 @@ fn a_consumer_that_gave_up_takes_nobodys_wake() {
                 gives_up.push(item).unwrap();
             }
         });
-        queue.push(7).unwrap();
+        queue.push(Item(7)).unwrap();
         assert_eq!(waits.join().unwrap(), Some(7));
         gives_up.join().unwrap();
     });
@@ -170,9 +173,9 @@ fn a_consumer_that_gave_up_takes_nobodys_wake() {
 
 #[test]
 fn a_producer_that_gave_up_takes_nobodys_wake() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(1);
-        queue.push(0).unwrap();
+        queue.push(Item(0)).unwrap();
         let (waits, gives_up) = (queue.clone(), queue.clone());
         let waits = thread::spawn(move || push(&waits, 1).unwrap());
         let gives_up = thread::spawn(move || {
@@ -189,13 +192,13 @@ fn a_producer_that_gave_up_takes_nobodys_wake() {
 /// again.
 #[test]
 fn no_waker_is_lost_from_a_list_that_is_full() {
-    every(|| {
+    every_interleaving(|| {
         let queue = queue(10);
         queue.lock().consumers.limit = 1;
         let consumers =
             [queue.clone(), queue.clone()].map(|queue| thread::spawn(move || pop(&queue)));
         for item in 0..2 {
-            queue.push(item).unwrap();
+            queue.push(Item(item)).unwrap();
         }
         for consumer in consumers {
             assert!(consumer.join().unwrap().is_some());

@@ -1,0 +1,138 @@
+//! What producers do.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+
+use aiomsg_core::Weight;
+
+use super::level::Level;
+use super::state::State;
+use super::{Closed, Queue};
+use crate::sync::MutexGuard;
+
+impl<T: Weight> Queue<T> {
+    /// Ready when one more item may be pushed.
+    ///
+    /// Nothing is reserved: of several producers that see room at the same
+    /// time each may push, so a bound can be exceeded by one item for each.
+    ///
+    /// # Errors
+    ///
+    /// When the queue is closed.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Poll::Ready(Err(Closed(())));
+        }
+        if state.admits() {
+            return Poll::Ready(Ok(()));
+        }
+        state.producers.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Appends an item, whether or not there is room: the bound is kept by
+    /// asking [`Queue::poll_ready`] first.
+    ///
+    /// # Errors
+    ///
+    /// Hands the item back when the queue is closed.
+    pub fn push(&self, item: T) -> Result<(), Closed<T>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Closed(item));
+        }
+        state.add(item);
+        self.pushed(state);
+        Ok(())
+    }
+
+    /// Tells whoever waits for items, and whoever hears of levels.
+    #[inline]
+    fn pushed(&self, mut state: MutexGuard<'_, State<T>>) {
+        let high = self.has_become_high(&mut state);
+        if state.consumers.is_empty() && !high {
+            return;
+        }
+        let woken = state.consumers.take();
+        drop(state);
+        woken.wake();
+        if high {
+            self.tell(Level::High);
+        }
+    }
+
+    /// Appends an item if there is room: what [`Queue::poll_ready`] and
+    /// [`Queue::push`] do one after the other, under one lock. Nobody is woken
+    /// when there is room later.
+    ///
+    /// # Errors
+    ///
+    /// Hands the item back when the queue is full or closed.
+    pub fn try_push(&self, item: T) -> Result<(), T> {
+        let mut item = Some(item);
+        self.try_push_from(&mut item);
+        item.map_or(Ok(()), Err)
+    }
+
+    /// The same, for an item that is to be moved once and not at each call on
+    /// its way. Says whether it was taken.
+    #[inline]
+    pub fn try_push_from(&self, item: &mut Option<T>) -> bool {
+        let mut state = self.lock();
+        if state.closed || !state.admits() {
+            return false;
+        }
+        let Some(weight) = item.as_ref().map(T::weight) else {
+            return true;
+        };
+        state.used_items += 1;
+        state.used_bytes += weight;
+        // Straight into its place.
+        state.items.extend(item.take());
+        self.pushed(state);
+        true
+    }
+
+    /// Appends up to `most` items from the front of `items`, as far as there is
+    /// room, under one lock and with one wake. Says how many.
+    pub fn try_push_all(&self, items: &mut VecDeque<T>, most: usize) -> usize {
+        let mut state = self.lock();
+        if state.closed {
+            return 0;
+        }
+        let mut count = 0;
+        while count < most
+            && state.admits()
+            && let Some(item) = items.pop_front()
+        {
+            state.add(item);
+            count += 1;
+        }
+        if count > 0 {
+            self.pushed(state);
+        }
+        count
+    }
+
+    /// Appends a batch under one lock and with one wake. The batch is left
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// When the queue is closed; the batch keeps its items.
+    pub fn push_batch(&self, batch: &mut VecDeque<T>) -> Result<(), Closed> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Closed(()));
+        }
+        state.used_items += batch.len();
+        state.used_bytes += batch.iter().map(Weight::weight).sum::<usize>();
+        match state.items.is_empty() {
+            true => std::mem::swap(&mut state.items, batch),
+            false => state.items.append(batch),
+        }
+        self.pushed(state);
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! Taking items out of a queue to make room, or since it has ended.
+
+use std::collections::VecDeque;
+
+use aiomsg_core::Weight;
+
+use super::Queue;
+use super::level::Level;
+
+/// Which items are taken out of a queue to make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// The oldest, until one more is admitted.
+    Oldest,
+    /// The newest one.
+    Newest,
+    /// All of them.
+    All,
+}
+
+impl<T: Weight> Queue<T> {
+    /// Takes everything that is there, and its room.
+    pub fn drain(&self) -> VecDeque<T> {
+        self.shed(Shed::All)
+    }
+
+    /// Takes some of what is there, and its room. What a consumer has taken
+    /// already is not among it.
+    pub fn shed(&self, which: Shed) -> VecDeque<T> {
+        let mut state = self.lock();
+        let items = match which {
+            Shed::All => {
+                let items = std::mem::take(&mut state.items);
+                state.used_items -= items.len();
+                state.used_bytes -= items.iter().map(Weight::weight).sum::<usize>();
+                items
+            }
+            Shed::Newest => {
+                let newest = state.items.pop_back();
+                newest.into_iter().inspect(|item| state.sub(item)).collect()
+            }
+            Shed::Oldest => {
+                let mut items = VecDeque::new();
+                while !state.admits()
+                    && let Some(item) = state.items.pop_front()
+                {
+                    state.sub(&item);
+                    items.push_back(item);
+                }
+                items
+            }
+        };
+        let woken = state.producers.take();
+        let low = self.has_become_low(&mut state);
+        drop(state);
+        woken.wake();
+        if low {
+            self.tell(Level::Low);
+        }
+        items
+    }
+}
