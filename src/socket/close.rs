@@ -169,7 +169,7 @@ async fn until(is_so: impl Fn() -> bool) {
 /// do not count.
 fn is_drained(engine: &Engine) -> bool {
     let Some(unacked) = &engine.unacked else {
-        // Sessions send what is in their queues before they end.
+        // Sessions send their queues before they end.
         return engine.buffer.is_drained();
     };
     engine.buffer.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()

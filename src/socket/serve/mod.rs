@@ -193,7 +193,7 @@ where
     }
 }
 
-/// What is said to have panicked.
+/// The subject of the panic in errors.
 const HANDLER: &str = "the handler";
 
 impl<S> Socket<S> {
