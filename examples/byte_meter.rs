@@ -1,5 +1,5 @@
-//! A layer of one's own around each connection: it counts the bytes of payload
-//! in both directions, and adds a line to a table when the peer goes.
+//! A user's layer around each connection: it counts the payload bytes in both
+//! directions, and adds a line to a table when the peer leaves.
 //!
 //! ```text
 //! cargo run --example byte_meter [ADDRESS]
@@ -9,8 +9,8 @@ use aiomsg::core::connection::HookLayer;
 use aiomsg::core::{Frame, FrameHook};
 use aiomsg::{Error, Identity, Socket};
 
-/// What came and went by a connection. Nobody else writes these numbers, so they need
-/// no lock.
+/// The payload bytes of one connection in each direction. Only its own task writes them,
+/// so they need no lock.
 struct Meter {
     peer: Identity,
     came: usize,
