@@ -25,6 +25,9 @@ pub(crate) struct Stream {
     pub(crate) late: bool,
 }
 
+/// The longest pause: a stream is to see soon that its socket is closed.
+const LONGEST: Duration = Duration::from_secs(5);
+
 /// The longest pause when the network is well: a round has an end.
 const LATE: Duration = Duration::from_millis(1);
 
@@ -43,7 +46,7 @@ impl Stream {
                 false => self.plan().pause,
             };
             if !pause.is_zero() && rng.u32(0..8) == 0 {
-                sleep(pause.mul_f64(8.0 * rng.f64())).await;
+                sleep(pause.mul_f64(8.0 * rng.f64()).min(LONGEST)).await;
             }
             let goes_on = match self.plan().batch {
                 Some(most) => self.send_batch(most, &mut rng).await,

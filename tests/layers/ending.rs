@@ -126,6 +126,62 @@ async fn a_peer_that_does_not_end_is_left_in_the_end() {
     }
 }
 
+/// A message was on its way when the session ended, and takes a while to come.
+#[tokio::test(start_paused = true)]
+async fn what_a_peer_had_sent_before_it_heard_of_the_end_is_received() {
+    // The wait of a peer that ends its direction, and of one that never does.
+    for (never, late, expected) in [
+        (false, 2_000, true),
+        (true, 100, true),
+        (true, 2_000, false),
+    ] {
+        let (ours, mut peer) = duplex(1 << 16);
+        let limits = Limits {
+            items: 100,
+            bytes: 1 << 20,
+        };
+        let (queue, inbox) = (Queue::new(limits), Queue::new(limits));
+        let framed = Framed::new(ours, FrameCodec::new(Dialect::V1));
+        let link = framed.link();
+        let intake = Inbox::new(inbox.clone());
+        let session = Session::new(Identity::random(), framed, queue, intake);
+        let mut session = session.link(link).peer_never_ends(never);
+        let start = Instant::now();
+        let peer = async {
+            peer.read_to_end(&mut Vec::new()).await.unwrap();
+            sleep(Duration::from_millis(late)).await;
+            // The session may have gone.
+            let _ = peer.write_all(b"\0\0\0\x02\x03a").await;
+            let _ = peer.shutdown().await;
+            start.elapsed()
+        };
+        let (_, took) = tokio::join!(session.run(ready(())), peer);
+        drop(session);
+        let mut cx = Context::from_waker(Waker::noop());
+        let received = inbox.poll_pop(&mut cx).is_ready();
+        assert_eq!(received, expected, "{never} {late}");
+        assert!(never || start.elapsed() == took, "it waits no longer");
+    }
+}
+
+/// A peer that does not end its direction holds up nobody for ever.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_does_not_come_is_not_waited_for_long() {
+    for (never, millis) in [(true, 200), (false, 6_000)] {
+        let (ours, peer) = duplex(1 << 16);
+        let limits = Limits { items: 1, bytes: 1 };
+        let (queue, inbox) = (Queue::new(limits), Queue::new(limits));
+        let framed = Framed::new(ours, FrameCodec::new(Dialect::V1));
+        let link = framed.link();
+        let session = Session::new(Identity::random(), framed, queue, Inbox::new(inbox));
+        let mut session = session.link(link).peer_never_ends(never);
+        let start = Instant::now();
+        session.run(ready(())).await;
+        assert_eq!(start.elapsed().as_millis(), millis, "{never}");
+        drop(peer);
+    }
+}
+
 /// Somebody else has a deadline.
 #[tokio::test(start_paused = true)]
 async fn with_patience_a_silent_peer_is_waited_for() {

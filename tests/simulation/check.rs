@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aiomsg::{DropReason, SendMode};
 
-use crate::ledger::{Fate, Ledger, Outcome, short};
+use crate::ledger::{Fate, Ledger, Outcome, Sent, short};
 use crate::network::{Network, Party, lock};
 use crate::payload::position;
 use crate::plan::{HostPlan, Receives};
@@ -173,7 +173,20 @@ impl Judge<'_> {
     fn delivered_at_least_once(&self) -> usize {
         // With an inbox that was lost, nobody can tell.
         let lost_inbox = self.taken.iter().filter(|taken| self.died_with_it(taken));
-        self.fate.received.len() + lost_inbox.count()
+        self.fate.received.len() + lost_inbox.count() + self.acknowledged_in_its_place()
+    }
+
+    /// How many may have been acknowledged by a stranger in the place of the host that
+    /// they were for, which is its right: as soon as its connection has them, before a
+    /// byte of them has left.
+    fn acknowledged_in_its_place(&self) -> usize {
+        let replaced = |sent: &&Sent| {
+            sent.to.is_some_and(|to| {
+                let mut visits = self.ledger.plan().visits();
+                visits.any(|it| it.to == sent.by.host && it.claims == Some(to) && it.forges)
+            })
+        };
+        self.fate.sent.iter().filter(replaced).count()
     }
 
     /// It was in the inbox of a host that acknowledges what is there, and that

@@ -29,7 +29,7 @@ pub(crate) struct Outcome {
 }
 
 /// Everything arrives within this after the network has healed.
-const HEALING: Duration = Duration::from_secs(300);
+const HEALING: Duration = Duration::from_secs(900);
 
 /// Runs a plan to its end, in a runtime and a time of its own.
 pub(crate) fn run(plan: &Plan, sabotage: Option<Sabotage>) -> Outcome {

@@ -1,13 +1,11 @@
 //! A layer around each connection that counts what it hears.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 
-use aiomsg::core::{Connection, Frame, Identified};
-use aiomsg::{Error, Identity};
-use futures::{Sink, Stream};
+use aiomsg::Identity;
+use aiomsg::core::connection::Hooked;
+use aiomsg::core::{Frame, FrameHook, Identified};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tower::Layer;
@@ -65,62 +63,33 @@ impl Watch {
 }
 
 impl<C: Identified> Layer<C> for Watch {
-    type Service = Watched<C>;
+    type Service = Hooked<C, Watched>;
 
-    fn layer(&self, inner: C) -> Watched<C> {
+    fn layer(&self, inner: C) -> Hooked<C, Watched> {
         let peer = inner.identity().clone();
         // A connection that takes the place of another one begins anew.
         self.lock().peers.insert(peer.clone(), Heard::default());
-        Watched {
-            inner,
-            peer,
-            watch: self.clone(),
-        }
+        let watch = self.clone();
+        Hooked::new(inner, Watched { peer, watch })
     }
 }
 
-/// A connection that is watched.
+/// What is heard on a connection.
 #[derive(Debug)]
-pub(super) struct Watched<C> {
-    inner: C,
+pub(super) struct Watched {
     peer: Identity,
     watch: Watch,
 }
 
-impl<C> Drop for Watched<C> {
+impl FrameHook for Watched {
+    fn arriving(&mut self, frame: Frame) -> Option<Frame> {
+        self.watch.note(&self.peer, &frame);
+        Some(frame)
+    }
+}
+
+impl Drop for Watched {
     fn drop(&mut self) {
         self.watch.lock().peers.remove(&self.peer);
-    }
-}
-
-impl<C: Connection> Stream for Watched<C> {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_next(cx));
-        if let Some(Ok(frame)) = &frame {
-            self.watch.note(&self.peer, frame);
-        }
-        Poll::Ready(frame)
-    }
-}
-
-impl<C: Connection> Sink<Frame> for Watched<C> {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_ready(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        Pin::new(&mut self.inner).start_send(frame)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_close(cx)
     }
 }

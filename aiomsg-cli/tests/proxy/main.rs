@@ -13,6 +13,7 @@ mod config;
 mod crowd;
 mod deploy;
 mod drain;
+mod drains_under_load;
 mod end_to_end;
 mod http;
 mod observe;

@@ -56,7 +56,7 @@ impl Three {
 
 /// An address of the loopback interface whose port the system gives to nobody
 /// who asks for any: the others dial it while nobody listens.
-fn address() -> String {
+pub(crate) fn address() -> String {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let base = (std::process::id() % 190) as u16 * 100;
     for _ in 0..19_000 {

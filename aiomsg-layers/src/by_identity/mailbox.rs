@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use aiomsg_core::{Limits, Outbound, Weight, hook};
+use aiomsg_core::{Limits, Outbound, Target, Weight, hook};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -82,6 +82,13 @@ impl Mailbox {
         let (_, message) = self.waiting.pop_front_if(|(at, _)| *at + keep <= since)?;
         self.bytes -= message.weight();
         Some(message)
+    }
+
+    /// How many messages there are up to the last copy of a published one.
+    pub(super) fn until_last_copy(&self) -> usize {
+        let is_copy = |(_, message): &(_, Outbound)| message.target() == &Target::Copy;
+        let last = self.waiting.iter().rposition(is_copy);
+        last.map_or(0, |last| last + 1)
     }
 
     /// Since when the oldest message waits.

@@ -222,16 +222,38 @@ impl<P: Peer + Clone> PostOffice<P> {
 
     // ===== peers =====
 
-    /// A peer came. What waits for it is delivered by `deliver`.
+    /// A peer came. What waits for it is delivered by `deliver`, but for copies of published
+    /// messages and what is before them: newer copies do not wait for those, so the peer has them
+    /// at once, whatever room it has. They were within the limits here.
     pub(super) fn came(&self, identity: &Identity, peer: &P) {
         if self.is_idle() {
             return;
         }
         let (mut state, _holding) = self.lock();
-        if let Some(counter) = state.counters.get_mut(identity) {
-            counter.peer = Some(peer.clone());
-            counter.line.wake();
+        let State {
+            counters,
+            items,
+            bytes,
+            ..
+        } = &mut *state;
+        let Some(counter) = counters.get_mut(identity) else {
+            return;
+        };
+        let mut peer = peer.clone();
+        for _ in 0..counter.mail.until_last_copy() {
+            let Some(message) = counter.mail.pop() else {
+                break;
+            };
+            let weight = message.weight();
+            if let Err(Closed(message)) = peer.push(message) {
+                counter.mail.put_back(message);
+                break;
+            }
+            *items -= 1;
+            *bytes -= weight;
         }
+        counter.peer = Some(peer);
+        counter.line.wake();
     }
 
     /// A peer went, and had not been sent this: it goes to the front of its mailbox.

@@ -3,9 +3,11 @@ use std::time::Duration;
 use aiomsg_core::{DropReason, Outbound};
 use futures::FutureExt;
 use tokio::time::sleep;
+use tower::Layer;
 
-use super::MailboxSettings;
-use crate::distribute::{Publish, RoundRobin};
+use super::{ByIdentityLayer, MailboxSettings};
+use crate::Overflow;
+use crate::distribute::{Distribute, Publish, RoundRobin};
 use crate::test_stack::{Stack, name, taken, text};
 
 fn round_robin() -> Stack<RoundRobin> {
@@ -182,4 +184,34 @@ fn copies_behind_a_poison_wait_for_the_return_of_their_peer() {
         *it.lost.lock().unwrap(),
         [("2".to_owned(), DropReason::PeerGone)]
     );
+}
+
+/// Found by the simulation: seed 32160. Newer copies went past them into the small
+/// queue of the peer that had returned.
+#[test]
+fn copies_behind_a_message_that_was_interrupted_keep_their_order() {
+    let (peers, lost) = crate::test_stack::table();
+    let distribute = Distribute::new(&peers, Publish::new()).overflow(Overflow::DropOldest);
+    let mut it = Stack {
+        service: ByIdentityLayer::new(&peers).layer(distribute),
+        peers,
+        lost,
+    };
+    let a = it.join("a", 10);
+    for news in ["1", "2", "3"] {
+        it.send(news);
+    }
+    let interrupted = a.drain().into_iter().enumerate();
+    for (n, message) in interrupted {
+        a.push(message.with_interrupted(u8::from(n == 0))).unwrap();
+    }
+    it.leave("a", &a);
+    let a = it.join("a", 1);
+    let _ = it.is_ready();
+    it.call("4");
+    let kept = taken(&a);
+    let lost = it.lost.lock().unwrap().len();
+    assert!(kept.is_sorted(), "{kept:?}");
+    assert_eq!(kept.len() + lost, 4);
+    assert!(!it.service.has_mail(), "{kept:?}");
 }

@@ -11,33 +11,33 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use aiomsg_core::{BatchConnection, Error, ErrorKind};
+use aiomsg_core::{Connection, Error, ErrorKind};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::pump::{ReadBatch, Session, StreamState, is_wrong};
 use super::{Farewells, Intake};
 use crate::heartbeat::Patience;
 
-/// How long an ended session that has sent no message waits for more, after it has
-/// said so. What the peer had sent by then is read to its end, whether or not the
-/// intake has room: it would be lost otherwise, and a connection that is closed with
-/// unread bytes in it is reset by the system, which can take from the peer what it
-/// has not read yet.
+/// How long an ended session that has sent no message waits for more of a peer that
+/// never ends its direction, or has sent what is wrong. What the peer had sent by then
+/// is read to its end, whether or not the intake has room: it would be lost otherwise,
+/// and a connection that is closed with unread bytes in it is reset by the system,
+/// which can take from the peer what it has not read yet.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// How long it goes on while more comes: a peer may take no notice of what was
-/// said.
+/// How long that goes on while more comes: a peer may take no notice of the end.
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
 
 /// As much is read then, at most. The system holds less for one connection.
 const LINGER_BYTES: usize = 32 << 20;
 
-/// A session that has sent messages waits until the peer has read them. So long, if
-/// nobody else has a deadline.
+/// An ended session waits until the peer has read its messages, and has ended its own
+/// direction. So long, if nobody else has a deadline.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A peer that never ends its direction has read everything when it is silent for
-/// longer than the time between two heartbeats.
+/// longer than the time between two heartbeats. One that does, and to which nothing
+/// was sent, is left then.
 const SILENCE: Duration = Duration::from_secs(6);
 
 /// How many batches are read of a connection by which nothing can be sent any more,
@@ -60,15 +60,19 @@ pub(super) struct Ending {
     pub(super) farewells: Option<Farewells>,
 }
 
-impl<C: BatchConnection, I: Intake> Session<C, I> {
+impl<C: Connection, I: Intake> Session<C, I> {
     /// Sends what is queued and ends the connection in good order.
     pub(super) async fn finish(&mut self) -> Result<(), Error> {
         self.left.queue.close();
         let mut longest = pin!(sleep(LONGEST));
         poll_fn(|cx| self.poll_all_sent(cx)).await?;
         if !self.is_anything_at_stake() {
-            poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
-            self.linger().await;
+            poll_fn(|cx| self.connection.poll_close(cx)).await?;
+            match self.ending.peer_never_ends {
+                true => self.linger(LINGER, LONGEST_LINGER).await,
+                // What it sent before it heard of the end may take a while to come.
+                false => self.linger(SILENCE, LONGEST).await,
+            }
             return Ok(());
         }
         if self.ending.peer_never_ends {
@@ -76,7 +80,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             let read = self.left.link.read();
             poll_fn(|cx| self.poll_life(cx, read, &mut longest)).await?;
         }
-        poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
+        poll_fn(|cx| self.connection.poll_close(cx)).await?;
         let mut bytes = 0;
         let mut silence = pin!(sleep(SILENCE));
         let mut read = self.left.link.read();
@@ -122,7 +126,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         }
         let queued = !self.left.batch.is_empty() || !self.left.queue.is_empty();
         if !queued && self.acks.is_empty() {
-            return Pin::new(&mut self.connection).poll_flush(cx);
+            return self.connection.poll_flush(cx);
         }
         Poll::Pending
     }
@@ -155,17 +159,17 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         }
     }
 
-    /// Reads what comes in the next moment.
-    async fn linger(&mut self) {
+    /// Reads what comes until the peer ends its direction, or is silent for so long.
+    async fn linger(&mut self, silence: Duration, longest: Duration) {
         let rest = async {
             let mut bytes = 0;
             while bytes < LINGER_BYTES
-                && let Ok(Ok(more)) = timeout(LINGER, poll_fn(|cx| self.poll_rest(cx))).await
+                && let Ok(Ok(more)) = timeout(silence, poll_fn(|cx| self.poll_rest(cx))).await
             {
                 bytes += more;
             }
         };
-        let _ = timeout(LONGEST_LINGER, rest).await;
+        let _ = timeout(longest, rest).await;
     }
 
     /// Leaves a connection that has ended with this error.
@@ -210,7 +214,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     pub async fn settle(&mut self) {
         poll_fn(|cx| {
             if let Poll::Ready(Ok(())) = self.poll_send_first(cx) {
-                let _ = Pin::new(&mut self.connection).poll_flush(cx);
+                let _ = self.connection.poll_flush(cx);
             }
             Poll::Ready(())
         })
@@ -246,7 +250,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         match self.left.link.is_passing() {
             // It is in the middle of a large message, and is to stop there.
             true => sleep(LINGER).await,
-            false => self.linger().await,
+            false => self.linger(LINGER, LONGEST_LINGER).await,
         }
     }
 
@@ -256,7 +260,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         poll_fn(|cx| {
             self.intake.poll_work(cx, &mut self.acks)?;
             if self.poll_send_first(cx)?.is_ready() {
-                ready!(Pin::new(&mut self.connection).poll_flush(cx))?;
+                ready!(self.connection.poll_flush(cx))?;
             }
             match self.intake.is_idle() && self.acks.is_empty() {
                 true => Poll::Ready(Ok(())),
@@ -270,7 +274,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     async fn say_end(&mut self) -> Result<(), Error> {
         poll_fn(|cx| {
             ready!(self.poll_send_first(cx))?;
-            Pin::new(&mut self.connection).poll_close(cx)
+            self.connection.poll_close(cx)
         })
         .await
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
+use aiomsg_core::connection::{FrameStream, OneByOne};
 use aiomsg_core::{Identity, MessageId};
 use futures::{FutureExt, StreamExt};
 use tower::Layer;
@@ -62,13 +63,20 @@ impl Wakes {
     }
 }
 
+// Read and written frame by frame.
+type TopicsStream = FrameStream<TopicsConnection<OneByOne<Wire>>>;
+type SubscribeStream = FrameStream<SubscribeConnection<OneByOne<Wire>>>;
+
 /// The peer's end, and our connection with the layer around it.
-fn joined(topics: &Topics, peer: &str) -> (Wire, TopicsConnection<Wire>) {
+fn joined(topics: &Topics, peer: &str) -> (Wire, TopicsStream) {
     let (ours, theirs) = Wire::pair(peer);
-    (theirs, topics.layer().layer(ours))
+    (
+        theirs,
+        FrameStream::new(topics.layer().layer(OneByOne::new(ours))),
+    )
 }
 
 /// Lets the layer see what the peer sent, of which nothing is for us.
-fn swallow(connection: &mut TopicsConnection<Wire>) {
+fn swallow(connection: &mut TopicsStream) {
     assert!(connection.next().now_or_never().is_none());
 }

@@ -1,4 +1,4 @@
-//! What TLS errors mean, said in a way that helps whoever set it up.
+//! TLS errors, with explanations for the operator.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use tokio_rustls::rustls::{
 
 use super::unanswered::MayBe;
 
-/// The error for an endpoint with TLS without settings for it.
+/// The error for a TLS endpoint without settings.
 pub(crate) fn missing() -> Error {
     Error::new(ErrorKind::Config).with_reason(
         "a tls endpoint needs tls settings; make them with TlsConfig::builder() and pass them to \
@@ -35,7 +35,7 @@ pub(super) fn speaks_plain() -> Error {
     tls("the peer does not speak tls; is its endpoint a plain one?")
 }
 
-/// Whether we refuse the peer for its certificate, or for having none.
+/// Whether we refuse the peer for its certificate, or for the lack of one.
 pub(super) fn refuses_certificate(error: &io::Error) -> bool {
     matches!(
         of_rustls(error),
@@ -43,8 +43,7 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
     )
 }
 
-/// An error of our kind that says what a TLS error means; `None` if it is not
-/// one.
+/// Returns an error of our own that explains a TLS error, or `None` for another error.
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
     if let Some(why) = error.get_ref().and_then(|why| why.downcast_ref::<MayBe>()) {
@@ -84,7 +83,7 @@ fn tls(reason: impl Into<String>) -> Error {
     Error::new(ErrorKind::Tls).with_reason(reason)
 }
 
-/// Whether a connection has ended where TLS had not. rustls says so by a text.
+/// Whether a connection has ended before TLS. rustls says so only by its text.
 fn is_truncation(error: &io::Error) -> bool {
     let ended = error.kind() == io::ErrorKind::UnexpectedEof;
     let text = error.get_ref().filter(|_| ended).map(ToString::to_string);
@@ -95,7 +94,7 @@ fn of_rustls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Why we refuse the peer.
+/// The reason why we refuse the peer.
 fn certificate(reason: &CertificateError) -> String {
     use CertificateError as Why;
     let what = match reason {
@@ -127,7 +126,7 @@ fn certificate(reason: &CertificateError) -> String {
     format!("the peer's certificate {what}")
 }
 
-/// Why the peer refuses us.
+/// The reason why the peer refuses us.
 fn alert(description: AlertDescription) -> String {
     use AlertDescription as Alert;
     match description {

@@ -8,9 +8,12 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use super::*;
 
 /// The publisher's end, and our connection with the layer around it.
-fn told(subscriptions: &Subscriptions) -> (Wire, SubscribeConnection<Wire>) {
+fn told(subscriptions: &Subscriptions) -> (Wire, SubscribeStream) {
     let (ours, theirs) = Wire::pair("publisher");
-    (theirs, subscriptions.layer().layer(ours))
+    (
+        theirs,
+        FrameStream::new(subscriptions.layer().layer(OneByOne::new(ours))),
+    )
 }
 
 /// What has arrived.
@@ -177,8 +180,9 @@ async fn a_list_arrives_in_the_table_also_after_a_reconnect() {
     subscriptions.subscribe("a").unwrap();
     for _ in 0..2 {
         let (subscriber_end, publisher_end) = Wire::pair("publisher");
-        let mut subscriber = subscriptions.layer().layer(subscriber_end);
-        let mut publisher = topics.layer().layer(publisher_end);
+        let mut subscriber =
+            FrameStream::new(subscriptions.layer().layer(OneByOne::new(subscriber_end)));
+        let mut publisher = FrameStream::new(topics.layer().layer(OneByOne::new(publisher_end)));
         subscriber.flush().await.unwrap();
         swallow(&mut publisher);
         assert!(topics.is_wanted("abc") && !topics.is_wanted("b"));
