@@ -56,7 +56,6 @@ pub use aiomsg_core::{
     Limits, MessageId, Outbound, Target,
 };
 pub use aiomsg_layers::Overflow;
-pub use aiomsg_layers::session::Inbox;
 pub use aiomsg_transport::CertifiedIdentityLayer;
 pub use aiomsg_transport::handshake::Dialects;
 #[cfg(feature = "tls")]
@@ -64,7 +63,8 @@ pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
 pub use engine::leftover::{CloseReport, Unconfirmed};
-pub use engine::peer::{PeerConnection, PeerInfo};
+pub use engine::peer::PeerInfo;
+pub use engine::peer_connection::PeerConnection;
 pub use engine::peer_stats::PeerStats;
 pub use engine::stack::{StandardFuture, StandardSend};
 pub use engine::stats::{Drops, Stats};
@@ -79,6 +79,7 @@ pub mod guide {}
 
 /// Bounds of a socket's layers, with names, and the types that a builder chooses with.
 pub mod builder {
+    pub use crate::engine::path::{AcceptPath, DialPath, Path, PathFuture, ReceivePath};
     pub use crate::socket::builder::{
         AcceptLayer, AcceptService, Acknowledged, ConnectionLayer, Deliverable, DialLayer,
         DialService, Publishes, ReceiveLayer, ReceiveService, SendLayer, SendService, Unset,

@@ -13,6 +13,7 @@ pub(crate) mod accept;
 pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
+mod erased;
 mod event_log;
 pub(crate) mod events;
 pub(crate) mod gate;
@@ -20,7 +21,9 @@ pub(crate) mod holds;
 pub(crate) mod intakes;
 pub(crate) mod leftover;
 pub(crate) mod levels;
+pub(crate) mod path;
 pub(crate) mod peer;
+pub(crate) mod peer_connection;
 pub(crate) mod peer_stats;
 mod pending;
 mod per_second;
@@ -67,7 +70,7 @@ use intakes::Intakes;
 use leftover::Leftover;
 use peer::PeerInfo;
 use rest::Rests;
-use running::Start;
+use running::ConnectionLayers;
 use session::MakeIntake;
 use stack::{Stack, StandardSend};
 
@@ -91,7 +94,7 @@ pub(crate) struct Paths {
     pub(crate) policy: Option<Box<dyn Policy<Queue<Outbound>> + Send>>,
     pub(crate) dial: Gate<Endpoint>,
     pub(crate) accept: Gate<Incoming>,
-    pub(crate) layers: Box<dyn Start>,
+    pub(crate) layers: ConnectionLayers,
 }
 
 /// Everything that the tasks of a socket share.
@@ -119,7 +122,7 @@ pub(crate) struct Engine {
     /// Who acknowledges what arrives.
     pub(crate) deferral: Deferral,
     /// The layers of a user's own around each connection.
-    pub(crate) layers: Box<dyn Start>,
+    pub(crate) layers: ConnectionLayers,
     /// How connections are made, with the layers around that.
     pub(crate) dial: Gate<Endpoint>,
     /// The same for those that come.

@@ -5,11 +5,12 @@
 //! a layer needs only one of them.
 
 use aiomsg_core::{BoxError, Connection, Delivery, Endpoint, Outbound};
-use aiomsg_layers::session::Inbox;
-use aiomsg_transport::{Acceptor, Connector, Incoming, Io};
+use aiomsg_transport::{Incoming, Io};
 use tower::{Layer, Service};
 
-use crate::{PeerConnection, StandardSend};
+use crate::StandardSend;
+use crate::engine::path::{AcceptPath, DialPath, ReceivePath};
+use crate::engine::peer_connection::PeerConnection;
 
 // ===== send =====
 
@@ -70,9 +71,15 @@ impl<S> ReceiveService for S where
 }
 
 /// A layer around the receive path.
-pub trait ReceiveLayer: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
+pub trait ReceiveLayer:
+    Layer<ReceivePath, Service: ReceiveService + Send> + Send + 'static
+{
+}
 
-impl<R> ReceiveLayer for R where R: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
+impl<R> ReceiveLayer for R where
+    R: Layer<ReceivePath, Service: ReceiveService + Send> + Send + 'static
+{
+}
 
 // ===== connections =====
 
@@ -109,9 +116,9 @@ impl<S> DialService for S where
 }
 
 /// A layer around connecting.
-pub trait DialLayer: Layer<Connector, Service: DialService + Send> {}
+pub trait DialLayer: Layer<DialPath, Service: DialService + Send> + Send + 'static {}
 
-impl<D> DialLayer for D where D: Layer<Connector, Service: DialService + Send> {}
+impl<D> DialLayer for D where D: Layer<DialPath, Service: DialService + Send> + Send + 'static {}
 
 // ===== accept =====
 
@@ -135,6 +142,6 @@ impl<S> AcceptService for S where
 }
 
 /// A layer around accepting.
-pub trait AcceptLayer: Layer<Acceptor, Service: AcceptService + Send> {}
+pub trait AcceptLayer: Layer<AcceptPath, Service: AcceptService + Send> + Send + 'static {}
 
-impl<A> AcceptLayer for A where A: Layer<Acceptor, Service: AcceptService + Send> {}
+impl<A> AcceptLayer for A where A: Layer<AcceptPath, Service: AcceptService + Send> + Send + 'static {}

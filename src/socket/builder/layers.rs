@@ -9,9 +9,9 @@ use aiomsg_core::{Delivery, Outbound};
 #[cfg(doc)]
 use aiomsg_transport::{Incoming, Io};
 
-use super::SocketBuilder;
+use super::{AcceptLayer, ConnectionLayer, DialLayer, ReceiveLayer, SocketBuilder};
 
-impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
+impl<L, M> SocketBuilder<L, M> {
     /// Adds a layer around the send path: any [`tower::Layer`] over a `Service` of
     /// [`Outbound`] messages, including tower's own.
     ///
@@ -37,14 +37,11 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// socket.send("one of a hundred").await?;
     /// # Ok(()) }
     /// ```
-    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, R, C, D, A, M> {
+    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, M> {
         SocketBuilder {
             settings: self.settings,
+            paths: self.paths,
             layers: Stack::new(layer, self.layers),
-            receive_layers: self.receive_layers,
-            connection_layers: self.connection_layers,
-            dial_layers: self.dial_layers,
-            accept_layers: self.accept_layers,
             mode: PhantomData,
         }
     }
@@ -84,16 +81,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn receive_layer<N>(self, layer: N) -> SocketBuilder<L, Stack<N, R>, C, D, A, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: Stack::new(layer, self.receive_layers),
-            connection_layers: self.connection_layers,
-            dial_layers: self.dial_layers,
-            accept_layers: self.accept_layers,
-            mode: PhantomData,
-        }
+    pub fn receive_layer(mut self, layer: impl ReceiveLayer) -> Self {
+        self.paths.receive.push(layer);
+        self
     }
 
     /// Adds a layer around each connection: any [`tower::Layer`] from one
@@ -126,16 +116,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// let socket = Socket::builder().connection_layer(layer_fn(unchanged)).build()?;
     /// # Ok(()) }
     /// ```
-    pub fn connection_layer<N>(self, layer: N) -> SocketBuilder<L, R, Stack<N, C>, D, A, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: self.receive_layers,
-            connection_layers: Stack::new(layer, self.connection_layers),
-            dial_layers: self.dial_layers,
-            accept_layers: self.accept_layers,
-            mode: PhantomData,
-        }
+    pub fn connection_layer(mut self, layer: impl ConnectionLayer) -> Self {
+        self.paths.connection.push(layer);
+        self
     }
 
     /// Adds a layer around connecting: any [`tower::Layer`] over a `Service` of
@@ -166,16 +149,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn dial_layer<N>(self, layer: N) -> SocketBuilder<L, R, C, Stack<N, D>, A, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: self.receive_layers,
-            connection_layers: self.connection_layers,
-            dial_layers: Stack::new(layer, self.dial_layers),
-            accept_layers: self.accept_layers,
-            mode: PhantomData,
-        }
+    pub fn dial_layer(mut self, layer: impl DialLayer) -> Self {
+        self.paths.dial.push(layer);
+        self
     }
 
     /// Adds a layer around accepting: any [`tower::Layer`] over a `Service` of
@@ -209,15 +185,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn accept_layer<N>(self, layer: N) -> SocketBuilder<L, R, C, D, Stack<N, A>, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: self.receive_layers,
-            connection_layers: self.connection_layers,
-            dial_layers: self.dial_layers,
-            accept_layers: Stack::new(layer, self.accept_layers),
-            mode: PhantomData,
-        }
+    pub fn accept_layer(mut self, layer: impl AcceptLayer) -> Self {
+        self.paths.accept.push(layer);
+        self
     }
 }

@@ -12,7 +12,7 @@ use aiomsg_transport::handshake::Dialects;
 use super::SocketBuilder;
 use crate::{AckMode, DeliveryGuarantee, SendMode};
 
-impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
+impl<L, M> SocketBuilder<L, M> {
     // ===== sending =====
 
     /// Sets the distribution of messages that are not addressed to a peer. Default:
