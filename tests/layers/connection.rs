@@ -68,10 +68,11 @@ fn socket(frames: &Arc<AtomicU64>) -> Socket {
     let frames = Arc::clone(frames);
     Socket::builder()
         .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
-        .connection_layer(layer_fn(OneByOne::new))
-        .connection_layer(layer_fn(move |inner| Scrambled {
-            inner,
-            frames: Arc::clone(&frames),
+        .connection_layer(layer_fn(move |inner| {
+            OneByOne::new(Scrambled {
+                inner,
+                frames: Arc::clone(&frames),
+            })
         }))
         .build()
         .unwrap()

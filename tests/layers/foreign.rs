@@ -222,7 +222,7 @@ async fn a_bulkhead_around_the_receive_path() {
     let (layer, handle) = two.build_with_handle().unwrap();
     let receiver = Socket::builder()
         .receive_layer(layer)
-        .receive_layer(held::<aiomsg::Inbox, Delivery>(&gate))
+        .receive_layer(held::<aiomsg::builder::ReceivePath, Delivery>(&gate))
         .build()
         .unwrap();
     // Five connections, as one has only one message in the stack.
@@ -553,7 +553,7 @@ async fn each_message_that_is_received_has_a_span_of_its_own() {
             let from = message.from();
             tracing::info_span!(target: "foreign", "receive", %from)
         }))
-        .receive_layer(talks::<aiomsg::Inbox, Delivery>(&gate))
+        .receive_layer(talks::<aiomsg::builder::ReceivePath, Delivery>(&gate))
         .build()
         .unwrap();
     // From three connections, so that all are begun before one is done.

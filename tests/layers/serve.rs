@@ -50,7 +50,7 @@ async fn plain(endpoint: &Endpoint) -> Socket {
     connected(Socket::builder(), endpoint).await
 }
 
-async fn connected<M>(builder: SocketBuilder<Id, Id, Id, Id, Id, M>, endpoint: &Endpoint) -> Socket
+async fn connected<M>(builder: SocketBuilder<Id, M>, endpoint: &Endpoint) -> Socket
 where
     M: aiomsg::builder::Deliverable,
 {
