@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use aiomsg::Socket;
-use aiomsg::layers::Requests;
+use aiomsg::layer::Requests;
 use bytes::Bytes;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 

@@ -18,7 +18,7 @@ use super::peer::PeerInfo;
 use super::peer_connection::PeerConnection;
 use super::race::{Race, Won};
 use super::seldom::Seldom;
-use crate::builder::ConnectionLayer;
+use crate::layer::ConnectionLayer;
 
 /// A connection while it runs. It says why it ended, and what the layers of the
 /// receive path have yet to deal with then.

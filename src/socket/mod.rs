@@ -32,7 +32,9 @@ use crate::engine::events::Reporter;
 use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
-use crate::{Events, PeerInfo, PeerStats, SocketBuilder, Stats};
+use crate::peer::PeerInfo;
+use crate::stats::{PeerStats, Stats};
+use crate::{Events, SocketBuilder};
 use pace::Pace;
 use sink::Outgoing;
 

@@ -36,6 +36,14 @@ async fn byte_meter_prints_a_table() {
 }
 
 #[tokio::test]
+async fn drop_frames_of_one_peer_lets_the_others_through() {
+    assert_eq!(
+        lines("drop_frames_of_one_peer").await,
+        ["received from another peer", "0 more"]
+    );
+}
+
+#[tokio::test]
 async fn schema_check_hands_back_what_it_refuses() {
     let lines = lines("schema_check").await;
     let reason = "refused: the payload cannot be converted: it is no";

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use super::*;
-use aiomsg::core::connection::{OneByOne, SinkStream};
-use aiomsg::core::{Connection, Frame};
+use aiomsg::layer::{Connection, Frame};
+use aiomsg::layer::{OneByOne, SinkStream};
 use aiomsg::{DeliveryGuarantee, Error};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use tower::layer::layer_fn;

@@ -3,7 +3,7 @@
 //! not used, and no end that is asked again.
 
 use super::*;
-use aiomsg::builder::ReceivePath;
+use aiomsg::layer::ReceivePath;
 use aiomsg::{Delivery, Error, Limits, Outbound};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};

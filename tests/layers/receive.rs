@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
-use aiomsg::transport::Connector;
-use aiomsg::builder::ReceivePath;
-use aiomsg::{
-    Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Events, Limits, SocketBuilder,
-};
+use aiomsg::layer::ReceivePath;
+use aiomsg::parts::transport::Connector;
+use aiomsg::{Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Events, Limits, SocketBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 use tower::buffer::BufferLayer;

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 use super::*;
-use aiomsg::{AckMode, Delivery, DropReason, Error, Limits, MessageId, Outbound, SocketBuilder};
+use aiomsg::message::{DropReason, MessageId};
+use aiomsg::{AckMode, Delivery, Error, Limits, Outbound, SocketBuilder};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};

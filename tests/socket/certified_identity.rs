@@ -3,7 +3,8 @@
 use super::bad_input::{dial_failed, refused};
 use super::*;
 use crate::authority::{Authority, Issued, Wanted};
-use aiomsg::{Certificate, CertifiedIdentityLayer, Delivery, Identity};
+use aiomsg::peer::{Certificate, CertifiedIdentityLayer};
+use aiomsg::{Delivery, Identity};
 use tower::filter::FilterLayer;
 
 const ALICE: [u8; 16] = *b"alice's identity";

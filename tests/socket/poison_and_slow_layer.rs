@@ -1,8 +1,9 @@
 //! A poison has its neighbours given up where a layer of the receive path is slow.
 
 use super::*;
-use aiomsg::builder::ReceivePath;
-use aiomsg::{Delivery, DeliveryGuarantee, DropReason, SocketBuilder};
+use aiomsg::layer::ReceivePath;
+use aiomsg::message::DropReason;
+use aiomsg::{Delivery, DeliveryGuarantee, SocketBuilder};
 use tower::layer::layer_fn;
 use tower::{Service, service_fn};
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aiomsg::builder::SendService;
+use aiomsg::layer::SendService;
 use aiomsg::{Error, Socket};
 use bytes::{BufMut, Bytes, BytesMut};
 use hdrhistogram::Histogram;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aiomsg::Identity;
-use aiomsg::core::connection::Hooked;
-use aiomsg::core::{Frame, FrameHook, Identified};
+use aiomsg::layer::Hooked;
+use aiomsg::layer::{Frame, FrameHook, Identified};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tower::Layer;

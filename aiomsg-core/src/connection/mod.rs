@@ -98,7 +98,7 @@ use crate::{Error, Identity};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a connection",
     label = "not a connection of frames",
-    note = "a connection implements `aiomsg::core::Connection`; a layer of connections makes one of one",
+    note = "a connection implements `aiomsg::layer::Connection`; a layer of connections makes one of one",
     note = "a type that is a `Sink` and a `Stream` of frames is a connection in `OneByOne`: the layer \
             that makes it returns `OneByOne::new(it)`",
     note = "layers over a `tower::Service`, such as tower's own, wrap messages and not connections: \
@@ -154,7 +154,7 @@ pub trait Connection: Send {
     /// [`poll_recv`](Self::poll_recv), with a hook that sees each frame before the
     /// visitor does: for a connection that wraps this one.
     ///
-    /// A hook that drops thousands of frames one behind the other is interrupted, so
+    /// A hook that drops thousands of frames in one call is interrupted, so
     /// that others have their turn.
     #[inline(always)]
     fn poll_recv_through<H: FrameHook, V: FrameVisitor>(

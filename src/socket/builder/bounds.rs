@@ -8,9 +8,9 @@ use aiomsg_core::{BoxError, Connection, Delivery, Endpoint, Outbound};
 use aiomsg_transport::{Incoming, Io};
 use tower::{Layer, Service};
 
-use crate::StandardSend;
 use crate::engine::path::{AcceptPath, DialPath, ReceivePath};
 use crate::engine::peer_connection::PeerConnection;
+use crate::send::StandardSend;
 
 // ===== send =====
 
@@ -22,7 +22,7 @@ use crate::engine::peer_connection::PeerConnection;
             `Service<Outbound>`, whose error is `Into<BoxError>` and whose future is `Send`",
     note = "a layer around received messages goes to `receive_layer`, one around frames to \
             `connection_layer`, one around connecting to `dial_layer` or `accept_layer`",
-    note = "in a generic function, `L: aiomsg::builder::SendLayer` is all that is to be asked of a \
+    note = "in a generic function, `L: aiomsg::layer::SendLayer` is all that is to be asked of a \
             layer"
 )]
 pub trait SendService: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static {}
@@ -33,7 +33,7 @@ impl<S> SendService for S where S: Service<Outbound, Error: Into<BoxError>, Futu
 /// A layer around the send path. This function takes any of them:
 ///
 /// ```
-/// use aiomsg::builder::SendLayer;
+/// use aiomsg::layer::SendLayer;
 /// use aiomsg::{Error, Socket};
 /// use std::time::Duration;
 ///
@@ -59,7 +59,7 @@ impl<L> SendLayer for L where L: Layer<StandardSend, Service: SendService + Send
             `Service<Delivery>`, whose error is `Into<BoxError>` and whose future is `Send`",
     note = "a layer around messages that are sent goes to `layer`, one around frames to \
             `connection_layer`, one around connecting to `dial_layer` or `accept_layer`",
-    note = "in a generic function, `L: aiomsg::builder::ReceiveLayer` is all that is to be asked of a \
+    note = "in a generic function, `L: aiomsg::layer::ReceiveLayer` is all that is to be asked of a \
             layer"
 )]
 pub trait ReceiveService: Service<Delivery, Error: Into<BoxError>, Future: Send> + 'static {}

@@ -153,7 +153,7 @@ impl<L, M> SocketBuilder<L, M> {
 
     fn build_with<S>(
         self,
-        stack: impl FnOnce(&L, crate::StandardSend) -> S,
+        stack: impl FnOnce(&L, crate::send::StandardSend) -> S,
     ) -> Result<Socket<S>, Error>
     where
         S: 'static,

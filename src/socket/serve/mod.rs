@@ -13,8 +13,8 @@ use aiomsg_layers::shared::caught;
 use tower::Service;
 
 use super::Socket;
-use crate::builder::SendService;
 use crate::engine::events::say;
+use crate::layer::SendService;
 use replies::Replies;
 use running::Running;
 use taken::Taken;

@@ -12,9 +12,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::replies::Replies;
 use super::{HANDLER, Socket};
-use crate::builder::SendService;
 use crate::engine::events::say;
 use crate::engine::explain;
+use crate::layer::SendService;
 
 /// The messages in handling.
 pub(super) struct Running<S> {

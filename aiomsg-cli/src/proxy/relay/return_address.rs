@@ -2,7 +2,7 @@
 //!
 //! The wires carry no envelope: a worker sees the proxy's identity, and not that
 //! of a creator. What requests have is an id, up to the first zero byte, that
-//! their answers repeat (see [`aiomsg::layers::request`]). The proxy adds to the
+//! their answers repeat (see [`aiomsg::parts::layers::request`]). The proxy adds to the
 //! id whom to answer, as in a mail address, and takes that off again:
 //!
 //! ```text
