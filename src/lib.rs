@@ -101,7 +101,7 @@ pub mod send {
 /// Streams of received messages, and services that handle them.
 pub mod receive {
     pub use crate::socket::serve::Serve;
-    pub use crate::socket::streams::{IdentityMessages, Messages};
+    pub use crate::socket::streams::{Deliveries, IdentityMessages, Messages};
     pub use aiomsg_core::Reply;
 }
 
@@ -149,7 +149,7 @@ pub mod layer {
         Hooked, Identified, LeavingFn, OneByOne, PeerHookLayer, SinkStream, arriving_fn,
         leaving_fn,
     };
-    pub use aiomsg_core::{BoxError, Discard, Discarded, Frame, Link, Weight};
+    pub use aiomsg_core::{Acker, BoxError, Discard, Discarded, Frame, Link, Weight};
     pub use aiomsg_layers::distribute::{
         Distribute, LeastLoaded, PeerSet, Pick, Policy, Publish, RoundRobin,
     };

@@ -54,6 +54,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod acker;
 pub mod certificate;
 pub mod connection;
 pub mod delivery;
@@ -70,6 +71,7 @@ pub mod message_id;
 pub mod outbound;
 pub mod reply;
 
+pub use acker::Acker;
 pub use certificate::{Certificate, Fingerprint};
 pub use connection::{Connection, FrameHook, FrameSource, FrameVisitor, Identified};
 pub use delivery::Delivery;

@@ -260,6 +260,17 @@ impl Engine {
         Ok((engine, send))
     }
 
+    /// Acknowledges a message, and says whether it could.
+    pub(crate) fn acknowledge(&self, message: &Delivery) -> bool {
+        let Some(id) = message.id() else {
+            return false;
+        };
+        // Not on the connection by which it came, if that has ended: an id
+        // names a message, whatever the connection.
+        let peer = self.peers.get(message.from());
+        peer.is_some_and(|peer| peer.handle().acknowledge(id))
+    }
+
     /// Runs a task until it ends or the socket does.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // Not in an `async` block: that would hold the task once more.

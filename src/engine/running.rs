@@ -151,7 +151,8 @@ fn start<'a>(
     let peer = member.identity();
     match layered {
         None => {
-            let inbox = Inbox::new(engine.inbox.clone());
+            let certificate = member.info().certificate().cloned();
+            let inbox = Inbox::new(engine.inbox.clone()).certificate(certificate);
             let intake = engine.rests.in_order(peer, engine.holds.of(peer), inbox);
             let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, ends, |_| None))

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
+use aiomsg_core::{Acker, Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::line::{Line, Lines};
 use aiomsg_layers::queue::Queue;
@@ -88,6 +88,8 @@ struct Inner<S> {
     lines: Lines,
     sends: Pace,
     receives: Pace,
+    /// What messages acknowledge themselves by.
+    acker: Acker,
 }
 
 /// The last handle is gone.
@@ -131,6 +133,12 @@ impl<S> Socket<S> {
             ));
         }
         let (engine, stack) = Engine::start(config, paths, intake)?;
+        // A message that somebody keeps does not keep the engine.
+        let weak = Arc::downgrade(&engine);
+        let acker = Acker::new(move |message| {
+            let engine = weak.upgrade();
+            engine.is_some_and(|engine| engine.acknowledge(message))
+        });
         let layered = TypeId::of::<S>() != TypeId::of::<StandardSend>();
         let direct = (!layered).then(|| stack.clone());
         Ok(Self {
@@ -142,6 +150,7 @@ impl<S> Socket<S> {
                 lines: Lines::default(),
                 sends: Pace::default(),
                 receives: Pace::default(),
+                acker,
             }),
             outgoing: Outgoing::default(),
         })

@@ -114,7 +114,10 @@ impl<T: Intake + ?Sized> Intake for Box<T> {
 /// there is room. Sessions without such layers fill it directly: a lock per
 /// batch, and nothing per message.
 #[derive(Debug, Clone)]
-pub struct Inbox(Queue<Delivery>);
+pub struct Inbox {
+    queue: Queue<Delivery>,
+    certificate: Option<Certificate>,
+}
 
 impl Inbox {
     /// So much more than its limits an inbox takes of connections that this end
@@ -127,7 +130,17 @@ impl Inbox {
 
     /// An inbox that is this queue.
     pub fn new(queue: Queue<Delivery>) -> Self {
-        Self(queue)
+        Self {
+            queue,
+            certificate: None,
+        }
+    }
+
+    /// Notes the certificate of the peer in each message of a session.
+    #[must_use]
+    pub fn certificate(mut self, certificate: Option<Certificate>) -> Self {
+        self.certificate = certificate;
+        self
     }
 }
 
@@ -137,18 +150,18 @@ impl Service<Delivery> for Inbox {
     type Future = std::future::Ready<Result<(), Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx).map_err(closed)
+        self.queue.poll_ready(cx).map_err(closed)
     }
 
     fn call(&mut self, message: Delivery) -> Self::Future {
-        std::future::ready(self.0.push(message).map_err(closed))
+        std::future::ready(self.queue.push(message).map_err(closed))
     }
 }
 
 impl Intake for Inbox {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
-        ready!(self.0.poll_ready(cx)).map_err(closed)?;
-        let Limits { items, bytes } = self.0.room();
+        ready!(self.queue.poll_ready(cx)).map_err(closed)?;
+        let Limits { items, bytes } = self.queue.room();
         // Others may have filled it in between. The one that was there is
         // ours.
         Poll::Ready(Ok(Limits {
@@ -158,7 +171,7 @@ impl Intake for Inbox {
     }
 
     fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
-        let room = self.0.room_and(Self::LAST);
+        let room = self.queue.room_and(Self::LAST);
         match room.items == 0 || room.bytes == 0 {
             true => Intake::poll_ready(self, cx),
             false => Poll::Ready(Ok(room)),
@@ -166,7 +179,12 @@ impl Intake for Inbox {
     }
 
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
-        self.0.push_batch(batch).map_err(closed)
+        if let Some(certificate) = &self.certificate {
+            for message in batch.iter_mut() {
+                message.set_certificate(certificate.clone());
+            }
+        }
+        self.queue.push_batch(batch).map_err(closed)
     }
 }
 
@@ -355,13 +373,12 @@ where
             all.add(items, bytes);
             self.here = (self.here.0 + items, self.here.1 + bytes);
         }
-        match &self.certificate {
-            None => self.waiting.append(batch),
-            Some(certificate) => {
-                let noted = |message: Delivery| message.with_certificate(certificate.clone());
-                self.waiting.extend(batch.drain(..).map(noted));
+        if let Some(certificate) = &self.certificate {
+            for message in batch.iter_mut() {
+                message.set_certificate(certificate.clone());
             }
         }
+        self.waiting.append(batch);
         Ok(())
     }
 
