@@ -12,7 +12,7 @@ use aiomsg_core::{Error, ErrorKind};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use crate::error::{system, text};
+use crate::error::system;
 
 /// The longest path: the system's limit without the zero behind it.
 const LONGEST: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
@@ -34,8 +34,7 @@ pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
             Ok(metadata) if !metadata.file_type().is_socket() => "the file is not a socket",
             _ => return system(error),
         };
-        let reason = format!("{}: {what}", text(&error));
-        system(error).with_reason(reason)
+        system(error).with_reason(what)
     })
 }
 
@@ -164,9 +163,7 @@ fn listen(path: &Path, backlog: u32, mode: Option<u32>) -> io::Result<UnixListen
 /// programs that replace the same stale file in the same instant may both
 /// succeed, and the first of them then listens at no path.
 async fn remove_stale(path: &Path) -> Result<(), Error> {
-    let in_use = |why: &str| {
-        system(io::ErrorKind::AddrInUse.into()).with_reason(format!("address in use: {why}"))
-    };
+    let in_use = |why: &str| system(io::ErrorKind::AddrInUse.into()).with_reason(why);
     let metadata = fs::symlink_metadata(path).map_err(system)?;
     if metadata.is_dir() {
         return Err(in_use("it is a directory"));

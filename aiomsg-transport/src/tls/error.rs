@@ -2,7 +2,7 @@
 
 use std::io;
 
-use aiomsg_core::{Error, ErrorKind};
+use aiomsg_core::error::{Error, ErrorKind, Remedy};
 use tokio_rustls::rustls::{
     self, AlertDescription, CertificateError, PeerIncompatible, PeerMisbehaved,
 };
@@ -11,10 +11,9 @@ use super::unanswered::MayBe;
 
 /// The error for an endpoint with TLS without settings for it.
 pub(crate) fn missing() -> Error {
-    Error::new(ErrorKind::Config).with_reason(
-        "a tls endpoint needs tls settings; make them with TlsConfig::builder() and pass them to \
-         tls(..)",
-    )
+    Error::new(ErrorKind::Config)
+        .with_reason("a tls endpoint needs tls settings")
+        .with_remedy(Remedy::Tls)
 }
 
 /// An error of the handshake.
@@ -22,10 +21,11 @@ pub(super) fn handshake_failed(error: io::Error) -> Error {
     use io::ErrorKind as Io;
     let explained = explain(&error).unwrap_or_else(|| match error.kind() {
         Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => tls(
-            "the peer closed the connection during the tls handshake; is its endpoint a plain one? if \
-             it demands a certificate, set one with TlsConfig::builder().certificate_files(..)",
-        ),
-        _ => tls(crate::error::text(&error)),
+            "the peer closed the connection during the tls handshake: its endpoint may be a plain \
+             one, or demand a certificate",
+        )
+        .with_remedy(Remedy::Certificate),
+        _ => ErrorKind::Tls.into(),
     });
     explained.with_source(error)
 }
@@ -48,7 +48,12 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
     if let Some(why) = error.get_ref().and_then(|why| why.downcast_ref::<MayBe>()) {
-        return Some(tls(why.to_string()));
+        // The source says what.
+        let error = Error::from(ErrorKind::Tls);
+        return Some(match why {
+            MayBe::Demanded => error.with_remedy(Remedy::Certificate),
+            MayBe::Refused => error,
+        });
     }
     if is_truncation(error) {
         return Some(Error::new(ErrorKind::Disconnected).with_reason(
@@ -57,11 +62,23 @@ pub(crate) fn explain(error: &io::Error) -> Option<Error> {
         ));
     }
     Some(match of_rustls(error)? {
-        Tls::InvalidCertificate(reason) => tls(certificate(reason)),
+        Tls::InvalidCertificate(reason) => {
+            let error = tls(certificate(reason));
+            match certificate_remedy(reason) {
+                Some(remedy) => error.with_remedy(remedy),
+                None => error,
+            }
+        }
         Tls::NoCertificatesPresented => {
             tls("the peer presents no certificate, and one is demanded")
         }
-        Tls::AlertReceived(description) => tls(alert(*description)),
+        Tls::AlertReceived(description) => {
+            let error = tls(alert(*description));
+            match may_demand_certificate(*description) {
+                true => error.with_remedy(Remedy::Certificate),
+                false => error,
+            }
+        }
         Tls::InvalidMessage(_) => speaks_plain(),
         Tls::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
             tls("the peer asks for renegotiation, which is not done")
@@ -76,7 +93,7 @@ pub(crate) fn explain(error: &io::Error) -> Option<Error> {
         Tls::PeerIncompatible(reason) => tls(format!(
             "the peer and we have no tls version or cipher in common: {reason:?}"
         )),
-        other => tls(other.to_string()),
+        _ => ErrorKind::Tls.into(),
     })
 }
 
@@ -127,6 +144,28 @@ fn certificate(reason: &CertificateError) -> String {
     format!("the peer's certificate {what}")
 }
 
+/// What mends it, if it is a setting of ours.
+fn certificate_remedy(reason: &CertificateError) -> Option<Remedy> {
+    use CertificateError as Why;
+    match reason {
+        Why::UnknownIssuer => Some(Remedy::Trust),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => Some(Remedy::ServerName),
+        _ => None,
+    }
+}
+
+/// Whether it comes where a certificate is demanded, and none presented.
+fn may_demand_certificate(description: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        description,
+        Alert::CertificateRequired
+            | Alert::ProtocolVersion
+            | Alert::HandshakeFailure
+            | Alert::InsufficientSecurity
+    )
+}
+
 /// Why the peer refuses us.
 fn alert(description: AlertDescription) -> String {
     use AlertDescription as Alert;
@@ -135,10 +174,9 @@ fn alert(description: AlertDescription) -> String {
         Alert::CertificateExpired => {
             "the peer refused our certificate: it is not valid now".to_owned()
         }
-        Alert::CertificateRequired => "the peer demands a certificate, and we have none to \
-                                       present; set one with TlsConfig::builder()\
-                                       .certificate_files(..)"
-            .to_owned(),
+        Alert::CertificateRequired => {
+            "the peer demands a certificate, and we have none to present".to_owned()
+        }
         Alert::DecryptError => {
             "the peer refused our proof that we hold the key of our certificate".to_owned()
         }
@@ -150,7 +188,7 @@ fn alert(description: AlertDescription) -> String {
         | Alert::AccessDenied => format!("the peer refused our certificate: {description:?}"),
         Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(
             "the peer and we have no tls version or cipher in common, or it demands a \
-             certificate, to be set with TlsConfig::builder().certificate_files(..): {description:?}"
+             certificate: {description:?}"
         ),
         other => format!("the peer ended tls: {other:?}"),
     }

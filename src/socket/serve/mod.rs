@@ -190,7 +190,7 @@ where
             }
         }
         if let Err(error) = &result {
-            say(|| tracing::warn!(%error, "serving ends: no message is handled any more"));
+            say(|| tracing::warn!(error = %error.chain(), "serving ends: no message is handled any more"));
         }
         while running.next().await.is_some() {}
         result

@@ -79,7 +79,7 @@ impl<S> Taken<S> {
 /// The error is the caller's of [`Socket::serve`], and its text is the reason
 /// why a message was not handled.
 fn not_ready(error: &Error) -> Error {
-    Error::new(error.kind()).with_reason(format!("the handler is not ready: {error}"))
+    Error::new(error.kind()).with_reason(format!("the handler is not ready: {}", error.chain()))
 }
 
 /// A message, and what the handler makes of it; an error if it panicked.
