@@ -1,5 +1,5 @@
-//! A layer of one's own around each connection: it counts the bytes of payload
-//! in both directions, and adds a line to a table when the peer goes.
+//! A user's layer around each connection: it counts the payload bytes in both
+//! directions, and adds a line to a table when the peer leaves.
 //!
 //! ```text
 //! cargo run --example byte_meter [ADDRESS]
@@ -12,8 +12,8 @@ use aiomsg::core::{Connection, Frame, Identified};
 use aiomsg::{Error, Socket};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 
-/// A connection, and what came and went by it. Nobody else writes these
-/// numbers, so they need no lock.
+/// A connection, and its payload bytes in each direction. Only this layer writes
+/// them, so they need no lock.
 struct Metered<C: Identified>(C, [usize; 2]);
 
 fn bytes(frame: &Frame) -> usize {

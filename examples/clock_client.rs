@@ -1,4 +1,4 @@
-//! The demo, part two: connects, and prints what `clock_server` sends.
+//! The demo, part two: a client that prints the times of `clock_server`.
 //!
 //! ```text
 //! cargo run --example clock_client [ADDRESS]
@@ -15,8 +15,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = address.as_deref().unwrap_or("127.0.0.1:25000");
     let count: u64 = std::env::var("COUNT").map_or(Ok(u64::MAX), |n| n.parse())?;
 
-    // The server need not be there yet: connecting goes on until it is, and
-    // starts again when it was gone.
+    // The server may start later: the socket tries until it connects, and
+    // reconnects after a loss.
     let socket = Socket::new()?;
     socket.connect(address)?;
     println!("connecting to {address}");

@@ -1,11 +1,11 @@
-//! The demo, part one: binds, and sends the time once a second.
+//! The demo, part one: a server that sends the time once a second.
 //!
 //! ```text
 //! cargo run --example clock_server [ADDRESS]
 //! ```
 //!
 //! Run `clock_client` in another terminal. Stop either of them and start it
-//! again: the connection comes back by itself.
+//! again: the client reconnects by itself.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,16 +24,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let tick = async {
         for _ in 0..count {
-            // While nobody is connected, the times wait in a buffer: whoever
-            // comes first gets them all. With two clients, each gets every
-            // other time; to send all of them to both, set SendMode::Publish.
+            // While no client is connected, the times wait in a buffer, and the
+            // first client gets them all. With two clients, each gets every
+            // other time. SendMode::Publish sends every time to both.
             let time = time()?;
             println!("sending {time}");
             socket.send_text(time).await?;
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        // Those for which nobody was there wait in a buffer, and close would
-        // only hand them back.
+        // Messages without a peer wait in the buffer, and close would only
+        // hand them back.
         while socket.stats().buffered_messages > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -1,5 +1,5 @@
-//! A layer of one's own around the receive path: what the layers below it
-//! refuse goes into a queue of dead letters, and counts as received.
+//! A user's layer around the receive path: messages that the layers below
+//! refuse go into a dead letter queue, and count as received.
 //!
 //! ```text
 //! cargo run --example dead_letters [ADDRESS]
@@ -14,7 +14,7 @@ use aiomsg::{Delivery, Socket};
 use tokio::sync::mpsc;
 use tower::{Service, filter::FilterLayer, layer::layer_fn};
 
-/// A message that was refused, and why.
+/// A refused message, and the reason.
 type DeadLetter = (Delivery, BoxError);
 
 struct DeadLetters<S>(S, mpsc::Sender<DeadLetter>);
@@ -38,7 +38,7 @@ where
             let Err(error) = taking.await else {
                 return Ok(());
             };
-            // While the queue is full this waits, and the peer is held back.
+            // A full queue holds back the peer.
             Ok(queue.send((letter, error.into())).await?)
         })
     }
@@ -67,7 +67,7 @@ async fn main() -> Result<(), BoxError> {
     println!("received {}", receiver.recv_text().await?);
     let (letter, error) = dead_letters.recv().await.ok_or("no dead letter")?;
     println!("dead letter {:?}: {error}", letter.payload());
-    // Both were acknowledged, so neither will be sent again.
+    // Both are acknowledged, so neither is sent again.
     let report = sender.close(Duration::from_secs(5)).await;
     println!("{} to send again", report.unacknowledged.len());
     Ok(())

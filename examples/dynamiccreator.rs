@@ -1,13 +1,13 @@
-//! Creates jobs, as `jobcreator` does, but connects: there may be any number
-//! of these, and of `worker`s, with one or more `proxy`s in the middle.
+//! A producer of jobs that connects: any number of these and of `worker`s may
+//! run, with one or more `proxy`s in the middle.
 //!
 //! ```text
 //! cargo run --example dynamiccreator [ADDRESS]...
 //! PROXY_HOSTNAMES="px1.example.com;px2.example.com" cargo run --example dynamiccreator
 //! ```
 //!
-//! A name without a port gets 25001. With several proxies, each job goes to
-//! one of them, in turn.
+//! The default port is 25001. With several proxies, the jobs go to each of them
+//! in turn.
 
 use std::error::Error;
 use std::time::Duration;
@@ -32,8 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             socket.send_text(format!("job {n} of {me}")).await?;
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        // Those for which nobody was there wait in a buffer, and close would
-        // only hand them back.
+        // Messages without a peer wait in the buffer, and close would only
+        // hand them back.
         while socket.stats().buffered_messages > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Those of the arguments, or else those in PROXY_HOSTNAMES.
+/// The addresses of the arguments, or else of PROXY_HOSTNAMES.
 fn addresses() -> Vec<String> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if !arguments.is_empty() {

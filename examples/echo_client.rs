@@ -1,5 +1,5 @@
-//! Sends each line that is typed to `echo_relay`, and prints what comes from
-//! there.
+//! A client that sends each typed line to `echo_relay`, and prints the messages
+//! that come back.
 //!
 //! ```text
 //! cargo run --example echo_client [ADDRESS]
@@ -25,8 +25,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let talk = async {
         let mut received = 0;
         while received < count {
-            // A socket may be used for both directions at once, and dropping
-            // a recv that is not ready loses nothing.
+            // A socket sends and receives at the same time, and a dropped recv
+            // loses nothing.
             tokio::select! {
                 Some(line) = typed.recv() => socket.send_text(line).await?,
                 message = socket.recv_text() => {
@@ -47,8 +47,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Reads the terminal in a thread of its own: one of the runtime's would have
-/// to be waited for at the end, until somebody presses return.
+/// Reads the terminal in a thread of its own: the runtime would wait for one of
+/// its own threads at the end, until somebody presses return.
 fn typed_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(16);
     std::thread::spawn(move || {

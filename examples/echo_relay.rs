@@ -1,12 +1,11 @@
-//! Sends every message that arrives once more: by publish to all peers, its
-//! sender among them, or by round robin to one after the other.
+//! A relay that sends every message on: to all peers, the sender included, with
+//! publish, or to one peer after the other with round robin.
 //!
 //! ```text
 //! cargo run --example echo_relay [publish|roundrobin] [ADDRESS]
 //! ```
 //!
-//! With publish, and an `echo_client` in each of several terminals, this is a
-//! chat.
+//! With publish and several `echo_client`s, this is a chat.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,13 +1,13 @@
-//! Creates jobs, and hands them to the workers that connect, one after the
-//! other.
+//! A producer of jobs that binds, and sends them to the connected `worker`s in
+//! turn.
 //!
 //! ```text
 //! cargo run --example jobcreator [ADDRESS]
 //! ```
 //!
-//! This end binds, because it is the one whose address is known; any number
-//! of `worker`s connect to it, and come and go as they like. For workers on
-//! other machines, bind to `0.0.0.0:25001`.
+//! This end binds because its address is known. Any number of `worker`s connect
+//! to it, and come and go. For workers on other machines, bind to
+//! `0.0.0.0:25001`.
 
 use std::error::Error;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pause: u64 = std::env::var("PAUSE_MS").map_or(Ok(1000), |ms| ms.parse())?;
     let me = std::process::id();
 
-    // Round robin is the default; it is here because it is the point.
+    // Round robin is the default. It is spelled out because it is the point.
     let socket = Socket::builder().send_mode(SendMode::RoundRobin).build()?;
     println!("listening at {}", socket.bind(address).await?);
 
@@ -32,8 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             socket.send_text(format!("job {n} of {me}")).await?;
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        // Those for which nobody was there wait in a buffer, and close would
-        // only hand them back.
+        // Messages without a peer wait in the buffer, and close would only
+        // hand them back.
         while socket.stats().buffered_messages > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -1,6 +1,6 @@
-//! The main job of the library, within one command: a creator, a proxy and
-//! workers, connected by TCP, and a check that every job was done exactly
-//! once.
+//! The main job of the library in one command: a producer, a proxy and
+//! consumers, connected by TCP, and a check that every job was done exactly
+//! once. (Its output calls them creator and workers, as the cookbook does.)
 //!
 //! ```text
 //! cargo run --example main_job [JOBS]
@@ -12,9 +12,9 @@
 //!                                       └─▶ worker two
 //! ```
 //!
-//! In part one everything stays as it is. In part two, worker two is stopped
-//! in the middle, and worker three takes its place. See `dynamiccreator`,
-//! `proxy` and `worker` for the same as programs of their own.
+//! In part one, the same two workers do all jobs. In part two, worker two stops
+//! in the middle, and worker three takes its place. `dynamiccreator`, `proxy`
+//! and `worker` are the same as separate programs.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -25,7 +25,7 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// How long each step of the end may take.
+/// How long each step of the shutdown may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -63,8 +63,8 @@ async fn part(jobs: usize, replace: bool) -> Result<()> {
         };
         tally.add(result, jobs);
     }
-    // From here on results are counted in the background, because a worker
-    // that is being stopped still has jobs to do.
+    // From here on results are counted in the background, because a stopping
+    // worker still has jobs to do.
     let counting = tokio::spawn(async move {
         while let Some(result) = results.recv().await {
             tally.add(result, jobs);
@@ -77,8 +77,8 @@ async fn part(jobs: usize, replace: bool) -> Result<()> {
         std::mem::replace(&mut two, three).stop().await?;
     }
 
-    // From the source down, so that each end has sent all before the next
-    // one stops. The results end when the last worker is gone.
+    // From the source down, so that each end has sent everything before the
+    // next one stops. The results end with the last worker.
     creator.await??;
     proxy.stop().await?;
     one.stop().await?;
@@ -94,7 +94,7 @@ async fn create(jobs: usize, proxy: Endpoint) -> Result<()> {
     socket.wait_for_peers(1).await?;
     for job in 0..jobs {
         socket.send_text(job.to_string()).await?;
-        // Or all would be with the workers before one of them can be stopped.
+        // Otherwise the workers would have all jobs before one of them stops.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let report = socket.close(DEADLINE).await;
@@ -134,7 +134,7 @@ impl Proxy {
 
     async fn stop(self) -> Result<()> {
         self.frontend.close(DEADLINE).await;
-        // It ends when all that had arrived is through.
+        // The relay ends when it has forwarded everything that arrived.
         tokio::time::timeout(DEADLINE, self.relay).await???;
         let report = self.backend.close(DEADLINE).await;
         match report.is_clean() {
@@ -146,7 +146,7 @@ impl Proxy {
 
 // ===== the workers =====
 
-/// Who did which job.
+/// The job that a worker did.
 type Done = (&'static str, String);
 
 struct Worker {
@@ -164,7 +164,7 @@ impl Worker {
     }
 
     async fn stop(self) -> Result<()> {
-        // An error says that it has ended already; then the next line tells
+        // An error means that the worker has ended already. The next line says
         // why.
         let _ = self.stop.send(());
         self.task.await?
@@ -184,8 +184,8 @@ async fn work(
         };
         done.send((name, job)).await?;
     }
-    // What has been sent to this worker is its own to do: nobody else will get
-    // it. Going on while the socket closes makes room for what is not in yet.
+    // No other worker gets the jobs that were sent to this one. Receiving while
+    // the socket closes makes room for those that are still to come.
     let rest = async {
         while let Ok(job) = socket.recv_text().await {
             done.send((name, job)).await?;
@@ -201,9 +201,9 @@ async fn work(
 #[derive(Default)]
 struct Tally {
     results: usize,
-    /// How often each job was done.
+    /// The number of times that each job was done.
     jobs: BTreeMap<String, usize>,
-    /// How many jobs each worker did.
+    /// The number of jobs of each worker.
     workers: BTreeMap<&'static str, usize>,
 }
 

@@ -1,13 +1,12 @@
-//! Takes jobs at one address and hands them on, one after the other, at
-//! another.
+//! A proxy that receives jobs at one address and forwards them, in turn, to the
+//! peers at another.
 //!
 //! ```text
 //! cargo run --example proxy [ADDRESS_FOR_CREATORS] [ADDRESS_FOR_WORKERS]
 //! ```
 //!
-//! With the two known addresses here, `dynamiccreator`s and `worker`s both
-//! connect, and there may be any number of either. To be reached from other
-//! machines, bind to `0.0.0.0`.
+//! Both of its addresses are known, so any number of `dynamiccreator`s and
+//! `worker`s connect. For peers on other machines, bind to `0.0.0.0`.
 
 use std::error::Error;
 use std::pin::pin;
@@ -17,7 +16,7 @@ use aiomsg::{SendMode, Socket};
 use futures::StreamExt;
 use tokio::time::timeout;
 
-/// How long each step of the end may take.
+/// How long each step of the shutdown may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
@@ -32,16 +31,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("creators: listening at {}", frontend.bind(creators).await?);
     println!("workers: listening at {}", backend.bind(workers).await?);
 
-    // All of the proxy is in this line. When the workers cannot keep up, the
-    // creators are held back.
+    // This line is the whole proxy. Slow consumers hold back the producers.
     let mut relay = pin!(frontend.clone().forward(backend.clone()));
     tokio::select! {
         relayed = &mut relay => relayed?,
         stop = tokio::signal::ctrl_c() => stop?,
     }
 
-    // First nothing comes in any more. The relay goes on until all that had
-    // arrived is through, and then ends by itself.
+    // The frontend closes first. The relay forwards everything that has
+    // arrived, and then ends by itself.
     let (_, relayed) = tokio::join!(frontend.close(DEADLINE), timeout(DEADLINE, relay));
     if relayed.is_err() {
         let stuck = frontend.stats().unreceived_messages;

@@ -1,14 +1,14 @@
-//! A `proxy` that loses no job, not even when it is killed: it acknowledges a
-//! job when the worker that got it has acknowledged it, and not before.
+//! A `proxy` that loses no job, even when it is killed: it acknowledges a job
+//! only after a worker has acknowledged it.
 //!
 //! ```text
 //! cargo run --example proxy_at_least_once [ADDRESS_FOR_CREATORS] [ADDRESS_FOR_WORKERS]
 //! ```
 //!
-//! The creators must send at-least-once: they keep a job until it is
-//! acknowledged, and send it again when this proxy is gone, through another one
-//! or through the next one at this address. A job may then arrive twice. See
-//! `proxy` for the one that does neither.
+//! The producers must send at-least-once: they keep an unacknowledged job, and
+//! when this proxy dies, they send it again through another one, or through the
+//! next one at this address. A job may then arrive twice. `proxy` is the
+//! at-most-once one.
 
 use std::error::Error;
 use std::future::IntoFuture;
@@ -18,10 +18,10 @@ use aiomsg::{AckMode, Delivery, Socket};
 use tokio::time::timeout;
 use tower::service_fn;
 
-/// How many jobs are on their way at once.
+/// The number of jobs that are under way at once.
 const JOBS: usize = 1000;
 
-/// How long each step of the end may take.
+/// How long each step of the shutdown may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
@@ -36,9 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("creators: listening at {}", frontend.bind(creators).await?);
     println!("workers: listening at {}", backend.bind(workers).await?);
 
-    // A job is handled when this returns, and then it is acknowledged. Where
-    // no worker acknowledges it in time, this fails, and its creator, which
-    // hears nothing, sends it again.
+    // A job is acknowledged when this returns Ok. When no worker acknowledges
+    // it in time, this fails, and its producer sends it again.
     let to_workers = backend.clone();
     let hand_on = service_fn(move |job: Delivery| {
         let workers = to_workers.clone();
@@ -57,8 +56,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stop = tokio::signal::ctrl_c() => stop?,
     }
 
-    // What was begun is finished. What is not taken up by now stays with the
-    // creators, as nobody has acknowledged it.
+    // Jobs that were started are finished. All others are unacknowledged, so
+    // the producers keep them.
     drop(stop);
     if timeout(DEADLINE, relay).await.is_err() {
         println!("no worker takes any more, the creators keep their jobs");

@@ -4,8 +4,8 @@
 //! cargo run --example publisher_bind [ADDRESS]
 //! ```
 //!
-//! Every subscriber gets every message. Which end binds has nothing to do with
-//! which end sends: compare with `publisher_connect`.
+//! Every subscriber gets every message. Either end may bind, whichever end
+//! sends: compare `publisher_connect`.
 
 use std::error::Error;
 use std::time::Duration;
@@ -28,8 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             socket.send_text(format!("news {n}")).await?;
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        // Those for which nobody was there wait in a buffer, and close would
-        // only hand them back.
+        // Messages without a peer wait in the buffer, and close would only
+        // hand them back.
         while socket.stats().buffered_messages > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

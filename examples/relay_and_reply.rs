@@ -1,12 +1,13 @@
-//! Receives on one socket, publishes on another, and replies to the sender.
+//! A relay that receives on one socket, publishes on another, and replies to
+//! the sender.
 //!
 //! ```text
 //! cargo run --example relay_and_reply [ADDRESS] [NEWS_ADDRESS]
 //! ```
 //!
-//! A message is `id`, a zero byte, `data`. The data goes to everyone who is
-//! connected to the second address; the sender, and nobody else, is told `id`,
-//! a zero byte, `ok`. `relay_client` is the program for the other end.
+//! A message is `id`, a zero byte, `data`. The relay publishes the data at the
+//! second address. The reply, `id`, a zero byte, `ok`, goes to the sender alone.
+//! `relay_client` is the other end.
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,8 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let news_address = news_address.as_deref().unwrap_or("127.0.0.1:25001");
     let count: u64 = std::env::var("COUNT").map_or(Ok(u64::MAX), |n| n.parse())?;
 
-    // The send mode of the first does not matter: all that it sends is
-    // addressed to one peer.
+    // The send mode of the first socket does not matter: it sends addressed
+    // messages only.
     let senders = Socket::new()?;
     let news = Socket::builder().send_mode(SendMode::Publish).build()?;
     println!("listening at {}", senders.bind(address).await?);

@@ -1,11 +1,11 @@
-//! Sends a few messages to `relay_and_reply`, and prints the replies, which
-//! are for this program only, and the news, which are for everyone.
+//! A client that sends a few messages to `relay_and_reply`. It prints the
+//! replies, which it alone gets, and the news, which everyone gets.
 //!
 //! ```text
 //! cargo run --example relay_client [ADDRESS] [NEWS_ADDRESS]
 //! ```
 //!
-//! Ends when its own last message has come round as news.
+//! It ends when its own last message comes back as news.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use aiomsg::Socket;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How long the news may take before we ask again.
+/// How long to wait for the news before saying hello again.
 const AGAIN: Duration = Duration::from_millis(200);
 
 #[tokio::main]
@@ -35,9 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hello = format!("hello from {me}");
     let heard = Notify::new();
     let ask = async {
-        // What is published before the relay knows of us is not for us, and that we
-        // know of the relay does not say that it does. So we say hello until we
-        // hear it.
+        // A publisher sends only to the subscribers that it has, and that we
+        // have connected does not mean that the relay has let us in. So we
+        // repeat a hello until it comes back.
         loop {
             relay.send_text(format!("0\0{hello}")).await?;
             relay.recv_text().await?;

@@ -1,4 +1,4 @@
-//! Asks `request_server` for one answer after the other.
+//! A client that sends `request_server` one request after the other.
 //!
 //! ```text
 //! cargo run --example request_client [ADDRESS]
@@ -18,8 +18,8 @@ async fn main() -> Result<(), BoxError> {
     let count: u64 = std::env::var("COUNT").map_or(Ok(u64::MAX), |n| n.parse())?;
     let pause: u64 = std::env::var("PAUSE_MS").map_or(Ok(1000), |ms| ms.parse())?;
 
-    // The requests that wait for answers. One layer sends them, another takes
-    // the answers out of what arrives.
+    // The pending requests. One layer sends them, another takes their answers
+    // out of the received messages.
     let requests = Requests::new();
     let socket = Socket::builder()
         .receive_layer(requests.answers())
@@ -27,7 +27,7 @@ async fn main() -> Result<(), BoxError> {
     socket.connect(address)?;
     println!("connecting to {address}");
 
-    // From bytes to bytes: any of tower's layers fits around it.
+    // A service from bytes to bytes: any of tower's layers fits around it.
     let mut client = ServiceBuilder::new()
         .timeout(Duration::from_secs(5))
         .layer(requests.layer())
@@ -38,7 +38,7 @@ async fn main() -> Result<(), BoxError> {
             let request = Bytes::from(n.to_string());
             match client.ready().await?.call(request).await {
                 Ok(answer) => println!("{n}: {}", String::from_utf8_lossy(&answer)),
-                Err(error) => println!("{n}: no answer, {error}"),
+                Err(error) => println!("{n}: no answer, {}", error.chain()),
             }
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }

@@ -1,4 +1,4 @@
-//! Answers requests: each is a number, and its answer the square of it.
+//! A server that answers a number with its square.
 //!
 //! ```text
 //! cargo run --example request_server [ADDRESS]
@@ -19,19 +19,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1);
     let address = address.as_deref().unwrap_or("127.0.0.1:25000");
 
-    // Requests that want an acknowledgement get it when they are answered.
+    // A request is acknowledged, if its sender wants that, when it is handled.
     let socket = Socket::builder().ack_mode(AckMode::Handled).build()?;
     println!("listening at {}", socket.bind(address).await?);
 
-    // The service knows of payloads only: the layer takes the id off a request,
-    // and puts it before the answer. More of tower's layers fit between them.
+    // The service sees payloads only: the layer strips the id from a request and
+    // puts it before the answer. More of tower's layers fit between them.
     let square = ServiceBuilder::new()
         .layer(ReplyLayer::new())
         .timeout(Duration::from_secs(1))
         .service(service_fn(square));
 
-    // Sixteen requests at a time. When there are more, they wait in the socket,
-    // and then at the clients.
+    // The server handles sixteen requests at a time. Further ones wait in the
+    // socket, and then at the clients.
     let stop = async {
         let _ = tokio::signal::ctrl_c().await;
     };
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn square(request: Bytes) -> Result<String, BoxError> {
     let text = std::str::from_utf8(&request)?;
-    // Of an error the client would hear nothing, and wait. So it is an answer.
+    // An error sends no answer, and the client would wait. So it is an answer.
     let answer = match text.parse::<i64>() {
         Ok(number) => number.saturating_mul(number).to_string(),
         Err(error) => format!("not a number: {error}"),

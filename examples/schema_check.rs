@@ -1,5 +1,5 @@
-//! A layer of one's own around the send path: only JSON objects with a field
-//! "kind" are sent. Any other message comes back in the error.
+//! A user's layer around the send path: it lets JSON objects with a field "kind"
+//! pass. Any other message comes back in the error.
 //!
 //! ```text
 //! cargo run --example schema_check [ADDRESS]
@@ -18,7 +18,7 @@ struct SchemaCheck<S>(S);
 impl<S: Service<Outbound, Error = Error>> Service<Outbound> for SchemaCheck<S> {
     type Response = S::Response;
     type Error = Error;
-    /// That of the service inside, or a refusal: a message costs no box.
+    /// The future of the inner service, or a refusal: a message costs no box.
     type Future = Either<S::Future, Ready<Result<S::Response, Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Error> {
         match sender.send(message).await {
             Ok(()) => println!("received {}", receiver.recv_text().await?),
             Err(mut error) => {
-                println!("refused: {error}");
+                println!("refused: {}", error.chain());
                 if let Some(message) = error.take_message() {
                     println!("came back: {}", String::from_utf8_lossy(message.payload()));
                 }

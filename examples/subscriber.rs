@@ -1,5 +1,5 @@
-//! Prints what a publisher sends. Connects to `publisher_bind`, or binds for
-//! `publisher_connect`.
+//! A subscriber that prints its messages. It connects to `publisher_bind`, or
+//! binds for `publisher_connect`.
 //!
 //! ```text
 //! cargo run --example subscriber [connect|bind] [ADDRESS]
@@ -18,8 +18,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = address.as_deref().unwrap_or("127.0.0.1:25000");
     let count: u64 = std::env::var("COUNT").map_or(Ok(u64::MAX), |n| n.parse())?;
 
-    // To receive by publish, a socket needs no setting: how messages are
-    // distributed is up to the socket that sends them.
+    // A subscriber needs no setting: the sending socket decides how messages
+    // are distributed.
     let socket = Socket::new()?;
     match end.as_deref() {
         None | Some("connect") => {

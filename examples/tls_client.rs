@@ -1,11 +1,11 @@
-//! Prints what `tls_server` sends, with mutual TLS.
+//! A client of `tls_server`, with mutual TLS.
 //!
 //! ```text
 //! cargo run --example tls_client [ADDRESS] [FOLDER]
 //! ```
 //!
-//! The folder has `client.cert` and `client.key`, which are ours, and
-//! `server.cert`, which is the one that we trust.
+//! The folder holds our `client.cert` and `client.key`, and the `server.cert`
+//! that we trust.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -22,8 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let tls = TlsConfig::builder()
         .certificate_files(folder.join("client.cert"), folder.join("client.key"))
-        // The very certificate of the server, so it does not matter that the
-        // name in it (example.com) is not where we connect to.
+        // This is the server's own certificate, so the name in it (example.com)
+        // need not be that of the endpoint.
         .trust_file(folder.join("server.cert"))
         .build()?;
     let socket = Socket::builder().tls(tls).build()?;
@@ -37,13 +37,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         Ok::<_, Box<dyn Error>>(())
     };
-    // A wrong certificate is no reason to give up: the next try may find the
-    // right one. So it is an event that tells of it.
+    // A wrong certificate does not end the tries: the next one may find the
+    // right certificate. An event reports it.
     let watch = async {
         while let Some(event) = events.next().await {
             match event {
                 Event::PeerUp { peer } => println!("connected to {}", peer.identity),
-                Event::DialFailed { error, .. } => println!("not connected: {error}"),
+                Event::DialFailed { error, .. } => println!("not connected: {}", error.chain()),
                 _ => {}
             }
         }

@@ -4,9 +4,8 @@
 //! cargo run --example tls_server [ADDRESS] [FOLDER]
 //! ```
 //!
-//! The folder has `server.cert` and `server.key`, which are ours, and
-//! `client.cert`, which is the one that we trust; the README has the command
-//! that makes them.
+//! The folder holds our `server.cert` and `server.key`, and the `client.cert`
+//! that we trust. The README has the commands that make them.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -24,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let tls = TlsConfig::builder()
         .certificate_files(folder.join("server.cert"), folder.join("server.key"))
-        // Because something is trusted, whoever connects must show it.
+        // A trusted certificate makes the server demand one of each client.
         .trust_file(folder.join("client.cert"))
         .build()?;
     let socket = Socket::builder().tls(tls).build()?;
@@ -39,8 +38,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             socket.send_text(text).await?;
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        // Those for which nobody was there wait in a buffer, and close would
-        // only hand them back.
+        // Messages without a peer wait in the buffer, and close would only
+        // hand them back.
         while socket.stats().buffered_messages > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -50,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         while let Some(event) = events.next().await {
             match event {
                 Event::PeerUp { peer } => println!("connected to {}", peer.identity),
-                Event::AcceptFailed { error, .. } => println!("refused: {error}"),
+                Event::AcceptFailed { error, .. } => println!("refused: {}", error.chain()),
                 _ => {}
             }
         }

@@ -1,6 +1,6 @@
-//! Layers of one's own around connecting and accepting: a token goes over the
-//! fresh byte stream, ahead of the handshake, and who shows a wrong one is
-//! refused. (Without TLS, whoever listens on the way can read it.)
+//! A user's layers around connecting and accepting: a token goes over the
+//! fresh byte stream, ahead of the handshake, and a wrong token is refused.
+//! (Without TLS, anybody who listens on the way can read it.)
 //!
 //! ```text
 //! cargo run --example token_check [ADDRESS]
@@ -13,20 +13,20 @@ use tower::util::AndThenLayer;
 
 type Token = [u8; 16];
 
-/// What the end that connects does first.
+/// Sends the token: the first step of the connecting end.
 async fn show(token: Token, mut io: Io) -> Result<Io, Error> {
     io.write_all(&token).await?;
     io.flush().await?;
     Ok(io)
 }
 
-/// What the end that accepts does first. How long it may take is for the
-/// `handshake_timeout` of the socket to say.
+/// Checks the token: the first step of the accepting end. The socket's
+/// `handshake_timeout` bounds it.
 async fn ask(token: Token, mut io: Io) -> Result<Io, Error> {
     let mut shown = Token::default();
     io.read_exact(&mut shown).await?;
-    // All bytes are looked at, whichever differs: the time it takes tells
-    // nothing about the token.
+    // The comparison looks at all bytes, so its duration says nothing about the
+    // token.
     let differences = token.iter().zip(shown).fold(0, |or, (a, b)| or | (a ^ b));
     match differences {
         0 => Ok(io),
@@ -40,8 +40,8 @@ async fn main() -> Result<(), Error> {
     let address = address.as_deref().unwrap_or("127.0.0.1:25000");
     let (right, wrong) = (*b"open, o sesame!!", *b"open, o barley!!");
 
-    // A service of byte streams, and then a function of each stream: for that
-    // tower has a layer.
+    // tower has a layer that applies a function to what a service returns, here
+    // to each byte stream.
     let asks = AndThenLayer::new(move |io| ask(right, io));
     let server = Socket::builder().accept_layer(asks).build()?;
     let endpoint = server.bind(address).await?;
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Error> {
     println!("received {}", server.recv_text().await?);
     while let Some(event) = events.next().await {
         if let Event::AcceptFailed { error, .. } = event {
-            println!("refused: {error}");
+            println!("refused: {}", error.chain());
             break;
         }
     }

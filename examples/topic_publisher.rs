@@ -1,11 +1,11 @@
-//! Publishes by topic: each subscriber gets what it has asked for.
+//! A publisher by topic: each subscriber gets the topics of its subscriptions.
 //!
 //! ```text
 //! cargo run --example topic_publisher [ADDRESS]
 //! ```
 //!
-//! Run `topic_subscriber` in other terminals. A topic is what a message begins
-//! with, and a subscription is the beginning of a topic.
+//! Run `topic_subscriber` in other terminals. A message begins with its topic,
+//! and a subscription is a prefix of topics.
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pause: u64 = std::env::var("PAUSE_MS").map_or(Ok(1000), |ms| ms.parse())?;
 
     // The layer takes the subscriptions out of each connection, and the policy
-    // sends by them.
+    // distributes by them.
     let topics = Topics::new();
     let socket = Socket::builder()
         .policy(topics.policy())
@@ -32,8 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let publish = async {
         let news = ["weather.oslo", "weather.lima", "chess.lima"];
         for (n, topic) in news.iter().cycle().take(count).enumerate() {
-            // What nobody has asked for is given up. News that are dear to make
-            // need not be made then: `topics.is_wanted(topic)` knows.
+            // A message without subscribers is dropped. `topics.is_wanted(topic)`
+            // spares the making of expensive ones.
             println!("publishing {topic} {n}");
             socket.send_text(format!("{topic} {n}")).await?;
             tokio::time::sleep(Duration::from_millis(pause)).await;

@@ -1,11 +1,11 @@
-//! Subscribes to some of what `topic_publisher` has.
+//! A subscriber to some topics of `topic_publisher`.
 //!
 //! ```text
 //! cargo run --example topic_subscriber [ADDRESS] [BEGINNING_OF_TOPIC]...
 //! ```
 //!
-//! `weather.` asks for the weather of all places. With no topic, it asks for
-//! everything.
+//! `weather.` subscribes to the weather of all places. Without a topic, it
+//! subscribes to everything.
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,8 +21,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut wanted: Vec<_> = args.collect();
     let count: u64 = std::env::var("COUNT").map_or(Ok(u64::MAX), |n| n.parse())?;
 
-    // The layer tells the list to whomever we are connected to, and tells it
-    // again after a reconnect. It may change at any time.
+    // The layer sends the list to every publisher, and again after a reconnect.
+    // The list may change at any time.
     let subscriptions = Subscriptions::new();
     if wanted.is_empty() {
         wanted.push(String::new());

@@ -1,13 +1,12 @@
-//! Does the jobs of any number of addresses: those of `jobcreator`s, or of
-//! `proxy`s.
+//! A consumer of jobs that connects to any number of `jobcreator`s or `proxy`s.
 //!
 //! ```text
 //! cargo run --example worker [ADDRESS]...
 //! PROXY_HOSTNAMES="px1.example.com;px2.example.com" cargo run --example worker
 //! ```
 //!
-//! A name in PROXY_HOSTNAMES without a port gets 25002. With neither argument
-//! nor names, it works for a `jobcreator` at 127.0.0.1:25001.
+//! The default port of PROXY_HOSTNAMES is 25002. Without arguments and names, it
+//! connects to a `jobcreator` at 127.0.0.1:25001.
 
 use std::error::Error;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use aiomsg::Socket;
 async fn main() -> Result<(), Box<dyn Error>> {
     let count: u64 = std::env::var("COUNT").map_or(Ok(u64::MAX), |n| n.parse())?;
 
-    // The jobs of all connections come out of the one socket.
+    // One socket receives the jobs of all connections.
     let socket = Socket::new()?;
     for address in addresses() {
         socket.connect(&address)?;
@@ -38,8 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stop = tokio::signal::ctrl_c() => stop?,
     }
 
-    // What has been sent to us is ours to do, since nobody else will get it.
-    // Going on while the socket closes makes room for what is not in yet.
+    // No other worker gets the jobs that were sent to us. Receiving while the
+    // socket closes makes room for those that are still to come.
     let rest = async {
         while let Ok(job) = socket.recv_text().await {
             do_job(&job);
@@ -55,7 +54,7 @@ fn do_job(job: &str) {
     println!("did {job}");
 }
 
-/// Those of the arguments, or else those in PROXY_HOSTNAMES.
+/// The addresses of the arguments, or else of PROXY_HOSTNAMES.
 fn addresses() -> Vec<String> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if !arguments.is_empty() {

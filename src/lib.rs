@@ -1,12 +1,10 @@
 //! Smart message sockets made of [`tower`] layers.
 //!
-//! One kind of socket, that binds or connects or both, with any number of
-//! connections behind it. It sends and receives messages, not streams;
-//! distributes them to its peers by publish, round robin or identity;
-//! reconnects by itself; keeps connections alive with heartbeats; buffers
-//! while nobody is connected; resends what is not acknowledged, if asked to.
-//! It speaks both wires of the Python library `aiomsg`: that of 2019.12.1 and
-//! that of 2026.7.1.
+//! A [`Socket`] binds, connects, or both, and has any number of peers. It sends and
+//! receives whole messages. It distributes them by publish, round robin or identity,
+//! reconnects by itself, keeps connections alive with heartbeats, and buffers messages
+//! while no peer is connected. On request it resends unacknowledged messages. It speaks
+//! both wire protocols of the Python library `aiomsg`, 2019.12.1 and 2026.7.1.
 //!
 //! # Example
 //!
@@ -20,29 +18,29 @@
 //! let client = Socket::builder().build()?;
 //! client.connect(endpoint)?;
 //!
-//! server.send("hello").await?; // waits in a buffer until the client is there
+//! server.send("hello").await?; // waits in a buffer until the client connects
 //! assert_eq!(client.recv().await?, "hello");
 //! # Ok(()) }
 //! ```
 //!
 //! # Where to find things
 //!
-//! | item | what it is for |
+//! | item | contents |
 //! |---|---|
 //! | [`Socket`], [`SocketBuilder`] | the socket |
-//! | [`SendMode`], [`DeliveryGuarantee`] | who gets a message, and how surely |
+//! | [`SendMode`], [`DeliveryGuarantee`] | distribution and delivery guarantee |
 //! | [`Endpoint`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://` |
-//! | [`Event`], [`Stats`], [`PeerInfo`], [`PeerStats`] | what is going on |
-//! | [`guide`] | layers: which there are, where they go, how to write one |
-//! | [`core`], [`layers`], [`transport`] | the pieces that the socket is made of |
+//! | [`Event`], [`Stats`], [`PeerInfo`], [`PeerStats`] | events and counters |
+//! | [`guide`] | the guide to layers: using them, and writing one |
+//! | [`core`], [`layers`], [`transport`] | the parts of the socket |
 //!
 //! # Features
 //!
-//! - `tls` (default): `tls://` endpoints, by rustls.
-//! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, by
+//! - `tls` (default): `tls://` endpoints, with rustls.
+//! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
-//! - `json`: [`Socket::send_json`](Socket) and `recv_json`, by serde.
-//! - `balance`: `layers::route::LeastLoaded`, by tower's `p2c::Balance`.
+//! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
+//! - `balance`: `layers::route::LeastLoaded`, with tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
 
@@ -79,8 +77,7 @@ pub use socket::streams::{IdentityMessages, Messages};
 #[doc = include_str!("../docs/layers.md")]
 pub mod guide {}
 
-/// What the layers of a socket must be: bounds with names, and the types that a
-/// builder chooses with.
+/// Bounds of a socket's layers, with names, and the types that a builder chooses with.
 pub mod builder {
     pub use crate::socket::builder::{
         AcceptLayer, AcceptService, Acknowledged, ConnectionLayer, Deliverable, DialLayer,
@@ -88,12 +85,12 @@ pub mod builder {
     };
 }
 
-/// The README's programs compile.
+/// Compiles the README's programs.
 #[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// And so do those about security.
+/// Compiles the programs of the page on security.
 #[cfg(all(doctest, feature = "system-roots"))]
 #[doc = include_str!("../docs/security.md")]
 struct Security;

@@ -16,7 +16,7 @@ use crate::common::say;
 /// ~/.config/fish/completions/aiomsg.fish.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// Which shell.
+    /// The shell.
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

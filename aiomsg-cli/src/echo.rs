@@ -1,4 +1,4 @@
-//! `aiomsg echo`: every message goes back to whom it came from.
+//! `aiomsg echo`: sends every message back to its sender.
 
 use crate::common::say::say;
 use std::num::NonZeroU64;
@@ -16,15 +16,15 @@ use crate::common::say;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::{Stop, Stopped};
 
-/// Sends each message that arrives back to its sender
+/// Sends each message back to its sender
 ///
-/// A peer to measure and to try with: see aiomsg bench. A message is acknowledged
-/// when its answer is accepted. An answer for a peer that has gone waits 5 s for
-/// it. Ends by a signal, or after --count messages, and says how many there were.
+/// A peer for measurements and trials: see aiomsg bench. A message is acknowledged
+/// when its answer is accepted. An answer to a peer that has left waits 5 s for
+/// it. Ends by a signal, or after --count messages, and counts them.
 ///
-/// Exit codes: 0 done, or ended by a signal without --count; 1 not all was
-/// answered; 2 the command line or a file is wrong; 130 and 143 ended by SIGINT
-/// and SIGTERM before --count was reached.
+/// Exit codes: 0 done, or ended by a signal without --count; 1 not all messages
+/// were answered; 2 the command line or a file is wrong; 130 and 143 ended by
+/// SIGINT and SIGTERM before --count was reached.
 #[derive(Debug, Args)]
 pub(crate) struct EchoArgs {
     #[command(flatten)]

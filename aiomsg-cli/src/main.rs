@@ -1,4 +1,4 @@
-//! The `aiomsg` command: a proxy to deploy, and tools to look with.
+//! The `aiomsg` command: a proxy to deploy, and tools for sockets.
 //!
 //! ```text
 //! aiomsg proxy --frontend tcp://0.0.0.0:25001 --backend tcp://0.0.0.0:25002
@@ -31,11 +31,11 @@ use common::log::LogArgs;
 use common::signals;
 use common::stop::Stop;
 
-/// Smart message sockets on the command line: a proxy to deploy, and tools to
-/// look with.
+/// Smart message sockets on the command line: a proxy to deploy, and tools for
+/// sockets.
 ///
-/// Exit codes: 0 done; 1 failed, or not all was done; 2 the command line or a
-/// file that it names is wrong; 3 nobody was there in time.
+/// Exit codes: 0 done; 1 failed, or done in part; 2 the command line or a file
+/// that it names is wrong; 3 no peer connected in time.
 #[derive(Debug, Parser)]
 #[command(
     name = "aiomsg",
@@ -67,12 +67,12 @@ enum What {
 
 #[cfg(unix)]
 impl What {
-    /// Lets those signals act as they do by themselves that it does not hear.
+    /// Restores the default action of signals that the command does not handle.
     fn release_signals(&self) {
         match self {
             Self::Proxy(_) => {}
             Self::Top(_) => signals::release_all_but(&[nix::sys::signal::Signal::SIGHUP]),
-            // They write, and that is all.
+            // These only write.
             Self::Completions(_) | Self::Man(_) => signals::release(),
             _ => signals::release_all_but(&[]),
         }
@@ -80,8 +80,7 @@ impl What {
 }
 
 fn main() -> ExitCode {
-    // A service manager may end a command, or tell a proxy to reload, as soon as it is
-    // there.
+    // A service manager may end a command, or reload a proxy, as soon as it runs.
     #[cfg(unix)]
     signals::hold();
     let command: Command = match command_line::parse() {
@@ -117,8 +116,7 @@ fn run(what: What) -> Outcome {
             What::Man(args) => completions::man(&args, Command::command()),
         }
     });
-    // Neither a write to a pipe that nobody empties is waited for, nor a name that
-    // is being looked up.
+    // Waits neither for a write to a full pipe, nor for a name lookup.
     runtime.shutdown_background();
     outcome
 }

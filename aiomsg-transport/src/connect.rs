@@ -14,13 +14,13 @@ use crate::io::{Io, IoInfo, RemoteAddr};
 use crate::resolve::Resolver;
 use crate::{mem, send_queue, tcp};
 
-/// Connects to endpoints of every kind.
+/// A `tower::Service` that connects to endpoints of every kind.
 ///
-/// One call is one try: it is always ready, keeps nothing between calls and
-/// resolves the host anew each time. For TCP and TLS all addresses of the host
-/// are tried, of both families in turn, the next one when the one before has
-/// failed or has been silent for 250 ms (RFC 8305); the first that answers
-/// wins. Trying again and giving up are for the layers around it.
+/// One call is one try. The service is always ready, keeps nothing between calls and
+/// resolves the host again each time. For TCP and TLS it tries all addresses of the
+/// host, alternating the families. It tries the next one when the one before has failed
+/// or has been silent for 250 ms (RFC 8305). The first to answer wins. Retries and
+/// timeouts belong to the layers around it.
 ///
 /// # Errors
 ///
@@ -30,8 +30,8 @@ use crate::{mem, send_queue, tcp};
 /// |---|---|
 /// | [`Address`](aiomsg_core::ErrorKind::Address) | the host does not resolve |
 /// | [`Io`](aiomsg_core::ErrorKind::Io) | the connection is refused or failed; each address is named |
-/// | [`Timeout`](aiomsg_core::ErrorKind::Timeout) | the system gave up waiting |
-/// | [`Tls`](aiomsg_core::ErrorKind::Tls) | the peer's certificate, or its TLS, is not as it should be |
+/// | [`Timeout`](aiomsg_core::ErrorKind::Timeout) | the connection timed out in the system |
+/// | [`Tls`](aiomsg_core::ErrorKind::Tls) | the peer's certificate, or its TLS, is invalid |
 /// | [`Config`](aiomsg_core::ErrorKind::Config) | TLS without a `TlsConfig`, or with one that trusts nothing |
 ///
 /// # Examples
@@ -61,7 +61,7 @@ pub struct Connector {
     tls: Option<crate::tls::TlsConfig>,
 }
 
-/// The future of a [`Connector`]. Dropping it closes what was under way.
+/// The future of a [`Connector`]. Dropping it closes the connections under way.
 #[must_use = "futures do nothing unless polled"]
 pub struct Connecting {
     // Boxed once per connection; the resolver's future has no name.
@@ -69,12 +69,12 @@ pub struct Connecting {
 }
 
 impl Connector {
-    /// A connector that resolves names as the system does.
+    /// Creates a connector that resolves names with the system.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets what `tls://` endpoints need.
+    /// Sets the certificates for `tls://` endpoints.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, config: crate::tls::TlsConfig) -> Self {
@@ -82,8 +82,8 @@ impl Connector {
         self
     }
 
-    /// Sets how host names become addresses: from a service registry, say, or
-    /// in a test. It is asked on every call.
+    /// Sets the resolver of host names, for example for a service registry or a test. It
+    /// is called for every dial.
     ///
     /// ```
     /// use aiomsg_transport::Connector;

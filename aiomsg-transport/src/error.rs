@@ -1,10 +1,10 @@
-//! How errors of the system become errors of ours.
+//! Conversion of system errors.
 
 use std::io;
 
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 
-/// An error of binding, connecting or accepting. Unlike an error of reading or
+/// Converts an error of binding, connecting or accepting. Unlike an error of reading or
 /// writing, it never means that a connection ended: there was none yet.
 pub(crate) fn system(error: io::Error) -> Error {
     let kind = match error.kind() {
@@ -14,7 +14,7 @@ pub(crate) fn system(error: io::Error) -> Error {
     Error::new(kind).with_source(error)
 }
 
-/// The error for an endpoint that this build has no transport for.
+/// The error for an endpoint without a transport in this build.
 pub(crate) fn unsupported(endpoint: &Endpoint) -> Error {
     let reason = match endpoint {
         Endpoint::Tls { .. } => "tls is not built in; turn the feature \"tls\" on",

@@ -1,4 +1,4 @@
-//! The first bytes in each direction: who is there, and in which dialect.
+//! The handshake: the first bytes in each direction, with identity and dialect.
 //!
 //! ```text
 //!  accepting                                    connecting
@@ -6,16 +6,15 @@
 //!  the peer's dialect: answers in it            the peer's dialect: completes in it
 //!  just 00 00 00:      speaks the preferred     silence for `patience`: the preferred one
 //!  silence:            the same, in `patience`
-//!  ── with one dialect fixed, either end says all it has to say at once ────────────────
+//!  ── with one dialect fixed, either end sends its whole handshake at once ─────────────
 //! ```
 //!
-//! Whoever decides [half-way](HalfWay) about a connection is to say who it is last,
-//! so with a fixed dialect it reads first, too, and sends the part of its handshake
-//! that comes before its identity instead of `00 00 00`.
+//! An end that decides [half-way](HalfWay) about a connection must send its identity
+//! last. So with a fixed dialect it reads first, too, and sends the part of its handshake
+//! before its identity in place of `00 00 00`.
 //!
-//! The rules are those of `docs/protocol.md`, "Telling them apart". Nothing
-//! here limits the time that a handshake takes in all: whoever calls does, with
-//! one deadline over TLS and handshake together.
+//! `docs/protocol.md`, "Telling them apart", has the rules. Nothing here limits the time
+//! of a handshake in all: the caller does, with one deadline over TLS and handshake.
 
 use std::time::Duration;
 
@@ -27,25 +26,24 @@ use tokio::time::timeout;
 use crate::codec::hello::{self, Opening};
 use crate::io::explain;
 
-/// How long a peer may be silent before it is spoken to in the preferred
-/// dialect: one second. Over a connection whose round trip takes longer than
-/// this, a connecting socket should be told the dialect.
+/// The time to wait for a silent peer before speaking first, in the preferred dialect:
+/// one second. If a round trip takes longer, give the connecting socket a fixed dialect.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How far apart the pieces of a handshake may come that were sent at once.
+/// The longest gap between pieces of a handshake that was sent at once.
 const APART: Duration = Duration::from_millis(20);
 
-/// Room for a handshake and a little of what may follow it.
+/// Room for a handshake and a little more.
 const BUFFER: usize = 2 * hello::MAX_LEN;
 
-/// Which dialects a socket speaks.
+/// The dialects that a socket speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dialects {
-    /// Both: the one that the peer speaks, and this one with a peer that
-    /// waits for us to begin.
+    /// Both: the peer's dialect, and this one with a peer that waits for us to
+    /// begin.
     Prefer(Dialect),
-    /// This one only. A peer that speaks the other is refused.
+    /// This one only. A peer with the other dialect is refused.
     Only(Dialect),
 }
 
@@ -63,7 +61,7 @@ impl Dialects {
     }
 }
 
-/// Performs handshakes.
+/// Performs handshakes under an identity.
 #[derive(Debug, Clone)]
 pub struct Handshake {
     identity: Identity,
@@ -71,20 +69,20 @@ pub struct Handshake {
     patience: Duration,
 }
 
-/// What a handshake found out.
+/// The result of a handshake.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Established {
-    /// The dialect that both ends now speak.
+    /// The dialect of the connection.
     pub dialect: Dialect,
     /// The identity of the peer.
     pub peer: Identity,
-    /// Bytes that came behind the handshake: the beginning of the frames.
+    /// The bytes behind the handshake: the beginning of the frames.
     pub received: BytesMut,
 }
 
 impl Handshake {
-    /// Handshakes that introduce us as `identity`.
+    /// Creates handshakes that send `identity` as ours.
     pub fn new(identity: Identity) -> Self {
         Self {
             identity,
@@ -93,31 +91,31 @@ impl Handshake {
         }
     }
 
-    /// Sets which dialects are spoken.
+    /// Sets the dialects.
     #[must_use]
     pub fn dialects(mut self, dialects: Dialects) -> Self {
         self.dialects = dialects;
         self
     }
 
-    /// Sets how long a peer may be silent before it is spoken to in the
-    /// preferred dialect.
+    /// Sets the time to wait for a silent peer before speaking first, in the preferred
+    /// dialect.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The handshake of the end that accepted.
+    /// Performs the handshake of the accepting end.
     ///
     /// # Errors
     ///
-    /// When the connection ends, when the peer's first bytes are no handshake,
-    /// and when it speaks a dialect or version that we do not.
+    /// When the connection ends, when the peer's first bytes are no handshake, and when
+    /// the peer speaks an unsupported dialect or version.
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: the connection is of no use afterwards.
+    /// Not cancel safe: the connection is unusable afterwards.
     pub async fn accept<T>(&self, io: &mut T) -> Result<Established, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
@@ -125,7 +123,7 @@ impl Handshake {
         self.run(io, false).await
     }
 
-    /// The handshake of the end that connected.
+    /// Performs the handshake of the connecting end.
     ///
     /// # Errors
     ///
@@ -133,7 +131,7 @@ impl Handshake {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: the connection is of no use afterwards.
+    /// Not cancel safe: the connection is unusable afterwards.
     pub async fn connect<T>(&self, io: &mut T) -> Result<Established, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
@@ -141,10 +139,11 @@ impl Handshake {
         self.run(io, true).await
     }
 
-    /// The first half of the handshake of the end that accepted: learns who the
-    /// peer is and, if the peer has said it by itself, says nothing yet. A peer
-    /// that has not heard who we are cannot have let the connection in, so
-    /// whoever is to decide about it decides in between.
+    /// Performs the first half of the handshake of the accepting end: reads the peer's
+    /// identity, and sends nothing if the peer has sent it by itself.
+    ///
+    /// A peer that does not know our identity cannot have admitted the connection. So
+    /// the caller decides about the connection between the halves.
     ///
     /// # Errors
     ///
@@ -160,7 +159,8 @@ impl Handshake {
         self.run_half(io, false, true).await
     }
 
-    /// The first half of the handshake of the end that connected: the same.
+    /// Performs the first half of the handshake of the connecting end. See
+    /// [`Handshake::accept_half`].
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Handshake {
         Ok(half_way.established)
     }
 
-    /// `reserved`: says who we are as late as can be.
+    /// `reserved`: sends our identity as late as possible.
     async fn run_half<T>(
         &self,
         io: &mut T,
@@ -213,9 +213,9 @@ impl Handshake {
         let dialect = loop {
             match hello::detect(&received)? {
                 Opening::Speaks(dialect) => break dialect,
-                // A peer that answers a probe with a probe cannot be told
-                // from one whose first length comes in two pieces: only the
-                // accepting end may take it for the former.
+                // A peer that answers a probe with a probe looks like one whose
+                // first length comes in two pieces: only the accepting end may
+                // assume the former.
                 Opening::Waiting if !connecting => {
                     probed = true;
                     said.complete(io, preferred, &self.identity).await?;
@@ -255,8 +255,8 @@ impl Handshake {
                 read(io, &mut received).await?;
                 continue;
             }
-            // It may wait for us in the middle: for good before its identity, if it
-            // does as we do.
+            // The peer may wait for us in the middle: without an end before its
+            // identity, if it does as we do.
             let waits = !connecting && received.len() == hello::head_len(dialect);
             let patience = match (waits, dialect) {
                 (true, Dialect::V1) => Duration::ZERO,
@@ -275,8 +275,8 @@ impl Handshake {
     }
 }
 
-/// A handshake of which the first half is done: it is known who the peer is.
-/// See [`Handshake::accept_half`].
+/// A handshake after its first half, which has read the peer's identity. See
+/// [`Handshake::accept_half`].
 #[derive(Debug)]
 pub struct HalfWay {
     established: Established,
@@ -286,29 +286,29 @@ pub struct HalfWay {
 }
 
 impl HalfWay {
-    /// What the first half has found out.
+    /// Returns the result of the first half.
     pub fn established(&self) -> &Established {
         &self.established
     }
 
-    /// Takes the bytes that came behind the peer's handshake.
+    /// Takes the bytes behind the peer's handshake.
     pub fn take_received(&mut self) -> BytesMut {
         std::mem::take(&mut self.established.received)
     }
 
-    /// Whether the peer was told who we are: it may have let the connection in
-    /// then.
+    /// Returns whether the peer knows our identity, and so may have admitted the
+    /// connection.
     pub fn is_told(&self) -> bool {
         self.said.all()
     }
 
-    /// Whether the peer connected and then waited to hear who we are: it decides
+    /// Returns whether the peer connected and then waited for our identity: it decides
     /// about the connection before we can.
     pub fn is_probed(&self) -> bool {
         self.probed
     }
 
-    /// The second half: tells the peer who we are, unless it was told already.
+    /// Performs the second half: sends our identity, unless the peer has it already.
     ///
     /// # Errors
     ///
@@ -316,7 +316,7 @@ impl HalfWay {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: the connection is of no use afterwards.
+    /// Not cancel safe: the connection is unusable afterwards.
     pub async fn tell<T: AsyncWrite + Unpin>(&mut self, io: &mut T) -> Result<(), Error> {
         self.said
             .complete(io, self.established.dialect, &self.identity)
@@ -346,7 +346,7 @@ async fn write<T: AsyncWrite + Unpin>(io: &mut T, bytes: &[u8]) -> Result<(), Er
     io.flush().await.map_err(explain)
 }
 
-/// What we have said so far.
+/// The part of our handshake that is sent.
 #[derive(Debug, Default)]
 struct Said {
     bytes: usize,
@@ -364,7 +364,7 @@ impl Said {
         Ok(())
     }
 
-    /// Says the dialect, and not who we are, unless that takes it all.
+    /// Sends the dialect without our identity, unless the dialect needs it all.
     async fn begin<T: AsyncWrite + Unpin>(
         &mut self,
         io: &mut T,
@@ -382,7 +382,7 @@ impl Said {
         write(io, &bytes[..self.bytes]).await
     }
 
-    /// Says what is left to say in this dialect; nothing if all is said.
+    /// Sends the rest of the handshake in this dialect, if there is any.
     async fn complete<T: AsyncWrite + Unpin>(
         &mut self,
         io: &mut T,

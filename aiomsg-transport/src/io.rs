@@ -1,4 +1,4 @@
-//! A byte stream whose transport no longer shows.
+//! Byte streams of any transport.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -12,12 +12,12 @@ use aiomsg_core::link::{SendQueue, Wire};
 use aiomsg_core::{Certificate, Error, Identity};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A byte stream with its type erased, and what is known about its other end.
+/// A byte stream with its type erased, and the properties of its other end.
 ///
-/// The type is erased here, once per connection, so that nothing above needs a
-/// type parameter for the transport. Vectored writes reach the transport.
+/// The type is erased here, once per connection, so nothing above needs a type parameter
+/// for the transport. Vectored writes reach the transport.
 ///
-/// A transport of one's own becomes an `Io` with [`Io::new`]:
+/// [`Io::new`] makes an `Io` of your own transport:
 ///
 /// ```
 /// use aiomsg_transport::{Io, IoInfo, RemoteAddr};
@@ -32,57 +32,56 @@ pub struct Io {
     identity_check: Option<IdentityCheck>,
 }
 
-/// Which identities the peer may have.
+/// The check of the peer's identity.
 type IdentityCheck = Arc<dyn Fn(&Identity) -> Result<(), Error> + Send + Sync>;
 
 trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-/// What is known about the other end of an [`Io`]. Cheap to clone.
+/// The properties of the other end of an [`Io`]. Cheap to clone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IoInfo {
-    /// Where the other end is.
+    /// The address of the other end.
     pub remote: RemoteAddr,
-    /// What TLS found out; `None` on a connection without TLS.
+    /// What TLS has found out about the peer; `None` on a connection without TLS.
     pub tls: Option<TlsInfo>,
-    /// What counts the bytes on the wire, where these are not those of the
-    /// stream: with TLS, bytes arrive long before they can be read.
+    /// The counter of bytes on the wire, if they differ from those of the stream: with
+    /// TLS, bytes arrive long before they can be read.
     pub wire: Option<Wire>,
-    /// What the system holds of the bytes that were sent; `None` where nobody
-    /// knows. A layer that wraps the stream keeps it: it hands the whole of this to
-    /// [`Io::new`].
+    /// The sent bytes that the system still holds; `None` if that is unknown. A layer
+    /// that wraps the stream keeps it, by passing this whole value to [`Io::new`].
     pub send_queue: Option<SendQueue>,
 }
 
-/// Where the other end of a connection is.
+/// The address of the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RemoteAddr {
     /// TCP, with or without TLS.
     Inet(SocketAddr),
-    /// A Unix socket. An accepted peer has a path only if it has bound one
-    /// itself, which is rare.
+    /// A Unix socket. An accepted peer has a path only if it has bound one, which is
+    /// rare.
     Unix(Option<PathBuf>),
-    /// Inside this process, under this name.
+    /// An in-memory connection of this process, with its name.
     Mem(String),
 }
 
-/// What TLS found out about the peer. Cheap to clone.
+/// What TLS has found out about the peer. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {
-    /// The certificate that the peer presented, and that was verified; `None`
-    /// if it presented none because none was asked for.
+    /// The verified certificate of the peer; `None` if none was demanded and the peer
+    /// has presented none.
     pub peer_certificate: Option<Certificate>,
 }
 
-/// Turns an error of reading or writing an [`Io`] into an [`Error`].
+/// Converts an error of reading or writing an [`Io`] into an [`Error`].
 ///
-/// This is `Error::from`, except that TLS errors are explained and of kind
-/// [`Tls`](aiomsg_core::ErrorKind::Tls). That is worth having after the
-/// handshake too: in TLS 1.3 the connecting end has finished before the other
-/// end looks at its certificate, so it learns of a refusal by its first read.
+/// It does the same as `Error::from`, except that TLS errors are explained and of kind
+/// [`Tls`](aiomsg_core::ErrorKind::Tls). TLS errors also occur after the handshake: in TLS
+/// 1.3 the connecting end finishes before the other end verifies its certificate, so its
+/// first read reports a refusal.
 pub fn explain(error: io::Error) -> Error {
     #[cfg(feature = "tls")]
     if let Some(explained) = crate::tls::explain(&error) {
@@ -94,7 +93,7 @@ pub fn explain(error: io::Error) -> Error {
 // ===== impl Io =====
 
 impl Io {
-    /// Hides the type of a byte stream.
+    /// Creates an `Io` of a byte stream.
     pub fn new<S>(stream: S, info: IoInfo) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -106,15 +105,14 @@ impl Io {
         }
     }
 
-    /// What is known about the other end.
+    /// Returns the properties of the other end.
     pub fn info(&self) -> &IoInfo {
         &self.info
     }
 
-    /// Adds a check of the identity that the peer is going to claim in the
-    /// handshake: for layers around connecting and accepting, such as
-    /// [`CertifiedIdentityLayer`](crate::CertifiedIdentityLayer). With several,
-    /// each must pass.
+    /// Adds a check of the identity that the peer will claim in the handshake. Layers
+    /// around connecting and accepting use it, such as
+    /// [`CertifiedIdentityLayer`](crate::CertifiedIdentityLayer). All checks must pass.
     #[must_use]
     pub fn with_identity_check(
         mut self,
@@ -130,13 +128,12 @@ impl Io {
         self
     }
 
-    /// Whether the peer may have this identity. Whoever does the handshake asks,
-    /// before anything is done under that identity: a socket does.
+    /// Checks whether the peer may have this identity. A socket calls it after the
+    /// handshake, before it does anything under that identity.
     ///
     /// # Errors
     ///
-    /// That of the check that the peer does not pass, with the peer's
-    /// certificate.
+    /// The error of the failed check, with the peer's certificate.
     pub fn check_identity(&self, identity: &Identity) -> Result<(), Error> {
         let Some(check) = &self.identity_check else {
             return Ok(());
@@ -200,7 +197,7 @@ impl AsyncWrite for Io {
 // ===== impl IoInfo =====
 
 impl IoInfo {
-    /// A connection without TLS.
+    /// Creates the properties of a connection without TLS.
     pub fn new(remote: RemoteAddr) -> Self {
         Self {
             remote,
@@ -210,29 +207,28 @@ impl IoInfo {
         }
     }
 
-    /// The certificate of the peer, on a connection with TLS whose peer has
-    /// presented one.
+    /// Returns the certificate of the peer, if TLS is in use and the peer has presented
+    /// one.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.tls.as_ref()?.peer_certificate.as_ref()
     }
 
-    /// Adds what counts the bytes on the wire, where these are not those of the
-    /// stream.
+    /// Adds the counter of bytes on the wire, if they differ from those of the stream.
     #[must_use]
     pub fn with_wire(mut self, wire: Wire) -> Self {
         self.wire = Some(wire);
         self
     }
 
-    /// Adds what the system holds of the bytes that were sent. By it a slow peer is
-    /// told from a dead one.
+    /// Adds the number of sent bytes that the system still holds. It distinguishes a slow
+    /// peer from a dead one.
     #[must_use]
     pub fn with_send_queue(mut self, queue: impl Into<Option<SendQueue>>) -> Self {
         self.send_queue = queue.into();
         self
     }
 
-    /// Adds what TLS found out.
+    /// Adds what TLS has found out about the peer.
     #[must_use]
     pub fn with_tls(mut self, tls: TlsInfo) -> Self {
         self.tls = Some(tls);
@@ -243,7 +239,7 @@ impl IoInfo {
 // ===== impl TlsInfo =====
 
 impl TlsInfo {
-    /// TLS, with a peer that presented this certificate, or none.
+    /// Creates the TLS properties of a peer with this certificate, or none.
     pub fn new(peer_certificate: Option<Certificate>) -> Self {
         Self { peer_certificate }
     }

@@ -1,25 +1,24 @@
-//! Bytes to connections: the transports of aiomsg, and what turns a byte
-//! stream into a connection of frames.
+//! The transports of aiomsg, and the steps from a byte stream to a connection of frames.
 //!
-//! | step | what does it | from | to |
+//! | step | implementation | from | to |
 //! |---|---|---|---|
 //! | dial | [`Connector`], a `tower::Service` | an [`Endpoint`](aiomsg_core::Endpoint) | an [`Io`] |
 //! | accept | [`Listener`], then [`Acceptor`], a `tower::Service` | an `Endpoint` | an [`Io`] per peer |
-//! | handshake | [`handshake`] | an `Io` | who the peer is, and its dialect |
+//! | handshake | [`handshake`] | an `Io` | the peer's identity and dialect |
 //! | encoding, decoding | [`codec`] | frames | the bytes of a dialect |
 //! | framing | [`framed`] | an `Io` and a dialect | a [`Connection`](aiomsg_core::Connection) |
 //!
-//! An [`Io`] hides which transport carries it:
+//! An [`Io`] hides its transport:
 //!
 //! | endpoint | transport |
 //! |---|---|
 //! | `tcp://host:port` | TCP; every address of the host is tried |
-//! | `tls://host:port` | TLS 1.2 or 1.3 over TCP, by a `TlsConfig` |
+//! | `tls://host:port` | TLS 1.2 or 1.3 over TCP, with a `TlsConfig` |
 //! | `unix:///path` | a Unix socket; a stale socket file is replaced |
-//! | `mem://name` | inside the process |
+//! | `mem://name` | memory of the process |
 //!
-//! Nothing here limits how long a dial, an accepted peer's TLS or a handshake
-//! may take: put a timeout around it, such as tower's.
+//! Nothing here limits the time of a dial, of an accepted peer's TLS or of a handshake:
+//! put a timeout around it, such as tower's.
 //!
 //! ```
 //! use aiomsg_core::{Endpoint, Error};
@@ -46,10 +45,10 @@
 //!
 //! # Features
 //!
-//! | feature | default | what it adds |
+//! | feature | default | adds |
 //! |---|---|---|
-//! | `tls` | yes | `tls://` endpoints, by rustls with the ring provider |
-//! | `system-roots` | no | `TlsConfigBuilder::trust_system_roots`, by rustls-native-certs |
+//! | `tls` | yes | `tls://` endpoints, with rustls and the ring provider |
+//! | `system-roots` | no | `TlsConfigBuilder::trust_system_roots`, with rustls-native-certs |
 
 #![forbid(unsafe_code)]
 

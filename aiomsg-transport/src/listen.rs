@@ -17,13 +17,13 @@ use crate::mem::MemListener;
 use crate::resolve::Resolver;
 use crate::{send_queue, tcp};
 
-/// A bound endpoint that accepts peers. Dropping it stops that; a Unix socket
-/// removes its file and an in-memory name becomes free.
+/// A bound endpoint that accepts peers. Dropping it stops listening, removes the file of
+/// a Unix socket, and frees an in-memory name.
 ///
-/// | endpoint | what is bound |
+/// | endpoint | binds |
 /// |---|---|
-/// | `tcp`, `tls` | all addresses of the host that are ours, at one port; in use at any of them is an error |
-/// | `unix` | the path; a socket file on which nobody listens is replaced; any other file is an error. On Linux, `@name` is an abstract name, without a file |
+/// | `tcp`, `tls` | all our addresses of the host, at one port; a port in use at any of them is an error |
+/// | `unix` | the path; replaces a stale socket file; any other file is an error. On Linux, `@name` is an abstract name, without a file |
 /// | `mem` | the name, once in this process |
 ///
 /// # Examples
@@ -38,7 +38,7 @@ use crate::{send_queue, tcp};
 /// # async fn accept(mut listener: Listener) {
 /// loop {
 ///     match listener.accept().await {
-///         // TLS is done in the peer's own task, under a timeout.
+///         // TLS runs in the peer's own task, under a timeout.
 ///         Ok(incoming) => drop(tokio::spawn(async move {
 ///             let limit = Duration::from_secs(10);
 ///             if let Ok(secured) = tokio::time::timeout(limit, incoming.secure()).await {
@@ -59,7 +59,7 @@ pub struct Listener {
     tls: Option<crate::tls::Server>,
 }
 
-/// How to bind.
+/// The options of binding.
 ///
 /// ```
 /// use aiomsg_transport::ListenOptions;
@@ -70,12 +70,12 @@ pub struct Listener {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ListenOptions {
-    /// How many peers may wait to be accepted; 1024 unless set.
+    /// The number of peers that may wait to be accepted. Default: 4,096.
     pub backlog: u32,
-    /// The mode of the file of a Unix socket, such as `0o660`; as the umask has
-    /// it unless set.
+    /// The mode of the file of a Unix socket, such as `0o660`. The umask sets it by
+    /// default.
     pub unix_mode: Option<u32>,
-    /// What `tls://` endpoints need.
+    /// The certificates for `tls://` endpoints.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::TlsConfig>,
 }
@@ -106,14 +106,13 @@ enum Accepted {
     Mem(DuplexStream),
 }
 
-/// Whether an error of [`Listener::accept`] concerns one connection only, one
-/// that ended before it was accepted. The next call may then follow at once.
-/// After any other error, such as that there are no file descriptors left, the
-/// same would happen again: sleep first.
+/// Returns whether an error of [`Listener::accept`] concerns only one connection, which
+/// ended before it was accepted. The next call may then follow at once. Any other error,
+/// such as a lack of file descriptors, would repeat: sleep first.
 pub fn is_transient(error: &Error) -> bool {
     use io::ErrorKind as Io;
     error.io().is_some_and(|error| {
-        // Linux reports errors that are pending on the new connection here.
+        // Linux reports pending errors of the new connection here.
         matches!(
             error.kind(),
             Io::ConnectionAborted
@@ -136,16 +135,15 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Every error names the endpoint. Of kind
-    /// [`Address`](aiomsg_core::ErrorKind::Address) if the host does not
-    /// resolve, [`Io`](aiomsg_core::ErrorKind::Io) if the system refuses (the
-    /// [`io::Error`] is the source, of kind [`io::ErrorKind::AddrInUse`] for
-    /// what is bound already), [`Config`](aiomsg_core::ErrorKind::Config) for
-    /// TLS without a certificate.
+    /// Every error names the endpoint. Its kind is
+    /// [`Address`](aiomsg_core::ErrorKind::Address) if the host does not resolve,
+    /// [`Io`](aiomsg_core::ErrorKind::Io) if the system refuses (the [`io::Error`] is the
+    /// source, of kind [`io::ErrorKind::AddrInUse`] for a bound endpoint), and
+    /// [`Config`](aiomsg_core::ErrorKind::Config) for TLS without a certificate.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future binds nothing.
+    /// Cancel safe: dropping the future binds nothing.
     pub async fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, Error> {
         let bound = Self::bind_any(endpoint, options).await;
         bound.map_err(|error| error.at(endpoint.clone()))
@@ -188,8 +186,7 @@ impl Listener {
         })
     }
 
-    /// What is bound: the endpoint that was asked for, with the port that the
-    /// system chose if that was 0.
+    /// Returns the bound endpoint, with the real port in place of 0.
     pub fn local_endpoint(&self) -> Endpoint {
         self.endpoint.clone()
     }
@@ -198,17 +195,16 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// No error ends the listener. See [`is_transient`] for what to do.
+    /// No error ends the listener. See [`is_transient`] for how to continue.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a peer is either returned or still there for the next
-    /// call.
+    /// Cancel safe: a peer is either returned or left for the next call.
     pub async fn accept(&mut self) -> Result<Incoming, Error> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// As [`Listener::accept`], for code that polls.
+    /// Polls for the next peer. See [`Listener::accept`].
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Error>> {
         self.poll_stream(cx).map(|accepted| match accepted {
             Ok((stream, remote)) => {
@@ -260,7 +256,7 @@ impl Bound {
 // ===== impl ListenOptions =====
 
 impl ListenOptions {
-    /// A backlog of 4,096, and no TLS.
+    /// Creates options with a backlog of 4,096 and no TLS.
     pub fn new() -> Self {
         Self {
             backlog: 4096,
@@ -270,25 +266,25 @@ impl ListenOptions {
         }
     }
 
-    /// Sets how many peers may wait to be accepted. The system may have a
-    /// lower limit of its own.
+    /// Sets the number of peers that may wait to be accepted. The system may have a lower
+    /// limit.
     #[must_use]
     pub fn backlog(mut self, backlog: u32) -> Self {
         self.backlog = backlog;
         self
     }
 
-    /// Sets the mode of the file of a Unix socket, from 0 to `0o777`: who may
-    /// connect, as far as the system heeds it. It is set before the socket
-    /// listens, so no one else can connect in between. Binding fails with
-    /// another number, and for an abstract name, which has no file.
+    /// Sets the mode of the file of a Unix socket, from 0 to `0o777`. It decides who may
+    /// connect, on systems that check it, and is set before the socket listens, so no
+    /// other user can connect in between. Binding fails with another number, and for an
+    /// abstract name, which has no file.
     #[must_use]
     pub fn unix_mode(mut self, mode: u32) -> Self {
         self.unix_mode = Some(mode);
         self
     }
 
-    /// Sets what `tls://` endpoints need.
+    /// Sets the certificates for `tls://` endpoints.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, config: crate::tls::TlsConfig) -> Self {
@@ -306,39 +302,37 @@ impl Default for ListenOptions {
 // ===== impl Incoming =====
 
 impl Incoming {
-    /// What the peer came by: the [local endpoint](Listener::local_endpoint) of
-    /// its listener.
+    /// Returns the [local endpoint](Listener::local_endpoint) of the listener.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Where the peer is.
+    /// Returns the address of the peer.
     pub fn remote(&self) -> &RemoteAddr {
         &self.remote
     }
 
-    /// Does the accepting end's part of TLS, if the endpoint is one with TLS;
-    /// otherwise the stream is there at once.
+    /// Performs the TLS handshake of the accepting end, if the endpoint uses TLS.
+    /// Otherwise it returns the stream at once.
     ///
-    /// A peer may be slow here, or silent for good, so this belongs in a task
-    /// of its own and under a timeout.
+    /// A peer may be slow here, or silent for ever, so call this in a task of its own and
+    /// under a timeout.
     ///
     /// # Errors
     ///
-    /// Of kind [`Tls`](aiomsg_core::ErrorKind::Tls) if the peer is refused,
-    /// refuses us or does not speak TLS. When a peer is refused for its
-    /// certificate, the error comes up to half a second late: for that long
-    /// the connection is kept open for the peer to learn of it.
+    /// Of kind [`Tls`](aiomsg_core::ErrorKind::Tls) if the peer is refused, refuses us or
+    /// does not speak TLS. When a peer is refused for its certificate, the error comes up
+    /// to half a second late: the connection stays open so long to tell the peer.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connection.
+    /// Not cancel safe: dropping the future closes the connection.
     pub async fn secure(self) -> Result<Io, Error> {
         let mut info = IoInfo::new(self.remote);
         let secured = match self.stream {
             Accepted::Tcp(stream) => {
-                // A failure here tells of a connection that is gone, which the
-                // first read will tell better.
+                // A failure here means that the connection is gone, which the first
+                // read reports better.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(remote = %info.remote, %error, "nodelay not set");
                 }
@@ -369,8 +363,8 @@ impl Incoming {
 
 // ===== Acceptor =====
 
-/// [`Incoming::secure`] as a `tower::Service`, for layers that admit peers or
-/// turn them away: before TLS by address, after it by certificate.
+/// [`Incoming::secure`] as a `tower::Service`, for layers that accept or refuse peers: by
+/// address before TLS, and by certificate after it.
 ///
 /// ```
 /// use aiomsg_core::Endpoint;
@@ -395,7 +389,7 @@ impl Incoming {
 pub struct Acceptor;
 
 impl Acceptor {
-    /// An acceptor: it keeps nothing, and is always ready.
+    /// Creates an acceptor. It keeps nothing, and is always ready.
     pub fn new() -> Self {
         Self
     }
@@ -420,8 +414,7 @@ impl Service<Incoming> for Acceptor {
 /// The future of an [`Acceptor`]. Dropping it closes the connection.
 #[must_use = "futures do nothing unless polled"]
 pub struct Accepting {
-    // Boxed once per connection; the future of the TLS library's handshake is
-    // within it.
+    // Boxed once per connection: it contains the future of the TLS handshake.
     inner: Pin<Box<dyn Future<Output = Result<Io, Error>> + Send>>,
 }
 

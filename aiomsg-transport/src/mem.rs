@@ -1,4 +1,4 @@
-//! Connections inside the process, by name.
+//! In-memory connections of the process, by name.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,10 +11,10 @@ use tokio::sync::mpsc;
 
 use crate::error::system;
 
-/// How many bytes may be under way in each direction.
+/// The number of bytes that may be under way in each direction.
 const BUFFER: usize = 64 * 1024;
 
-/// The listeners of this process, each with the way to it.
+/// The listeners of this process by name.
 static LISTENERS: LazyLock<Mutex<Listeners>> = LazyLock::new(Mutex::default);
 
 type Listeners = HashMap<String, mpsc::Sender<DuplexStream>>;
@@ -38,7 +38,7 @@ pub(crate) async fn connect(name: &str) -> Result<DuplexStream, Error> {
     Ok(near)
 }
 
-/// A name and those who connect to it. Gives the name back when dropped.
+/// A bound name and its incoming connections. Dropping it frees the name.
 #[derive(Debug)]
 pub(crate) struct MemListener {
     name: String,

@@ -1,4 +1,4 @@
-//! From a host name to addresses, anew for every connection: a name may move.
+//! Resolution of host names, again for every connection: a name may move.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use aiomsg_core::{Error, ErrorKind};
 
 type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
-/// How names become addresses: the system's way unless told otherwise.
+/// The resolver of host names, by default the system's.
 #[derive(Clone, Default)]
 pub(crate) struct Resolver {
     custom: Option<Arc<dyn Fn(String, u16) -> Lookup + Send + Sync>>,
@@ -27,9 +27,9 @@ impl Resolver {
         }
     }
 
-    /// The addresses of a host, at least one, in the order to try them.
+    /// Returns the addresses of a host, at least one, in the order to try them.
     pub(crate) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
-        // With a zone it is an address, and nothing to look up.
+        // A host with a zone is an address, and needs no lookup.
         if let Some((address, zone)) = host.split_once('%')
             && let Ok(address) = address.parse::<Ipv6Addr>()
         {
@@ -54,7 +54,7 @@ impl Resolver {
     }
 }
 
-/// The number of the interface that a zone names, or is.
+/// The interface number of a zone, which is a name or a number.
 fn index_of(zone: &str, host: &str) -> Result<u32, Error> {
     let found = match zone.parse() {
         // No zone: any interface.
@@ -69,14 +69,14 @@ fn index_of(zone: &str, host: &str) -> Result<u32, Error> {
     })
 }
 
-/// The system's interfaces. It looks their names up for addresses of a link only,
-/// and takes any number.
+/// The system's interfaces. The system looks up their names for link-local addresses only,
+/// and accepts any number.
 #[cfg(unix)]
 mod interface {
     use nix::net::if_::{if_indextoname, if_nametoindex};
 
     pub(super) fn exists(number: u32) -> bool {
-        // The library has an empty name for one that is not there.
+        // The library returns an empty name for an interface that does not exist.
         if_indextoname(number).is_ok_and(|name| !name.is_empty())
     }
 

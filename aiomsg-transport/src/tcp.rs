@@ -1,4 +1,4 @@
-//! TCP.
+//! TCP connections and listeners.
 
 mod eyeballs;
 
@@ -24,7 +24,7 @@ pub(crate) async fn connect(
     let connected = eyeballs::race(addresses, |address| async move {
         let stream = TcpStream::connect(address).await?;
         not_itself(&stream)?;
-        // Whatever is flushed is meant to go: writes are batched above.
+        // A flush means send now: writes are batched above.
         stream.set_nodelay(true)?;
         tracing::trace!(%address, "connected");
         Ok((stream, address))
@@ -32,12 +32,12 @@ pub(crate) async fn connect(
     connected.await.map_err(all_failed)
 }
 
-/// Fails if both ends of a connection are one. A port on this machine that
-/// nobody listens on may be the one that the system chose for our own end, and
-/// TCP connects it to itself.
+/// Fails if a connection reaches itself. The system may choose a port for our own end that
+/// equals the dialled port on this machine, if nothing listens there. TCP then connects the
+/// port to itself.
 ///
-/// The end that closes a connection keeps its port for a minute, here the port
-/// of the server that is to start. So it is reset in place of that.
+/// The closing end of a connection keeps its port for a minute, here the port of the server
+/// that is about to start. So the connection is reset instead.
 fn not_itself(stream: &TcpStream) -> io::Result<()> {
     if stream.local_addr()? != stream.peer_addr()? {
         return Ok(());
@@ -47,22 +47,22 @@ fn not_itself(stream: &TcpStream) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::ConnectionRefused, why))
 }
 
-/// All addresses of a host that are ours, bound to one port.
+/// Listeners at all our addresses of a host, at one port.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     listeners: Vec<TcpListener>,
-    /// Who is asked first for the next peer, so that none is starved.
+    /// The listener to poll first for the next peer, so that none starves.
     next: usize,
 }
 
-/// How often another port is tried, if the one that the system chose for the
-/// first address is taken at another.
+/// The number of ports to try, if the one that the system chose for the first address is in
+/// use at another.
 const PORT_TRIES: usize = 16;
 
-/// Binds all addresses of a host that are ours to one port.
+/// Binds all our addresses of a host to one port.
 ///
-/// A port that is in use at any of them is an error: a peer that looks for us
-/// by name could otherwise find the other program.
+/// A port in use at any of them is an error: a peer that dials our name could otherwise
+/// reach the other program.
 pub(crate) async fn bind(
     resolver: &Resolver,
     host: &str,
@@ -133,16 +133,16 @@ fn bind_one(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A restarted program gets its port back while old connections linger. On
-    // Windows that is the default, and the option would let others take the
-    // port from us.
+    // Lets a restarted program bind its port while old connections linger. On
+    // Windows that is the default, and the option would let other programs take
+    // the port.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(backlog)
 }
 
-/// One error of all: each address with what went wrong there.
+/// One error for all addresses, with the failure of each.
 fn all_failed(mut failures: eyeballs::Failures) -> Error {
     match failures.pop() {
         // At least one address was tried, for a name without any does not resolve.
@@ -184,7 +184,7 @@ impl fmt::Display for EachFailed {
 
 impl std::error::Error for EachFailed {}
 
-/// Whether it is an address that every link has its own of, and no link is named.
+/// Whether an address is link-local and lacks its zone.
 fn lacks_zone(address: &SocketAddr) -> bool {
     match address {
         SocketAddr::V6(v6) => v6.ip().is_unicast_link_local() && v6.scope_id() == 0,

@@ -1,4 +1,4 @@
-//! Unix sockets.
+//! Unix sockets and their files.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,21 +14,21 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 use crate::error::system;
 
-/// The longest path: the system's limit without the zero behind it.
+/// The longest path: the system's limit without the terminating zero.
 const LONGEST: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
     107
 } else {
     103
 };
 
-/// Whether there are names without a file.
+/// Whether the system has abstract names.
 const ABSTRACT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// Connects to the socket at this path.
 pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
     let address = address(path)?;
     UnixStream::connect(&address).await.map_err(|error| {
-        // Which is refused as where nobody listens.
+        // The error is the same as without a listener.
         let what = match fs::metadata(&address) {
             Ok(metadata) if metadata.is_dir() => "it is a directory",
             Ok(metadata) if !metadata.file_type().is_socket() => "the file is not a socket",
@@ -38,8 +38,8 @@ pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
     })
 }
 
-/// The path as the system wants it: an abstract name, written `@name`, begins
-/// with a zero.
+/// The path in the form of the system: an abstract name, written `@name`, begins with a
+/// zero.
 fn address(path: &Path) -> Result<PathBuf, Error> {
     let wrong = |reason: String| Err(Error::new(ErrorKind::Address).with_reason(reason));
     let bytes = path.as_os_str().as_bytes();
@@ -66,15 +66,15 @@ fn is_abstract(path: &Path) -> bool {
     ABSTRACT && path.as_os_str().as_bytes().starts_with(b"@")
 }
 
-/// A bound path. Removes the file when dropped, if the file is still its own.
+/// A bound path. Dropping it removes the file, if the file is still its own.
 #[derive(Debug)]
 pub(crate) struct BoundUnix {
     listener: UnixListener,
-    /// What an abstract name has none of.
+    /// The file; `None` for an abstract name.
     file: Option<(PathBuf, FileId)>,
 }
 
-/// Tells a file from another one that took its path.
+/// Identifies a file, to notice another one at its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {
     device: u64,
@@ -82,8 +82,8 @@ struct FileId {
 }
 
 impl BoundUnix {
-    /// Binds a path. A socket file that nobody listens on, left behind by a
-    /// program that was killed, is replaced.
+    /// Binds a path. It replaces a stale socket file, which a killed program has left
+    /// behind.
     pub(crate) async fn bind(path: &Path, backlog: u32, mode: Option<u32>) -> Result<Self, Error> {
         let address = address(path)?;
         let config = |reason: String| Error::new(ErrorKind::Config).with_reason(reason);
@@ -144,7 +144,7 @@ fn listen(path: &Path, backlog: u32, mode: Option<u32>) -> io::Result<UnixListen
     let socket = UnixSocket::new_stream()?;
     socket.bind(path)?;
     let listener = match mode {
-        // Nobody can connect before it listens, whatever the file's mode is.
+        // No peer can connect before it listens, whatever the file's mode is.
         Some(mode) => fs::set_permissions(path, fs::Permissions::from_mode(mode))
             .and_then(|()| socket.listen(backlog)),
         None => socket.listen(backlog),
@@ -156,12 +156,12 @@ fn listen(path: &Path, backlog: u32, mode: Option<u32>) -> io::Result<UnixListen
     listener
 }
 
-/// Removes a socket file that nobody listens on; fails if it is anything else.
+/// Removes a stale socket file, without a listener, and fails for any other file.
 ///
-/// A live listener sees a connection that is closed at once. There is no way
-/// to remove a file only if it is still the one that was looked at, so two
-/// programs that replace the same stale file in the same instant may both
-/// succeed, and the first of them then listens at no path.
+/// A live listener sees a connection that is closed at once. The system cannot remove a
+/// file only if it is still the one that was checked. So two programs that replace the same
+/// stale file at the same instant may both succeed, and the first of them then listens at
+/// no path.
 async fn remove_stale(path: &Path) -> Result<(), Error> {
     let in_use = |why: &str| system(io::ErrorKind::AddrInUse.into()).with_reason(why);
     let metadata = fs::symlink_metadata(path).map_err(system)?;
@@ -173,9 +173,9 @@ async fn remove_stale(path: &Path) -> Result<(), Error> {
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-        // Whoever held it has gone and cleaned up.
+        // Its owner has gone and cleaned up.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        // Connected, or a full backlog, or a socket that is not ours to touch.
+        // A listener, or a full backlog, or a foreign socket.
         _ => return Err(in_use("another socket listens there")),
     }
     if FileId::of(path).is_ok_and(|file| file != FileId::from(&metadata)) {

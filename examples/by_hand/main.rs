@@ -1,12 +1,12 @@
-//! Either end of a conversation, with a socket that is put together by hand.
+//! Either end of a conversation, with a socket put together by hand.
 //!
 //! ```text
 //! cargo run --example by_hand [bind|connect] [roundrobin|publish|atleastonce] [ADDRESS]
 //! ```
 //!
-//! The socket is in `socket.rs`: read that. Its peers see no difference to an
-//! `aiomsg::Socket`: for the other end run this program again, or any of the
-//! others, such as `clock_client`.
+//! The socket is in `socket.rs`: read that. Its peers see no difference from an
+//! `aiomsg::Socket`. The other end is this program again, or any other example,
+//! such as `clock_client`.
 
 mod socket;
 
@@ -48,8 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             socket.send(Outbound::new(format!("{n} of {me}"))).await?;
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        // Those for which nobody was there wait in a buffer, and close would
-        // only hand them back.
+        // Messages without a peer wait in the buffer, and close would only
+        // hand them back.
         while socket.buffered() > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

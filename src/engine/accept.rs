@@ -18,12 +18,12 @@ use super::session::{self, Session};
 use super::told::{Telling, Told};
 use super::{Engine, dial, explain, gate};
 
-/// How long to wait when the system cannot accept: out of file descriptors,
-/// as a rule, and trying at once would keep a core busy to no avail.
+/// The pause when the system cannot accept, usually for want of file descriptors. Retrying
+/// at once would keep a core busy in vain.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Accepts connections and runs each as a task of its own, until `unbind` or
-/// the end of all accepting.
+/// Accepts connections and runs each in its own task, until `unbind` or the end of all
+/// accepting.
 pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: CancellationToken) {
     let endpoint = listener.local_endpoint();
     let mut pending = Pending::new(
@@ -67,8 +67,8 @@ async fn accept_all(
     }
 }
 
-/// Not an `async fn`, and what comes before the connection runs is boxed: it is
-/// large, and over soon, and the task is to be no larger than it must be.
+/// Handles one connection. This is not an `async fn`, and the steps before the connection
+/// runs are boxed: they are large and short, and the task must stay small.
 fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Output = ()> + Send {
     let (endpoint, remote) = (incoming.endpoint().clone(), incoming.remote().clone());
     let establishing = establish(Arc::clone(&engine), incoming, turn);
@@ -102,7 +102,7 @@ async fn establish(
             engine.stop_shaking.cancelled().await;
         }
     };
-    // The deadline is over TLS and the handshake together.
+    // One deadline for TLS and the handshake.
     let shaken = tokio::select! {
         biased;
         excess = turn.ended() => Err(excess),
@@ -113,13 +113,14 @@ async fn establish(
         () = stopped => Err(ErrorKind::Closed.into()),
     };
     let (io, half_way) = shaken.map_err(|error| error.with_certificate(known))?;
-    // Waiting for an identity is no longer a handshake that is under way: it
-    // is bounded by one for each identity.
+    // Waiting for an identity does not count as a handshake under way: each
+    // identity bounds it to one.
     drop(turn);
     session::admit(&engine, io, half_way, endpoint, false).await
 }
 
-/// What is `known` of the peer is told of a failure, too.
+/// Performs TLS and the handshake. `known` gets the properties of the peer, also for a
+/// failure.
 async fn shake(
     engine: &Engine,
     incoming: Incoming,

@@ -92,17 +92,17 @@ impl Default for Config {
     }
 }
 
-/// The shortest time that something may take: that of the timers.
+/// The shortest time of a setting: the resolution of the timers.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// How much large messages that are not yet whole may hold, at least, unless it is set.
+/// The smallest default bound on incomplete large messages.
 const INCOMPLETE: usize = 256 << 20;
 
-/// The most events that are kept for a slow listener.
+/// The most events kept for a slow listener.
 const MOST_EVENTS: usize = 1 << 16;
 
 impl Config {
-    /// How much is kept for a slow listener.
+    /// The bounds of the events kept for a slow listener.
     pub(crate) fn event_limits(&self) -> Limits {
         Limits {
             items: self.event_capacity.min(MOST_EVENTS),
@@ -110,7 +110,7 @@ impl Config {
         }
     }
 
-    /// Refuses what cannot work.
+    /// Refuses settings that cannot work.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let refuse = |reason: String| Err(Error::new(ErrorKind::Config).with_reason(reason));
         if self.at_least_once.is_some() && self.send_mode == SendMode::Publish {
@@ -140,8 +140,8 @@ impl Config {
             ("heartbeat_interval", Some(self.heartbeat_interval)),
             ("handshake_timeout", Some(self.handshake_timeout)),
         ] {
-            // Nothing that is waited for comes in less, and a heartbeat sent all the
-            // time leaves room for nothing else.
+            // No answer comes in less time, and constant heartbeats leave room for
+            // nothing else.
             if let Some(time) = time
                 && time < SHORTEST
             {
@@ -178,15 +178,15 @@ impl Config {
         Ok(())
     }
 
-    /// How many handshakes may be under way with one address: half of all,
-    /// unless it is set. Many good peers may start at once behind one address,
-    /// and of several that flood, whoever has the most makes room.
+    /// The bound on handshakes under way with one address, by default half of all. Many
+    /// good peers may start at once behind one address, and of several that flood, the one
+    /// with the most makes room.
     pub(crate) fn max_pending_of_one(&self) -> usize {
         let half = self.max_pending_handshakes.div_ceil(2);
         self.max_pending_handshakes_per_address.unwrap_or(half)
     }
 
-    /// How much large messages may hold that are not yet whole: four of the largest.
+    /// The bound on incomplete large messages, by default four of the largest.
     pub(crate) fn max_incomplete(&self) -> usize {
         let four = self.max_message.saturating_mul(4);
         self.max_incomplete.unwrap_or(four.max(INCOMPLETE))

@@ -1,4 +1,4 @@
-//! Connecting, again and again.
+//! Connecting and reconnecting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,14 +39,14 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
     loop {
         let connected = tokio::select! {
             biased;
-            // First: one that is let in may have been given messages.
+            // First, as an admitted one may have got messages.
             connected = dial.call(endpoint.clone()) => connected,
             () = disconnect.cancelled() => return,
             () = engine.stop_shaking.cancelled() => return,
         };
         let Ok(session) = connected;
-        // Layers are caught where they are called. If anything else panics, it is
-        // the end of this connection, and not of connecting.
+        // Panics of layers are caught at their calls. Any other panic ends this
+        // connection, and not the reconnecting.
         let ended = match catch(WHAT, || session.run(&engine, &disconnect)) {
             Ok(running) => caught(WHAT, running).await,
             Err(panicked) => Err(panicked),
@@ -59,7 +59,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
     }
 }
 
-/// A service of endpoints whose response is a connection that was let in.
+/// A service of endpoints whose response is an admitted connection.
 fn admitting(
     engine: &Arc<Engine>,
 ) -> impl Service<Endpoint, Response = Session, Error = BoxError, Future: Send> + Clone + Send + use<>
@@ -69,12 +69,12 @@ fn admitting(
         let engine = Arc::clone(&engine);
         async move {
             if engine.stop_intake.is_cancelled() {
-                // Those that are under way go on.
+                // The ones under way go on.
                 std::future::pending::<()>().await;
             }
             let _under_way = engine.tries.begin();
-            // What the layers make us wait for first, as a rate limit does, is
-            // no fault of the peer's, and not in its time.
+            // The wait for a layer's readiness, for example a rate limit, does not
+            // count in the peer's time.
             let opening = gate::open(&engine.dial, endpoint.clone()).await?;
             let mut known = None;
             let shake = async {
@@ -93,9 +93,8 @@ fn admitting(
     })
 }
 
-/// The tries to connect that are under way: from the beginning of one to its failure, or
-/// to the connection that it is. So are, apart from these, those of peers that know who
-/// we are.
+/// Dials under way, each from its beginning to its failure or its connection. Separately,
+/// handshakes of peers that know our identity.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tries(Arc<AtomicUsize>);
 
@@ -110,7 +109,7 @@ impl Tries {
     }
 }
 
-/// One of them, until it is dropped.
+/// One under way, until it is dropped.
 #[derive(Debug)]
 pub(super) struct UnderWay(Tries);
 

@@ -1,4 +1,4 @@
-//! Which endpoints a socket is bound and connected to.
+//! The bound and dialled endpoints of a socket.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aiomsg_core::Endpoint;
 use tokio_util::sync::CancellationToken;
 
-/// What ends the task of an endpoint, and what tells that it has ended.
+/// Ends the task of an endpoint, and signals that it has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Task {
     pub(crate) stop: CancellationToken,
@@ -21,29 +21,28 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Notes a bound endpoint. `None`: it is there already.
+    /// Notes a bound endpoint. Returns `None` if it is bound already.
     pub(crate) fn bind(&self, endpoint: &Endpoint) -> Option<Task> {
         add(lock(&self.bound), endpoint, CancellationToken::new())
     }
 
-    /// Ends listening at an endpoint. `None`: it is not bound.
+    /// Ends listening at an endpoint. Returns `None` if it is not bound.
     pub(crate) fn unbind(&self, endpoint: &Endpoint) -> Option<Task> {
         end(lock(&self.bound), endpoint)
     }
 
-    /// Whether the socket listens, so that those whom it connects to may connect to
-    /// it as well.
+    /// Whether the socket listens: then peers that it dials may dial it as well.
     pub(crate) fn any_bound(&self) -> bool {
         !lock(&self.bound).is_empty()
     }
 
-    /// Notes an endpoint to connect to, whose task ends with `finish` at the
-    /// latest. `None`: it is there already.
+    /// Notes a dialled endpoint, whose task ends with `finish` at the latest. Returns
+    /// `None` if it is dialled already.
     pub(crate) fn connect(&self, endpoint: &Endpoint, finish: &CancellationToken) -> Option<Task> {
         add(lock(&self.connected), endpoint, finish.child_token())
     }
 
-    /// Ends connecting to an endpoint. `None`: it is not connected to.
+    /// Ends connecting to an endpoint. Returns `None` if it is not dialled.
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Option<Task> {
         end(lock(&self.connected), endpoint)
     }

@@ -1,4 +1,4 @@
-//! The events that listeners have yet to see, each kept once for all of them.
+//! Events that wait for listeners, each kept once for all of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use aiomsg_layers::queue::WakerList;
 
 use super::events::Event;
 
-/// Bounded in number and in bytes of the messages in the events. Beyond that the oldest
-/// go, whether or not every listener has seen them: of those about connections, if they
-/// are more than half, so that peers which come and go do not push out what else has
-/// happened.
+/// Events, bounded in number and in the bytes of their messages. Beyond that the oldest
+/// are dropped, whether or not every listener has seen them. If more than half are about
+/// connections, the oldest of those go, so that peers that come and go do not push out other
+/// events.
 #[derive(Debug, Clone)]
 pub(super) struct EventLog(Arc<Shared>);
 
@@ -24,29 +24,29 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Those about connections, and all others: each with its number, in order.
+    /// Events about connections, and all others: each with its number, in order.
     rows: [VecDeque<(u64, Event)>; 2],
     bytes: usize,
-    /// The number of the event that comes next.
+    /// The number of the next event to add.
     next: u64,
-    /// Which event each listener sees next.
+    /// The next event of each listener.
     listeners: BTreeMap<u64, u64>,
     next_listener: u64,
     ended: bool,
     waiting: WakerList,
 }
 
-/// What happened to a listener since it looked last.
+/// The next news of a listener.
 pub(super) enum Heard {
     Event(Event),
-    /// So many events went before it had seen them.
+    /// The number of events that were dropped before it had seen them.
     Missed(u64),
-    /// There are no more.
+    /// The end of all events.
     End,
 }
 
-/// Events that are let go when the log is no longer locked: a message may be memory of
-/// a user's, who is told of its end.
+/// Removed events, to drop after the log is unlocked: a payload may run a user's
+/// destructor.
 #[derive(Default)]
 struct Gone {
     one: Option<Event>,
@@ -65,7 +65,7 @@ impl EventLog {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an event, if anybody listens.
+    /// Adds an event, if there is a listener.
     pub(super) fn add(&self, event: Event) {
         let mut state = self.lock();
         if state.ended || state.listeners.is_empty() {
@@ -88,13 +88,13 @@ impl EventLog {
         woken.wake();
     }
 
-    /// One that is larger than all may be is kept by itself.
+    /// A single event above the bound is kept alone.
     fn fits(&self, state: &State, bytes: usize) -> bool {
         let Limits { items, bytes: most } = self.0.limits;
         state.len() < items && state.bytes.saturating_add(bytes) <= most
     }
 
-    /// No more events.
+    /// Ends the events.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
@@ -103,7 +103,7 @@ impl EventLog {
         woken.wake();
     }
 
-    /// Somebody listens from now on.
+    /// Adds a listener.
     pub(super) fn listen(&self) -> Listener {
         let mut state = self.lock();
         let number = state.next_listener;
@@ -150,14 +150,14 @@ impl State {
         found.min_by_key(|it| it.0)
     }
 
-    /// A listener has seen so many, or missed them.
+    /// Notes that a listener has seen, or missed, this many events.
     fn seen(&mut self, listener: u64, count: u64) {
         if let Some(next) = self.listeners.get_mut(&listener) {
             *next += count;
         }
     }
 
-    /// Lets go of what every listener has seen.
+    /// Removes the events that every listener has seen.
     fn trim(&mut self, gone: &mut Gone) {
         let seen = self.listeners.values().min().copied().unwrap_or(u64::MAX);
         for row in 0..self.rows.len() {
@@ -168,7 +168,7 @@ impl State {
     }
 }
 
-/// One that sees the events.
+/// A listener to the events.
 #[derive(Debug)]
 pub(super) struct Listener {
     log: EventLog,
@@ -176,7 +176,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// What comes next.
+    /// Polls for the next event.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         let mut gone = Gone::default();
         let mut state = self.log.lock();
@@ -184,7 +184,7 @@ impl Listener {
             return Poll::Ready(Heard::End);
         };
         let Some((number, event)) = state.first_from(wanted).cloned() else {
-            // Those in between are gone, and nothing has come since.
+            // The events in between are gone, and none has come since.
             let missed = state.next - wanted;
             if missed > 0 {
                 state.seen(self.number, missed);

@@ -1,4 +1,4 @@
-//! Telling whoever listens what is going on.
+//! Events, counters and log lines of a socket.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,105 +20,104 @@ use super::peer::PeerInfo;
 use super::per_second::PerSecond;
 use super::stats::Counters;
 
-/// So many lines of the log tell of peers that come and go, in a second.
+/// Log lines a second about peers that come and go.
 const LINES: usize = 100;
 
-/// Something that happened in a socket.
+/// An event of a socket.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// The socket listens at an endpoint; a port of 0 is the real one here.
+    /// The socket listens at an endpoint.
     Listening {
-        /// Where.
+        /// The endpoint, with the real port in place of 0.
         endpoint: Endpoint,
     },
-    /// A peer is connected.
+    /// A peer has connected.
     PeerUp {
-        /// Who and how.
+        /// The peer.
         peer: PeerInfo,
     },
-    /// A peer is connected no more.
+    /// A peer has disconnected.
     PeerDown {
-        /// Who it was.
+        /// The peer.
         peer: PeerInfo,
-        /// Why.
+        /// The reason.
         reason: Arc<Error>,
     },
-    /// A try to connect failed; there will be another.
+    /// A try to connect failed. Another one follows.
     DialFailed {
-        /// Where to.
+        /// The dialled endpoint.
         endpoint: Endpoint,
-        /// Why.
+        /// The reason.
         error: Arc<Error>,
-        /// When the next try will be.
+        /// The time until the next try.
         retry_in: Duration,
     },
-    /// A connection that came was refused, or failed before the peer had said
-    /// who it is.
+    /// An incoming connection was refused, or failed before the peer had sent its
+    /// identity.
     AcceptFailed {
-        /// Where it came to.
+        /// The bound endpoint.
         endpoint: Endpoint,
-        /// Where it came from; `None` if accepting itself failed.
+        /// The address of the peer, or `None` if accepting itself failed.
         remote: Option<RemoteAddr>,
-        /// Why.
+        /// The reason.
         error: Arc<Error>,
     },
-    /// So many more connections that came have failed than
-    /// [`AcceptFailed`](Self::AcceptFailed) told of. No more than a quarter of
-    /// [`event_capacity`](crate::SocketBuilder::event_capacity) are told of one by
-    /// one in a second, so that strangers in great number do not push out what
-    /// else has happened. Told before the next event after that second.
+    /// More incoming connections have failed than [`AcceptFailed`](Self::AcceptFailed)
+    /// has reported. In a second, no more of them than a quarter of
+    /// [`event_capacity`](crate::SocketBuilder::event_capacity) are reported one by one,
+    /// so that a flood of strangers does not push out other events. This event comes
+    /// before the next one after that second.
     AcceptFailuresOmitted {
-        /// How many.
+        /// The number of failures that were not reported.
         count: u64,
     },
-    /// A message was given up.
+    /// A message was dropped.
     Dropped {
         /// The message.
         message: Outbound,
-        /// Why.
+        /// The reason.
         reason: DropReason,
     },
-    /// This end has ended a connection, or closes, and its peer has not shown that
-    /// it has read everything.
+    /// This end has ended a connection, or closes, and the peer has not shown that it
+    /// has read everything.
     Unconfirmed {
-        /// Whose.
+        /// The peer.
         peer: PeerInfo,
-        /// How many messages it may not have read, at most. See
+        /// The most messages that it may not have read. See
         /// [`Unconfirmed`](crate::Unconfirmed).
         messages: u64,
     },
     /// A layer of the receive path, or the handler of
-    /// [`Socket::serve`](crate::Socket::serve), refused a message, or failed on
-    /// it. It was not acknowledged.
+    /// [`Socket::serve`](crate::Socket::serve), refused a message or failed on it. The
+    /// message was not acknowledged.
     Refused {
         /// The message.
         message: Delivery,
         /// The layer's error, or one with it as the source.
         error: Arc<Error>,
     },
-    /// The queue of a peer is full: it takes less than is sent to it. Told at
-    /// most once a second for one peer.
+    /// The queue of a peer is full: the peer reads slower than the socket sends.
+    /// Reported at most once a second for each peer.
     QueueHigh {
-        /// Whose.
+        /// The peer.
         peer: Identity,
     },
-    /// Half of a queue that was full is free again.
+    /// Half of a full queue is free again.
     QueueLow {
-        /// Whose.
+        /// The peer.
         peer: Identity,
     },
-    /// The listener was too slow: this many events in between are lost to it.
+    /// The listener was too slow, and has lost events.
     Missed {
-        /// How many.
+        /// The number of lost events.
         count: u64,
     },
 }
 
 impl Event {
-    /// The certificate of the peer that this is about, if the peer has presented
-    /// one. On a connection that failed, or was refused, it is there when TLS
-    /// had accepted the certificate by then.
+    /// Returns the certificate of the event's peer, if the peer has presented one. For a
+    /// failed or refused connection, only if TLS had accepted the certificate by then.
     pub fn certificate(&self) -> Option<&Certificate> {
         match self {
             Self::PeerUp { peer }
@@ -136,8 +135,7 @@ impl Event {
 }
 
 impl Event {
-    /// Whether this is about peers and strangers that come and go, of which there may be
-    /// any number, and about where they do.
+    /// Whether the event is about connections, of which strangers can cause any number.
     pub(super) fn is_about_a_connection(&self) -> bool {
         matches!(
             self,
@@ -164,20 +162,19 @@ impl Weight for Event {
     }
 }
 
-/// The events of a socket, from the call of
-/// [`Socket::events`](crate::Socket::events) on.
+/// The events of a socket since the call of [`Socket::events`](crate::Socket::events).
 ///
-/// Listening slowly, or not at all, costs the listener its oldest events and
-/// the socket nothing.
+/// A listener that is slow, or never listens, loses its oldest events, and costs the
+/// socket nothing.
 #[derive(Debug)]
 pub struct Events(Listener);
 
 impl Events {
-    /// The next event; `None` when the socket is closed.
+    /// Returns the next event, or `None` when the socket is closed.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: no event is lost when the future is dropped.
+    /// Cancel safe: dropping the future loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         match poll_fn(|cx| self.0.poll_next(cx)).await {
             Heard::Event(event) => Some(event),
@@ -187,7 +184,7 @@ impl Events {
     }
 }
 
-/// Counts, logs and tells.
+/// Counts, logs and reports events.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter(Arc<Inner>);
 
@@ -196,12 +193,12 @@ struct Inner {
     events: EventLog,
     counters: Counters,
     refusals: PerSecond,
-    /// Lines of the log about peers that come and go.
+    /// Log lines about peers that come and go.
     comings: PerSecond,
     drops: DropLog,
 }
 
-/// Nobody is left to tell of anything: a socket may be dropped and not closed.
+/// Ends the events of a socket that is dropped without a close.
 impl Drop for Inner {
     fn drop(&mut self) {
         self.events.end();
@@ -223,7 +220,7 @@ impl Reporter {
         &self.0.counters
     }
 
-    /// What sessions count with.
+    /// The counters of the sessions.
     pub(crate) fn meter(&self) -> &Meter {
         &self.0.counters.meter
     }
@@ -232,7 +229,7 @@ impl Reporter {
         Events(self.0.events.listen())
     }
 
-    /// The socket is closed: no more events.
+    /// Ends the events: the socket is closed.
     pub(crate) fn end(&self) {
         self.0.events.end();
     }
@@ -244,7 +241,7 @@ impl Reporter {
         self.0.events.add(event);
     }
 
-    /// Logs that a peer has come or gone, unless many have in this second: strangers may
+    /// Logs that a peer has come or gone, up to a number in each second: strangers may
     /// come and go all the time, under new names.
     fn say_of_a_coming(&self, log: impl FnOnce()) {
         let comings = &self.0.comings;
@@ -369,14 +366,14 @@ impl Reporter {
     }
 }
 
-/// Logs. Whoever hears logs may panic, which is to end nothing of the socket.
+/// Logs. A log subscriber that panics must not end a task of the socket.
 pub(crate) fn say(log: impl FnOnce()) {
-    // The panic has been told of by then, as far as the program wants that.
+    // The panic hook of the program has reported the panic by then.
     let _ = catch("the subscriber of logs", log);
 }
 
-/// A line per dropped message would flood the log just when things go wrong:
-/// the first of each second is logged, with the number of those before it.
+/// Logs the first dropped message of each second, with the number of unlogged ones
+/// before it. A line for each would flood the log just when things go wrong.
 #[derive(Debug, Default)]
 struct DropLog {
     last: Mutex<Option<Instant>>,

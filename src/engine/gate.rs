@@ -1,4 +1,4 @@
-//! How byte streams come: through the layers of the dial and accept paths.
+//! The dial and accept paths: byte streams through their layers.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -10,8 +10,8 @@ use aiomsg_layers::shared::{Shared, caught};
 use aiomsg_transport::Io;
 use tower::Service;
 
-/// A service that makes byte streams, for all tasks of a socket. Boxed: there
-/// is one call for each connection.
+/// A service that makes byte streams, for all tasks of a socket. It is boxed, as there is
+/// one call for each connection.
 pub(crate) type Gate<R> = Arc<dyn Open<R>>;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Io, BoxError>> + Send>>;
@@ -50,8 +50,8 @@ where
 
 /// Waits until the gate is ready, and calls it.
 ///
-/// A layer that panics fails: the task that dials would end, and nobody would
-/// ever connect again.
+/// A layer that panics fails. The dial task would end otherwise, and with it all
+/// reconnecting.
 pub(crate) async fn open<R>(
     gate: &Gate<R>,
     request: R,
@@ -62,10 +62,10 @@ pub(crate) async fn open<R>(
     Ok(async { flat(caught(LAYER, opening).await) })
 }
 
-/// What is said to have panicked.
+/// The subject of the panic in errors.
 pub(crate) const LAYER: &str = "a layer";
 
-/// What a future comes to that may have panicked.
+/// Flattens the result of a future that may have panicked.
 pub(super) fn flat<T>(result: Result<Result<T, BoxError>, Error>) -> Result<T, BoxError> {
     result.unwrap_or_else(|panicked| Err(panicked.into()))
 }

@@ -1,4 +1,4 @@
-//! Peers of which nothing is read for a while.
+//! Peers that are not read for a while.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,23 +8,23 @@ use std::task::{Context, Poll};
 use aiomsg_core::Identity;
 use aiomsg_layers::queue::WakerList;
 
-/// The peers that are held back, as all are while the inbox is full: they take no
-/// answers, and go on asking.
+/// Peers that are held back, as all are while the inbox is full: they read no replies, and
+/// go on sending requests.
 #[derive(Debug, Default)]
 pub(crate) struct Holds(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// How many are: looked at before the lock is taken.
+    /// Their number: checked before the lock is taken.
     count: AtomicUsize,
     held: Mutex<HashMap<Identity, Entry>>,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// How many hold it back.
+    /// The number of holds.
     by: usize,
-    /// Who waits for the end of that.
+    /// Tasks that wait for the end of the hold.
     tasks: WakerList,
 }
 
@@ -45,7 +45,7 @@ impl Holds {
 }
 
 impl Hold {
-    /// Ready while it is not.
+    /// Ready while the peer is not held back.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.shared.count.load(Ordering::Acquire) == 0 {
             return Poll::Ready(());
@@ -59,7 +59,7 @@ impl Hold {
         }
     }
 
-    /// Holds it back, until what is returned is dropped.
+    /// Holds the peer back until the returned value is dropped.
     pub(crate) fn begin(&self) -> Held {
         let mut held = self.shared.lock();
         held.entry(self.peer.clone()).or_default().by += 1;

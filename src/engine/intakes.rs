@@ -1,4 +1,4 @@
-//! The layers of the receive path, while messages can arrive.
+//! The layers of the receive path, for as long as messages can arrive.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,17 +8,17 @@ use aiomsg_layers::shared::drop_caught;
 use super::peer::PeerInfo;
 use super::session::MakeIntake;
 
-/// How sessions fill the inbox: straight, or through the layers of a user's own.
+/// The way of sessions to the inbox: direct, or through a user's layers.
 pub(crate) struct Intakes(Mutex<Option<MakeIntake>>);
 
 impl Intakes {
-    /// `None`: straight, as there are no layers.
+    /// `None`: direct, without layers.
     pub(crate) fn new(make: Option<MakeIntake>) -> Self {
         Self(Mutex::new(make))
     }
 
-    /// The intake of a connection to this peer, through the layers. `None`: there are
-    /// none, or the inbox is closed.
+    /// Returns the intake of a connection to this peer, through the layers. `None` if there
+    /// are none, or the inbox is closed.
     pub(crate) fn of(&self, peer: &PeerInfo) -> Option<Box<dyn Intake>> {
         let make = self
             .0
@@ -28,8 +28,8 @@ impl Intakes {
         Some(make?(peer))
     }
 
-    /// Lets go of the layers when the inbox is closed, so that what waits for messages
-    /// in them learns that none will come. Handles of a socket may long outlive it.
+    /// Drops the layers when the inbox is closed, so that code in them that waits for
+    /// messages learns that none will come. Handles of a socket may long outlive it.
     pub(crate) fn end(&self) {
         let make = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop_caught("a layer of the receive path", make);

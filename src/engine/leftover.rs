@@ -1,4 +1,4 @@
-//! What a socket that closes had not done.
+//! The report of a close.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,45 +9,44 @@ use aiomsg_layers::at_least_once::Unacknowledged;
 
 use super::peer::PeerInfo;
 
-/// What a closed socket had not done.
+/// The report of a close: unsent, unacknowledged and perhaps unread messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseReport {
-    /// Messages that were not sent: for each peer that they were addressed to,
-    /// and for those that were not addressed, in the order in which they were
-    /// accepted. Copies of published messages are not among them: events told
-    /// of those.
+    /// Unsent messages, in the order of acceptance for each peer that they were
+    /// addressed to, and for those without one. Copies of published messages are not
+    /// among them: events have reported those.
     pub unsent: Vec<Outbound>,
-    /// Under at-least-once, messages that were sent and not acknowledged, in
-    /// the order in which they were accepted.
+    /// Sent and unacknowledged messages, under at-least-once, in the order of
+    /// acceptance.
     pub unacknowledged: Vec<Outbound>,
-    /// Peers that were sent messages without acknowledgements, and did not show
-    /// that they had read them all.
+    /// Peers that got messages without acknowledgements, and have not shown that they
+    /// have read them all.
     pub unconfirmed: Vec<Unconfirmed>,
 }
 
-/// What a peer may not have read when the connection to it ended. Messages that
-/// have left are not kept, so there is their number only.
+/// Messages that a peer may not have read when its connection ended. The socket does not
+/// keep sent messages, so it knows only their number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unconfirmed {
-    /// Who it is.
+    /// The identity of the peer.
     pub peer: Identity,
-    /// Our endpoint: where it connected to, or where we did.
+    /// The endpoint that we listen at, or that we dialled.
     pub endpoint: Endpoint,
-    /// How many messages it may not have read, at most: those that were sent by
-    /// this connection and wanted no acknowledgement. Those that it has not read
-    /// are the last of them.
+    /// The most messages that the peer may not have read: those sent on this connection
+    /// that asked for no acknowledgement. The unread ones are the last of them.
     pub messages: u64,
 }
 
 impl CloseReport {
-    /// Whether everything was sent and read or, under at-least-once, acknowledged.
+    /// Returns whether every message was sent and read or, under at-least-once,
+    /// acknowledged.
     pub fn is_clean(&self) -> bool {
         self.unsent.is_empty() && self.unacknowledged.is_empty() && self.unconfirmed.is_empty()
     }
 
-    /// How many messages may not have been read, at most, by all peers together.
+    /// Returns the most messages that may not have been read, by all peers together.
     pub fn unconfirmed_messages(&self) -> u64 {
         self.unconfirmed.iter().map(|it| it.messages).sum()
     }
@@ -63,8 +62,8 @@ impl Unconfirmed {
     }
 }
 
-/// What is to be in the next report. It is kept here, so that a call of `close`
-/// that is given up in the middle takes nothing with it.
+/// The contents of the next report. They are kept here, so that a `close` dropped in the
+/// middle loses nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Leftover(Mutex<Left>);
 
@@ -76,8 +75,8 @@ struct Left {
 }
 
 impl Left {
-    /// Each message is in one list: one that has been sent is not among those that were
-    /// not, though it waited to be sent again, and one that has not is among those alone.
+    /// Each message is in one list: a sent one that waited for its resend is not among the
+    /// unsent ones, and an unsent one is among those alone.
     fn report(self) -> CloseReport {
         let Self {
             mut unsent,
@@ -110,10 +109,10 @@ impl Leftover {
         self.lock().unsent.extend(messages);
     }
 
-    /// Adds what `unsent` finds. It is never out of here in between: of two who call
-    /// `close` at the same time, the first that is done reports everything.
+    /// Adds the messages that `unsent` finds, under the lock: of two calls of `close` at
+    /// the same time, the first to return reports everything.
     pub(crate) fn add_unsent_of(&self, unsent: impl FnOnce() -> Vec<Outbound>) {
-        // What is told of meanwhile is told when the lock is released.
+        // Reports of the meantime follow when the lock is released.
         let _holding = Holding::new(self);
         let mut report = self.lock();
         report.unsent.extend(unsent());

@@ -1,4 +1,4 @@
-//! Telling of queues that become full.
+//! Reports of full queues.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::events::Reporter;
 
-/// A queue that is used to the full is high and low many times a second, and
-/// telling each time would push all other events out.
+/// The shortest time between two reports. A fully used queue is high and low many times a
+/// second, and reporting each would push out all other events.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What is told of the queue of one peer.
+/// The reports about the queue of one peer.
 pub(crate) struct Levels {
     reporter: Reporter,
     peer: Identity,
@@ -35,8 +35,7 @@ impl Levels {
         }
     }
 
-    /// Tells of each high at most once a second, and of the low that follows
-    /// one that was told.
+    /// Reports a high at most once a second, and the low that follows a reported one.
     pub(crate) fn note(&self, level: Level) {
         {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);

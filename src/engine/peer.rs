@@ -1,4 +1,4 @@
-//! Who is connected, and by what.
+//! Connected peers and their connections.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,37 +11,36 @@ use aiomsg_transport::{Io, RemoteAddr, TlsInfo};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-/// Who a peer is, and how it is connected.
+/// A peer and its connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PeerInfo {
-    /// The identity that it chose.
+    /// The identity that the peer has chosen.
     pub identity: Identity,
-    /// Our endpoint: where it connected to, or where we did.
+    /// The endpoint that we listen at, or that we dialled.
     pub endpoint: Endpoint,
-    /// The address at the other end.
+    /// The address of the peer.
     pub remote: RemoteAddr,
-    /// The dialect that it speaks.
+    /// The dialect of the connection.
     pub dialect: Dialect,
-    /// What TLS knows of it, on a TLS connection.
+    /// What TLS has found out about the peer, on a TLS connection.
     pub tls: Option<TlsInfo>,
-    /// Whether we connected to it, and not it to us.
+    /// Whether this end dialled.
     pub dialled: bool,
 }
 
 impl PeerInfo {
-    /// The certificate that it has presented; `None` without TLS, and where
-    /// none is asked for.
+    /// Returns the certificate that the peer has presented: `None` without TLS, and if
+    /// this end demands none.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.tls.as_ref()?.peer_certificate.as_ref()
     }
 }
 
-/// The innermost connection of a socket: what the layers of
-/// [`SocketBuilder::connection_layer`](crate::SocketBuilder::connection_layer)
-/// are put around.
+/// The innermost connection of a socket, which the layers of
+/// [`SocketBuilder::connection_layer`](crate::SocketBuilder::connection_layer) wrap.
 ///
-/// It is a [`Connection`], and it knows [whose](Identified) it is.
+/// It is a [`Connection`] that knows [its peer](Identified).
 #[derive(Debug)]
 pub struct PeerConnection {
     framed: Framed<Io>,
@@ -53,12 +52,12 @@ impl PeerConnection {
         Self { framed, info }
     }
 
-    /// Who the peer is, and how it is connected.
+    /// Returns the peer.
     pub fn info(&self) -> &PeerInfo {
         &self.info
     }
 
-    /// The bytes below: how many passed, and how many wait.
+    /// Returns the link below, which counts the bytes that have passed and that wait.
     pub fn link(&self) -> Link {
         self.framed.link()
     }

@@ -1,4 +1,4 @@
-//! What goes on with one peer.
+//! The counters of one peer.
 
 use std::time::Duration;
 
@@ -6,27 +6,26 @@ use aiomsg_layers::admission::Member;
 
 use super::peer::PeerInfo;
 
-/// A peer that is connected, what has passed between it and the socket on this
-/// connection, and what waits for it. See
+/// A connected peer, with the traffic of its connection and its queue. See
 /// [`Socket::peer_stats`](crate::Socket::peer_stats).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PeerStats {
-    /// Who it is, and how it is connected.
+    /// The peer.
     pub peer: PeerInfo,
-    /// For how long.
+    /// The time since it connected.
     pub connected_for: Duration,
-    /// Messages in its queue, and on their way out of it.
+    /// Messages in its queue, and on their way to the connection.
     pub queued_messages: usize,
-    /// Their payloads, in bytes.
+    /// The bytes of their payloads.
     pub queued_bytes: usize,
-    /// Messages that were handed to the connection.
+    /// Messages given to the connection.
     pub sent_messages: u64,
-    /// Their payloads, in bytes.
+    /// The bytes of their payloads.
     pub sent_bytes: u64,
-    /// Messages that arrived from it.
+    /// Messages received from it.
     pub received_messages: u64,
-    /// Their payloads, in bytes.
+    /// The bytes of their payloads.
     pub received_bytes: u64,
 }
 

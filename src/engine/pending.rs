@@ -1,4 +1,4 @@
-//! The handshakes that are under way.
+//! The handshakes under way.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,11 +9,11 @@ use aiomsg_core::{Error, ErrorKind};
 use aiomsg_transport::RemoteAddr;
 use tokio::sync::oneshot;
 
-/// The handshakes of one bound endpoint, in the order in which they began.
+/// The handshakes of one bound endpoint, in order of their beginning.
 ///
-/// When there are too many, one is ended, and it is one of those who have the
-/// most: a flood from one address costs itself its places, and so do connections
-/// that say nothing. A good peer needs its place only for a moment.
+/// When there are too many, one of the address with the most is ended. So a flood from one
+/// address costs only its own places, and so do silent connections. A good peer needs its
+/// place only for a moment.
 #[derive(Debug)]
 pub(super) struct Pending {
     table: Arc<Mutex<Table>>,
@@ -26,9 +26,9 @@ pub(super) struct Pending {
 #[derive(Debug, Default)]
 struct Table {
     all: BTreeMap<u64, Place>,
-    /// The same, by whose they are.
+    /// The same, by origin.
     by_origin: HashMap<Origin, BTreeSet<u64>>,
-    /// How many each has, and its oldest: the last one here is to go first.
+    /// The number of each origin, and its oldest: the last one here is ended first.
     ranks: BTreeSet<(usize, Reverse<u64>)>,
 }
 
@@ -38,24 +38,24 @@ struct Place {
     end: oneshot::Sender<Excess>,
 }
 
-/// Who counts as one.
+/// The origin of a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin {
-    /// The same machine, by other ways than TCP.
+    /// The same machine, over another transport than TCP.
     Local,
     V4(Ipv4Addr),
-    /// The first 64 bits: everyone has at least as many addresses below them.
+    /// The first 64 bits: every network has that many addresses below them.
     V6([u16; 4]),
 }
 
-/// Of what there is too much.
+/// The exceeded bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Excess {
     All,
     OfOne,
 }
 
-/// The place of one handshake among those that are under way.
+/// The place of one handshake among those under way.
 #[derive(Debug)]
 pub(super) struct Turn {
     number: u64,
@@ -64,7 +64,7 @@ pub(super) struct Turn {
 }
 
 impl Pending {
-    /// At most `max`, and at most `max_of_one` from the same address.
+    /// Allows `max` handshakes, and `max_of_one` from the same address.
     pub(super) fn new(max: usize, max_of_one: usize) -> Self {
         Self {
             table: Arc::default(),
@@ -74,7 +74,7 @@ impl Pending {
         }
     }
 
-    /// A place for a handshake with this address.
+    /// Returns a place for a handshake with this address.
     pub(super) fn admit(&mut self, remote: &RemoteAddr) -> Turn {
         let origin = Origin::of(remote);
         let number = self.next;
@@ -107,7 +107,7 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 }
 
 impl Table {
-    /// How many someone has, and the oldest.
+    /// The number of an origin's handshakes, and its oldest.
     fn rank(&self, origin: Origin) -> Option<(usize, Reverse<u64>)> {
         let turns = self.by_origin.get(&origin)?;
         Some((turns.len(), Reverse(*turns.first()?)))
@@ -139,7 +139,7 @@ impl Table {
 
     fn end(&mut self, number: u64, excess: Excess) {
         if let Some(place) = self.remove(number) {
-            // Or it has ended by itself.
+            // It may have ended by itself.
             let _ = place.end.send(excess);
         }
     }
@@ -161,11 +161,11 @@ impl Origin {
 }
 
 impl Turn {
-    /// Ready when this one is to end, as there are too many.
+    /// Ready when this one must end, as there are too many.
     pub(super) async fn ended(&mut self) -> Error {
         match (&mut self.ended).await {
             Ok(excess) => excess.error(),
-            // Not while this has a place, which is what holds the other end.
+            // Never while this has a place, which holds the other end.
             Err(_) => std::future::pending().await,
         }
     }

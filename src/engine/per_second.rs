@@ -1,4 +1,4 @@
-//! How much is told of, one by one, in a second.
+//! A bound on the reports of a second.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A flood of connections must not push out of the events, or of the log, what else
-/// happens, or strangers could hide it.
+/// A bound on reports in each second: a flood of connections must not push other events, or
+/// log lines, out, or strangers could hide those.
 #[derive(Debug)]
 pub(super) struct PerSecond {
     most: u32,
     second: Mutex<Second>,
-    /// Whether any were omitted, for events that come all the time.
+    /// Whether any reports were omitted: a cheap check for frequent events.
     any: AtomicBool,
 }
 
@@ -21,14 +21,14 @@ struct Second {
     began: Option<Instant>,
     told: u32,
     omitted: u64,
-    /// Those of the seconds before.
+    /// The omitted reports of the seconds before.
     due: u64,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
 impl PerSecond {
-    /// So many are told of in each second, at least one.
+    /// Allows `most` reports in each second, and at least one.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most: u32::try_from(most).unwrap_or(u32::MAX).max(1),
@@ -37,7 +37,7 @@ impl PerSecond {
         }
     }
 
-    /// Whether one more is told of. If not, it is counted.
+    /// Returns whether to report one more. If not, counts it.
     pub(super) fn admit(&self) -> bool {
         let mut second = self.lock();
         if second.began.is_none() {
@@ -52,7 +52,7 @@ impl PerSecond {
         false
     }
 
-    /// How many were not told of in the seconds that are over.
+    /// Takes the number of omitted reports of past seconds.
     pub(super) fn take_omitted(&self) -> Option<u64> {
         if !self.any.load(Relaxed) {
             return None;
@@ -62,7 +62,7 @@ impl PerSecond {
         Some(std::mem::take(&mut second.due)).filter(|&due| due > 0)
     }
 
-    /// The second that it is now.
+    /// The current second.
     fn lock(&self) -> MutexGuard<'_, Second> {
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
         if second

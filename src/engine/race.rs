@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use pin_project::pin_project;
 
-/// Ready when one of two futures is. It is no larger than they are: in an `async`
-/// block, each would have room once as it came and once as it is waited for.
+/// Ready when one of two futures is. It is no larger than they are: an `async` block would
+/// store each twice, as an argument and while it waits.
 #[pin_project]
 pub(super) struct Race<A, B> {
     #[pin]
@@ -16,7 +16,7 @@ pub(super) struct Race<A, B> {
     second: B,
 }
 
-/// Which one it was. Of two that are ready, the first.
+/// The ready future. Of two that are ready, the first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Won {
     First,

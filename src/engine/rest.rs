@@ -1,5 +1,5 @@
-//! What a connection had read, and the layers of the receive path have yet to
-//! deal with, when it ends; and the order between connections of a peer.
+//! Read messages that wait for layers of the receive path when their connection ends, and
+//! the order between connections of a peer.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -16,18 +16,17 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::Engine;
 use super::holds::Hold;
 
-/// What the connections of the same peer wait for, lest what came by one of them
-/// overtakes what was sent before it, by another: a connection begins when the rest
-/// of the one before it is dealt with.
+/// The rests of ended connections. A connection of a peer begins when the rest of the one
+/// before it is done, so that messages keep their order across connections.
 ///
-/// Each rest is a task. While there are too many, no connection is read, or peers that
-/// come and go would leave more and more of them.
+/// Each rest is a task. While there are too many, no connection is read, or peers that come
+/// and go would leave more and more of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rests(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Looked at with every batch, so without a lock.
+    /// Checked with every batch, so without a lock.
     count: AtomicUsize,
     state: Mutex<State>,
 }
@@ -35,16 +34,16 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     ended: HashMap<Identity, CancellationToken>,
-    /// Who is not read.
+    /// Connections that are not read.
     held_back: WakerList,
 }
 
 impl Rests {
-    /// So many at most, and one more for each connection that had read something when
-    /// there were as many.
+    /// The most rests, and one more for each connection that had read something at that
+    /// number.
     const MOST: usize = 1024;
 
-    /// The intake of the next connection of a peer.
+    /// Returns the intake of the next connection of a peer.
     pub(crate) fn in_order<I: Intake>(&self, peer: &Identity, hold: Hold, intake: I) -> InOrder<I> {
         InOrder {
             before: self.lock().ended.get(peer).map(wait_for),
@@ -54,7 +53,7 @@ impl Rests {
         }
     }
 
-    /// Whether nothing is left of any connection.
+    /// Whether there is no rest.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().ended.is_empty()
     }
@@ -69,10 +68,10 @@ impl Rests {
         self.0.count.store(state.ended.len(), Relaxed);
     }
 
-    /// What was left of a connection of this peer is dealt with.
+    /// Removes a finished rest of this peer.
     fn remove(&self, peer: &Identity) {
         let mut state = self.lock();
-        // There may be one of a later connection, which waits for this one.
+        // A later connection may have left one, which waits for this one.
         if state
             .ended
             .get(peer)
@@ -89,7 +88,7 @@ impl Rests {
         }
     }
 
-    /// Ready when there are not too many.
+    /// Ready when there are few enough.
     fn poll_few(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.0.count.load(Relaxed) < Self::MOST {
             return Poll::Ready(());
@@ -109,7 +108,7 @@ fn wait_for(done: &CancellationToken) -> Wait {
     Box::pin(done.clone().cancelled_owned())
 }
 
-/// What is left of one connection.
+/// The rest of one connection.
 pub(crate) struct Rest {
     engine: Arc<Engine>,
     peer: Identity,
@@ -118,8 +117,8 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
-    /// The rest of a connection that has ended, if there is any. To be called
-    /// before the next one of the same peer can be admitted.
+    /// Returns the rest of an ended connection, if there is any. Call it before the next
+    /// connection of the same peer can be admitted.
     pub(crate) fn of(
         engine: &Arc<Engine>,
         peer: Identity,
@@ -139,14 +138,14 @@ impl Rest {
         })
     }
 
-    /// Deals with it.
+    /// Runs the rest to its end.
     pub(crate) async fn run(mut self) {
-        // What cannot be dealt with is told of when it is dropped.
+        // Messages that cannot be handled are reported when they are dropped.
         let _ = poll_fn(|cx| self.intake.poll_rest(cx)).await;
     }
 }
 
-/// It is dealt with, or given up.
+/// The rest is done, or dropped.
 impl Drop for Rest {
     fn drop(&mut self) {
         self.done.cancel();
@@ -154,8 +153,8 @@ impl Drop for Rest {
     }
 }
 
-/// An intake that waits for that of the connection before, of the same peer, and while
-/// this peer is held back.
+/// An intake that waits for that of the peer's connection before, and while the peer is held
+/// back.
 pub(crate) struct InOrder<I> {
     before: Option<Wait>,
     hold: Hold,

@@ -1,15 +1,15 @@
-//! What a socket does when its runtime ends before it.
+//! The end of a socket whose runtime ends first.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::Engine;
 
-/// Ends a socket whose tasks are dropped: without them nothing is sent or received,
-/// and whoever waits would wait for good.
+/// Ends a socket whose tasks are dropped: without them nothing is sent or received, and
+/// waiting callers would wait for ever.
 struct Ended(Weak<Engine>);
 
-/// Watches over the runtime until the socket ends.
+/// Watches the runtime until the socket ends.
 pub(super) fn watch(engine: &Arc<Engine>) {
     let ended = Ended(Arc::downgrade(engine));
     let stop = engine.stop.clone();

@@ -1,4 +1,4 @@
-//! A future that is hardly ever ready, next to one that is polled all the time.
+//! A rarely ready future beside a frequently polled one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use pin_project::pin_project;
 
-/// Polls a future when it has asked for that, and not each time that its task is
+/// A future that is polled only after its own wake-up, and not each time that its task is
 /// polled for something else.
 #[pin_project]
 pub(super) struct Seldom<F> {
@@ -39,7 +39,7 @@ impl Wake for Asked {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.asked.store(true, Ordering::Release);
-        // Woken without the lock.
+        // Wakes without the lock.
         let task = {
             let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
             task.clone()
@@ -55,7 +55,7 @@ impl<F> Seldom<F> {
         Self {
             future,
             asked: Arc::new(Asked {
-                // It has to be polled once.
+                // The first poll is unconditional.
                 asked: AtomicBool::new(true),
                 task: Mutex::new(None),
             }),
@@ -69,7 +69,7 @@ impl<F: Future> Future for Seldom<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        // Before the look, lest a wake falls in between.
+        // Registers before it checks, so that no wake-up falls in between.
         this.asked.register(cx.waker());
         if !this.asked.asked.load(Ordering::Acquire) {
             return Poll::Pending;

@@ -1,45 +1,44 @@
-//! Counters.
+//! The counters of a socket.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aiomsg_core::DropReason;
 use aiomsg_layers::session::Meter;
 
-/// What a socket has done so far, and what it holds now.
+/// Counters of a socket: totals so far, and current contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Messages that were handed to a connection.
+    /// Messages given to a connection.
     pub sent_messages: u64,
-    /// Their payloads, in bytes.
+    /// The bytes of their payloads.
     pub sent_bytes: u64,
-    /// Messages that arrived.
+    /// Received messages.
     pub received_messages: u64,
-    /// Their payloads, in bytes.
+    /// The bytes of their payloads.
     pub received_bytes: u64,
-    /// Messages that were given up; an event told of each.
+    /// Dropped messages. An event has reported each.
     pub dropped_messages: u64,
-    /// The same, by reason.
+    /// Dropped messages by reason.
     pub drops: Drops,
-    /// Messages that arrived and that a layer of the receive path refused; an
-    /// event told of each.
+    /// Received messages that a layer of the receive path refused. An event has reported
+    /// each.
     pub refused_messages: u64,
-    /// Peers that are connected.
+    /// Connected peers.
     pub peers: usize,
-    /// Messages that wait because nobody is connected.
+    /// Messages that wait while no peer is connected.
     pub buffered_messages: usize,
-    /// Messages that wait to be received.
+    /// Messages in the inbox.
     pub unreceived_messages: usize,
-    /// Messages that wait for an acknowledgement.
+    /// Unacknowledged messages.
     pub unacknowledged_messages: usize,
-    /// Connections that were made, in either direction.
+    /// Connections made, in either direction.
     pub connections: u64,
-    /// Tries to connect, and connections that came, that failed before a peer
-    /// was there.
+    /// Outgoing and incoming connections that failed before they had a peer.
     pub failed_connections: u64,
 }
 
-/// Messages that were given up, by reason.
+/// The numbers of dropped messages by reason.
 ///
 /// ```
 /// use aiomsg::{DropReason, Socket};
@@ -58,12 +57,12 @@ pub struct Drops([u64; REASONS]);
 const REASONS: usize = DropReason::ALL.len();
 
 impl Drops {
-    /// How many were given up for this reason.
+    /// Returns the number of messages dropped for this reason.
     pub fn of(&self, reason: DropReason) -> u64 {
         self.0[reason as usize]
     }
 
-    /// Every reason, with how many were given up for it.
+    /// Iterates over all reasons, with the number of messages dropped for each.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
         DropReason::ALL.iter().copied().zip(self.0)
     }
@@ -87,7 +86,7 @@ impl Counters {
         Self::count(&self.dropped_messages[reason as usize]);
     }
 
-    /// What was done so far; what is held now is for others to say.
+    /// The totals so far. The caller adds the current contents.
     pub(crate) fn snapshot(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         let drops = self.dropped_messages.each_ref().map(read);

@@ -1,6 +1,6 @@
-//! Peers that know who we are, and of whom it is not known yet who they are.
+//! Handshakes that have sent our identity, and not yet read the peer's.
 //!
-//! A peer that has heard who we are may let the connection in, and send by it at once.
+//! A peer that knows our identity may admit the connection, and send on it at once.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,16 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::dial::{Tries, UnderWay};
 
-/// A byte stream during the handshake of the end that accepts, which says nothing of
-/// itself before it says who it is. From then on the handshake is under way, and not to
-/// be dropped.
+/// A byte stream during the handshake of the accepting end, which sends nothing before its
+/// identity. From its first write on, the handshake counts as under way, and must not be
+/// dropped.
 pub(super) struct Telling<'a> {
     io: &'a mut Io,
     tries: &'a Tries,
     told: &'a Told,
 }
 
-/// Whether a peer was told who we are, and then its handshake is under way.
+/// Set when a peer knows our identity: its handshake is then under way.
 pub(super) type Told = OnceLock<UnderWay>;
 
 impl<'a> Telling<'a> {

@@ -12,55 +12,55 @@ use super::Socket;
 use crate::CloseReport;
 use crate::engine::Engine;
 
-/// So much longer than its deadline a close takes at most, where the runtime of the
-/// socket is another one than that of the caller.
+/// The most that a close may exceed its deadline, if the socket and the caller have
+/// different runtimes.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long a peer that knows who we are may take to say who it is: a round trip, as a
-/// rule. One that does not speak does not hold up a close for longer.
+/// The time for a peer that knows our identity to send its own, usually a round trip. A
+/// silent peer holds up a close no longer.
 const GREETING: Duration = Duration::from_secs(1);
 
-/// Longer deadlines mean for ever, and would overflow.
+/// Longer deadlines have no end, and would overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl<S> Socket<S> {
-    /// Closes the socket in good order, for all its handles: refuses new
-    /// sends, stops listening and connecting (a try to connect that is under way is
-    /// waited for if a message waits), sends to the peers that are connected what
-    /// waits for them, waits for acknowledgements, ends the
-    /// connections, and waits until the peers have read everything and end them,
-    /// too. What is not done within `deadline` is not done: the report hands back
-    /// what was not sent, and counts what may not have been read.
+    /// Closes the socket, for all its handles, within a deadline.
     ///
-    /// A peer that is behind takes its time: the connection would be reset if this
-    /// end left at once, and what the peer has not read by then would be lost. One
-    /// that is silent is waited for until the deadline. One that has been sent
-    /// nothing, or has acknowledged everything, is not waited for. The Python
-    /// library of 2019 does not end a connection that it has accepted, and is known
-    /// to have read everything by its silence: with such a peer it takes up to 11 s.
+    /// The socket refuses new sends and stops listening and connecting. It waits for a
+    /// dial that is under way while a message waits. It sends the messages of connected
+    /// peers, waits for acknowledgements, and ends the connections. Then it waits until
+    /// the peers have read everything and end the connections, too. At the deadline it
+    /// stops: the report hands back unsent messages, and counts those that may not have
+    /// been read.
     ///
-    /// What had arrived can still be received afterwards. Closing a socket
-    /// that is closed does nothing.
+    /// A slow peer needs its time: leaving at once would reset the connection, and the
+    /// peer would lose the messages that it has not read. A silent peer holds up the
+    /// close until the deadline. A peer that was sent nothing, or has acknowledged
+    /// everything, does not. The Python library of 2019 does not end a connection that
+    /// it has accepted; its silence shows that it has read everything, which takes up to
+    /// 11 s.
+    ///
+    /// Messages that have arrived can still be received afterwards. Closing a closed
+    /// socket does nothing.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, the socket still refuses sends; calling
-    /// `close` again goes on with the rest, and reports what the first call had
-    /// not done, too. Of several calls at the same time, the first that is done
-    /// reports everything.
+    /// After the future is dropped, the socket still refuses sends. Another call of
+    /// `close` continues, and its report includes that of the first call. Of several
+    /// calls at the same time, the first to return reports everything.
     pub async fn close(&self, deadline: Duration) -> CloseReport {
         let engine = self.engine();
         if engine.stop.is_cancelled() {
-            // It has ended, as its runtime may have, or another call was about to end it
-            // and may have been given up: what is left to do is done here, too.
+            // The socket has ended, perhaps with its runtime, or in another call that may
+            // have been dropped since: this call does the rest.
             end_buffer(engine);
             return end(engine).await;
         }
-        // Anybody may wait for it, outside of a runtime, too.
+        // The caller may wait for it outside of a runtime, too.
         let closing = Box::pin(self.close_within(deadline));
         let closing = TokioContext::new(closing, engine.runtime.clone());
         match Handle::try_current() {
-            // The clock of the socket's runtime stands still when nobody drives it.
+            // The clock of the socket's runtime stops when nothing drives it.
             Ok(here) if here.id() != engine.runtime.id() => {
                 let longest = deadline.min(FOREVER) + GRACE;
                 match timeout(longest, closing).await {
@@ -78,24 +78,24 @@ impl<S> Socket<S> {
         engine.closing.store(true, Ordering::Release);
         self.inner.callers.wake();
         engine.stop_intake.cancel();
-        // Who is being connected to may be whom all of it waits for.
+        // The messages may wait for a peer that is being dialled.
         let settled = until(|| !engine.tries.are_under_way() || !anything_waits(engine));
-        // Who knows who we are may have let us in, and sent something.
+        // A peer that knows our identity may have admitted us, and sent something.
         let greeted = timeout(GREETING, until(|| !engine.told.are_under_way()));
         let _ = timeout_at(deadline, async { tokio::join!(settled, greeted) }).await;
         engine.stop_shaking.cancel();
         engine.peers.close();
         let _ = timeout_at(deadline, drain(engine)).await;
-        // From here on nothing is sent again: the connections that end now
-        // would have their messages queued once more, for nobody.
+        // From here on nothing is sent again: the messages of the connections that end
+        // now would be queued once more, without a peer.
         if let Some(unacked) = &engine.unacked {
             engine.leftover.add_unacknowledged(unacked.close());
         }
 
-        // Sessions send what is queued for them and end, as do the tasks.
+        // Sessions send their queues and end, and so do the tasks.
         engine.patience.wait();
         engine.finish.cancel();
-        // What arrives at the end is taken, room or not, also by layers.
+        // The last messages are received, room or not, also by layers.
         engine.inbox.raise_limits(Inbox::LAST);
         let ended = async {
             no_peers(engine).await;
@@ -109,8 +109,8 @@ impl<S> Socket<S> {
     }
 }
 
-/// Ends what nobody moves any more, when the connections and the tasks have ended. What
-/// they had not sent, and what they had read, is here then.
+/// Ends the rest after the connections and the tasks. By then their unsent messages, and
+/// those that they have read, are here.
 async fn end(engine: &Engine) -> CloseReport {
     no_peers(engine).await;
     end_buffer(engine);
@@ -122,7 +122,7 @@ async fn end(engine: &Engine) -> CloseReport {
     report
 }
 
-/// Nothing of the socket moves any more: takes what can be taken without its tasks.
+/// Collects the messages of a socket whose tasks no longer run.
 fn give_up(engine: &Engine) -> CloseReport {
     if let Some(unacked) = &engine.unacked {
         engine.leftover.add_unacknowledged(unacked.close());
@@ -135,19 +135,18 @@ fn give_up(engine: &Engine) -> CloseReport {
     report(engine)
 }
 
-/// What is left.
+/// Reports the messages that are left.
 fn report(engine: &Engine) -> CloseReport {
     end_buffer(engine);
     engine.leftover.take()
 }
 
-/// Ends the task of the buffer, and keeps what waits in it for the report.
+/// Ends the task of the buffer, and keeps its messages for the report.
 fn end_buffer(engine: &Engine) {
     engine.leftover.add_unsent_of(|| engine.buffer.close());
 }
 
-/// Ready when nothing waits for a peer that is connected, or nobody is
-/// connected any more.
+/// Ready when no message waits for a connected peer, or no peer is connected.
 async fn drain(engine: &Engine) {
     let mut peers = engine.peers.count();
     tokio::select! {
@@ -156,8 +155,8 @@ async fn drain(engine: &Engine) {
     }
 }
 
-/// Buffers and queues are emptied by other tasks, in moments. Being told by each
-/// of them would cost every message something.
+/// Waits by polling: other tasks empty buffers and queues in moments, and a notification
+/// from each of them would cost every message something.
 async fn until(is_so: impl Fn() -> bool) {
     let mut pause = Duration::from_millis(1);
     while !is_so() {
@@ -166,17 +165,17 @@ async fn until(is_so: impl Fn() -> bool) {
     }
 }
 
-/// Whether all has left, and been acknowledged, that can: what is addressed to
-/// the absent is not waited for.
+/// Whether everything that can be sent and acknowledged is. Messages for absent peers
+/// do not count.
 fn is_drained(engine: &Engine) -> bool {
     let Some(unacked) = &engine.unacked else {
-        // Sessions send what is in their queues before they end.
+        // Sessions send their queues before they end.
         return engine.buffer.is_drained();
     };
     engine.buffer.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
 }
 
-/// Whether a message waits for anybody, or for an acknowledgement.
+/// Whether a message waits for a peer, or for an acknowledgement.
 fn anything_waits(engine: &Engine) -> bool {
     let unacked = engine.unacked.as_ref();
     !engine.buffer.is_idle()

@@ -1,4 +1,4 @@
-//! JSON, by serde.
+//! JSON messages, with serde.
 
 use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
 use serde::Serialize;
@@ -15,8 +15,8 @@ where
     ///
     /// # Errors
     ///
-    /// As for [`send`](Socket::send); and [`Error::is_payload`] when the value
-    /// has no form in JSON.
+    /// As for [`send`](Socket::send), and [`Error::is_payload`] when the value cannot
+    /// be written as JSON.
     ///
     /// # Cancel safety
     ///
@@ -45,12 +45,12 @@ where
 }
 
 impl<S> Socket<S> {
-    /// Receives the next message as a value in JSON.
+    /// Receives the next message, and parses it as JSON.
     ///
     /// # Errors
     ///
-    /// As for [`recv`](Socket::recv); and [`Error::is_payload`] when the
-    /// message is not JSON of such a value. It is received then all the same.
+    /// As for [`recv`](Socket::recv), and [`Error::is_payload`] when the message is not
+    /// the JSON of such a value. It counts as received.
     ///
     /// # Cancel safety
     ///

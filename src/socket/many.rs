@@ -14,12 +14,11 @@ impl<S> Socket<S>
 where
     S: Service<Outbound, Error: Into<BoxError>> + 'static,
 {
-    /// Sends these messages in their order, and takes out of `messages` what is
-    /// accepted: what [`send_message`](Socket::send_message) does for one, and, for
-    /// as many as there is room for, with one lock instead of one for each.
+    /// Sends messages in order, and removes the accepted ones from `messages`.
     ///
-    /// Round robin, each peer gets a part of them that is as large as that of the
-    /// others, and of consecutive messages.
+    /// It does for many what [`send_message`](Socket::send_message) does for one, with
+    /// one lock for as many as there is room for. With round robin, each peer gets an
+    /// equal share of consecutive messages.
     ///
     /// ```
     /// use std::collections::VecDeque;
@@ -44,15 +43,14 @@ where
     ///
     /// # Errors
     ///
-    /// As for [`send`](Socket::send), for the message that is then the first of
-    /// those that are left in `messages`, and not in the error. Those before it were
-    /// accepted.
+    /// As for [`send`](Socket::send), for the first message left in `messages`. The
+    /// error does not contain it. All messages before it were accepted.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: when the future is dropped before it is ready, what was not
-    /// sent is left in `messages`. Of a message whose acknowledgement was waited for,
-    /// and of one that a layer around the stack has, it is not known: it is left there, too.
+    /// Cancel safe: a dropped future leaves the unsent messages in `messages`. A message
+    /// that waits for its acknowledgement, or is in a layer around the stack, may have
+    /// been sent, and is left there, too.
     pub async fn send_many(&self, messages: &mut VecDeque<Outbound>) -> Result<(), Error> {
         while !messages.is_empty() {
             let left = messages.len();
@@ -79,12 +77,11 @@ where
 }
 
 impl<S> Socket<S> {
-    /// Receives messages as soon as there are any, `most` at a time, puts them
-    /// behind what is in `messages`, and says how many: what
-    /// [`recv_message`](Socket::recv_message) does for one. Zero only if `most` is.
+    /// Receives up to `most` messages as soon as there are any, appends them to
+    /// `messages`, and returns their number. Returns zero only if `most` is zero.
     ///
-    /// As there, whoever asks for
-    /// [`AckMode::Handled`](crate::AckMode::Handled)
+    /// It does for many what [`recv_message`](Socket::recv_message) does for one. With
+    /// [`AckMode::Handled`](crate::AckMode::Handled), the caller
     /// [acknowledges](Socket::acknowledge) each of them.
     ///
     /// # Errors
@@ -93,8 +90,7 @@ impl<S> Socket<S> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: when the future is dropped before it is ready, no message
-    /// is lost.
+    /// Cancel safe: dropping the future loses no message.
     pub async fn recv_many(
         &self,
         messages: &mut Vec<Delivery>,

@@ -1,4 +1,4 @@
-//! The socket, as its user sees it.
+//! The socket: the interface for users.
 
 pub(crate) mod builder;
 pub(crate) mod close;
@@ -39,17 +39,16 @@ use pace::Pace;
 use sink::Outgoing;
 use turns::Turns;
 
-/// A message socket: any number of peers behind one object.
+/// A message socket with any number of peers.
 ///
-/// It binds, connects, or both, any number of times. All methods take `&self`,
-/// and a clone is another handle on the same socket: cheap to make, to be used
-/// from any task. When the last handle is dropped, everything that the socket
-/// does in the background ends, and what waited to be sent is lost; to have it
-/// sent, [`close`](Socket::close) the socket.
+/// It binds, connects, or both, any number of times. All methods take `&self`. A
+/// clone is another handle on the same socket: cheap, and usable from any task.
+/// Dropping the last handle ends all background tasks, and loses the messages that
+/// wait to be sent. [`close`](Socket::close) sends them first.
 ///
-/// A socket is also a [`Stream`](futures_core::Stream) of the messages that
-/// arrive and a [`Sink`](futures_sink::Sink) of messages to send, so that a
-/// proxy is a `forward` from one socket to another.
+/// A socket is also a [`Stream`](futures_core::Stream) of received messages and a
+/// [`Sink`](futures_sink::Sink) of messages to send, so a proxy is a `forward` from
+/// one socket to another.
 ///
 /// ```
 /// use aiomsg::{SendMode, Socket};
@@ -69,13 +68,12 @@ use turns::Turns;
 /// # Ok(()) }
 /// ```
 ///
-/// `S` is the stack that messages are sent through: the standard one, or that
-/// with layers around it (see [`SocketBuilder::layer`]). Whoever must name the
-/// type of a socket with layers builds it with
-/// [`build_boxed`](SocketBuilder::build_boxed).
+/// `S` is the type of the send path: the standard stack, perhaps with layers around
+/// it (see [`SocketBuilder::layer`]). [`build_boxed`](SocketBuilder::build_boxed)
+/// builds a socket with layers whose type can be named.
 pub struct Socket<S = StandardSend> {
     inner: Arc<Inner<S>>,
-    /// What this handle, as a sink, is about to send.
+    /// The message that this handle, as a sink, is sending.
     outgoing: Outgoing,
 }
 
@@ -103,17 +101,17 @@ impl<S> Drop for Inner<S> {
 }
 
 impl Socket {
-    /// A socket with all its settings at their defaults: round robin,
-    /// at-most-once, a random identity.
+    /// Creates a socket with default settings: round robin, at-most-once, a random
+    /// identity.
     ///
     /// # Errors
     ///
-    /// When there is no tokio runtime ([`Error::is_config`]).
+    /// Outside of a tokio runtime ([`Error::is_config`]).
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
 
-    /// A socket with settings of one's own.
+    /// Returns a builder for a socket with other settings.
     pub fn builder() -> SocketBuilder {
         SocketBuilder::new()
     }
@@ -157,26 +155,26 @@ impl<S> Socket<S> {
         &self.inner.engine
     }
 
-    /// The identity under which peers know this socket.
+    /// Returns the identity of this socket, which its peers see.
     pub fn identity(&self) -> &Identity {
         &self.engine().config.identity
     }
 
     // ===== endpoints =====
 
-    /// Listens at an endpoint, and returns it with the real port if the port
-    /// was 0.
+    /// Listens at an endpoint, and returns it. A port of 0 is replaced by the real
+    /// port.
     ///
     /// # Errors
     ///
-    /// When the endpoint cannot be read or resolved ([`Error::is_address`]),
-    /// when the system refuses it, as one that is in use ([`Error::is_io`]),
-    /// when it is `tls://` and the socket has no certificate
-    /// ([`Error::is_config`]), and when the socket is closed.
+    /// When the endpoint cannot be parsed or resolved ([`Error::is_address`]), when
+    /// the system refuses it, for example because it is in use ([`Error::is_io`]),
+    /// when it is `tls://` and the socket has no certificate ([`Error::is_config`]),
+    /// and when the socket is closed.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: either the socket listens, or nothing has happened.
+    /// Cancel safe: a dropped future has either bound the socket or done nothing.
     pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, Error>
     where
         E: TryInto<Endpoint, Error: Into<Error>>,
@@ -203,8 +201,8 @@ impl<S> Socket<S> {
         Ok(endpoint)
     }
 
-    /// Stops listening at an endpoint that [`bind`](Socket::bind) returned.
-    /// Connections that came by it stay. Afterwards the endpoint is free.
+    /// Stops listening at an endpoint that [`bind`](Socket::bind) returned. Its
+    /// connections stay. The endpoint is free afterwards.
     ///
     /// # Errors
     ///
@@ -212,7 +210,7 @@ impl<S> Socket<S> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: when the future is dropped, listening ends all the same.
+    /// Cancel safe: listening ends even if the future is dropped.
     pub async fn unbind<E>(&self, endpoint: E) -> Result<(), Error>
     where
         E: TryInto<Endpoint, Error: Into<Error>>,
@@ -227,17 +225,15 @@ impl<S> Socket<S> {
         Ok(())
     }
 
-    /// Connects to an endpoint, in the background and for good: whenever
-    /// there is no connection, another is tried, with names resolved anew each
-    /// time. [`Event::DialFailed`](crate::Event::DialFailed) tells of tries
-    /// that failed.
+    /// Connects to an endpoint in the background, and reconnects whenever there is
+    /// no connection. Each try resolves names again.
+    /// [`Event::DialFailed`](crate::Event::DialFailed) reports a failed try.
     ///
     /// # Errors
     ///
-    /// When the endpoint cannot be read or the socket is connected to it
-    /// already ([`Error::is_address`]), when it is `tls://` and the socket
-    /// has no TLS settings ([`Error::is_config`]), and when the socket is
-    /// closed.
+    /// When the endpoint cannot be parsed, or the socket connects to it already
+    /// ([`Error::is_address`]), when it is `tls://` and the socket has no TLS settings
+    /// ([`Error::is_config`]), and when the socket is closed.
     pub fn connect<E>(&self, endpoint: E) -> Result<(), Error>
     where
         E: TryInto<Endpoint, Error: Into<Error>>,
@@ -255,10 +251,11 @@ impl<S> Socket<S> {
         Ok(())
     }
 
-    /// Stops connecting to an endpoint, and ends its connection, if there is
-    /// one, in the background: after sending what is queued for it, when the peer
-    /// has read everything. One that has not after 60 s, or is dead, is left, and
-    /// [`Event::Unconfirmed`](crate::Event::Unconfirmed) tells of it.
+    /// Stops connecting to an endpoint, and ends its connection in the background.
+    /// The connection sends its queued messages first, and ends when the peer has read
+    /// everything, or is dead, or after 60 s.
+    /// [`Event::Unconfirmed`](crate::Event::Unconfirmed) reports a peer that may not
+    /// have read everything.
     ///
     /// # Errors
     ///
@@ -276,24 +273,22 @@ impl<S> Socket<S> {
         }
     }
 
-    // ===== what is going on =====
+    // ===== peers, events, counters =====
 
-    /// The peers that are connected.
+    /// Returns the connected peers.
     pub fn peers(&self) -> Vec<PeerInfo> {
         let members = self.engine().peers.members();
         members.iter().map(|member| member.info().clone()).collect()
     }
 
-    /// The peer of this identity, if it is connected: with its certificate, for
-    /// one.
+    /// Returns the peer with this identity, if it is connected.
     pub fn peer(&self, identity: &Identity) -> Option<PeerInfo> {
         let member = self.engine().peers.get(identity)?;
         Some(member.info().clone())
     }
 
-    /// The peers that are connected, with what has passed between each and this
-    /// socket, and what waits for it: for views that are looked at now and then,
-    /// as it looks at every peer.
+    /// Returns the connected peers, with the traffic and the queue of each. The call
+    /// visits every peer, so it is for occasional views.
     ///
     /// ```
     /// use aiomsg::Socket;
@@ -313,16 +308,16 @@ impl<S> Socket<S> {
         members.iter().map(|it| PeerStats::of(it)).collect()
     }
 
-    /// Waits until at least `count` peers are connected. One that came and went
-    /// in between may not be seen; [`events`](Socket::events) tell of each.
+    /// Waits until at least `count` peers are connected. It may miss a peer that
+    /// came and went in between; [`events`](Socket::events) report each.
     ///
     /// # Errors
     ///
-    /// When the socket is closed before that.
+    /// When the socket closes first.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: nothing is lost when the future is dropped.
+    /// Cancel safe: dropping the future loses nothing.
     pub async fn wait_for_peers(&self, count: usize) -> Result<(), Error> {
         let engine = self.engine();
         let mut connected = engine.peers.count();
@@ -335,12 +330,12 @@ impl<S> Socket<S> {
         }
     }
 
-    /// What happens from now on.
+    /// Returns the events of the socket from now on.
     pub fn events(&self) -> Events {
         self.engine().reporter.subscribe()
     }
 
-    /// What the socket has done so far and what it holds now.
+    /// Returns the counters of the socket: totals so far, and current contents.
     pub fn stats(&self) -> Stats {
         let engine = self.engine();
         Stats {
@@ -363,8 +358,7 @@ impl<S> Socket<S> {
     }
 }
 
-/// What can be said at once about an endpoint to connect to is not left for an
-/// event to say.
+/// Reports at once what would otherwise fail each dial of an endpoint.
 fn check_dialable(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
     let fail = |kind, reason: &str| Err(Error::new(kind).with_reason(reason).at(endpoint.clone()));
     if endpoint.port() == Some(0) {
@@ -388,7 +382,7 @@ fn check_dialable(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
     Ok(())
 }
 
-/// Another handle on the same socket.
+/// A clone is another handle on the same socket.
 impl<S> Clone for Socket<S> {
     fn clone(&self) -> Self {
         Self {

@@ -9,22 +9,21 @@ use bytes::Bytes;
 use super::{Inner, Socket};
 
 impl<S> Socket<S> {
-    /// Receives the next message, from whichever peer.
+    /// Receives the next message of any peer.
     ///
     /// # Errors
     ///
-    /// [`Error::is_closed`] when the socket is closed and everything that had
+    /// [`Error::is_closed`] when the socket is closed and every message that had
     /// arrived was received.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: when the future is dropped before it is ready, no message
-    /// is lost.
+    /// Cancel safe: dropping the future loses no message.
     pub fn recv(&self) -> impl Future<Output = Result<Bytes, Error>> {
         poll_fn(|cx| self.inner.poll_with(cx, Delivery::into_payload))
     }
 
-    /// Receives the next message, with the identity of the peer that sent it.
+    /// Receives the next message, with the identity of its sender.
     ///
     /// # Errors
     ///
@@ -46,8 +45,8 @@ impl<S> Socket<S> {
     ///
     /// # Errors
     ///
-    /// As for [`recv`](Socket::recv); and [`Error::is_payload`] when the
-    /// message is not UTF-8. It is received then all the same.
+    /// As for [`recv`](Socket::recv), and [`Error::is_payload`] when the message is not
+    /// UTF-8. It counts as received.
     ///
     /// # Cancel safety
     ///
@@ -62,7 +61,7 @@ impl<S> Socket<S> {
         })
     }
 
-    /// Receives the next message with all that is known of it.
+    /// Receives the next message as a [`Delivery`]: with its sender, id and certificate.
     ///
     /// # Errors
     ///
@@ -79,10 +78,12 @@ impl<S> Socket<S> {
 }
 
 impl<S> Socket<S> {
-    /// Acknowledges a message that asks for it: for sockets of
-    /// [`AckMode::Handled`](crate::AckMode::Handled), when the message is
-    /// handled. `false`: the message asks for none, or its peer is not
-    /// connected now, and will send it again.
+    /// Acknowledges a message that asks for it. A socket with
+    /// [`AckMode::Handled`](crate::AckMode::Handled) calls it when the message is
+    /// handled.
+    ///
+    /// Returns `false` if the message asks for no acknowledgement, or its peer is not
+    /// connected now and will send it again.
     ///
     /// ```
     /// use aiomsg::{AckMode, Socket};
@@ -107,12 +108,12 @@ impl<S> Socket<S> {
 }
 
 impl<S> Inner<S> {
-    /// The next message, whose acknowledging is left to the caller.
+    /// The next message, which the caller acknowledges.
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         self.poll_recv_with(cx, |message| message)
     }
 
-    /// The same, and what is wanted of it.
+    /// The same, reduced to the wanted part.
     #[inline(always)]
     fn poll_recv_with<T>(
         &self,
@@ -123,8 +124,8 @@ impl<S> Inner<S> {
         self.engine.inbox.poll_pop_with(cx, take)
     }
 
-    /// What is wanted of the next message, for callers that will not know which
-    /// it was: it counts as handled.
+    /// The wanted part of the next message, for callers that cannot acknowledge it
+    /// afterwards: it counts as handled.
     #[inline(always)]
     fn poll_with<T>(
         &self,

@@ -23,25 +23,24 @@ impl<S> Socket<S>
 where
     S: Service<Outbound, Error: Into<BoxError>> + 'static,
 {
-    /// Sends a message, as the socket's send mode says.
+    /// Sends a message by the socket's send mode.
     ///
-    /// Returns when the message is accepted: in the queue of a peer, or in a
-    /// buffer while nobody is connected. Waits while there is no room.
+    /// Returns when the message is accepted: in the queue of a peer, or in the buffer
+    /// while no peer is connected. Waits while there is no room.
     ///
     /// # Errors
     ///
     /// When the message is larger than
     /// [`max_message_size`](crate::SocketBuilder::max_message_size)
     /// ([`Error::is_too_large`]) and when the socket is closed
-    /// ([`Error::is_closed`]). With layers around the stack, also when one of
-    /// them fails: with the [`Error`] in the layer's error if there is one, or
-    /// with the layer's error as the source ([`Error::is_layer`]). A layer that
-    /// panics has failed. [`Error::take_message`] hands the message back.
+    /// ([`Error::is_closed`]). With layers around the stack, also when one of them
+    /// fails or panics: with the [`Error`] in the layer's error if there is one, or
+    /// with the layer's error as the source ([`Error::is_layer`]).
+    /// [`Error::take_message`] hands the message back.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped before it is ready, the message was not
-    /// sent; it is dropped with the future.
+    /// Dropping the future before it is ready drops the message unsent.
     #[inline]
     pub fn send(&self, payload: impl Into<Bytes>) -> impl Future<Output = Result<(), Error>> {
         self.send_message(Outbound::new(payload))
@@ -49,7 +48,7 @@ where
 
     /// Sends a message to one peer, whatever the send mode.
     ///
-    /// If the peer is not connected, the message waits for it, up to
+    /// The message waits for an absent peer, up to
     /// [`absent_timeout`](crate::SocketBuilder::absent_timeout).
     ///
     /// # Errors
@@ -68,12 +67,11 @@ where
         self.send_message(Outbound::new(payload).to(peer.into()))
     }
 
-    /// Sends a message, and waits until its peer has acknowledged it: with
+    /// Sends a message, and waits for its peer's acknowledgement. Needs
     /// [`at_least_once`](crate::SocketBuilder::at_least_once).
     ///
-    /// When it has to wait for room, for a peer and for resends, all of that
-    /// is in the wait; layers around the stack, such as tower's `Timeout`, see
-    /// it as one call.
+    /// The wait includes that for room, for a peer and for resends. Layers around the
+    /// stack, such as tower's `Timeout`, see it as one call.
     ///
     /// ```
     /// use aiomsg::Socket;
@@ -83,24 +81,24 @@ where
     /// let endpoint = server.bind("127.0.0.1:0").await?;
     /// let client = Socket::builder().at_least_once().build()?;
     /// client.connect(endpoint)?;
-    /// client.send_acked("it is there when this returns").await?;
+    /// client.send_acked("it has arrived when this returns").await?;
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
-    /// As for [`send`](Socket::send); when no try is left
-    /// ([`Error::is_timeout`], and no event tells of it); when the
-    /// [overflow rule](crate::SocketBuilder::overflow) drops it as it waits, perhaps to be
-    /// sent again ([`Error::is_limit`]); when the socket is
-    /// closed before the acknowledgement comes, and then the message is in the
-    /// [report](crate::CloseReport); and when the socket sends at-most-once
-    /// ([`Error::is_config`]).
+    /// As for [`send`](Socket::send), and
+    ///
+    /// - when no try is left ([`Error::is_timeout`]; no event reports it);
+    /// - when the [overflow rule](crate::SocketBuilder::overflow) drops the message while
+    ///   it waits to be sent, or to be sent again ([`Error::is_limit`]);
+    /// - when the socket closes before the acknowledgement comes; the message is then in
+    ///   the [report](crate::CloseReport);
+    /// - when the socket sends at-most-once ([`Error::is_config`]).
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped before it is ready, the message is not sent
-    /// again. It may have arrived.
+    /// A message whose future is dropped is not sent again. It may have arrived.
     pub async fn send_acked(&self, payload: impl Into<Bytes>) -> Result<(), Error> {
         self.send_message(Outbound::new(payload).until_acked())
             .await
@@ -119,8 +117,8 @@ where
         self.send(text.into()).await
     }
 
-    /// Sends a message with all that it has: the way back for
-    /// [`Error::take_message`].
+    /// Sends an [`Outbound`] message with its target and settings, for example one that
+    /// [`Error::take_message`] has handed back.
     ///
     /// # Errors
     ///

@@ -11,15 +11,13 @@ use tower::Service;
 use super::Socket;
 use crate::builder::SendService;
 
-/// A handle of a socket is a service of messages, for stacks that are put
-/// around the whole socket, and for layers such as
-/// [`RequestLayer`](aiomsg_layers::request::RequestLayer).
+/// A handle of a socket is a service of messages, for stacks around the whole socket, and
+/// for layers such as [`RequestLayer`](aiomsg_layers::request::RequestLayer).
 ///
 /// It is always ready, and the future waits for room as
-/// [`send_message`](Socket::send_message) does: readiness belongs to one call,
-/// and other handles send by the same stack. Each call costs a box; a layer
-/// that is given to [`SocketBuilder::layer`](crate::SocketBuilder::layer) costs
-/// none.
+/// [`send_message`](Socket::send_message) does: readiness belongs to one call, and other
+/// handles send through the same stack. Each call costs a box. A layer of
+/// [`SocketBuilder::layer`](crate::SocketBuilder::layer) costs none.
 impl<S: SendService + Send> Service<Outbound> for Socket<S> {
     type Response = ();
     type Error = Error;
@@ -35,8 +33,9 @@ impl<S: SendService + Send> Service<Outbound> for Socket<S> {
     }
 }
 
-/// The future of a [`Socket`] as a service: ready when the message is accepted.
-/// Dropped before that, the message is not sent.
+/// The future of a [`Socket`] as a service, ready when the message is accepted.
+///
+/// Dropping it before that drops the message unsent.
 #[must_use = "futures do nothing unless polled"]
 pub struct SendFuture(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>);
 

@@ -13,7 +13,7 @@ use tower::Service;
 use super::Socket;
 use super::send::{accepted, with_message};
 
-/// What a handle is about to send: at most one message.
+/// The message that a handle is sending: at most one.
 #[derive(Default)]
 pub(super) struct Outgoing {
     /// Waits for the stack to be ready.
@@ -88,8 +88,8 @@ where
     }
 }
 
-/// Sends each message as [`Socket::send_message`] does. A flush waits until
-/// they are accepted, not until they are on the wire.
+/// A socket as a sink sends each message as [`Socket::send_message`] does. A flush waits
+/// until they are accepted, not until they are on the wire.
 impl<M, S> Sink<M> for Socket<S>
 where
     M: Into<Outbound>,
@@ -111,8 +111,7 @@ where
         self.get_mut().poll_accepted(cx)
     }
 
-    /// Flushes. The socket is closed with [`Socket::close`], not by a handle
-    /// of it that is done.
+    /// Flushes. Only [`Socket::close`] closes the socket.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.get_mut().poll_accepted(cx)
     }

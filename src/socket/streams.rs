@@ -11,7 +11,7 @@ use super::Socket;
 use crate::engine::stack::StandardSend;
 
 impl<S> Socket<S> {
-    /// The messages that arrive, until the socket is closed.
+    /// Returns a stream of received messages, which ends when the socket is closed.
     ///
     /// ```
     /// use aiomsg::Socket;
@@ -32,14 +32,14 @@ impl<S> Socket<S> {
         Messages(self.clone())
     }
 
-    /// The messages that arrive, each with the identity of its sender, until
-    /// the socket is closed.
+    /// Returns a stream of received messages with the identity of each sender, which
+    /// ends when the socket is closed.
     pub fn identity_messages(&self) -> IdentityMessages<S> {
         IdentityMessages(self.clone())
     }
 }
 
-/// The messages that arrive. Keeps the socket alive.
+/// A stream of received messages. It keeps the socket alive.
 #[derive(Debug, Clone)]
 pub struct Messages<S = StandardSend>(Socket<S>);
 
@@ -52,7 +52,7 @@ impl<S> Stream for Messages<S> {
     }
 }
 
-/// The messages that arrive, with their senders. Keeps the socket alive.
+/// A stream of received messages with their senders. It keeps the socket alive.
 #[derive(Debug, Clone)]
 pub struct IdentityMessages<S = StandardSend>(Socket<S>);
 
@@ -68,7 +68,8 @@ impl<S> Stream for IdentityMessages<S> {
     }
 }
 
-/// The messages that arrive, as results, as `StreamExt::forward` wants them.
+/// A socket as a stream yields received messages as results, as `StreamExt::forward`
+/// needs them.
 impl<S> Stream for Socket<S> {
     type Item = Result<Bytes, Error>;
 

@@ -22,17 +22,16 @@ use report::Report;
 
 /// Measures throughput and latency to a peer
 ///
-/// The peer must send each message back, as aiomsg echo does. With one message in
-/// flight that is the time of a round trip; with many, it is how many get through
-/// and what each waits meanwhile. Latency is from the call of send to the receipt
-/// of the answer.
+/// The peer must send each message back, as aiomsg echo does. One message in
+/// flight measures the time of a round trip; many measure the throughput, and the
+/// wait of each. Latency is from the call of send to the receipt of the answer.
 ///
-/// With --one-way the peer need not answer, as aiomsg recv --raw -o /dev/null: what
-/// counts is what has left, or, with --at-least-once, what is acknowledged.
+/// With --one-way the peer need not answer, as aiomsg recv --raw -o /dev/null:
+/// sent messages count, or, with --at-least-once, acknowledged ones.
 ///
 /// Exit codes: 0 done; 1 an answer is missing, or a message was refused or not
-/// sent; 2 the command line or a file is wrong; 3 nobody was there in time; 130 and 143 ended
-/// by SIGINT and SIGTERM.
+/// sent; 2 the command line or a file is wrong; 3 no peer connected in time; 130
+/// and 143 ended by SIGINT and SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     #[command(flatten)]
@@ -46,20 +45,20 @@ pub(crate) struct BenchArgs {
     json: bool,
 }
 
-/// What is measured.
+/// The load.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load")]
 struct LoadArgs {
-    /// How long to measure.
+    /// The time to measure.
     #[arg(long, short, value_name = "TIME", default_value = "5s", value_parser = duration)]
     duration: Duration,
-    /// How long to send before that, without measuring.
+    /// The time to send before that, without measuring.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     warm_up: Duration,
     /// The size of a message: 16 bytes at least.
     #[arg(long, short, value_name = "SIZE", default_value = "64", value_parser = size)]
     size: usize,
-    /// How many messages wait for their answers at once.
+    /// The number of messages that wait for their answers at once.
     #[arg(long, short, value_name = "N", default_value = "1", conflicts_with = "one_way",
           value_parser = clap::value_parser!(u32).range(1..=65536))]
     in_flight: u32,
@@ -69,7 +68,7 @@ struct LoadArgs {
     /// Sends each message again until it is acknowledged.
     #[arg(long, short)]
     at_least_once: bool,
-    /// How long an answer may take before it counts as missing.
+    /// The time after which an answer counts as missing.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     answer_within: Duration,
 }

@@ -6,11 +6,11 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log")]
 pub(crate) struct LogArgs {
-    /// What is logged, on standard error: off, error, warn, info, debug or trace,
-    /// or a list such as "warn,aiomsg=debug".
+    /// The levels of the log, on standard error: off, error, warn, info, debug or
+    /// trace, or a list such as "warn,aiomsg=debug".
     #[arg(long, global = true, value_name = "LEVELS", default_value = "warn", value_parser = levels)]
     log: String,
-    /// How each line of the log is written.
+    /// The format of the log.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
 }
@@ -19,7 +19,7 @@ pub(crate) struct LogArgs {
 enum LogFormat {
     /// For people.
     Text,
-    /// An object a line, for programs.
+    /// An object on each line, for programs.
     Json,
 }
 

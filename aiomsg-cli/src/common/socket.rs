@@ -10,7 +10,7 @@ use super::identity;
 use super::text::Mode;
 use super::tls::TlsFiles;
 
-/// Where a socket binds and connects, and who it is.
+/// Endpoints and identity of a socket.
 #[derive(Debug, Args)]
 #[command(
     next_help_heading = "Socket",
@@ -20,18 +20,17 @@ pub(crate) struct SocketArgs {
     /// Listens at this endpoint, such as tcp://127.0.0.1:25000; may be repeated.
     #[arg(long, short, value_name = "ENDPOINT", group = "endpoints")]
     pub(crate) bind: Vec<Endpoint>,
-    /// Connects to this endpoint, again and again until it is there; may be
-    /// repeated.
+    /// Connects to this endpoint, and tries until it succeeds; may be repeated.
     #[arg(long, short, value_name = "ENDPOINT", group = "endpoints")]
     pub(crate) connect: Vec<Endpoint>,
     /// The socket's own identity: text, or hex:… [default: a random one]
     #[arg(long, value_name = "IDENTITY", value_parser = identity::parse)]
     pub(crate) identity: Option<Identity>,
-    /// Which wire protocol to speak.
+    /// The wire protocol.
     #[arg(long, value_name = "DIALECT", default_value = "any")]
     pub(crate) dialect: DialectArg,
-    /// The mode of the file of a Unix socket that listens, such as 0660: who may
-    /// connect [default: what the umask leaves]
+    /// The mode of the file of a listening Unix socket, such as 0660: who may
+    /// connect [default: set by the umask]
     #[arg(long, value_name = "MODE", requires = "bind")]
     pub(crate) unix_mode: Option<Mode>,
     #[command(flatten)]
@@ -40,11 +39,11 @@ pub(crate) struct SocketArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectArg {
-    /// That of the peer.
+    /// The dialect of the peer.
     Any,
-    /// Only that of aiomsg 2026.7.1.
+    /// Only the dialect of aiomsg 2026.7.1.
     V1,
-    /// Only that of aiomsg 2019.12.1.
+    /// Only the dialect of aiomsg 2019.12.1.
     #[value(name = "2019")]
     V2019,
 }

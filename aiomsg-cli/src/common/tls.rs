@@ -10,22 +10,22 @@ use serde::Deserialize;
 use super::failure::{Failure, Outcome};
 use super::off_thread::off_thread;
 
-/// What `tls://` endpoints need.
+/// The certificates for `tls://` endpoints.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[command(next_help_heading = "TLS")]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct TlsFiles {
-    /// Our certificate, a PEM file, followed there by those of its issuers.
+    /// Our certificate, a PEM file, followed there by its issuers' certificates.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// The private key of our certificate, a PEM file.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Trusts peers with these certificates, or with ones that they have issued; a
-    /// PEM file, may be repeated. A binding end then demands a certificate.
+    /// Trusts these certificates, and those that they have issued; a PEM file,
+    /// may be repeated. A binding end then demands a certificate.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<PathBuf>,
-    /// The name that the server's certificate must have, if not the host's.
+    /// The name in the server's certificate, if it is not the host's.
     #[arg(long, value_name = "NAME", requires = "trust")]
     pub(crate) server_name: Option<String>,
 }

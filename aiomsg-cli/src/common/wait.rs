@@ -18,16 +18,16 @@ use super::socket::SocketArgs;
 use super::stop::Stop;
 use super::value::Patience;
 
-/// Who must be there, and how soon.
+/// The peers to wait for.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
 pub(crate) struct WaitArgs {
     /// Begins when this many peers are connected.
     #[arg(long, value_name = "N", default_value_t = 1)]
     wait_peers: usize,
-    /// Gives up when nobody is there, or nothing moves, for this long: a time
-    /// such as 5s, or forever [default: 10s until the first peers are there, if
-    /// the socket only connects; else forever]
+    /// Ends when no peer connects, or nothing moves, for this time, such as 5s,
+    /// or forever [default: 10s until the first peers connect, if the socket
+    /// only connects; else forever]
     #[arg(long, value_name = "TIME")]
     timeout: Option<Patience>,
 }

@@ -25,20 +25,21 @@ use crate::proxy::InProcess;
 use tally::Tally;
 use worker::Worker;
 
-/// Shows a proxy at work, with a creator of jobs and two workers
+/// Runs a producer of jobs, a proxy and two consumers
 ///
-/// All of them are sockets of their own, connected by TCP on this machine. A table
-/// shows who did how many jobs, and whether each was done exactly once. It ends by
-/// itself.
+/// Each is a socket, connected by TCP on this machine. The cookbook calls them
+/// creator and workers. A table shows the jobs of each worker, and whether each job
+/// was done exactly once. The demo ends by itself.
 ///
 /// Exit codes: 0 each job was done exactly once; 1 a job was lost or done twice, or
-/// it failed; 2 the command line is wrong; 130 and 143 ended by SIGINT and SIGTERM.
+/// the demo failed; 2 the command line is wrong; 130 and 143 ended by SIGINT and
+/// SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// How many jobs there are, 10,000,000 at most.
+    /// The number of jobs, 10,000,000 at most.
     #[arg(long, value_name = "N", default_value = "10000", value_parser = jobs)]
     jobs: NonZeroU32,
-    /// How many workers there are, 64 at most.
+    /// The number of workers, 64 at most.
     #[arg(long, value_name = "N", default_value = "2", value_parser = workers)]
     workers: NonZeroU32,
     /// Writes one object with the numbers to standard output, and no table.

@@ -26,41 +26,40 @@ use crate::common::value::duration;
 use look::{Answer, Look};
 use report::Report;
 
-/// Looks who listens at an endpoint, and says what is wrong
+/// Identifies the listener at an endpoint, and diagnoses faults
 ///
-/// Resolves the name, connects, does TLS for tls://, and finds out which dialects
-/// are spoken and which identity answers. It never completes the handshake: the
-/// other end does not take it for a peer, and sends it no messages; it notes some
-/// connections that came to nothing.
+/// Resolves the name, connects, does TLS for tls://, and finds out the dialects and
+/// the identity of the listener. It never completes the handshake, so it does not
+/// become a peer, and gets no messages. The other end notes some failed
+/// connections.
 ///
-/// With --join it does become a peer, and waits for a heartbeat. A socket that
-/// sends in turn may send it messages then. It acknowledges none, so senders with
-/// at-least-once send those again; others are lost. It ends with the first
-/// heartbeat.
+/// With --join it becomes a peer, and waits for a heartbeat. A round robin socket
+/// may then send it messages. It acknowledges none, so senders with at-least-once
+/// send those again; others are lost. It ends with the first heartbeat.
 ///
-/// Exit codes: 0 all is well; 1 something is wrong there; 2 the command line or a
-/// file is wrong; 3 nobody is there; 130 and 143 ended by SIGINT and SIGTERM.
+/// Exit codes: 0 all well; 1 something is wrong there; 2 the command line or a
+/// file is wrong; 3 nothing listens there; 130 and 143 ended by SIGINT and SIGTERM.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Where to look, such as tcp://127.0.0.1:25000.
+    /// The endpoint, such as tcp://127.0.0.1:25000.
     #[arg(value_name = "ENDPOINT")]
     endpoint: Endpoint,
-    /// How long each step may take.
+    /// The deadline of each step.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
     /// Becomes a peer and waits for a heartbeat: the other end may send it
     /// messages.
     #[arg(long)]
     join: bool,
-    /// How long, with --join, a heartbeat may take.
+    /// The time to wait for a heartbeat with --join.
     #[arg(long, value_name = "TIME", default_value = "16s", value_parser = duration)]
     heartbeat: Duration,
-    /// The identity to have with --join: text, or hex:… [default: a random one]
+    /// The identity with --join: text, or hex:… [default: a random one]
     #[arg(long, value_name = "IDENTITY", value_parser = identity::parse, requires = "join")]
     identity: Option<Identity>,
     #[command(flatten)]
     tls: TlsFiles,
-    /// Writes one object with what was found to standard output.
+    /// Writes one object with the findings to standard output.
     #[arg(long)]
     json: bool,
 }

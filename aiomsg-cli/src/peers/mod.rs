@@ -24,30 +24,29 @@ use crate::common::value::duration;
 use crate::common::wait::{PEERS, WaitArgs};
 use watch::{Heard, Watch};
 
-/// Lists the peers of a socket that binds or connects as it is told here
+/// Lists the peers of a socket that binds or connects as given
 ///
-/// It is a peer like others, since nobody but a socket itself knows who is
-/// connected to it: listen in place of a service to see who comes, or connect to
-/// see who is there. To look at an endpoint without becoming a peer, see aiomsg
-/// doctor.
+/// Only a socket itself knows its peers, so this command becomes a peer: it listens
+/// in place of a service to list those that connect, or connects to list those that
+/// listen. aiomsg doctor looks at an endpoint without becoming a peer.
 ///
-/// A socket that sends in turn may send it messages. It takes as few as it can,
-/// and acknowledges none, so that senders with at-least-once send those again;
-/// others are lost, and counted.
+/// A round robin socket may send it messages. It takes as few as it can, and
+/// acknowledges none, so senders with at-least-once send those again; others are
+/// lost, and counted.
 ///
-/// Exit codes: 0 peers were there; 1 failed; 2 the command line or a file is
-/// wrong; 3 nobody was there in time; 130 and 143 ended by SIGINT and SIGTERM
-/// before that. With --watch a signal is the end, and that is 0.
+/// Exit codes: 0 peers connected; 1 failed; 2 the command line or a file is wrong;
+/// 3 no peer connected in time; 130 and 143 ended by SIGINT and SIGTERM before
+/// that. --watch ends by a signal, with code 0.
 #[derive(Debug, Args)]
 pub(crate) struct PeersArgs {
     #[command(flatten)]
     socket: SocketArgs,
     #[command(flatten)]
     wait: WaitArgs,
-    /// How long to listen once the peers are there; heartbeats are 5 s apart.
+    /// The time to listen after the peers have connected; heartbeats are 5 s apart.
     #[arg(long = "for", value_name = "TIME", default_value = "1s", value_parser = duration)]
     time: Duration,
-    /// Tells of each peer that comes and goes, and of heartbeats, until a signal.
+    /// Reports each peer that comes or goes, and heartbeats, until a signal.
     #[arg(long, short, conflicts_with_all = ["time", "wait_peers", "timeout"])]
     watch: bool,
     /// Writes an object for each peer, or with --watch for each event.

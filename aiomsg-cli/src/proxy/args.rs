@@ -12,18 +12,18 @@ use crate::common::socket::DialectArg;
 use crate::common::text::Time;
 use crate::http::address::{self, HttpAddress};
 
-/// Takes messages from creators at its frontend, and hands them on to workers
-/// at its backend.
+/// Forwards messages of producers at its frontend to consumers at its backend
 ///
-/// Creators and workers both connect to the proxy, so neither needs to know
-/// where the other is, and there may be any number of either.
+/// The cookbook calls producers creators and consumers workers. Both connect to the
+/// proxy, so neither needs to know the address of the other, and there may be any
+/// number of either.
 ///
 /// SIGHUP reloads the file, SIGUSR1 pauses, SIGUSR2 resumes. SIGTERM and SIGINT
-/// drain: what was taken is handed on, a report is printed, and the exit code is
-/// 0 if nothing is left; a second one ends the proxy at once.
+/// drain: the proxy forwards the messages that it has taken and prints a report,
+/// and the exit code is 0 if none is left. A second one ends the proxy at once.
 #[derive(Debug, Args)]
 pub(crate) struct ProxyArgs {
-    /// Reads settings from this TOML file; what is said on the command line wins.
+    /// Reads settings from this TOML file; the command line overrides them.
     #[arg(long, short, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Checks the settings and the files that they name, and ends.
@@ -41,53 +41,52 @@ pub(crate) struct ProxyArgs {
     pub(super) limits: Limits,
 }
 
-/// How messages are handed on.
+/// The forwarding of messages.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Handing on")]
+#[command(next_help_heading = "Forwarding")]
 pub(crate) struct RelayArgs {
-    /// Who gets a message [default: round-robin]
+    /// The distribution of messages [default: round-robin]
     #[arg(long, value_name = "MODE")]
     pub(super) mode: Option<ModeArg>,
-    /// Takes replies of workers back to the creators. A message is then "id",
-    /// a zero byte and the rest; a reply begins with the id and the zero byte of
-    /// what it answers.
+    /// Sends replies of workers back to creators. A message is then "id", a zero
+    /// byte and the rest; a reply begins with the id and zero byte of its request.
     #[arg(long)]
     pub(super) replies: bool,
-    /// Which side loses nothing when a process dies. frontend: a message is
-    /// acknowledged to its creator when a worker's queue has it; backend: it is
-    /// sent again until a worker acknowledges it; both: it is acknowledged to its
-    /// creator when a worker has acknowledged it, and so outlives this proxy.
+    /// The side that loses nothing when a process dies. frontend: acknowledges a
+    /// message to its creator when a worker's queue has it; backend: sends it again
+    /// until a worker acknowledges it; both: acknowledges it to its creator when a
+    /// worker has acknowledged it, so it survives this proxy.
     #[arg(long, value_name = "SIDE")]
     pub(super) at_least_once: Option<AtLeastOnceArg>,
-    /// With --at-least-once both, how many messages are on their way at once
+    /// With --at-least-once both: the number of messages under way at once
     /// [default: 1000]
     #[arg(long, value_name = "COUNT")]
     pub(super) in_flight: Option<usize>,
-    /// How long draining may take [default: 10s]
+    /// The deadline of the drain [default: 10s]
     #[arg(long, value_name = "TIME")]
     pub(super) drain_deadline: Option<Time>,
 }
 
-/// Who gets a message.
+/// The distribution of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ModeArg {
-    /// One worker after the other.
+    /// To each worker in turn.
     #[default]
     RoundRobin,
-    /// Every worker that is connected.
+    /// To every connected worker.
     Publish,
 }
 
-/// Which sides lose nothing.
+/// The sides that lose nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AtLeastOnceArg {
-    /// From the creators up to a worker's queue.
+    /// From the creators to a worker's queue.
     Frontend,
-    /// From this proxy on.
+    /// From this proxy to the workers.
     Backend,
-    /// From the creators up to the workers.
+    /// From the creators to the workers.
     Both,
 }
 
@@ -100,21 +99,21 @@ macro_rules! side {
             #[doc = $bind_help]
             #[arg(id = $side, long = $side, value_name = "ENDPOINT", value_parser = endpoint)]
             pub(super) bind: Vec<Endpoint>,
-            /// Connects to this endpoint, again and again until it is there; may
-            /// be repeated.
+            /// Connects to this endpoint, and tries until it succeeds; may be
+            /// repeated.
             #[arg(
                         id = concat!($side, "-connect"), long = concat!($side, "-connect"),
                         value_name = "ENDPOINT", value_parser = endpoint
                     )]
             pub(super) connect: Vec<Endpoint>,
-            /// The identity that this side has for its peers: text, or hex:…
+            /// The identity of this side, which its peers see: text, or hex:…
             /// [default: a random one]
             #[arg(
                         id = concat!($side, "-identity"), long = concat!($side, "-identity"),
                         value_name = "IDENTITY", value_parser = identity::parse
                     )]
             pub(super) identity: Option<Identity>,
-            /// Which wire protocol to speak [default: any]
+            /// The wire protocol [default: any]
             #[arg(
                         id = concat!($side, "-dialect"), long = concat!($side, "-dialect"),
                         value_name = "DIALECT"
@@ -132,16 +131,14 @@ macro_rules! side {
                         value_name = "FILE", requires = concat!($side, "-cert")
                     )]
             pub(super) key: Option<PathBuf>,
-            /// Trusts peers with these certificates, or with ones that they have
-            /// issued; a PEM file, may be repeated. Peers that connect must then
-            /// have one.
+            /// Trusts these certificates, and those that they have issued; a PEM
+            /// file, may be repeated. Peers that connect must then present one.
             #[arg(
                         id = concat!($side, "-trust"), long = concat!($side, "-trust"),
                         value_name = "FILE"
                     )]
             pub(super) trust: Vec<PathBuf>,
-            /// The name that the certificate of a server must have, if not the
-            /// host's.
+            /// The name in a server's certificate, if it is not the host's.
             #[arg(
                         id = concat!($side, "-server-name"), long = concat!($side, "-server-name"),
                         value_name = "NAME"
@@ -164,26 +161,26 @@ side!(
     "Listens for workers at this endpoint, such as tcp://0.0.0.0:25002; may be repeated."
 );
 
-/// What is shown of the proxy, and where.
+/// Metrics and dashboard.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Observing")]
 pub(crate) struct ObserveArgs {
     /// Serves /metrics for Prometheus, /healthz and /readyz at this address;
-    /// without a host (9000 or :9000) it is the loopback one.
+    /// without a host (9000 or :9000) it is loopback.
     #[arg(long, value_name = "ADDRESS", value_parser = address::parse)]
     pub(super) metrics: Option<HttpAddress>,
-    /// Serves a page that shows the proxy live, and /api/status for "aiomsg top",
-    /// at this address, which may be the same.
+    /// Serves a dashboard, and /api/status for "aiomsg top", at this address, which
+    /// may be the same.
     #[arg(long, value_name = "ADDRESS", value_parser = address::parse)]
     pub(super) dashboard: Option<HttpAddress>,
-    /// Lets whoever sees the page pause and resume the proxy.
+    /// Lets the dashboard pause and resume the proxy.
     #[arg(long)]
     pub(super) allow_control: bool,
-    /// Serves a loopback address under this name, too: that by which a reverse proxy
-    /// in front of it is reached; may be repeated.
+    /// Accepts this host name at a loopback address: that of a reverse proxy in
+    /// front of it; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(super) allow_host: Vec<String>,
-    /// How many workers must be connected for /readyz to say yes [default: 0]
+    /// The number of connected workers that /readyz requires [default: 0]
     #[arg(long, value_name = "COUNT")]
     pub(super) ready_workers: Option<usize>,
 }

@@ -8,85 +8,84 @@ use serde::Deserialize;
 
 use crate::common::text::{Mode, Size, Time};
 
-/// The limits and times of a socket. What is not set is as the library has it.
+/// The limits and times of a socket. The library has the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
 #[command(next_help_heading = "Limits, of both sides (a file can set them for each)")]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Limits {
-    /// How many messages may wait for one peer [default: 8192]
+    /// The messages in the queue of one peer [default: 8192]
     #[arg(long, value_name = "COUNT")]
     queue_messages: Option<usize>,
-    /// How much may wait for one peer [default: 1MiB]
+    /// The bytes in the queue of one peer [default: 1MiB]
     #[arg(long, value_name = "SIZE")]
     queue_bytes: Option<Size>,
-    /// How many messages may wait while no peer is connected [default: 65536]
+    /// The messages that wait while no peer is connected [default: 65536]
     #[arg(long, value_name = "COUNT")]
     buffer_messages: Option<usize>,
-    /// How much may wait while no peer is connected [default: 64MiB]
+    /// The bytes that wait while no peer is connected [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     buffer_bytes: Option<Size>,
-    /// How many messages may have arrived and wait to be handed on; beyond that
-    /// their senders are held back [default: 65536]
+    /// The received messages that wait to be forwarded; beyond it their senders are
+    /// held back [default: 65536]
     #[arg(long, value_name = "COUNT")]
     inbox_messages: Option<usize>,
-    /// How much may have arrived and wait to be handed on [default: 64MiB]
+    /// The received bytes that wait to be forwarded [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     inbox_bytes: Option<Size>,
-    /// How many replies may wait for creators that are away [default: 65536]
+    /// The replies that wait for absent creators [default: 65536]
     #[arg(long, value_name = "COUNT")]
     absent_messages: Option<usize>,
-    /// How much may wait for creators that are away [default: 64MiB]
+    /// The bytes of replies that wait for absent creators [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     absent_bytes: Option<Size>,
-    /// How long a reply waits for a creator that is away [default: 60s]
+    /// The time that a reply waits for an absent creator [default: 60s]
     #[arg(long, value_name = "TIME")]
     absent_timeout: Option<Time>,
-    /// How many messages may wait for acknowledgements [default: 65536]
+    /// The unacknowledged messages [default: 65536]
     #[arg(long, value_name = "COUNT")]
     unacknowledged_messages: Option<usize>,
-    /// How much may wait for acknowledgements [default: 64MiB]
+    /// The bytes of unacknowledged messages [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     unacknowledged_bytes: Option<Size>,
-    /// How long an acknowledgement may take before a message is sent again
-    /// [default: 5s]
+    /// The time to wait for an acknowledgement before a resend [default: 5s]
     #[arg(long, value_name = "TIME")]
     ack_timeout: Option<Time>,
-    /// How often a message is sent again before it is given up [default: 5]
+    /// The number of resends before a message is dropped [default: 5]
     #[arg(long, value_name = "COUNT")]
     max_resends: Option<u32>,
-    /// What is done with a message for which there is no room [default: wait
-    /// towards the backend, refuse-newest towards the frontend]
+    /// What happens to a message when there is no room [default: wait towards the
+    /// backend, refuse-newest towards the frontend]
     #[arg(long, value_name = "POLICY")]
     overflow: Option<OverflowArg>,
     /// The largest message; a peer that sends a larger one is disconnected
     /// [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     max_message: Option<Size>,
-    /// How many peers may be connected [default: 65536]
+    /// The connected peers [default: 65536]
     #[arg(long, value_name = "COUNT")]
     max_peers: Option<usize>,
-    /// How many handshakes may be under way at one endpoint [default: 1024]
+    /// The handshakes under way at one endpoint [default: 1024]
     #[arg(long, value_name = "COUNT")]
     max_handshakes: Option<usize>,
-    /// How long connecting, TLS and the handshake may take [default: 10s]
+    /// The time for connecting, TLS and the handshake [default: 10s]
     #[arg(long, value_name = "TIME")]
     handshake_timeout: Option<Time>,
-    /// After how long without a message a heartbeat is sent [default: 5s]
+    /// The time without a message after which a heartbeat is sent [default: 5s]
     #[arg(long, value_name = "TIME")]
     heartbeat_interval: Option<Time>,
-    /// After how long of silence a peer is dead [default: 15s]
+    /// The time after which a silent peer is dead [default: 15s]
     #[arg(long, value_name = "TIME")]
     heartbeat_timeout: Option<Time>,
-    /// How long a connection has to show that it is alive when another one comes
+    /// The time for a connection to show that it is alive when another one comes
     /// with its identity [default: 6s]
     #[arg(long, value_name = "TIME")]
     takeover_timeout: Option<Time>,
-    /// How many connections the system may hold before they are accepted
+    /// The connections that the system queues until they are accepted
     /// [default: 4096]
     #[arg(long, value_name = "COUNT")]
     backlog: Option<u32>,
     /// The mode of the files of Unix sockets, such as 0660: who may connect
-    /// [default: what the umask leaves]
+    /// [default: set by the umask]
     #[arg(long, value_name = "MODE")]
     unix_mode: Option<Mode>,
 }
@@ -95,15 +94,15 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OverflowArg {
-    /// It waits, and so does all that comes behind it.
+    /// The message waits, and so do those behind it.
     Wait,
-    /// It is dropped.
+    /// The message is dropped.
     RefuseNewest,
-    /// The oldest that wait are dropped, until there is room.
+    /// The oldest waiting messages are dropped, until there is room.
     DropOldest,
-    /// All that wait are dropped.
+    /// All waiting messages are dropped.
     KeepNewest,
-    /// The peer is disconnected; what waited for it goes to others.
+    /// The peer is disconnected, and its messages go to others.
     Disconnect,
 }
 

@@ -26,19 +26,17 @@ use output::{Format, Output};
 
 /// Receives messages, and writes them to standard output
 ///
-/// Each message is a line of its own. A message may have newlines and any other
-/// bytes in it, and they are written as they are; on a terminal, what is not
-/// printable is written as \xNN. Take --length-prefixed or --json where each
-/// message must come out as it was.
+/// Each message is a line. Newlines and other bytes in a message are written
+/// unchanged; on a terminal, unprintable ones as \xNN. --length-prefixed and
+/// --json keep the bounds of messages.
 ///
-/// A message is acknowledged once it is written. One that comes again under the
+/// A message is acknowledged when it is written. One that arrives again under the
 /// same id, as --at-least-once may send it, is written once.
 ///
-/// Exit codes: 0 done, or ended by a signal where neither --count nor
-/// --until-gone says when it is done; 1 not all that was asked for; 2 the command
-/// line or a file is wrong; 3 nobody was there in time; 130 and 143 ended by
-/// SIGINT and SIGTERM before all was received. Whoever reads standard output may
-/// stop at any time: that is 0, and 1 with --count.
+/// Exit codes: 0 done, or ended by a signal without --count and --until-gone; 1
+/// failed, or done in part; 2 the command line or a file is wrong; 3 no peer
+/// connected in time; 130 and 143 ended by SIGINT and SIGTERM before all messages
+/// were received. Closing standard output ends it with code 0, or 1 with --count.
 #[derive(Debug, Args)]
 pub(crate) struct RecvArgs {
     #[command(flatten)]
@@ -47,33 +45,33 @@ pub(crate) struct RecvArgs {
     wait: WaitArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// Tells nothing of how far it is.
+    /// Shows no progress.
     #[arg(long, short)]
     quiet: bool,
 }
 
-/// What is written, and how much.
+/// The output.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 struct OutputArgs {
-    /// Ends after this many messages. What came along with the last of them, and
-    /// asks for no acknowledgement, is lost.
+    /// Ends after this many messages. Further ones that came along with the last,
+    /// and ask for no acknowledgement, are lost.
     #[arg(long, short = 'n', value_name = "N")]
     count: Option<NonZeroU64>,
-    /// Ends when all peers have gone.
+    /// Ends when all peers have left.
     #[arg(long)]
     until_gone: bool,
-    /// Writes to this file, in place of what is in it once the peers are there.
+    /// Writes to this file, which is overwritten when the peers have connected.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Before each message writes its length, in 4 bytes, big-endian.
+    /// Writes the length of each message before it, in 4 bytes, big-endian.
     #[arg(long, group = "format")]
     length_prefixed: bool,
-    /// Writes the bytes of one message behind those of the other.
+    /// Writes the bytes of all messages without separators.
     #[arg(long, group = "format")]
     raw: bool,
     /// Writes each message as an object on a line: time, from, size, id, and
-    /// text, or base64 where it is not UTF-8.
+    /// text, or base64 if it is not UTF-8.
     #[arg(long, group = "format")]
     json: bool,
 }

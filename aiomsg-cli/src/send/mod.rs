@@ -34,16 +34,16 @@ use refused::Refused;
 
 use summary::Summary;
 
-/// Sends messages: the texts given here, or files, or lines from standard input
+/// Sends messages: texts, files, or lines from standard input
 ///
 /// Without texts and files, each line of standard input is a message, without
-/// its newline. Messages go to one peer after the other unless --publish or --to
-/// says otherwise. A message has at most 64 MiB; a line that has more is skipped.
+/// its newline. Messages go to the peers in turn, unless --publish or --to says
+/// otherwise. A message has at most 64 MiB; a longer line is skipped.
 ///
-/// Exit codes: 0 all was sent (and acknowledged, with --at-least-once); 1 not
-/// all; 2 the command line or a file is wrong; 3 nobody was there in time; 130
-/// and 143 ended by SIGINT and SIGTERM before all was sent. With --repeat forever
-/// a signal is the end, and that is 0.
+/// Exit codes: 0 all messages were sent (with --at-least-once, acknowledged); 1
+/// some were not; 2 the command line or a file is wrong; 3 no peer connected in
+/// time; 130 and 143 ended by SIGINT and SIGTERM before all messages were sent.
+/// --repeat forever ends by a signal, with code 0.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     #[command(flatten)]
@@ -54,36 +54,36 @@ pub(crate) struct SendArgs {
     input: InputArgs,
     #[command(flatten)]
     how: HowArgs,
-    /// Writes one object with what was done to standard output.
+    /// Writes one object with the results to standard output.
     #[arg(long)]
     json: bool,
-    /// Tells nothing of how far it is.
+    /// Shows no progress.
     #[arg(long, short)]
     quiet: bool,
 }
 
-/// What is sent.
+/// The messages to send.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 struct InputArgs {
     /// Messages to send.
     #[arg(value_name = "TEXT", conflicts_with_all = ["file", "lines", "length_prefixed", "raw"])]
     texts: Vec<OsString>,
-    /// Sends a file as one message, or in pieces with --chunk-size, or as
-    /// --lines or --length-prefixed say; - is standard input; may be repeated.
+    /// Sends a file as one message, or in pieces with --chunk-size, --lines or
+    /// --length-prefixed; - is standard input; may be repeated.
     #[arg(long, short, value_name = "FILE")]
     file: Vec<PathBuf>,
-    /// Each line is a message, without its newline. The default for standard
-    /// input.
+    /// Sends each line as a message, without its newline. The default for
+    /// standard input.
     #[arg(long, short, group = "cut")]
     lines: bool,
-    /// Before each message stands its length, in 4 bytes, big-endian.
+    /// Reads the length of each message before it, in 4 bytes, big-endian.
     #[arg(long, group = "cut")]
     length_prefixed: bool,
-    /// Sends bytes as they come, in pieces of --chunk-size at most.
+    /// Sends bytes as they arrive, in pieces of --chunk-size at most.
     #[arg(long, group = "cut")]
     raw: bool,
-    /// The size of a piece: implies --raw [default: 64KiB]
+    /// The size of a piece; implies --raw [default: 64KiB]
     #[arg(long, value_name = "SIZE", value_parser = size,
           conflicts_with_all = ["texts", "lines", "length_prefixed"])]
     chunk_size: Option<usize>,
@@ -95,14 +95,14 @@ struct InputArgs {
     repeat: Repeat,
 }
 
-/// How it is sent.
+/// The way to send them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sending")]
 struct HowArgs {
-    /// Sends so many messages in a time at most, such as 100/s, 30/m or 5/h.
+    /// Sends at most this many messages in a time, such as 100/s, 30/m or 5/h.
     #[arg(long, value_name = "RATE")]
     rate: Option<Rate>,
-    /// Sends each message to every peer that is connected.
+    /// Sends each message to every connected peer.
     #[arg(long, short)]
     publish: bool,
     /// Sends to the peer with this identity, text or hex:…, and waits for it.
@@ -111,12 +111,11 @@ struct HowArgs {
     /// Sends each message again until it is acknowledged: it may arrive twice.
     #[arg(long, short, conflicts_with = "publish")]
     at_least_once: bool,
-    /// How long an acknowledgement may take before the message is sent again, 5
-    /// times at most.
+    /// The time to wait for an acknowledgement before a resend, 5 times at most.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     ack_timeout: Duration,
-    /// How long, at the end, what is not sent or acknowledged is waited for: a
-    /// time, or forever.
+    /// The time to wait at the end for unsent and unacknowledged messages, or
+    /// forever.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     linger: Patience,
 }

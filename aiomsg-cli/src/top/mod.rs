@@ -16,28 +16,28 @@ use crate::http::client;
 use crate::http::url::{self, Url};
 use crate::proxy::status::Status;
 
-/// Shows a proxy live: throughput, peers, queues and what is dropped.
+/// Shows a proxy live: throughput, peers, queues and drops
 ///
 /// On a terminal it fills the screen, until q or Ctrl-C. In a pipe it prints a
 /// line each time.
 ///
-/// Exit codes: 0 done, or ended by a signal; 1 what is there is not of this version;
-/// 2 the command line is wrong; 3 nobody is there; 130 and 143 ended by SIGINT and
-/// SIGTERM with --once.
+/// Exit codes: 0 done, or ended by a signal; 1 the other end is not a proxy of this
+/// version; 2 the command line is wrong; 3 nothing listens there; 130 and 143 ended
+/// by SIGINT and SIGTERM with --once.
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
     /// The --dashboard address of the proxy; without a host (9000 or :9000) it is
-    /// the loopback one. Or the URL under which a reverse proxy shows it, such as
+    /// loopback. Or the URL of the dashboard behind a reverse proxy, such as
     /// http://example.com/some/prefix/.
     #[arg(value_name = "ADDRESS", value_parser = url::parse)]
     address: Url,
-    /// Looks once, prints a line and ends.
+    /// Prints one line, and ends.
     #[arg(long)]
     once: bool,
-    /// Prints all that is known, as a JSON object in a line.
+    /// Prints everything, as a JSON object on a line.
     #[arg(long)]
     json: bool,
-    /// How often to look.
+    /// The time between updates.
     #[arg(long, value_name = "TIME", default_value = "1s")]
     interval: Time,
 }

@@ -118,10 +118,10 @@ impl Error {
         self
     }
 
-    /// Adds the setting that mends it.
+    /// Adds the setting that may mend it, if there is one.
     #[must_use]
-    pub fn with_remedy(mut self, remedy: Remedy) -> Self {
-        self.0.remedy = Some(remedy);
+    pub fn with_remedy(mut self, remedy: impl Into<Option<Remedy>>) -> Self {
+        self.0.remedy = remedy.into();
         self
     }
 
@@ -144,7 +144,7 @@ impl Error {
         }
     }
 
-    /// The setting that mends it, or the error below it, if one does.
+    /// The setting that may mend it, or the error below it, if there is one.
     pub fn remedy(&self) -> Option<Remedy> {
         self.0.remedy.or_else(|| self.nested()?.remedy())
     }

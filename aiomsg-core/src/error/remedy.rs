@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The setting that mends an [`Error`](crate::Error), where one setting does.
+/// The setting that may mend an [`Error`](crate::Error).
 ///
 /// `Display` names the method that makes the setting. A program with options of
 /// its own names them instead:

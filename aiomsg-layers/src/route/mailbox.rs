@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use aiomsg_core::{Discard, DropReason, Identity, Limits, Outbound, Weight, hook};
+use aiomsg_core::{Discard, DropReason, Identity, Limits, Outbound, Target, Weight, hook};
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::queue::{Closed, Peer};
 use crate::shared::share;
 use crate::time::bounded;
 
@@ -139,6 +140,25 @@ impl Mailboxes {
             self.boxes.remove(identity);
         }
         message
+    }
+
+    /// Gives a peer that has returned its copies of published messages, whatever room
+    /// it has: newer ones do not wait for them. They were within the limits here.
+    pub(super) fn deliver_copies<P: Peer>(&mut self, identity: &Identity, peer: &mut P) {
+        let Some(mailbox) = self.boxes.get(identity) else {
+            return;
+        };
+        let is_copy = |(_, message): &(_, Outbound)| message.target() == &Target::Copy;
+        let last = mailbox.waiting.iter().rposition(is_copy);
+        for _ in 0..last.map_or(0, |last| last + 1) {
+            let Some(message) = self.pop(identity) else {
+                break;
+            };
+            if let Err(Closed(message)) = peer.push(message) {
+                self.put_back(identity.clone(), message);
+                break;
+            }
+        }
     }
 
     /// Makes room for one more of this peer's: takes out its oldest one, or the one

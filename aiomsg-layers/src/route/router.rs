@@ -107,6 +107,7 @@ where
                     self.take_back(&identity, old);
                 }
                 if let Some(peer) = self.peers.get(&identity) {
+                    self.mailboxes.deliver_copies(&identity, peer);
                     self.policy.peer_came(&identity, peer);
                 }
                 if self.mailboxes.holds(&identity) {

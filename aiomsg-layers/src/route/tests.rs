@@ -199,6 +199,32 @@ fn publish_gives_everyone_a_copy_and_reports_those_that_are_lost() {
     assert!(taken(&a).is_empty(), "a has its copy");
 }
 
+/// Found by the simulation: seed 32160. Newer copies went past them into the small
+/// queue of the peer that had returned.
+#[test]
+fn copies_behind_a_message_that_was_interrupted_keep_their_order() {
+    let mut it = fixture(AnyPolicy::Publish(Publish::new()));
+    it.router = it.router.overflow(Overflow::DropOldest);
+    let a = it.join("a", 10);
+    for news in ["1", "2", "3"] {
+        it.send(news);
+    }
+    let interrupted = a.drain().into_iter().enumerate();
+    for (n, message) in interrupted {
+        a.push(message.with_interrupted(u8::from(n == 0))).unwrap();
+    }
+    it.leave("a", &a);
+    let a = it.join("a", 1);
+    let message = Outbound::new("4");
+    let _ = it.router.poll_route(&mut cx());
+    it.router.route(&mut cx(), message).unwrap();
+    let kept = taken(&a);
+    let lost = it.lost.lock().unwrap().len();
+    assert!(kept.is_sorted(), "{kept:?}");
+    assert_eq!(kept.len() + lost, 4);
+    assert!(!it.router.has_mail(), "{kept:?}");
+}
+
 #[test]
 fn publish_waits_for_the_slowest() {
     let mut it = fixture(AnyPolicy::Publish(Publish::new()));

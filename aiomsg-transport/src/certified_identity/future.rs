@@ -7,9 +7,8 @@ use pin_project::pin_project;
 use super::rule::Rules;
 use crate::Io;
 
-/// The future of a [`CertifiedIdentity`](super::CertifiedIdentity): the
-/// connection of the service in it, with a check of the identity that is to
-/// come.
+/// The future of a [`CertifiedIdentity`](super::CertifiedIdentity): the connection of the
+/// inner service, with a check of the identity that the peer will claim.
 #[pin_project]
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]

@@ -8,13 +8,12 @@ use super::CertifiedIdentityFuture;
 use super::rule::{Rule, Rules, names};
 use crate::Io;
 
-/// Binds identities to certificates: see the [module](super).
+/// A layer that binds identities to certificates. See the [module](super).
 ///
-/// It goes around accepting, and as well around connecting. A peer that has
-/// claimed an identity which its certificate does not stand for is refused
-/// before it is admitted, with an error
-/// ([`is_identity_refused`](aiomsg_core::Error::is_identity_refused)) that names
-/// both. A peer that presents no certificate is refused before the handshake.
+/// It goes around accepting, and may also go around connecting. A peer whose certificate
+/// does not allow its identity is refused before it is admitted, with an error
+/// ([`is_identity_refused`](aiomsg_core::Error::is_identity_refused)) that names both. A
+/// peer without a certificate is refused before the handshake.
 ///
 /// ```
 /// use aiomsg_core::{Fingerprint, Identity};
@@ -35,8 +34,7 @@ pub struct CertifiedIdentityLayer {
     rules: Rules,
 }
 
-/// What [`CertifiedIdentityLayer`] makes of a service whose response is an
-/// [`Io`].
+/// The service of a [`CertifiedIdentityLayer`], around one whose response is an [`Io`].
 #[derive(Debug, Clone)]
 pub struct CertifiedIdentity<S> {
     inner: S,
@@ -44,35 +42,33 @@ pub struct CertifiedIdentity<S> {
 }
 
 impl CertifiedIdentityLayer {
-    /// A peer may have those identities that stand here beside the fingerprint
-    /// of its certificate, and no others. A certificate may have several, and an
-    /// identity several certificates: the old one and the new one, while it is
-    /// renewed.
+    /// Allows each certificate exactly the identities listed with its fingerprint. A
+    /// certificate may have several identities, and an identity several certificates: the
+    /// old one and the new one during a renewal.
     pub fn table(entries: impl IntoIterator<Item = (Fingerprint, Identity)>) -> Self {
         Self::new(Rule::Table(Arc::new(entries.into_iter().collect())))
     }
 
-    /// A peer may have an identity that is one of the names in its certificate:
-    /// the common name, or a subject alternative name. The identity is compared
+    /// Allows an identity that is one of the names in the peer's certificate: the common
+    /// name, or a subject alternative name. The identity is compared
     ///
-    /// - as text, as with the identity `worker number 07`;
+    /// - as text, for example `worker number 07`;
     /// - as the 32 digits of its 16 bytes in lower-case hexadecimal;
     /// - if it has 16 bytes, as a URI `urn:uuid:…` (RFC 9562).
     ///
-    /// This is for an authority that gives each name to one peer. Of a pinned
-    /// certificate nobody has checked the names: where several are pinned, each
-    /// of them can say what it likes, so use a [`table`](Self::table).
+    /// This rule is for an authority that gives each name to one peer. The names of a
+    /// pinned certificate are unchecked, and its owner may choose them freely: with
+    /// several pins, use a [`table`](Self::table).
     pub fn names() -> Self {
         Self::new(Rule::Custom(Arc::new(names)))
     }
 
-    /// A peer may have an identity for which this returns true. It must not
-    /// block.
+    /// Allows an identity for which `rule` returns true. The function must not block.
     ///
     /// ```
     /// use aiomsg_transport::CertifiedIdentityLayer;
     ///
-    /// // The first half says whose it is, the second half which of theirs.
+    /// // The first half is the owner, the second half one of its peers.
     /// let layer = CertifiedIdentityLayer::rule(|certificate, identity| {
     ///     certificate.common_name().is_some_and(|name| {
     ///         name.len() == 8 && identity.as_bytes().starts_with(name.as_bytes())
@@ -89,10 +85,10 @@ impl CertifiedIdentityLayer {
         }
     }
 
-    /// Lets peers in that present no certificate, on a connection without TLS or
-    /// one where none is asked for, under an identity for which this returns
-    /// true. An identity of the [`table`](Self::table) is never theirs; with
-    /// another rule, this must keep them from those of others.
+    /// Allows a peer without a certificate an identity for which the function returns true:
+    /// on a connection without TLS, or one where no certificate is demanded. It never
+    /// allows an identity of the [`table`](Self::table). With another rule, the function
+    /// must exclude the identities of other peers.
     #[must_use]
     pub fn without_certificate(
         mut self,

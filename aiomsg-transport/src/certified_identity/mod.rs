@@ -1,13 +1,12 @@
-//! Which identities a certificate stands for.
+//! Identities bound to certificates.
 //!
-//! A peer chooses its identity itself, and by default anyone may choose any.
-//! TLS says who may connect at all. With [`CertifiedIdentityLayer`] around
-//! connecting and accepting, nobody who may takes the identity of another one
-//! who may.
+//! A peer chooses its identity itself, and by default may choose any. TLS decides only who
+//! may connect. [`CertifiedIdentityLayer`] around connecting and accepting keeps a peer
+//! that may connect from taking the identity of another one.
 //!
 //! ```text
 //!  dial or accept ─▶ CertifiedIdentity ─▶ TLS: the certificate
-//!        │                  └─ no certificate: refused, unless plain peers may have some
+//!        │                  └─ no certificate: refused, unless plain peers are allowed
 //!        ▼
 //!  handshake: the identity ─▶ the check ─▶ admitted
 //!                                └─ not one of this certificate: refused

@@ -7,7 +7,7 @@ use aiomsg_core::{Certificate, Error, ErrorKind, Fingerprint, Identity};
 type CustomRule = Arc<dyn Fn(&Certificate, &Identity) -> bool + Send + Sync>;
 type PlainRule = Arc<dyn Fn(&Identity) -> bool + Send + Sync>;
 
-/// Who may have which identity.
+/// The rule that allows identities.
 #[derive(Clone)]
 pub(super) struct Rules {
     rule: Rule,
@@ -47,7 +47,7 @@ impl Rules {
         }
     }
 
-    /// Whether it may have this identity.
+    /// Whether the peer may have this identity.
     pub(super) fn check(
         &self,
         certificate: Option<&Certificate>,
@@ -84,7 +84,7 @@ impl Rule {
         }
     }
 
-    /// Whether only a certificate can give it.
+    /// Whether only a certificate allows it.
     fn reserves(&self, identity: &Identity) -> bool {
         match self {
             Self::Table(table) => table.identities.contains(identity),

@@ -3,11 +3,10 @@
 //! | dialect | bytes |
 //! |---|---|
 //! | v1 | `00 00 00 12`, `01` (HELLO), `01` (version), 16 bytes of identity |
-//! | 2019 | the identity's length in 4 bytes (`00 00 00 10` as a rule), the identity |
+//! | 2019 | the identity's length in 4 bytes (usually `00 00 00 10`), the identity |
 //!
-//! The first three bytes are the same, so a connecting socket that is to find
-//! out the dialect sends those and lets the peer's first length decide how to
-//! go on.
+//! The first three bytes are the same, so a connecting socket that does not know the
+//! dialect sends those, and lets the peer's first length decide how to continue.
 //!
 //! ```
 //! use aiomsg_core::{Dialect, Identity};
@@ -29,42 +28,40 @@ use bytes::{Buf, BufMut, BytesMut};
 
 use super::{PREFIX, v1};
 
-/// What a connecting socket that does not know the dialect sends first. It
-/// commits to nothing, and wakes a peer that looks before it speaks.
+/// The first bytes of a connecting socket that does not know the dialect. They commit to
+/// nothing, and wake a peer that reads before it speaks.
 pub const PROBE: [u8; 3] = [0; 3];
 
 /// The length of an identity in dialect v1, in bytes.
 pub const V1_IDENTITY: usize = 16;
 
-/// The longest handshake in bytes; what is announced to be longer is refused
-/// before any memory is taken.
+/// The longest handshake in bytes. A longer one is refused before any memory is allocated.
 pub const MAX_LEN: usize = PREFIX + Identity::MAX_LEN;
 
 const VERSION: u8 = 1;
 const V1_BODY: usize = 2 + V1_IDENTITY;
 
-/// What the first bytes of a peer say.
+/// The meaning of a peer's first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     /// Nothing yet: more bytes are needed.
     Incomplete,
-    /// Just `00 00 00`: the peer waits for us to show the dialect.
+    /// Only `00 00 00`: the peer waits for our dialect.
     Waiting,
     /// The peer speaks this dialect.
     Speaks(Dialect),
 }
 
-/// Tells the dialect from a peer's first bytes.
+/// Detects the dialect from a peer's first bytes.
 ///
-/// Six bytes are always enough. An identity of 18 bytes whose first byte is
-/// `01` is taken for a HELLO of dialect v1: that is the one thing that the
-/// two dialects cannot keep apart.
+/// Six bytes always suffice. An identity of 18 bytes whose first byte is `01` is taken for a
+/// HELLO of dialect v1: this is the only ambiguous case.
 ///
 /// # Errors
 ///
-/// When the bytes begin neither dialect, when they announce an identity that
-/// is empty or longer than [`Identity::MAX_LEN`], and when the version is not
-/// 1. Bytes that look like TLS or HTTP are named as such.
+/// When the bytes begin neither dialect, when they announce an identity that is empty or
+/// longer than [`Identity::MAX_LEN`], and when the version is not 1. The error names bytes
+/// that look like TLS or HTTP.
 pub fn detect(bytes: &[u8]) -> Result<Opening, Error> {
     if let Some(&first) = bytes.first()
         && first != 0
@@ -99,7 +96,7 @@ pub fn detect(bytes: &[u8]) -> Result<Opening, Error> {
 ///
 /// # Errors
 ///
-/// When the dialect is v1 and the identity has not 16 bytes.
+/// When the dialect is v1 and the identity does not have 16 bytes.
 pub fn encode(dialect: Dialect, identity: &Identity, dst: &mut BytesMut) -> Result<(), Error> {
     match dialect {
         Dialect::V1 if identity.len() != V1_IDENTITY => {
@@ -119,18 +116,17 @@ pub fn encode(dialect: Dialect, identity: &Identity, dst: &mut BytesMut) -> Resu
     Ok(())
 }
 
-/// How many bytes of a handshake come before the identity: what can be said of the
-/// dialect without saying who it is.
+/// The number of bytes of a handshake before the identity, which show the dialect alone.
 pub fn head_len(dialect: Dialect) -> usize {
     match dialect {
         Dialect::V1 => PREFIX + 2,
-        // 2019, and whatever says no more than a length.
+        // 2019, and any dialect with a length alone.
         _ => PREFIX,
     }
 }
 
-/// Takes the handshake of a dialect off the front of `src`, and nothing of
-/// what follows it. `None` asks for more bytes.
+/// Takes the handshake of a dialect off the front of `src`, and no byte behind it. Returns
+/// `None` if it needs more bytes.
 ///
 /// # Errors
 ///

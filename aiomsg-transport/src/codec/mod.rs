@@ -1,10 +1,10 @@
-//! Frames to bytes and back, in both dialects.
+//! The codecs: frames to bytes and back, in both dialects.
 //!
-//! In both, every frame is a big-endian length of 4 bytes and that many bytes
-//! of body. What a body means is the dialect's affair: see `docs/protocol.md`.
+//! A frame is a big-endian length of 4 bytes and a body of that many bytes. The dialect
+//! gives the body its meaning: see `docs/protocol.md`.
 //!
-//! [`FrameCodec`] is a [`Decoder`] and an [`Encoder`] of `tokio_util`, for
-//! what follows the handshake; the handshake itself is in [`hello`].
+//! [`FrameCodec`] is a [`Decoder`] and an [`Encoder`] of `tokio_util`, for the frames
+//! behind the handshake. [`hello`] has the handshake.
 
 pub mod hello;
 mod v1;
@@ -24,10 +24,10 @@ pub const PREFIX: usize = 4;
 /// The most bytes that a dialect puts between the length and the payload.
 pub const MAX_HEADER: usize = v2019::HEADER;
 
-/// The largest message that is taken by default: 64 MiB.
+/// The default for the largest message: 64 MiB.
 pub const DEFAULT_MAX_MESSAGE: usize = 64 << 20;
 
-/// The frames of one connection, in the dialect that it speaks.
+/// The codec of one connection, in its dialect.
 ///
 /// ```
 /// use aiomsg_core::{Dialect, Frame};
@@ -46,16 +46,16 @@ pub const DEFAULT_MAX_MESSAGE: usize = 64 << 20;
 pub struct FrameCodec {
     dialect: Dialect,
     max_message: usize,
-    /// Names the requests that carry an ambiguous payload in the 2019
-    /// dialect. Nobody waits for their acknowledgements.
+    /// Ids for requests that carry an ambiguous payload in the 2019 dialect. No message
+    /// waits for their acknowledgements.
     ids: MessageIds,
     skipped: u64,
-    /// Bytes of a frame over the limit that have yet to come, and are passed over.
+    /// Bytes of a frame over the limit that are still to come, and are skipped.
     passing: usize,
 }
 
 impl FrameCodec {
-    /// A codec for one connection, with messages of up to
+    /// Creates a codec for one connection, with messages of up to
     /// [`DEFAULT_MAX_MESSAGE`] bytes.
     pub fn new(dialect: Dialect) -> Self {
         Self {
@@ -67,8 +67,8 @@ impl FrameCodec {
         }
     }
 
-    /// Sets the largest payload, in bytes, that is sent or taken: in both dialects,
-    /// with and without an acknowledgement, and not counting any header.
+    /// Sets the largest payload to encode or decode, in bytes: in both dialects, with and
+    /// without an acknowledgement, and without any header.
     #[must_use]
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
@@ -82,27 +82,27 @@ impl FrameCodec {
         self
     }
 
-    /// The dialect that is spoken.
+    /// Returns the dialect of the connection.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Frames of unknown type that were skipped so far (v1 allows a peer to
-    /// send such frames).
+    /// Returns the number of skipped frames of unknown type (v1 allows a peer to send such
+    /// frames).
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Writes everything of a frame but its payload, which must follow.
+    /// Writes a frame without its payload, which must follow.
     ///
     /// # Errors
     ///
-    /// When the payload is larger than the limit, and when this version of the codec
-    /// does not know the kind of frame. Nothing is written then.
+    /// When the payload is larger than the limit, and when this version of the codec does
+    /// not know the kind of frame. It then writes nothing.
     #[inline(always)]
     pub fn encode_head(&mut self, frame: &Frame, dst: &mut BytesMut) -> Result<(), Error> {
         let len = frame.payload().map_or(0, Bytes::len);
-        // The second condition matters where the limit is set to about 4 GiB.
+        // The second condition matters for a limit of about 4 GiB.
         if len > self.max_message || len > u32::MAX as usize - MAX_HEADER {
             return Err(too_large(len, self.max_message));
         }
@@ -113,8 +113,7 @@ impl FrameCodec {
         }
     }
 
-    /// How many bytes the frame at the start of `src` has in all, if its
-    /// length can be seen.
+    /// The total length of the frame at the start of `src`, if `src` has its length.
     ///
     /// # Errors
     ///
@@ -134,13 +133,13 @@ impl FrameCodec {
         Ok(Some(PREFIX + body))
     }
 
-    /// Takes whole frames off the front of `src`, until the visitor wants no more:
-    /// what [`Decoder::decode`] does for one. Says whether it wants more.
+    /// Takes whole frames off the front of `src`, until the visitor stops. It does for many
+    /// what [`Decoder::decode`] does for one. Returns whether the visitor wants more.
     ///
     /// # Errors
     ///
-    /// As for [`Decoder::decode`]. The frames before were handed over, and those
-    /// behind are at the next call.
+    /// As for [`Decoder::decode`]. The visitor has got the frames before the error, and the
+    /// next call returns those behind it.
     #[inline(always)]
     pub fn decode_each<V: FrameVisitor>(
         &mut self,
@@ -149,8 +148,7 @@ impl FrameCodec {
     ) -> Result<ControlFlow<()>, Error> {
         self.pass(src);
         while let Some(mut body) = self.take_body(src)? {
-            // By far the most frames are these. Made where they are used, they are
-            // not moved.
+            // Most frames are of this kind. Made in place, they are not moved.
             if self.dialect == Dialect::V1 && v1::take_data(&mut body) {
                 if body.len() > self.max_message {
                     return Err(message_too_large(body.len(), self.max_message));
@@ -173,8 +171,8 @@ impl FrameCodec {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The body of the first frame, if all of it is there. One that is over the
-    /// limit is passed over from then on, as its bytes come.
+    /// The body of the first frame, if it is whole. The bytes of a frame over the limit
+    /// are skipped from then on.
     #[inline(always)]
     fn take_body(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, Error> {
         match self.frame_len(src) {
@@ -208,8 +206,7 @@ impl FrameCodec {
         }
     }
 
-    /// Whether it is in the middle of a frame over the limit, whose bytes it passes
-    /// over.
+    /// Returns whether the codec is skipping a frame over the limit.
     pub fn is_passing(&self) -> bool {
         self.passing > 0
     }
@@ -234,7 +231,7 @@ impl FrameCodec {
     }
 }
 
-/// Keeps what is rare out of the loop.
+/// Keeps rare cases out of the loop.
 #[inline(never)]
 fn apart(visitor: &mut dyn FrameVisitor, frame: Frame) -> ControlFlow<()> {
     visitor.visit(frame)
@@ -274,12 +271,12 @@ impl Decoder for FrameCodec {
     type Item = Frame;
     type Error = Error;
 
-    /// Takes one frame off the front of `src`. Payloads are split off, not
-    /// copied. No room is made for what is still to come: a length is only
-    /// what the peer says, and whoever reads decides how far to trust it.
+    /// Takes one frame off the front of `src`. Payloads are split off, not copied. No room
+    /// is reserved for missing bytes: a length is only a claim of the peer, and the reader
+    /// decides how far to trust it.
     ///
-    /// After an error the next call goes on behind the frame that was wrong: that
-    /// one is not seen again, and costs no memory while it comes.
+    /// After an error the next call continues behind the faulty frame, which is not seen
+    /// again, and costs no memory while its bytes come.
     #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
         self.pass(src);

@@ -31,8 +31,8 @@ pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) -> 
     Ok(())
 }
 
-/// Leaves the payload of a body, if that is a message which wants no
-/// acknowledgement. Says whether it is.
+/// Reduces a body to its payload, if it is a message that wants no acknowledgement.
+/// Returns whether it is.
 #[inline(always)]
 pub(super) fn take_data(body: &mut Bytes) -> bool {
     let is_data = body.first() == Some(&DATA);
@@ -42,8 +42,7 @@ pub(super) fn take_data(body: &mut Bytes) -> bool {
     is_data
 }
 
-/// `None` is a frame to skip: of an unknown type, or a second HELLO, which
-/// says nothing new.
+/// Returns `None` for a frame to skip: one of an unknown type, or a second HELLO.
 #[inline]
 pub(super) fn decode(mut body: Bytes) -> Result<Option<Frame>, Error> {
     let Some(&kind) = body.first() else {

@@ -1,4 +1,4 @@
-//! The 2019 dialect: what a body is can only be told from its bytes.
+//! The 2019 dialect: only the bytes of a body show its kind.
 
 use aiomsg_core::{Error, Frame, MessageId, MessageIds, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -7,16 +7,15 @@ const HEARTBEAT: &[u8; 16] = b"aiomsg-heartbeat";
 const REQUEST: &[u8; 5] = b"\0REQ\0";
 const REPLY: &[u8; 5] = b"\0REP\0";
 
-/// The id and the word that stand before the payload of a request.
+/// The id and the word before the payload of a request.
 pub(super) const HEADER: usize = MessageId::LEN + REQUEST.len();
 
-/// Whether a payload, sent as it is in the 2019 dialect, would be taken for
-/// something else: an empty frame for the end of the connection, the
-/// heartbeat's text for a heartbeat, and 16 bytes followed by `REQ` or `REP`
-/// between zeros for a header.
+/// Returns whether a payload, sent unchanged in the 2019 dialect, would be mistaken for
+/// something else: an empty frame for the end of the connection, the heartbeat's text for a
+/// heartbeat, and 16 bytes followed by `REQ` or `REP` between zeros for a header.
 ///
-/// Such a payload travels as a request, whose header the receiver strips; its
-/// acknowledgement is expected by nobody.
+/// Such a payload travels as a request, whose header the receiver strips. No message waits
+/// for its acknowledgement.
 pub fn is_ambiguous(payload: &[u8]) -> bool {
     payload.is_empty() || payload == HEARTBEAT || header(payload).is_some()
 }

@@ -1,4 +1,4 @@
-//! What Linux answers: `inet_diag_msg` and `unix_diag_msg`.
+//! The answers of Linux: `inet_diag_msg` and `unix_diag_msg`.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -7,25 +7,25 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use super::request::{BY_FAMILY, SEQUENCE};
 
-/// How long an answer about one socket may be.
+/// The largest answer about one socket.
 const LONGEST: usize = 1024;
 
-/// Where `idiag_wqueue` is, behind the `nlmsghdr`.
+/// The position of `idiag_wqueue` behind the `nlmsghdr`.
 const INET_SEND_QUEUE: usize = 16 + 60;
 
-/// Where the attributes of a Unix socket begin.
+/// The position of the attributes of a Unix socket.
 const UNIX_ATTRIBUTES: usize = 16 + 16;
 
-/// `UNIX_DIAG_RQLEN`: the lengths of both queues, that of what is received first.
+/// `UNIX_DIAG_RQLEN`: the lengths of both queues, the receive queue first.
 const UNIX_QUEUES: u16 = 4;
 
-/// Where the family of the socket is.
+/// The position of the socket's family.
 const FAMILY: usize = 16;
 
 /// The family of Unix sockets.
 const UNIX: u8 = 1;
 
-/// How many bytes the socket has in its send queue. The system answers before the
+/// Returns the number of bytes in the socket's send queue. The system answers before the
 /// write of the request returns, so this does not block.
 pub(super) fn ask(request: &[u8]) -> Option<u64> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -42,7 +42,7 @@ pub(super) fn ask(request: &[u8]) -> Option<u64> {
     read(answer.get(..len)?)
 }
 
-/// Reads the length of the send queue. `None`: it is not there, as in an error.
+/// Reads the length of the send queue. Returns `None` if it is missing, as in an error.
 fn read(answer: &[u8]) -> Option<u64> {
     if u16_at(answer, 4)? != BY_FAMILY || u32_at(answer, 8)? != SEQUENCE {
         return None;
@@ -60,7 +60,7 @@ fn unix_send_queue(mut attributes: &[u8]) -> Option<u32> {
         if kind == UNIX_QUEUES {
             return u32_at(attributes, 8);
         }
-        // Their beginnings are aligned.
+        // Attributes are aligned.
         attributes = attributes.get(usize::from(len).max(4).next_multiple_of(4)..)?;
     }
 }

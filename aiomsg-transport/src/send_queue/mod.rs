@@ -1,7 +1,7 @@
-//! What the system holds of the bytes that it has taken, and the peer has not.
+//! The sent bytes that the system still holds, because the peer has not taken them.
 //!
-//! Linux says so through its socket diagnosis. That is what `ss` asks, and needs no
-//! permission. Elsewhere, and where a sandbox has no netlink sockets, nobody knows.
+//! Linux reports them through its socket diagnosis, which `ss` uses and which needs no
+//! permission. Elsewhere, and in a sandbox without netlink sockets, they are unknown.
 
 #[cfg(target_os = "linux")]
 mod diagnosis;
@@ -13,33 +13,33 @@ use std::net::SocketAddr;
 use aiomsg_core::link::SendQueue;
 use tokio::net::TcpStream;
 
-/// That of a connection to this address.
+/// The send queue of a connection to this address.
 #[cfg(target_os = "linux")]
 pub(crate) fn of_tcp(stream: &TcpStream, remote: SocketAddr) -> Option<SendQueue> {
     let request = request::tcp(stream.local_addr().ok()?, remote);
     Some(SendQueue::new(move || diagnosis::ask(&request)))
 }
 
-/// That of a connection.
+/// The send queue of a connection.
 #[cfg(target_os = "linux")]
 pub(crate) fn of_unix(stream: &tokio::net::UnixStream) -> Option<SendQueue> {
     use std::os::fd::AsFd;
     use std::os::unix::fs::MetadataExt;
 
-    // Unix sockets have no addresses to tell them apart by, but a number.
+    // Unix sockets have a number in place of addresses.
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
     let inode = std::fs::File::from(socket).metadata().ok()?.ino();
     let request = request::unix(inode.try_into().ok()?);
     Some(SendQueue::new(move || diagnosis::ask(&request)))
 }
 
-/// That of a connection: not known.
+/// The send queue of a connection: unknown here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn of_tcp(_: &TcpStream, _: SocketAddr) -> Option<SendQueue> {
     None
 }
 
-/// That of a connection: not known.
+/// The send queue of a connection: unknown here.
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) fn of_unix(_: &tokio::net::UnixStream) -> Option<SendQueue> {
     None

@@ -1,4 +1,4 @@
-//! What Linux is asked: `inet_diag_req_v2` and `unix_diag_req`, each behind a
+//! The requests to Linux: `inet_diag_req_v2` and `unix_diag_req`, each behind a
 //! `nlmsghdr`, in the byte order of the machine.
 
 use std::net::{IpAddr, SocketAddr};
@@ -63,7 +63,7 @@ fn address(ip: IpAddr) -> [u8; 16] {
     }
 }
 
-/// The interface that an address belongs to, if it is one of a link.
+/// The interface of an address, if the address is link-local.
 fn zone(address: SocketAddr) -> u32 {
     match address {
         SocketAddr::V4(_) => 0,
@@ -71,7 +71,7 @@ fn zone(address: SocketAddr) -> u32 {
     }
 }
 
-/// `INET_DIAG_NOCOOKIE`: whichever socket has these addresses.
+/// `INET_DIAG_NOCOOKIE`: any socket with these addresses.
 fn any_cookie() -> [u8; 8] {
     [u8::MAX; 8]
 }

@@ -1,4 +1,4 @@
-//! Several addresses at once, after RFC 8305 ("happy eyeballs").
+//! Dialling of several addresses, after RFC 8305 ("happy eyeballs").
 //!
 //! ```text
 //!  start the next attempt ◄── an attempt failed, or 250 ms went by
@@ -19,13 +19,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// "Connection Attempt Delay" of RFC 8305, as recommended there.
+/// The recommended "Connection Attempt Delay" of RFC 8305.
 pub(super) const STAGGER: Duration = Duration::from_millis(250);
 
-/// Every address that was tried, with what went wrong.
+/// Every tried address, with its failure.
 pub(super) type Failures = Vec<(SocketAddr, io::Error)>;
 
-/// The first success of an attempt at any of the addresses.
+/// Returns the first successful attempt at any of the addresses.
 pub(super) async fn race<T, F>(
     addresses: Vec<SocketAddr>,
     mut attempt: impl FnMut(SocketAddr) -> F,
@@ -78,8 +78,8 @@ where
     .await
 }
 
-/// Alternates the address families, beginning with that of the first address,
-/// so that a family that is dead here costs one delay and not one per address.
+/// Alternates the address families, beginning with that of the first address, so that a
+/// family without a route costs one delay and not one per address.
 fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (mut one, mut other): (VecDeque<_>, VecDeque<_>) = addresses

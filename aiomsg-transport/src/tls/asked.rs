@@ -1,7 +1,7 @@
-//! Whether the server asked for our certificate, and whether it got one.
+//! Whether the server demanded our certificate, and whether it got one.
 //!
-//! rustls asks a resolver, which all connections of a configuration share. It asks while a handshake is
-//! polled, so what it asked is noted for the handshake in a task-local.
+//! rustls calls a resolver, which all connections of a configuration share. It calls it
+//! while it polls a handshake, so a task-local notes the call for that handshake.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ tokio::task_local! {
     static ASKED: Cell<Asked>;
 }
 
-/// What became of our certificate in a handshake.
+/// The use of our certificate in a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// The server did not ask for it.
+    /// The server did not demand it.
     No,
-    /// It asked, and we had none.
+    /// The server demanded one, and we had none.
     InVain,
-    /// It asked, and we presented one.
+    /// The server demanded one, and we presented ours.
     Presented,
 }
 
-/// Presents a certificate, if there is one, and notes that it was asked for.
+/// Presents a certificate, if there is one, and notes the demand.
 #[derive(Debug)]
 pub(super) struct Noting(pub(super) Option<Arc<SingleCertAndKey>>);
 
-/// Runs a handshake, and tells what was asked.
+/// Runs a handshake, and returns whether a certificate was demanded.
 pub(super) async fn noted<F: Future>(handshake: F) -> (F::Output, Asked) {
     let run = async {
         let output = handshake.await;
@@ -51,7 +51,7 @@ impl ResolvesClientCert for Noting {
             true => Asked::Presented,
             false => Asked::InVain,
         };
-        // There is none where a handshake is not one of ours.
+        // There is none if the handshake is not one of ours.
         let _ = ASKED.try_with(|noted| noted.set(asked));
         resolved
     }

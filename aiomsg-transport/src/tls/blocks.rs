@@ -1,8 +1,8 @@
-//! The blocks of PEM text, and what is wrong with text that is none.
+//! The blocks of PEM text, and the faults of other text.
 //!
-//! A key may be in it, so nothing of the text is ever repeated: a problem names
-//! its line, and no more of a block than its label. The errors of the PEM
-//! parser do repeat it, and never leave this file.
+//! The text may contain a key, so no error repeats any of it: a fault names its line, and
+//! at most the label of a block. The errors of the PEM parser do repeat text, and never
+//! leave this file.
 
 use std::fmt;
 
@@ -20,13 +20,13 @@ const LABEL: usize = 40;
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
     label: &'a [u8],
-    /// With the lines of the markers.
+    /// The text, with the lines of the markers.
     text: &'a [u8],
-    /// Where it begins, counted from 1.
+    /// The line of its beginning, counted from 1.
     pub(super) line: usize,
 }
 
-/// What a block holds.
+/// The contents of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Certificate,
@@ -34,9 +34,9 @@ pub(super) enum Kind {
     /// A private key under a passphrase.
     Encrypted,
     PublicKey,
-    /// What tools write beside a key, and that the key holds as well.
+    /// Parameters that tools write beside a key, and that the key contains as well.
     Parameters,
-    /// Nothing that is understood.
+    /// An unknown kind of block.
     Other,
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Kind {
 pub(super) enum Problem {
     Empty,
     ByteOrderMark,
-    /// Where files were put together.
+    /// Text where two files were joined.
     ByteOrderMarkAt(usize),
     Utf16,
     Binary,
@@ -58,7 +58,7 @@ pub(super) enum Problem {
     NotBase64(usize),
 }
 
-/// All blocks of the text, of which there is at least one.
+/// Returns all blocks of the text, at least one.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Block<'_>>, Problem> {
     of_whole_text(text)?;
     let mut blocks = Vec::new();
@@ -158,8 +158,8 @@ fn label<'a>(line: &'a [u8], marker: &[u8]) -> Option<&'a [u8]> {
     (!holds(label, DASHES)).then_some(label)
 }
 
-/// Whether a line is meant as one of BEGIN or END, and has fewer dashes, or those
-/// of a text processor.
+/// Whether a line is a mistyped BEGIN or END, with fewer dashes, or with those of a text
+/// processor.
 fn is_damaged(line: &[u8]) -> bool {
     let dashes = ["--", "\u{2010}", "\u{2012}", "\u{2013}", "\u{2014}"];
     let dashed = dashes.iter().any(|dash| line.starts_with(dash.as_bytes()));
@@ -192,7 +192,7 @@ impl Block<'_> {
         }
     }
 
-    /// What is in it, with the kind that the parser takes it for.
+    /// Returns its contents, with the kind that the parser assigns.
     pub(super) fn decode(&self) -> Result<(SectionKind, Vec<u8>), Problem> {
         let wrong = Problem::NotBase64(self.line);
         let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(self.text);
@@ -203,7 +203,7 @@ impl Block<'_> {
         }
     }
 
-    /// Its label, if that is one: a word or some, in capitals.
+    /// Returns its label, if that is one: words in capitals.
     pub(super) fn label(&self) -> Option<&str> {
         let plain = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'#');
         let shown = self.label.len() <= LABEL && self.label.iter().all(plain);

@@ -1,4 +1,4 @@
-//! From files and bytes to settings.
+//! The builder of TLS settings, from files and bytes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,8 +32,8 @@ const WHO_MAY_CONNECT: NotForBinding = NotForBinding {
     remedy: Remedy::Trust,
 };
 
-/// Builds a [`TlsConfig`]. Files are read by [`build`](TlsConfigBuilder::build),
-/// and again by [`TlsConfig::reload`].
+/// A builder for a [`TlsConfig`]. [`build`](TlsConfigBuilder::build) reads the files, and
+/// [`TlsConfig::reload`] reads them again.
 #[derive(Clone, Debug, Default)]
 pub struct TlsConfigBuilder {
     certificate: Option<(Source, Source)>,
@@ -44,7 +44,7 @@ pub struct TlsConfigBuilder {
     server_name: Option<String>,
 }
 
-/// What was read for one build.
+/// The contents of the files for one build.
 pub(super) struct Read {
     certificate: Option<(Pem, Pem)>,
     trust: Vec<Pem>,
@@ -53,11 +53,11 @@ pub(super) struct Read {
 }
 
 impl TlsConfigBuilder {
-    // ===== what is presented =====
+    // ===== our certificate =====
 
-    /// Presents the certificate in one PEM file, followed there by those of
-    /// its issuers if the peer does not have them, with the private key in
-    /// another (or the same).
+    /// Presents the certificate in one PEM file, with the private key in another (or the
+    /// same). If the peer does not have the certificates of the issuers, they follow in
+    /// the first file.
     #[must_use]
     pub fn certificate_files(
         mut self,
@@ -68,8 +68,8 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// As [`certificate_files`](Self::certificate_files), with the content of
-    /// the files.
+    /// Presents a certificate and key like [`certificate_files`](Self::certificate_files),
+    /// given the contents of the files.
     #[must_use]
     pub fn certificate_pem(
         mut self,
@@ -83,52 +83,50 @@ impl TlsConfigBuilder {
         self
     }
 
-    // ===== what is trusted =====
+    // ===== trust =====
 
-    /// Trusts every certificate in a PEM file: to issue others, and when a peer
-    /// presents exactly it. May be called repeatedly.
+    /// Trusts every certificate in a PEM file: to issue others, and when a peer presents
+    /// it. May be called repeatedly.
     #[must_use]
     pub fn trust_file(mut self, certificates: impl Into<PathBuf>) -> Self {
         self.trust.push(Source::File(certificates.into()));
         self
     }
 
-    /// As [`trust_file`](Self::trust_file), with the content of the file.
+    /// Trusts certificates like [`trust_file`](Self::trust_file), given the content of the
+    /// file.
     #[must_use]
     pub fn trust_pem(mut self, certificates: impl Into<Vec<u8>>) -> Self {
         self.trust.push(Source::bytes("trusted", certificates));
         self
     }
 
-    /// Trusts every certificate in a PEM file when a peer presents exactly it,
-    /// and nothing that it has issued. May be called repeatedly.
+    /// Trusts every certificate in a PEM file when a peer presents it, and none that it
+    /// has issued. May be called repeatedly.
     ///
-    /// The peer proves that it holds the key. Names and dates are *not* checked,
-    /// nor is who issued it: that it is named here is the statement. To end that
-    /// trust, take it out. What the peer sends along behind its own certificate
-    /// does not matter.
+    /// The peer proves that it holds the key. Names, dates and issuer are *not* checked:
+    /// the pin is the whole statement. Remove it to end the trust. Further certificates
+    /// that the peer sends behind its own do not matter.
     #[must_use]
     pub fn pin_file(mut self, certificates: impl Into<PathBuf>) -> Self {
         self.pin.push(Source::File(certificates.into()));
         self
     }
 
-    /// As [`pin_file`](Self::pin_file), with the content of the file.
+    /// Pins certificates like [`pin_file`](Self::pin_file), given the content of the file.
     #[must_use]
     pub fn pin_pem(mut self, certificates: impl Into<Vec<u8>>) -> Self {
         self.pin.push(Source::bytes("pinned", certificates));
         self
     }
 
-    /// When connecting, trusts the authorities that the system trusts: for
-    /// servers whose certificate comes from one of those of the web. They are
-    /// read by `build`, from where the system has them or the environment
-    /// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` say.
+    /// Trusts the system's authorities when connecting, for servers with a certificate of
+    /// the web. `build` reads them from the system's place, or from that of the
+    /// environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
-    /// They are never asked about who connects to us: anyone can have a
-    /// certificate from them. So where they are all that is trusted, binding is
-    /// refused, until [`without_client_certificates`] says that everyone may
-    /// connect.
+    /// They never admit a peer that connects to us, since anyone can get a certificate
+    /// from them. So if nothing else is trusted, binding fails, unless
+    /// [`without_client_certificates`] lets everyone connect.
     ///
     /// [`without_client_certificates`]: Self::without_client_certificates
     #[cfg(feature = "system-roots")]
@@ -138,16 +136,16 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// When binding, asks peers for no certificate, although something is
-    /// trusted: that is then for connecting only, and everyone may connect.
+    /// Demands no certificate of peers when binding, although something is trusted.
+    /// Trust is then for connecting only, and everyone may connect.
     #[must_use]
     pub fn without_client_certificates(mut self) -> Self {
         self.without_client_certificates = true;
         self
     }
 
-    /// When connecting, expects this name in the server's certificate in place
-    /// of the endpoint's host. A pinned certificate may have any name.
+    /// Expects this name in the server's certificate when connecting, in place of the
+    /// endpoint's host. A pinned certificate may have any name.
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
@@ -156,14 +154,13 @@ impl TlsConfigBuilder {
 
     // ===== building =====
 
-    /// Reads the files and checks what is in them.
+    /// Reads the files and checks their contents.
     ///
     /// # Errors
     ///
-    /// Of kind [`Config`](ErrorKind::Config), naming the file and what is wrong
-    /// with it: it cannot be read, there is no certificate or key in it, the
-    /// key is not that of the certificate. Also if there is neither anything
-    /// to present nor to trust.
+    /// Of kind [`Config`](ErrorKind::Config), naming the file and its fault: it cannot be
+    /// read, it has no certificate or key, the key is not that of the certificate. Also if
+    /// there is neither a certificate to present nor one to trust.
     pub fn build(self) -> Result<TlsConfig, Error> {
         let nothing = self.certificate.is_none() && self.trust.is_empty() && self.pin.is_empty();
         if nothing && !self.system_roots {
@@ -176,7 +173,7 @@ impl TlsConfigBuilder {
         Ok(TlsConfig::new(self.make(&read)?))
     }
 
-    /// Whether anything is read from a file.
+    /// Whether any setting comes from a file.
     pub(super) fn has_files(&self) -> bool {
         let certificate = self.certificate.iter().flat_map(|(one, two)| [one, two]);
         let mut sources = certificate.chain(&self.trust).chain(&self.pin);
@@ -220,7 +217,7 @@ impl TlsConfigBuilder {
         // ambiguous, depending on what else is linked in.
         let provider = Arc::new(provider::default_provider());
         let name = self.server_name.as_deref().map(server_name).transpose()?;
-        // Each role has its own: what the system trusts is for one of them.
+        // Each role has its own: the system's authorities are for one of them.
         let of_peers = trusted(read, &provider)?;
         #[cfg_attr(not(feature = "system-roots"), expect(unused_mut))]
         let mut of_servers = of_peers.clone();
@@ -280,7 +277,7 @@ fn trusted(read: &Read, provider: &Arc<CryptoProvider>) -> Result<Trusted, Error
 #[cfg(feature = "system-roots")]
 fn system_roots(roots: &mut RootCertStore) -> Result<(), Error> {
     let found = rustls_native_certs::load_native_certs();
-    // Some systems have one or the other that is not by the book.
+    // Some systems have invalid ones among them.
     let (added, ignored) = roots.add_parsable_certificates(found.certs);
     if added > 0 {
         tracing::debug!(added, ignored, "the system's authorities");
@@ -288,7 +285,7 @@ fn system_roots(roots: &mut RootCertStore) -> Result<(), Error> {
     }
     use rustls_native_certs::ErrorKind as Why;
     let why = match found.errors.first() {
-        // Its text would repeat what is in the file.
+        // Its text would repeat the content of the file.
         Some(error) if matches!(error.kind, Why::Pem(_)) => {
             format!("{}: a file is not well-formed pem", error.context)
         }
@@ -306,7 +303,7 @@ fn presented(
 ) -> Result<Arc<SingleCertAndKey>, Error> {
     let chain = certificate.certificates()?;
     let read = key.key()?;
-    // The parser's error stays here: what it was given is secret.
+    // The parser's error stays here: its input is secret.
     let private = provider.key_provider.load_private_key(read.clone_key());
     let private = private.map_err(|_| {
         key.wrong(format_args!(
@@ -352,7 +349,7 @@ fn presented(
     }
 }
 
-/// Whether a key is that of the first certificate.
+/// Whether a key belongs to the first certificate.
 fn fits(
     chain: &[CertificateDer<'static>],
     private: &Arc<dyn SigningKey>,
@@ -365,8 +362,8 @@ fn fits(
     }
 }
 
-/// The error for a certificate, counted from 0, in our own words: what rustls
-/// says is about a peer, and some of it repeats bytes.
+/// The error for a certificate, counted from 0, in our own words: the texts of rustls are
+/// about a peer, and some repeat bytes.
 fn unusable(pem: &Pem, at: usize, error: &rustls::Error) -> Error {
     use CertificateError as Why;
     use rustls::Error as Tls;
@@ -422,8 +419,8 @@ fn server(
     let mut config = builder
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(presented);
-    // As on the connecting end. Tickets that need no storage rustls makes only if
-    // it is told to.
+    // As on the connecting end. rustls issues tickets that need no storage only on
+    // request.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))

@@ -1,7 +1,7 @@
-//! What a certificate says, for people and for rules.
+//! The contents of a certificate, for people and for rules.
 //!
-//! TLS has verified it by now. What is read here decides nothing about that, so
-//! what cannot be read is left out.
+//! TLS has verified the certificate by now. The fields read here decide nothing about that,
+//! so unreadable ones are left out.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
-/// The certificate in this DER, with what it says as far as that can be read.
+/// Returns the certificate in this DER, with its readable fields.
 pub(super) fn read(der: &[u8]) -> Certificate {
     let certificate = Certificate::new(Bytes::copy_from_slice(der), fingerprint(der).into());
     match x509_cert::Certificate::from_der(der) {

@@ -1,11 +1,11 @@
-//! The certificates that are presented, and their order.
+//! The presented certificates, and their order.
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_cert::der::asn1::AnyRef;
 use x509_cert::der::{Decode, Tag};
 
-/// The first, counted from 0, that is no certificate. Only its outermost shell is
-/// looked at: peers may be able to read what we cannot.
+/// Returns the first non-certificate, counted from 0. It checks the outermost structure
+/// only: peers may be able to read what we cannot.
 pub(super) fn malformed(chain: &[CertificateDer<'_>]) -> Option<usize> {
     let whole = |der: &CertificateDer<'_>| {
         AnyRef::from_der(der).is_ok_and(|any| any.header().tag() == Tag::Sequence)
@@ -13,8 +13,8 @@ pub(super) fn malformed(chain: &[CertificateDer<'_>]) -> Option<usize> {
     chain.iter().position(|der| !whole(der))
 }
 
-/// Which certificate, counted from 1, did not issue the one before it. What
-/// cannot be read is not judged.
+/// Returns the certificate, counted from 1, that did not issue the one before it.
+/// Unreadable ones are skipped.
 pub(super) fn out_of_order(chain: &[CertificateDer<'_>]) -> Option<usize> {
     let read = |der: &CertificateDer<'_>| x509_cert::Certificate::from_der(der).ok();
     let issued = |pair: &[CertificateDer<'_>]| {

@@ -1,4 +1,4 @@
-//! What a socket needs for TLS, in both roles.
+//! The TLS settings of a socket, for both roles.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -10,10 +10,10 @@ use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use super::builder::TlsConfigBuilder;
 use super::session::{Client, Server};
 
-/// A certificate and what is trusted, for connecting and for binding. Cheap to
-/// clone; all clones are the same settings, also after they are
-/// [reloaded](Self::reload). What each role needs is in the
-/// [module's documentation](super).
+/// TLS settings, for connecting and for binding: a certificate and the trusted ones.
+///
+/// Clones are cheap, and share the settings, also after a [reload](Self::reload). The
+/// [module](super) lists the needs of each role.
 ///
 /// # Examples
 ///
@@ -33,23 +33,23 @@ pub struct TlsConfig {
 }
 
 pub(super) struct Inner {
-    /// Taken out whole for each connection, so a change falls between two.
+    /// Read as a whole for each connection, so a change falls between two.
     current: RwLock<Arc<Made>>,
-    /// One change at a time, lest an older one ends up on top of a newer one.
+    /// Serializes changes, so that an older one never replaces a newer one.
     pub(super) changing: Mutex<()>,
 }
 
-/// Settings that are ready to use.
+/// Settings in the form of rustls.
 pub(super) struct Made {
     pub(super) client: Option<Arc<ClientConfig>>,
-    /// Or why there are none.
+    /// The settings for binding, or the reason why there are none.
     pub(super) server: Result<Arc<ServerConfig>, NotForBinding>,
     pub(super) server_name: Option<ServerName<'static>>,
-    /// What they were made of, and the digest of what was read for it.
+    /// Their source, and the digest of the files that were read.
     pub(super) origin: Option<(TlsConfigBuilder, [u8; 32])>,
 }
 
-/// Why there are no settings for binding, and what mends it.
+/// The reason why there are no settings for binding, and the setting that is missing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NotForBinding {
     pub(super) reason: &'static str,
@@ -62,16 +62,17 @@ pub(super) const NO_CERTIFICATE: NotForBinding = NotForBinding {
 };
 
 impl TlsConfig {
-    /// Nothing presented and nothing trusted yet.
+    /// Returns a builder without a certificate and without trust.
     pub fn builder() -> TlsConfigBuilder {
         TlsConfigBuilder::default()
     }
 
-    /// Settings made with rustls itself, for each role that is used. They are
-    /// used as they are. rustls resumes sessions unless it is told not to, and does
-    /// not verify the certificate of a resumed session again, although it may have
-    /// expired: `ClientConfig::resumption`, `ServerConfig::session_storage` and
-    /// `ServerConfig::ticketer` say what is resumed.
+    /// Creates settings from rustls configurations, one for each role in use.
+    ///
+    /// They are used unchanged. rustls resumes sessions by default, and does not verify the
+    /// certificate of a resumed session again, although it may have expired.
+    /// `ClientConfig::resumption`, `ServerConfig::session_storage` and
+    /// `ServerConfig::ticketer` control resumption.
     pub fn from_rustls(
         client: Option<Arc<ClientConfig>>,
         server: Option<Arc<ServerConfig>>,
@@ -103,7 +104,7 @@ impl TlsConfig {
         *current.unwrap_or_else(PoisonError::into_inner) = made;
     }
 
-    /// The connecting end's part, towards a host.
+    /// Performs the handshake of the connecting end, towards a host.
     pub(crate) fn client(&self, host: &str) -> Result<Client, Error> {
         let made = self.current();
         let config = made.client.as_ref().ok_or_else(|| {
@@ -113,20 +114,20 @@ impl TlsConfig {
         })?;
         let name = match &made.server_name {
             Some(name) => name.clone(),
-            // The zone of an address is this machine's own matter.
+            // The zone of an address means something on this machine only.
             None => server_name(host.split_once('%').map_or(host, |(address, _)| address))?,
         };
         let notes = made.origin.is_some();
         Ok(Client::new(Arc::clone(config), name, notes))
     }
 
-    /// The binding end's part.
+    /// Performs the handshake of the binding end.
     pub(crate) fn server(&self) -> Result<Server, Error> {
         self.server_config()?;
         Ok(Server::new(self.clone()))
     }
 
-    /// What the binding end does the next handshake with.
+    /// Returns the settings for the next handshake of the binding end.
     pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, Error> {
         let server = self.current().server.clone();
         server.map_err(|lack| {

@@ -7,11 +7,10 @@ use std::task::{Context, Poll, ready};
 use aiomsg_core::link::Wire;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A byte stream whose bytes are counted.
+/// A byte stream that counts its bytes.
 ///
-/// TLS hands on what it reads a record at a time, up to 16 KiB. A peer on a
-/// slow link may need longer for one than a dead peer is waited for, and each of
-/// its bytes is life.
+/// TLS forwards the bytes that it reads a record at a time, up to 16 KiB. On a slow link a
+/// record may take longer than the heartbeat timeout, and each of its bytes is life.
 #[derive(Debug)]
 pub(crate) struct Counted<T> {
     inner: T,

@@ -1,4 +1,4 @@
-//! What TLS errors mean, said in a way that helps whoever set it up.
+//! TLS errors, with explanations for the operator.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use tokio_rustls::rustls::{
 
 use super::unanswered::MayBe;
 
-/// The error for an endpoint with TLS without settings for it.
+/// The error for a TLS endpoint without settings.
 pub(crate) fn missing() -> Error {
     Error::new(ErrorKind::Config)
         .with_reason("a tls endpoint needs tls settings")
@@ -35,7 +35,7 @@ pub(super) fn speaks_plain() -> Error {
     tls("the peer does not speak tls; is its endpoint a plain one?")
 }
 
-/// Whether we refuse the peer for its certificate, or for having none.
+/// Whether we refuse the peer for its certificate, or for the lack of one.
 pub(super) fn refuses_certificate(error: &io::Error) -> bool {
     matches!(
         of_rustls(error),
@@ -43,17 +43,14 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
     )
 }
 
-/// An error of our kind that says what a TLS error means; `None` if it is not
-/// one.
+/// Returns an error of our own that explains a TLS error, or `None` for another error.
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
     if let Some(why) = error.get_ref().and_then(|why| why.downcast_ref::<MayBe>()) {
         // The source says what.
-        let error = Error::from(ErrorKind::Tls);
-        return Some(match why {
-            MayBe::Demanded => error.with_remedy(Remedy::Certificate),
-            MayBe::Refused => error,
-        });
+        let demanded = matches!(why, MayBe::Demanded);
+        let remedy = demanded.then_some(Remedy::Certificate);
+        return Some(Error::from(ErrorKind::Tls).with_remedy(remedy));
     }
     if is_truncation(error) {
         return Some(Error::new(ErrorKind::Disconnected).with_reason(
@@ -63,21 +60,13 @@ pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     }
     Some(match of_rustls(error)? {
         Tls::InvalidCertificate(reason) => {
-            let error = tls(certificate(reason));
-            match certificate_remedy(reason) {
-                Some(remedy) => error.with_remedy(remedy),
-                None => error,
-            }
+            tls(certificate(reason)).with_remedy(certificate_remedy(reason))
         }
         Tls::NoCertificatesPresented => {
             tls("the peer presents no certificate, and one is demanded")
         }
         Tls::AlertReceived(description) => {
-            let error = tls(alert(*description));
-            match may_demand_certificate(*description) {
-                true => error.with_remedy(Remedy::Certificate),
-                false => error,
-            }
+            tls(alert(*description)).with_remedy(alert_remedy(*description))
         }
         Tls::InvalidMessage(_) => speaks_plain(),
         Tls::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
@@ -101,7 +90,7 @@ fn tls(reason: impl Into<String>) -> Error {
     Error::new(ErrorKind::Tls).with_reason(reason)
 }
 
-/// Whether a connection has ended where TLS had not. rustls says so by a text.
+/// Whether a connection has ended before TLS. rustls says so only by its text.
 fn is_truncation(error: &io::Error) -> bool {
     let ended = error.kind() == io::ErrorKind::UnexpectedEof;
     let text = error.get_ref().filter(|_| ended).map(ToString::to_string);
@@ -112,7 +101,7 @@ fn of_rustls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Why we refuse the peer.
+/// The reason why we refuse the peer.
 fn certificate(reason: &CertificateError) -> String {
     use CertificateError as Why;
     let what = match reason {
@@ -144,7 +133,7 @@ fn certificate(reason: &CertificateError) -> String {
     format!("the peer's certificate {what}")
 }
 
-/// What mends it, if it is a setting of ours.
+/// The setting of ours that makes the peer's certificate good.
 fn certificate_remedy(reason: &CertificateError) -> Option<Remedy> {
     use CertificateError as Why;
     match reason {
@@ -154,19 +143,19 @@ fn certificate_remedy(reason: &CertificateError) -> Option<Remedy> {
     }
 }
 
-/// Whether it comes where a certificate is demanded, and none presented.
-fn may_demand_certificate(description: AlertDescription) -> bool {
+/// The setting of ours that a peer may miss that refuses us.
+fn alert_remedy(description: AlertDescription) -> Option<Remedy> {
     use AlertDescription as Alert;
-    matches!(
-        description,
+    match description {
         Alert::CertificateRequired
-            | Alert::ProtocolVersion
-            | Alert::HandshakeFailure
-            | Alert::InsufficientSecurity
-    )
+        | Alert::ProtocolVersion
+        | Alert::HandshakeFailure
+        | Alert::InsufficientSecurity => Some(Remedy::Certificate),
+        _ => None,
+    }
 }
 
-/// Why the peer refuses us.
+/// The reason why the peer refuses us.
 fn alert(description: AlertDescription) -> String {
     use AlertDescription as Alert;
     match description {

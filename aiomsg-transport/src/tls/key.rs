@@ -1,4 +1,4 @@
-//! Which kind of key a private key is, for those that cannot be used.
+//! The kinds of private keys, for errors about unusable ones.
 
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use x509_cert::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef, UintRef};
@@ -21,8 +21,7 @@ const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 const P224: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.33");
 const K256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
 
-/// Why a key that the provider has refused cannot be used. Nothing of the key is
-/// in it.
+/// The reason why the provider has refused a key, without any of its content.
 pub(super) fn refused(key: &PrivateKeyDer<'_>) -> String {
     let why = match key {
         PrivateKeyDer::Pkcs1(key) => rsa(key.secret_pkcs1_der()),
@@ -37,7 +36,7 @@ fn not_supported(kind: &str) -> Option<String> {
     Some(format!("{kind} is not supported"))
 }
 
-/// The fields of a sequence that is all of it.
+/// The fields of a sequence that fills the input.
 fn fields(der: &[u8]) -> Option<SliceReader<'_>> {
     let any = AnyRef::from_der(der).ok()?;
     let sequence = any.header().tag() == Tag::Sequence;

@@ -1,32 +1,31 @@
-//! TLS 1.2 and 1.3, by rustls with the ring provider.
+//! TLS 1.2 and 1.3, with rustls and the ring provider.
 //!
 //! One [`TlsConfig`] serves both roles:
 //!
 //! | | needs | verifies the peer |
 //! |---|---|---|
-//! | connecting | something to trust | always |
+//! | connecting | a trusted certificate | always |
 //! | binding | a certificate and its key | if anything is trusted: then a peer without a certificate is refused (mutual TLS) |
 //!
-//! # What is trusted
+//! # Trust
 //!
-//! | named with | accepted | checked |
+//! | setting | accepts | checks |
 //! |---|---|---|
-//! | [`pin_file`](TlsConfigBuilder::pin_file) | a peer that presents exactly this certificate | that it holds the key |
-//! | [`trust_file`](TlsConfigBuilder::trust_file) | that, too; and what it has issued, directly or through others that the peer presents along | for what it has issued: dates, uses, and of a server the name: the host of the endpoint, or [`server_name`](TlsConfigBuilder::server_name) |
-//! | `trust_system_roots` (feature `system-roots`) | when connecting, what the authorities of the system have issued | the same |
+//! | [`pin_file`](TlsConfigBuilder::pin_file) | a peer that presents this certificate | that it holds the key |
+//! | [`trust_file`](TlsConfigBuilder::trust_file) | the same; and certificates that it has issued, directly or through others that the peer presents along | for issued ones: dates, uses, and the name of a server: the host of the endpoint, or [`server_name`](TlsConfigBuilder::server_name) |
+//! | `trust_system_roots` (feature `system-roots`) | when connecting, certificates that the system's authorities have issued | the same |
 //!
-//! All of it is checked for each connection anew. No session is resumed where there
-//! is a certificate to verify: one that has expired, or is trusted no more, would be
-//! accepted for as long as its sessions last.
+//! All checks run for each connection. No session is resumed where there is a certificate
+//! to verify: an expired or no longer trusted one would be accepted for as long as its
+//! sessions last.
 //!
-//! Each has a twin that takes the content in place of the file. Nothing else is
-//! trusted.
+//! The file settings have twins that take the content in place of the file. Nothing else
+//! is trusted.
 //!
-//! Of a certificate that is presented exactly as it was given, names and dates
-//! are *not* checked, nor what the peer sends along with it: whoever named it
-//! has vouched for it. To end that trust, take it out, and
-//! [reload](TlsConfig::reload). This is what makes a self-signed certificate
-//! work on both ends, as made by this:
+//! For a certificate that is itself trusted, names and dates are *not* checked, nor any
+//! certificate that the peer sends along: the setting vouches for it. To end the trust,
+//! remove the setting, and [reload](TlsConfig::reload). So a self-signed certificate works
+//! on both ends. This command makes one:
 //!
 //! ```text
 //! openssl req -newkey rsa:2048 -nodes -keyout server.key -x509 -days 365 \
@@ -63,7 +62,7 @@ mod unanswered;
 
 pub use builder::TlsConfigBuilder;
 pub use config::TlsConfig;
-/// The version of rustls that [`TlsConfig::from_rustls`] takes.
+/// The version of rustls for [`TlsConfig::from_rustls`].
 pub use tokio_rustls::rustls;
 
 pub(crate) use error::{explain, missing};

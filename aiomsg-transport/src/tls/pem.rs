@@ -1,5 +1,5 @@
-//! Certificates and keys from PEM text, with errors that say what is wrong
-//! where, and nothing of what is in there.
+//! Certificates and keys from PEM text, with errors that name the fault and its place, and
+//! show no content.
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -11,22 +11,21 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::blocks::{self, Block, Kind, Problem};
 
-/// The largest file that is read. The bundles of authorities that systems come
-/// with have less than a MiB.
+/// The largest file to read. The systems' bundles of authorities have less than a MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// Where PEM text comes from.
+/// The source of PEM text.
 #[derive(Clone)]
 pub(super) enum Source {
     File(PathBuf),
     Bytes {
-        /// What the bytes are for, to name them in errors.
+        /// The purpose of the bytes, to name them in errors.
         role: &'static str,
         pem: Vec<u8>,
     },
 }
 
-/// PEM text, and where it is from.
+/// PEM text, and its source.
 pub(super) struct Pem {
     source: Source,
     bytes: Vec<u8>,
@@ -73,7 +72,7 @@ impl Pem {
         &self.bytes
     }
 
-    /// All certificates, of which there must be one.
+    /// Returns all certificates, at least one.
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let blocks = self.blocks("certificate")?;
         let mut certificates = Vec::new();
@@ -90,7 +89,7 @@ impl Pem {
         }
     }
 
-    /// The first private key.
+    /// Returns the first private key.
     pub(super) fn key(&self) -> Result<PrivateKeyDer<'static>, Error> {
         let blocks = self.blocks("private key")?;
         for block in &blocks {
@@ -112,14 +111,13 @@ impl Pem {
         Err(self.without("private key", &blocks))
     }
 
-    /// An error about what is in here.
+    /// An error about the content.
     pub(super) fn wrong(&self, what: impl fmt::Display) -> Error {
         wrong(&self.source, what)
     }
 
-    /// All blocks, each of a kind that is understood: one that is passed over
-    /// may be what a user counts on, such as certificates in a form of
-    /// OpenSSL's own, or a list of those that are revoked.
+    /// Returns all blocks, each of a known kind. A user may rely on an unknown one, such as
+    /// certificates in a form of OpenSSL's own, or a list of revoked ones.
     fn blocks(&self, what: &str) -> Result<Vec<Block<'_>>, Error> {
         let blocks = blocks::read(&self.bytes).map_err(|problem| match problem {
             Problem::Empty | Problem::NoBlock => {
@@ -143,7 +141,7 @@ impl Pem {
         }
     }
 
-    /// The error for a file in which something is missing, with what there is.
+    /// The error for a file that lacks something, with its contents.
     fn without(&self, what: &str, blocks: &[Block<'_>]) -> Error {
         let other = match blocks[0].kind() {
             Kind::Certificate => "a certificate",
@@ -174,7 +172,7 @@ impl fmt::Display for Pem {
     }
 }
 
-/// Without the bytes: they may be a key.
+/// Shows no bytes: they may be a key.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")

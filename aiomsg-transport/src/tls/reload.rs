@@ -1,4 +1,4 @@
-//! Other settings in the place of these, while sockets use them.
+//! Replacement of settings while sockets use them.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,26 +11,25 @@ use tokio::time::sleep;
 
 use super::config::TlsConfig;
 
-/// Files are not looked at more often.
+/// The shortest time between two checks of the files.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 impl TlsConfig {
-    /// Reads the files again, and uses what is in them from now on, in all
-    /// clones and so in all sockets that were given one.
+    /// Reads the files again, and uses their contents from now on, in all clones and so in
+    /// all sockets with one.
     ///
-    /// Connections that are up go on as they are. New ones use the new
-    /// certificate, key and trust, all of them at once. Nothing that was agreed
-    /// with a peer before can be resumed, so a client is presented the new
-    /// certificate.
+    /// Existing connections go on unchanged. New ones use the new certificate, key and
+    /// trust, all of them at once. No earlier session can be resumed, so every client sees
+    /// the new certificate.
     ///
-    /// This blocks for as long as it takes to read a few small files.
+    /// The call blocks while it reads a few small files.
     ///
     /// # Errors
     ///
-    /// As for [`build`](super::TlsConfigBuilder::build), as when a new
-    /// certificate is there and its key is not yet: then the old settings stay
-    /// in use. Also if there are no files, because these settings were made of
-    /// bytes, or with rustls: see [`replace_with`](Self::replace_with).
+    /// As for [`build`](super::TlsConfigBuilder::build), for example while a new
+    /// certificate still lacks its key. The old settings then stay in use. Also if there
+    /// are no files, because these settings were made of bytes, or with rustls: see
+    /// [`replace_with`](Self::replace_with).
     ///
     /// # Examples
     ///
@@ -49,13 +48,13 @@ impl TlsConfig {
         self.refresh(true).map(drop)
     }
 
-    /// Uses these other settings from now on, in all clones: as
-    /// [`reload`](Self::reload) does, for settings that do not come from files.
+    /// Uses other settings from now on, in all clones. It does the same as
+    /// [`reload`](Self::reload), for settings that do not come from files.
     ///
     /// # Errors
     ///
-    /// If a role would be lost: there are settings for connecting, or for
-    /// binding, and the others have none.
+    /// If a role would be lost: there are settings for connecting, or for binding, and the
+    /// other settings have none.
     pub fn replace_with(&self, other: &Self) -> Result<(), Error> {
         let new = other.current();
         let _one_at_a_time = self.changing();
@@ -72,21 +71,19 @@ impl TlsConfig {
             .with_reason(format!("the new tls settings are not for {lost}")))
     }
 
-    /// Looks at the files every so often, and [reloads](Self::reload) them when
-    /// their content is another: for as long as the future is polled, which is
-    /// to be done in a task of its own. The time between is 10 ms at least;
-    /// every 10 s to every hour are sensible.
+    /// Checks the files at an interval, and [reloads](Self::reload) them when their content
+    /// has changed. Spawn the future as a task: it works for as long as it is polled. The
+    /// interval is 10 ms at least; 10 s to an hour are sensible.
     ///
-    /// `report` is called after each change, and when one cannot be used: once,
-    /// although it is tried again each time, as it may be one that is still
-    /// being written. Both are logged, too. What the
-    /// [system trusts](super::TlsConfigBuilder) is not looked at, but read with
-    /// the files when these have changed. When `report` panics, that is logged, and
-    /// the files are looked at all the same.
+    /// It calls `report` after each change, and once for a change that cannot be used. It
+    /// tries such a change again each time, as the files may still be in writing. Both are
+    /// logged, too. The [system's authorities](super::TlsConfigBuilder) are not checked, but
+    /// read with the files when these have changed. A panic of `report` is logged, and the
+    /// checks go on.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: when the future is dropped, the settings stay as they are.
+    /// Cancel safe: dropping the future leaves the settings unchanged.
     ///
     /// # Examples
     ///
@@ -137,8 +134,8 @@ impl TlsConfig {
         }
     }
 
-    /// Reads the files, and uses what is in them if it is new, or in any case.
-    /// Says whether it did.
+    /// Reads the files, and uses their contents if they are new, or in any case. Returns
+    /// whether it did.
     fn refresh(&self, in_any_case: bool) -> Result<bool, Error> {
         let _one_at_a_time = self.changing();
         let old = self.current();
@@ -163,7 +160,7 @@ impl TlsConfig {
     }
 }
 
-/// Certificates would be renewed no more if a panic ended the watch.
+/// A panic must not end the watch, and with it the renewal of certificates.
 fn tell(report: &mut impl FnMut(Result<(), Error>), outcome: Result<(), Error>) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| report(outcome))) {
         tracing::warn!("the function that hears of tls reloads panicked; the watch goes on");

@@ -25,15 +25,14 @@ use crate::io::TlsInfo;
 /// The first byte of a TLS connection: a record of the handshake.
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// How long, and for how many bytes, a refused peer is listened to.
+/// The time, and the number of bytes, to read from a refused peer.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: u64 = 64 * 1024;
 
 /// The connecting end, towards one server.
 pub(crate) struct Client {
     connector: TlsConnector,
-    /// What is assumed of a server unless it is noted: with settings of rustls it
-    /// is not.
+    /// The assumption about a server without a note: rustls configurations make none.
     unless_noted: Asked,
     name: ServerName<'static>,
 }
@@ -102,7 +101,7 @@ impl Server {
         if peeked > 0 && first[0] != HANDSHAKE_RECORD {
             return Err(speaks_plain());
         }
-        // Those that hold now: they may have been reloaded.
+        // The current settings: they may have been reloaded.
         let acceptor = TlsAcceptor::from(self.config.server_config()?);
         let stream = Counted::new(stream);
         match acceptor.accept(stream).into_fallible().await {
@@ -122,19 +121,18 @@ fn info(certificates: Option<&[CertificateDer<'_>]>) -> TlsInfo {
     TlsInfo::new(presented.map(|der| certificate::read(der)))
 }
 
-/// Closes a failed connection, so that a peer whose certificate is refused
-/// gets to know.
+/// Closes a failed connection such that a peer with a refused certificate gets the alert.
 ///
-/// rustls has written the alert by now. But a system that closes a connection
-/// on which bytes came in unread, such as those that a peer sent right behind
-/// its own part of the handshake, resets it, and that can overtake the alert.
+/// rustls has written the alert by now. But closing a connection with unread bytes, such as
+/// those that a peer sent right behind its part of the handshake, resets it, and the reset
+/// can overtake the alert.
 async fn refuse(error: io::Error, mut stream: TcpStream) -> Error {
     if refuses_certificate(&error) {
         let linger = async {
             stream.shutdown().await?;
             tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
         };
-        // Nothing more can be done for a peer that is gone or does not go.
+        // The peer is gone, or does not close: nothing more can be done.
         let _ = timeout(LINGER, linger).await;
     }
     handshake_failed(error)

@@ -1,9 +1,9 @@
-//! Verifiers that accept a certificate which is itself trusted, and leave all
-//! others to web-PKI verification.
+//! Verifiers that accept a certificate which is itself trusted, and leave all others to
+//! web-PKI verification.
 //!
-//! Accepting a certificate is half of it: rustls also has the peer sign the
-//! handshake, and a verifier check that signature with the certificate's key.
-//! That half is done for pinned certificates as for all others.
+//! Accepting a certificate is one half: the peer must also sign the handshake, and a
+//! verifier checks that signature with the certificate's key. Pinned certificates get that
+//! check like all others.
 
 use std::sync::Arc;
 
@@ -23,12 +23,12 @@ use tokio_rustls::rustls::{
     SignatureScheme,
 };
 
-/// What is trusted, for one role.
+/// The trusted certificates of one role.
 #[derive(Debug, Clone)]
 pub(super) struct Trusted {
-    /// What is accepted when it is presented.
+    /// Certificates accepted when presented.
     pub(super) pinned: Arc<[CertificateDer<'static>]>,
-    /// What is trusted to issue others.
+    /// Certificates trusted to issue others.
     pub(super) roots: RootCertStore,
     pub(super) provider: Arc<CryptoProvider>,
 }
@@ -79,7 +79,7 @@ impl Trusted {
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
     pinned: Arc<[CertificateDer<'static>]>,
-    /// Where there are authorities.
+    /// The verifier of issued certificates, if there are authorities.
     web_pki: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
 }
@@ -92,10 +92,9 @@ pub(super) struct ClientVerifier {
     provider: Arc<CryptoProvider>,
 }
 
-/// The verdict on a certificate that nobody trusted has issued comes in
-/// several forms, one of them only because self-signed certificates often share
-/// a subject. They are one: what is left as a bad signature is then always the
-/// one that proves the possession of the key.
+/// Unifies the verdicts on a certificate without a trusted issuer, which come in several
+/// forms, one of them only because self-signed certificates often share a subject. A bad
+/// signature is then always the one that proves the possession of the key.
 fn not_trusted(error: Error) -> Error {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature) => {
@@ -110,8 +109,8 @@ fn not_trusted(error: Error) -> Error {
     }
 }
 
-/// That the peer holds the key of the certificate that it presents: the same for
-/// servers and for clients, whose traits have it each for itself.
+/// Checks that the peer holds the key of its certificate: the same for servers and for
+/// clients, whose traits each have their own methods.
 macro_rules! verifies_possession {
     () => {
         fn verify_tls12_signature(
@@ -169,8 +168,8 @@ impl ServerCertVerifier for ServerVerifier {
 // ===== impl ClientVerifier =====
 
 impl ClientCertVerifier for ClientVerifier {
-    /// None: they name issuers, and a client whose own certificate is pinned may
-    /// have one that is not among them, and would hold it back.
+    /// Returns none: hints name issuers, and a client with a pinned certificate of another
+    /// issuer would hold it back.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

@@ -1,10 +1,9 @@
 //! A connection of the connecting end, until the peer's first byte.
 //!
-//! In TLS 1.3 the connecting end has finished before the other end looks for
-//! its certificate. A server that misses one, or does not trust it, says so by an
-//! alert and closes; where bytes of ours are on the way by then, the connection
-//! is reset and the alert is lost. Some servers send none. What is left is an end
-//! before the first byte.
+//! In TLS 1.3 the connecting end finishes before the other end verifies its certificate. A
+//! server that misses a certificate, or does not trust it, sends an alert and closes. If
+//! bytes of ours are under way by then, the connection is reset and the alert is lost. Some
+//! servers send no alert. The remaining sign is an end before the first byte.
 
 use std::fmt;
 use std::io;
@@ -15,25 +14,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::asked::Asked;
 
-/// Tells why a connection may have ended, where it ends before the first byte.
+/// Explains the end of a connection before the first byte.
 #[derive(Debug)]
 pub(crate) struct Unanswered<S> {
     stream: S,
-    /// [`Asked::No`] once the peer has said something.
+    /// [`Asked::No`] once the peer has sent something.
     asked: Asked,
 }
 
-/// In place of an error that does not tell.
+/// The error in place of an unspecific one.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum MayBe {
-    /// A certificate is demanded, and we have none.
+    /// The server demands a certificate, and we have none.
     Demanded,
-    /// Ours is not trusted.
+    /// The server does not trust ours.
     Refused,
 }
 
 impl MayBe {
-    /// An end, with what may be the reason.
+    /// An end, with the probable reason.
     pub(super) fn explain(error: io::Error, asked: Asked) -> io::Error {
         use io::ErrorKind as Io;
         let ends = matches!(

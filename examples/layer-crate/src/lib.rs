@@ -1,10 +1,9 @@
 //! Layers for aiomsg sockets, in a crate of their own.
 //!
-//! Of aiomsg it needs the core alone, which knows no runtime and no sockets.
-//! Copy it to begin a crate of yours.
+//! It depends on aiomsg's core alone, which knows no runtime and no sockets.
+//! Copy it to start your own.
 //!
-//! - [`MaxSizeLayer`], around the send path, refuses messages that are too
-//!   large;
+//! - [`MaxSizeLayer`], around the send path, refuses large messages;
 //! - [`TallyLayer`], around each connection, counts frames.
 
 #![forbid(unsafe_code)]

@@ -13,7 +13,7 @@ pub struct MaxSizeLayer {
 }
 
 impl MaxSizeLayer {
-    /// The most bytes of payload that a message may have.
+    /// The largest payload of a message, in bytes.
     pub fn new(bytes: usize) -> Self {
         Self { bytes }
     }
@@ -54,8 +54,8 @@ where
         if len <= self.bytes {
             return MaxSizeFuture::Accepted(self.inner.call(message));
         }
-        // The readiness of the inner service is not used then, and stays for
-        // the next message.
+        // A refusal does not use the readiness of the inner service, which stays
+        // for the next message.
         let error = Error::new(ErrorKind::TooLarge)
             .with_reason(format!("{len} bytes, and {} are allowed", self.bytes))
             .with_message(message);

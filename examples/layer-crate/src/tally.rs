@@ -90,7 +90,7 @@ impl<C: Connection> Sink<Frame> for TallyConnection<C> {
     }
 }
 
-/// Handed on, for layers around this one that ask whose connection it is.
+/// Forwarded, so that layers around this one know the peer of the connection.
 impl<C: Identified> Identified for TallyConnection<C> {
     fn identity(&self) -> &Identity {
         self.inner.identity()

@@ -1,8 +1,8 @@
-//! What layers must make of the paths of a socket.
+//! Bounds of the layers around the paths of a socket.
 //!
-//! These are names for bounds, not something to implement: whatever meets the
-//! bounds has them. They keep the errors of the compiler short, and a generic
-//! function that takes a layer needs only one of them.
+//! These traits are names for bounds, and implement themselves for every type that
+//! meets the bounds. They keep compiler errors short, and a generic function that takes
+//! a layer needs only one of them.
 
 use aiomsg_core::{BoxError, Connection, Delivery, Endpoint, Outbound};
 use aiomsg_layers::session::Inbox;
@@ -13,7 +13,7 @@ use crate::{PeerConnection, StandardSend};
 
 // ===== send =====
 
-/// A service that takes the messages of a socket on their way out.
+/// A service that sends the messages of a socket.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the send path of a socket",
     label = "this is what a layer makes of the send path",
@@ -29,7 +29,7 @@ pub trait SendService: Service<Outbound, Error: Into<BoxError>, Future: Send> + 
 #[diagnostic::do_not_recommend]
 impl<S> SendService for S where S: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static {}
 
-/// Layers around the send path. A function that takes any of them:
+/// A layer around the send path. This function takes any of them:
 ///
 /// ```
 /// use aiomsg::builder::SendLayer;
@@ -50,7 +50,7 @@ impl<L> SendLayer for L where L: Layer<StandardSend, Service: SendService + Send
 
 // ===== receive =====
 
-/// A service that takes the messages that a socket receives.
+/// A service that receives the messages of a socket.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the receive path of a socket",
     label = "this is what a layer makes of the receive path",
@@ -69,14 +69,14 @@ impl<S> ReceiveService for S where
 {
 }
 
-/// Layers around the receive path.
+/// A layer around the receive path.
 pub trait ReceiveLayer: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
 
 impl<R> ReceiveLayer for R where R: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
 
 // ===== connections =====
 
-/// Layers around each connection.
+/// A layer around each connection.
 pub trait ConnectionLayer:
     Layer<PeerConnection, Service: Connection + 'static> + Send + Sync + 'static
 {
@@ -108,14 +108,14 @@ impl<S> DialService for S where
 {
 }
 
-/// Layers around connecting.
+/// A layer around connecting.
 pub trait DialLayer: Layer<Connector, Service: DialService + Send> {}
 
 impl<D> DialLayer for D where D: Layer<Connector, Service: DialService + Send> {}
 
 // ===== accept =====
 
-/// A service that lets peers in.
+/// A service that accepts peers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the accept path of a socket",
     label = "this is what a layer makes of the accept path",
@@ -134,7 +134,7 @@ impl<S> AcceptService for S where
 {
 }
 
-/// Layers around accepting.
+/// A layer around accepting.
 pub trait AcceptLayer: Layer<Acceptor, Service: AcceptService + Send> {}
 
 impl<A> AcceptLayer for A where A: Layer<Acceptor, Service: AcceptService + Send> {}

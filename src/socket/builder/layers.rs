@@ -12,11 +12,11 @@ use aiomsg_transport::{Incoming, Io};
 use super::SocketBuilder;
 
 impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
-    /// Puts a layer around the send path: any [`tower::Layer`] over a
-    /// `Service` of [`Outbound`] messages, tower's own among them.
+    /// Adds a layer around the send path: any [`tower::Layer`] over a `Service` of
+    /// [`Outbound`] messages, including tower's own.
     ///
-    /// The layer that is added first is the outermost, as in tower's
-    /// `ServiceBuilder`: it sees each message first.
+    /// The first layer added is the outermost, as in tower's `ServiceBuilder`: it sees
+    /// each message first.
     ///
     /// ```text
     ///  send ─▶ first ─▶ second ─▶ at-least-once ─▶ buffer ─▶ router
@@ -49,27 +49,25 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         }
     }
 
-    /// Puts a layer around the receive path: any [`tower::Layer`] over a
-    /// `Service` of [`Delivery`], before `recv` sees the message.
+    /// Adds a layer around the receive path: any [`tower::Layer`] over a `Service` of
+    /// [`Delivery`], in front of `recv`.
     ///
-    /// The layer that is added first is the outermost: it sees each message
-    /// first.
+    /// The first layer added is the outermost: it sees each message first.
     ///
     /// ```text
     ///  connection ─▶ first ─▶ second ─▶ inbox ─▶ recv
     /// ```
     ///
-    /// All connections share the stack. One message of a connection is dealt
-    /// with after the other, and while the stack is not ready, or a message is
-    /// in it, the connection is not read: back pressure reaches the peer. A
-    /// message that asks for an acknowledgement gets it when the stack has
-    /// returned `Ok`; when it fails, an
-    /// [`Event::Refused`](crate::Event::Refused) tells of it, with the message.
-    /// When the stack fails to become ready, the connection ends.
+    /// All connections share the stack, which handles the messages of a connection one
+    /// by one. While the stack is not ready, or handles a message, the connection is not
+    /// read: back pressure reaches the peer. A message that asks for an acknowledgement
+    /// gets it when the stack has returned `Ok`. When the stack fails,
+    /// [`Event::Refused`](crate::Event::Refused) reports the message. When it fails to
+    /// become ready, the connection ends.
     ///
-    /// What was read when a connection ends goes through the stack all the
-    /// same; what is still in it when the socket closes is refused. A layer
-    /// that holds a clone of this socket keeps it from ever being dropped.
+    /// Messages that were read before a connection ended still go through the stack.
+    /// Messages in the stack when the socket closes are refused. A layer that holds a
+    /// clone of this socket keeps the socket alive for ever.
     ///
     /// ```
     /// use aiomsg::{Delivery, Socket};
@@ -98,14 +96,14 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         }
     }
 
-    /// Puts a layer around each connection: any [`tower::Layer`] from one
+    /// Adds a layer around each connection: any [`tower::Layer`] from one
     /// [`Connection`](aiomsg_core::Connection) to another, which is a sink and
     /// a stream of [`Frame`](aiomsg_core::Frame)s. It is below the heartbeat
     /// and the acknowledgements, so it sees every frame. The innermost
     /// connection is a [`PeerConnection`](crate::PeerConnection), which knows
-    /// whose it is.
+    /// its peer.
     ///
-    /// The layer that is added first is the outermost.
+    /// The first layer added is the outermost.
     ///
     /// ```text
     ///  session ─▶ heartbeat ─▶ acknowledge ─▶ first ─▶ second ─▶ PeerConnection
@@ -140,23 +138,21 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         }
     }
 
-    /// Puts a layer around connecting: any [`tower::Layer`] over a `Service` of
-    /// [`Endpoint`](aiomsg_core::Endpoint) whose response is an [`Io`], a byte
-    /// stream. It may look at the endpoint before, and at the address and the
-    /// certificate of the peer after; it may exchange bytes with the peer
-    /// before the handshake, or replace the stream with another.
+    /// Adds a layer around connecting: any [`tower::Layer`] over a `Service` of
+    /// [`Endpoint`](aiomsg_core::Endpoint) whose response is an [`Io`], a byte stream.
+    /// It may inspect the endpoint before, and the address and the certificate of the
+    /// peer after. It may exchange bytes with the peer before the handshake, or replace
+    /// the stream.
     ///
-    /// The layer that is added first is the outermost, and all endpoints that
-    /// the socket connects to share the stack.
+    /// The first layer added is the outermost. All dialled endpoints share the stack.
     ///
     /// ```text
     ///  reconnect ─▶ [ first ─▶ second ─▶ Connector: TCP, TLS ] ─▶ handshake
     /// ```
     ///
-    /// Waiting for the stack to be ready is not in the
-    /// [`handshake_timeout`](SocketBuilder::handshake_timeout); all after that
-    /// is. When a layer fails, [`Event::DialFailed`](crate::Event::DialFailed)
-    /// tells of it, and another try follows.
+    /// The [`handshake_timeout`](SocketBuilder::handshake_timeout) starts when the stack
+    /// is ready. When a layer fails, [`Event::DialFailed`](crate::Event::DialFailed)
+    /// reports it, and another try follows.
     ///
     /// ```
     /// use aiomsg::Socket;
@@ -182,25 +178,22 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         }
     }
 
-    /// Puts a layer around accepting: any [`tower::Layer`] over a `Service` of
-    /// [`Incoming`] peers whose response is an [`Io`], a byte stream. It may
-    /// turn a peer away by its address before TLS, by its certificate after
-    /// it, or by the rate; it may exchange bytes with the peer before the
-    /// handshake.
+    /// Adds a layer around accepting: any [`tower::Layer`] over a `Service` of
+    /// [`Incoming`] peers whose response is an [`Io`], a byte stream. It may refuse a
+    /// peer by its address before TLS, by its certificate after it, or by the rate. It
+    /// may exchange bytes with the peer before the handshake.
     ///
-    /// The layer that is added first is the outermost, and all endpoints that
-    /// the socket is bound to share the stack.
+    /// The first layer added is the outermost. All bound endpoints share the stack.
     ///
     /// ```text
     ///  listener ─▶ [ first ─▶ second ─▶ Acceptor: TLS ] ─▶ handshake
     /// ```
     ///
-    /// All of it is in the
-    /// [`handshake_timeout`](SocketBuilder::handshake_timeout), and a
-    /// connection that waits here counts among the
-    /// [`max_pending_handshakes`](SocketBuilder::max_pending_handshakes). When
-    /// a layer fails, the connection is closed, and
-    /// [`Event::AcceptFailed`](crate::Event::AcceptFailed) tells of it.
+    /// The [`handshake_timeout`](SocketBuilder::handshake_timeout) includes the stack,
+    /// and a connection that waits here counts among the
+    /// [`max_pending_handshakes`](SocketBuilder::max_pending_handshakes). When a layer
+    /// fails, the connection is closed, and
+    /// [`Event::AcceptFailed`](crate::Event::AcceptFailed) reports it.
     ///
     /// ```
     /// use aiomsg::Socket;

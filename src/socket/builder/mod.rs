@@ -35,7 +35,7 @@ pub use bounds::{
 };
 pub use mode::{AckMode, Acknowledged, Deliverable, DeliveryGuarantee, Publishes, SendMode, Unset};
 
-/// Builds a [`Socket`]; every setting has a default.
+/// A builder for a [`Socket`]. Every setting has a default.
 ///
 /// ```
 /// use aiomsg::{DeliveryGuarantee, Socket};
@@ -50,11 +50,10 @@ pub use mode::{AckMode, Acknowledged, Deliverable, DeliveryGuarantee, Publishes,
 /// # Ok(()) }
 /// ```
 ///
-/// The type parameters are the layers that were added around the send path
-/// (`L`), the receive path (`R`), each connection (`C`), connecting (`D`) and
-/// accepting (`A`), and what was chosen of [who gets a message and how
-/// surely](Deliverable) (`M`). What they must be is asked for when the socket is
-/// built.
+/// The type parameters are the layers around the send path (`L`), the receive path
+/// (`R`), each connection (`C`), connecting (`D`) and accepting (`A`), and the chosen
+/// [distribution and guarantee](Deliverable) (`M`). [`build`](SocketBuilder::build) has
+/// their bounds.
 #[must_use = "it does nothing until it is built"]
 pub struct SocketBuilder<
     L = Identity,
@@ -106,18 +105,20 @@ impl SocketBuilder {
 // ===== what the type knows =====
 
 impl<L, R, C, D, A, P, G> SocketBuilder<L, R, C, D, A, (P, G)> {
-    /// Sends each message to every peer that is connected. With
-    /// [`at_least_once`](SocketBuilder::at_least_once) it does not compile:
-    /// what [`send_mode`](SocketBuilder::send_mode) says when the program
-    /// runs, this says before.
+    /// Sends each message to every connected peer.
+    ///
+    /// It does not compile together with
+    /// [`at_least_once`](SocketBuilder::at_least_once).
+    /// [`send_mode`](SocketBuilder::send_mode) is the setting without this check.
     pub fn publish(self) -> SocketBuilder<L, R, C, D, A, (Publishes, G)> {
         self.send_mode(SendMode::Publish).retyped()
     }
 
-    /// Sends each message again until it is acknowledged. With
-    /// [`publish`](SocketBuilder::publish) it does not compile: what
-    /// [`delivery_guarantee`](SocketBuilder::delivery_guarantee) says when the
-    /// program runs, this says before.
+    /// Sends each message again until it is acknowledged.
+    ///
+    /// It does not compile together with [`publish`](SocketBuilder::publish).
+    /// [`delivery_guarantee`](SocketBuilder::delivery_guarantee) is the setting without
+    /// this check.
     pub fn at_least_once(self) -> SocketBuilder<L, R, C, D, A, (P, Acknowledged)> {
         self.delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
             .retyped()
@@ -139,14 +140,13 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
 
     // ===== building =====
 
-    /// Builds the socket and starts what it does in the background.
+    /// Builds the socket and starts its background tasks.
     ///
     /// # Errors
     ///
-    /// [`Error::is_config`] when the settings contradict each other (as
-    /// at-least-once with publish), when one is out of range, and outside of a
-    /// tokio runtime. [`Error::is_layer`] when a layer panics as it is put around
-    /// its path.
+    /// [`Error::is_config`] when settings contradict each other (for example
+    /// at-least-once and publish), when one is out of range, and outside of a tokio
+    /// runtime. [`Error::is_layer`] when a layer panics while it wraps its path.
     pub fn build(self) -> Result<Socket<L::Service>, Error>
     where
         L: SendLayer,
@@ -159,8 +159,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
         self.build_with(L::layer)
     }
 
-    /// Builds the socket with the type of its layers erased, for whoever must
-    /// name it: `Socket<BoxedSend>`. That costs a box for each message.
+    /// Builds the socket with the type of its layers erased, so that it can be named:
+    /// `Socket<BoxedSend>`. Each message costs a box.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
             DeliveryGuarantee::AtLeastOnce => Some(at_least_once),
         };
         let waiting = Waiting::new(config.receive_limits);
-        // What is a user's may panic in here.
+        // A user's code may panic in here.
         catch("a layer or a policy", || {
             let paths = Paths {
                 policy,

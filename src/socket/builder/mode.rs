@@ -1,52 +1,50 @@
-//! Who gets a message, how surely, and when it is acknowledged.
+//! Distribution, delivery guarantee and acknowledgement of messages.
 
-/// Who gets a message that is not addressed to a peer.
+/// How a socket distributes messages that are not addressed to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SendMode {
-    /// One peer after the other. The default.
+    /// To each peer in turn. The default.
     #[default]
     RoundRobin,
-    /// Every peer that is connected.
+    /// To every connected peer.
     Publish,
 }
 
-/// How surely a message arrives.
+/// The delivery guarantee of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum DeliveryGuarantee {
-    /// Never twice. What was handed to the system's network and not yet read
-    /// by the peer is lost if the connection dies. The default.
+    /// A message never arrives twice. Messages that the system has taken and the peer
+    /// has not read are lost if the connection dies. The default.
     #[default]
     AtMostOnce,
-    /// Resent until it is acknowledged, so perhaps twice, and perhaps out of
-    /// order. Not for publish.
+    /// A message is resent until it is acknowledged, so it may arrive twice, and out of
+    /// order. Excludes publish.
     AtLeastOnce,
 }
 
-/// When a message that asks for it is acknowledged.
+/// When a socket acknowledges a message that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AckMode {
-    /// When it has arrived: when it is in the inbox, after the layers of the
-    /// receive path. What is in the inbox when the process ends is lost. The
-    /// default.
+    /// When the message is in the inbox, behind the layers of the receive path.
+    /// Messages in the inbox are lost when the process ends. The default.
     #[default]
     Received,
-    /// When it is handled: with [`Socket::serve`](crate::Socket::serve) when
-    /// the handler has returned `Ok`; with
-    /// [`recv_message`](crate::Socket::recv_message) when
-    /// [`acknowledge`](crate::Socket::acknowledge) is called; with the other
-    /// ways to receive, which do not say what the message was, when they
-    /// return it.
+    /// When the message is handled. With [`Socket::serve`](crate::Socket::serve), that
+    /// is when the handler has returned `Ok`. With
+    /// [`recv_message`](crate::Socket::recv_message), it is the call of
+    /// [`acknowledge`](crate::Socket::acknowledge). The other ways to receive, which
+    /// return no [`Delivery`](crate::Delivery), acknowledge when they return.
     Handled,
 }
 
-/// What the type of a builder knows of who gets a message, and how surely.
+/// Distribution and delivery guarantee in the type of a builder.
 ///
 /// [`publish`](crate::SocketBuilder::publish) and
-/// [`at_least_once`](crate::SocketBuilder::at_least_once) contradict each other,
-/// and a builder on which both were called does not build.
+/// [`at_least_once`](crate::SocketBuilder::at_least_once) exclude each other: a builder
+/// with both calls does not build.
 #[diagnostic::on_unimplemented(
     message = "a socket that publishes cannot send at-least-once",
     label = "`.publish()` and `.at_least_once()` were both called",
@@ -55,17 +53,17 @@ pub enum AckMode {
 )]
 pub trait Deliverable {}
 
-/// Not chosen in the type.
+/// The type says nothing about it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unset;
 
-/// [`publish`](crate::SocketBuilder::publish) was called.
+/// [`publish`](crate::SocketBuilder::publish) was called on the builder.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Publishes;
 
-/// [`at_least_once`](crate::SocketBuilder::at_least_once) was called.
+/// [`at_least_once`](crate::SocketBuilder::at_least_once) was called on the builder.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Acknowledged;

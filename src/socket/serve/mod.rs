@@ -1,4 +1,4 @@
-//! Handling what arrives with a service.
+//! Handling received messages with a service.
 
 mod replies;
 mod running;
@@ -20,26 +20,23 @@ use running::Running;
 use taken::Taken;
 
 impl<S: SendService + Send> Socket<S> {
-    /// Handles each message that arrives with a [`tower::Service`] of
-    /// [`Delivery`], until the socket is closed: the server's side of a socket.
+    /// Handles each received message with a [`tower::Service`] of [`Delivery`], until
+    /// the socket is closed.
     ///
-    /// - A number of messages is handled at once, each in a task of its own:
-    ///   [`concurrency`](Serve::concurrency). While so many are, or the service
-    ///   is not ready, no more is taken, and back pressure reaches the peers.
-    /// - What the service returns is sent back to the peer that asked, through
-    ///   the layers of the send path: see [`Reply`]. A reply that has to wait
-    ///   for room in its peer's queue holds up no other peer: it is not among
-    ///   the messages that are handled at once, and while 16 wait for a peer, no
-    ///   more of its messages are handled, nor read.
-    /// - A message that asks for it is acknowledged when the service has
-    ///   returned `Ok`, before its reply is sent. One that it refuses, or in
-    ///   which it panics, is not acknowledged, and an
-    ///   [`Event::Refused`](crate::Event::Refused) tells of it.
+    /// - The service handles up to [`concurrency`](Serve::concurrency) messages at once,
+    ///   each in its own task. At that number, or while the service is not ready, the
+    ///   socket takes no further messages, and back pressure reaches the peers.
+    /// - The response goes to the sender of the message, through the layers of the send
+    ///   path: see [`Reply`]. A reply that waits for room in its peer's queue holds up no
+    ///   other peer, and does not count among the messages handled at once. While 16
+    ///   replies wait for a peer, its messages are neither handled nor read.
+    /// - A message that asks for it is acknowledged when the service has returned `Ok`,
+    ///   before the reply is sent. When the service fails or panics, the message is not
+    ///   acknowledged, and [`Event::Refused`](crate::Event::Refused) reports it.
     ///
-    /// This turns the socket to [`AckMode::Handled`](crate::AckMode::Handled)
-    /// from the call on. A socket that is bound or connected before it is
-    /// served is to be built with that mode, or it acknowledges what arrives in
-    /// between.
+    /// The call sets the socket to [`AckMode::Handled`](crate::AckMode::Handled). Build a
+    /// socket that is bound or connected before this call with that mode, or it
+    /// acknowledges messages that arrive in between.
     ///
     /// ```
     /// use aiomsg::{AckMode, Delivery, Error, Socket};
@@ -79,23 +76,22 @@ impl<S: SendService + Send> Socket<S> {
 
 const DEFAULT_CONCURRENCY: usize = 64;
 
-/// A socket whose messages are handled by a service. See [`Socket::serve`].
+/// A socket that handles its messages with a service. See [`Socket::serve`].
 ///
-/// Awaiting it serves: `Ok` when the socket is closed or a shutdown was asked
-/// for, and all that was begun is done.
+/// Awaiting it serves. It returns `Ok` when the socket is closed, or after the shutdown
+/// signal, when all started messages are handled.
 ///
 /// # Errors
 ///
-/// When the handler fails to become ready: that is final, and so is a panic as
-/// it is asked. The message that waited for it is refused, and a line at WARN
-/// says that nothing is handled any more. The same is said when the shutdown
-/// signal panics, and what was begun is finished before that.
+/// When the handler fails, or panics, as it becomes ready. The message that waited for it
+/// is refused. An error is also returned when the shutdown signal panics, after all
+/// started messages are handled. In both cases a line at WARN says that no more messages
+/// are handled.
 ///
 /// # Cancel safety
 ///
-/// When the future is dropped, what is being handled is ended, and an
-/// [`Event::Refused`](crate::Event::Refused) tells of each message: none of
-/// these is acknowledged.
+/// Dropping the future ends the handling of started messages. None of them is
+/// acknowledged, and [`Event::Refused`](crate::Event::Refused) reports each.
 #[must_use = "nothing is handled unless it is awaited"]
 pub struct Serve<S, H> {
     socket: Socket<S>,
@@ -105,15 +101,15 @@ pub struct Serve<S, H> {
 }
 
 impl<S, H> Serve<S, H> {
-    /// How many messages are handled at once, at least 1. Default: 64.
+    /// Sets the number of messages handled at once, at least 1. Default: 64.
     pub fn concurrency(mut self, messages: usize) -> Self {
         self.concurrency = messages.max(1);
         self
     }
 
-    /// When `signal` is ready, takes no more messages, finishes those that it
-    /// has begun, sends their replies, and is done. What is in the inbox stays
-    /// there. The socket is to be closed afterwards.
+    /// Stops taking messages when `signal` is ready, finishes the started ones, sends
+    /// their replies, and returns. The messages in the inbox stay there. Close the socket
+    /// afterwards.
     pub fn with_graceful_shutdown(
         mut self,
         signal: impl Future<Output = ()> + Send + 'static,
@@ -197,7 +193,7 @@ where
     }
 }
 
-/// What is said to have panicked.
+/// The subject of the panic in errors.
 const HANDLER: &str = "the handler";
 
 impl<S> Socket<S> {

@@ -8,11 +8,11 @@ use tokio::sync::Notify;
 
 use crate::engine::holds::{Held, Hold};
 
-/// So many replies wait for one peer before no more of its messages are handled.
+/// The number of waiting replies at which no more messages of their peer are handled.
 const MOST: usize = 16;
 
-/// How many replies wait for each peer. They are not among the messages that are
-/// handled at once: a peer that takes no replies holds up nobody else.
+/// The number of replies that wait for each peer. They do not count among the messages
+/// handled at once: a peer that reads no replies holds up no other.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Replies(Arc<Shared>);
 
@@ -29,17 +29,17 @@ struct Waiting {
 }
 
 impl Replies {
-    /// How many wait.
+    /// The number of waiting replies.
     pub(super) fn len(&self) -> usize {
         self.lock().all
     }
 
-    /// Whether so many wait for a peer that no more of its messages are to be handled.
+    /// Whether so many wait for a peer that none of its messages may be handled.
     pub(super) fn are_many(&self, peer: &Identity) -> bool {
         self.lock().of.get(peer).is_some_and(|&own| own >= MOST)
     }
 
-    /// One waits, until what is returned is dropped.
+    /// Counts a waiting reply until the returned value is dropped.
     pub(super) fn wait_for(&self, peer: &Identity) -> Wait {
         let mut waiting = self.lock();
         waiting.all += 1;
@@ -65,7 +65,7 @@ impl Replies {
     }
 }
 
-/// A reply that waits.
+/// A waiting reply.
 pub(super) struct Wait {
     replies: Replies,
     peer: Identity,
@@ -84,11 +84,11 @@ impl Drop for Wait {
     }
 }
 
-/// Messages of peers that take no replies: they are handled when those do. Nothing more
-/// is read of these peers meanwhile, so there are no more than the inbox had.
+/// Messages of peers that read no replies, handled when they do. These peers are not read
+/// meanwhile, so there are no more messages than the inbox had.
 #[derive(Debug, Default)]
 pub(super) struct Parked {
-    /// In order, so that what happens next does not hang on chance.
+    /// In order, so that the next one does not depend on chance.
     of: Vec<(Identity, Messages)>,
 }
 
@@ -99,12 +99,12 @@ struct Messages {
 }
 
 impl Parked {
-    /// Whether messages of this peer are here, behind which its next one has to stand.
+    /// Whether messages of this peer are here, so that its next one must wait behind them.
     pub(super) fn has(&self, peer: &Identity) -> bool {
         self.of.iter().any(|(it, _)| it == peer)
     }
 
-    /// Keeps one, and holds its peer back.
+    /// Keeps a message, and holds its peer back.
     pub(super) fn keep(&mut self, message: Delivery, hold: impl FnOnce(&Identity) -> Hold) {
         let place = self.of.iter_mut().find(|(it, _)| it == message.from());
         if let Some((_, there)) = place {
@@ -119,10 +119,10 @@ impl Parked {
         self.of.push((peer, there));
     }
 
-    /// The next one whose peer has taken replies meanwhile.
+    /// Returns the next message whose peer has read replies meanwhile.
     pub(super) fn next(&mut self, replies: &Replies) -> Option<Delivery> {
         let place = self.of.iter().position(|(it, _)| !replies.are_many(it))?;
-        // Each in turn.
+        // Peers take turns.
         let (peer, mut there) = self.of.remove(place);
         let next = there.messages.pop_front();
         if !there.messages.is_empty() {
@@ -131,7 +131,7 @@ impl Parked {
         next
     }
 
-    /// All of them.
+    /// Takes all messages.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Delivery> {
         let all = std::mem::take(&mut self.of).into_iter();
         all.flat_map(|(_, there)| there.messages)

@@ -1,4 +1,4 @@
-//! The messages that are being handled, and their replies.
+//! The messages in handling, and their replies.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -16,7 +16,7 @@ use crate::builder::SendService;
 use crate::engine::events::say;
 use crate::engine::explain;
 
-/// The messages that are being handled.
+/// The messages in handling.
 pub(super) struct Running<S> {
     socket: Socket<S>,
     replies: Replies,
@@ -34,12 +34,12 @@ impl<S> Running<S> {
         }
     }
 
-    /// How many are handled. Those whose replies wait for room at their peers are not.
+    /// The number of messages in handling, without those whose replies wait for room.
     pub(super) fn len(&self) -> usize {
         self.tasks.len().saturating_sub(self.replies.len())
     }
 
-    /// Waits until one is done.
+    /// Waits until one is handled.
     pub(super) async fn next(&mut self) -> Option<()> {
         let (id, result) = match self.tasks.join_next_with_id().await? {
             Ok(done) => done,
@@ -63,13 +63,13 @@ impl<S: SendService + Send> Running<S> {
         E: Into<BoxError>,
     {
         let asker = message.from().clone();
-        // Without its payload, which the handler may have taken.
+        // Without the payload, which the handler may have taken.
         let asked = message.id();
         let asked = asked.map(|id| Delivery::new(asker.clone(), Bytes::new()).with_id(id));
         let (socket, replies) = (self.socket.clone(), self.replies.clone());
         let task = self.tasks.spawn(async move {
             let reply = caught(HANDLER, handling?).await?.map_err(Into::into)?;
-            // Now, and not behind a reply that is large or waits for room.
+            // Now, and not behind a large reply, or one that waits for room.
             if let Some(asked) = asked {
                 socket.acknowledge(&asked);
             }
@@ -82,7 +82,7 @@ impl<S: SendService + Send> Running<S> {
     }
 }
 
-/// The message was handled, whatever becomes of its reply.
+/// Sends a reply. The message counts as handled, whatever the fate of the reply.
 async fn reply_to<S: SendService + Send>(socket: &Socket<S>, replies: &Replies, reply: Outbound) {
     let peer = reply.peer().cloned();
     let mut sending = pin!(socket.send_message(reply));
@@ -105,7 +105,7 @@ async fn reply_to<S: SendService + Send>(socket: &Socket<S>, replies: &Replies, 
 
 fn ended(error: JoinError) -> BoxError {
     match error.try_into_panic() {
-        // In making the reply, or in a destructor.
+        // From making the reply, or from a destructor.
         Ok(payload) => panicked(HANDLER, payload),
         Err(error) => Error::new(ErrorKind::Layer)
             .with_reason("the handler was ended")
@@ -114,7 +114,7 @@ fn ended(error: JoinError) -> BoxError {
     .into()
 }
 
-/// What is not done is not gone in silence.
+/// Reports the messages that were not handled.
 impl<S> Drop for Running<S> {
     fn drop(&mut self) {
         for message in std::mem::take(&mut self.messages).into_values() {

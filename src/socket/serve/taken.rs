@@ -1,4 +1,4 @@
-//! The message that is handled next.
+//! The next message to handle.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -11,15 +11,14 @@ use super::replies::{Parked, Replies};
 use super::{HANDLER, Socket};
 use crate::engine::explain;
 
-/// A message that was taken out of the inbox, and for which the handler is not
-/// yet ready.
+/// A message that was taken out of the inbox, and waits for the handler to be ready.
 ///
-/// It is taken first: a handler that is made ready reserves something, a permit
-/// perhaps that others want, and is to be called with no delay.
+/// It is taken first: a ready handler holds a reservation, perhaps a permit that others
+/// want, and must be called without delay.
 pub(super) struct Taken<S> {
     socket: Socket<S>,
     message: Option<Delivery>,
-    /// What waits until its peer takes replies.
+    /// Messages that wait until their peers read replies.
     parked: Parked,
     replies: Replies,
 }
@@ -34,9 +33,8 @@ impl<S> Taken<S> {
         }
     }
 
-    /// Takes a message, and calls the handler with it when that is ready.
-    /// `None`: the socket is closed. Dropped before that, the message stays
-    /// here.
+    /// Takes a message, and calls the handler with it when the handler is ready. Returns
+    /// `None` when the socket is closed. A dropped future leaves the message here.
     pub(super) async fn hand_to<H>(&mut self, handler: &mut H) -> Result<Option<Called<H>>, Error>
     where
         H: Service<Delivery, Error: Into<BoxError>>,
@@ -68,24 +66,24 @@ impl<S> Taken<S> {
             return Err(error);
         }
         Ok(self.message.take().map(|message| {
-            // A message on which the handler panics must not take the others
-            // along, wherever it does that: here, or in its future.
+            // A handler that panics costs only this message, whether it panics here or
+            // in its future.
             let called = catch(HANDLER, || handler.call(message.clone()));
             (message, called)
         }))
     }
 }
 
-/// The error is the caller's of [`Socket::serve`], and its text is the reason
-/// why a message was not handled.
+/// The error for a message that was not handled. The error of the handler goes to the
+/// caller of [`Socket::serve`].
 fn not_ready(error: &Error) -> Error {
     Error::new(error.kind()).with_reason(format!("the handler is not ready: {}", error.chain()))
 }
 
-/// A message, and what the handler makes of it; an error if it panicked.
+/// A message, and the future of the handler, or an error if it panicked.
 pub(super) type Called<H> = (Delivery, Result<<H as Service<Delivery>>::Future, Error>);
 
-/// What was taken and not handled is not gone in silence.
+/// Reports the messages that were taken and not handled.
 impl<S> Drop for Taken<S> {
     fn drop(&mut self) {
         for message in self.message.take().into_iter().chain(self.parked.take()) {

@@ -1,7 +1,6 @@
-//! What `/metrics` says, for Prometheus.
+//! The metrics at `/metrics`, for Prometheus.
 //!
-//! All labels have few values that are known beforehand: no peer has one of its
-//! own.
+//! All labels have few, known values: no peer has one of its own.
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -12,8 +11,8 @@ use crate::proxy::control::State;
 use crate::proxy::counts::read;
 use crate::proxy::side::Side;
 
-/// A recorder of our own: what is shown is read off the sockets when it is asked
-/// for, and counting costs nothing in between.
+/// A recorder of our own: a request reads the counters of the sockets, and counting costs
+/// nothing in between.
 pub(super) struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -39,41 +38,35 @@ impl Metrics {
     }
 }
 
-/// The names, and what they mean. `docs/proxy.md` has the same table.
+/// Describes the metrics. `docs/proxy.md` has the same table.
 fn describe() {
     let gauges = [
         (
             "aiomsg_proxy_info",
             "1, with the version and the mode as labels",
         ),
-        ("aiomsg_proxy_state", "1 for the state that the proxy is in"),
-        ("aiomsg_proxy_ready", "whether /readyz says yes"),
-        ("aiomsg_proxy_uptime_seconds", "for how long the proxy runs"),
+        ("aiomsg_proxy_state", "1 for the current state of the proxy"),
+        ("aiomsg_proxy_ready", "1 if /readyz succeeds, else 0"),
+        ("aiomsg_proxy_uptime_seconds", "the time since the start"),
         (
             "aiomsg_endpoints",
-            "endpoints of the settings, in use (up) or not (down)",
+            "endpoints of the settings, open (up) or not (down)",
         ),
-        ("aiomsg_peers", "peers that are connected"),
+        ("aiomsg_peers", "connected peers"),
         (
             "aiomsg_inbox_messages",
-            "messages that have arrived and wait to be handed on",
+            "received messages that wait to be forwarded",
         ),
         (
             "aiomsg_buffered_messages",
-            "messages that wait since no peer is connected",
+            "messages that wait while no peer is connected",
         ),
-        (
-            "aiomsg_unacknowledged_messages",
-            "messages that wait for an acknowledgement",
-        ),
+        ("aiomsg_unacknowledged_messages", "unacknowledged messages"),
         (
             "aiomsg_queued_messages",
-            "messages in the queues of all peers together",
+            "messages in the queues of all peers",
         ),
-        (
-            "aiomsg_queued_bytes",
-            "bytes in the queues of all peers together",
-        ),
+        ("aiomsg_queued_bytes", "bytes in the queues of all peers"),
         (
             "aiomsg_longest_queue_messages",
             "messages in the longest queue of any peer",
@@ -89,35 +82,32 @@ fn describe() {
         ),
         (
             "aiomsg_proxy_handed_on_total",
-            "messages that the other side has accepted",
+            "messages forwarded: the other side has accepted them",
         ),
         (
             "aiomsg_proxy_left_total",
-            "messages left with their creators, who send them again",
+            "unacknowledged messages, which their creators keep and send again",
         ),
         (
             "aiomsg_proxy_unanswerable_total",
-            "with replies, messages without an id that can be answered",
+            "with replies, messages without a usable id",
         ),
         ("aiomsg_proxy_reloads_total", "reloads of the file"),
-        (
-            "aiomsg_dropped_messages_total",
-            "messages that were given up",
-        ),
-        ("aiomsg_received_messages_total", "messages that arrived"),
+        ("aiomsg_dropped_messages_total", "dropped messages"),
+        ("aiomsg_received_messages_total", "received messages"),
         ("aiomsg_received_bytes_total", "their payloads"),
         (
             "aiomsg_sent_messages_total",
-            "messages that were handed to a connection",
+            "messages given to a connection",
         ),
         ("aiomsg_sent_bytes_total", "their payloads"),
         (
             "aiomsg_connections_total",
-            "connections that were made, in either direction",
+            "connections made, in either direction",
         ),
         (
             "aiomsg_failed_connections_total",
-            "connections that failed before a peer was there",
+            "connections that failed before they had a peer",
         ),
     ];
     for (name, means) in counters {
