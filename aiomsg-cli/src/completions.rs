@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::common::failure::{Failure, Outcome};
-use crate::common::say;
+use crate::common::print;
 
 /// Writes a completion script for a shell to standard output
 ///
@@ -32,7 +32,7 @@ pub(crate) struct ManArgs {
 pub(crate) fn completions(args: &CompletionsArgs, mut command: Command) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "aiomsg", &mut script);
-    say::print_text(&String::from_utf8_lossy(&script))
+    print::print_text(&String::from_utf8_lossy(&script))
 }
 
 pub(crate) fn man(args: &ManArgs, mut command: Command) -> Outcome {
@@ -40,7 +40,7 @@ pub(crate) fn man(args: &ManArgs, mut command: Command) -> Outcome {
     command.build();
     let Some(dir) = &args.dir else {
         let page = page(command, "aiomsg")?;
-        return say::print_text(&String::from_utf8_lossy(&page));
+        return print::print_text(&String::from_utf8_lossy(&page));
     };
     std::fs::create_dir_all(dir).map_err(|error| wrong(dir, &error))?;
     for what in command.get_subcommands() {

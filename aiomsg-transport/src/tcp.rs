@@ -160,9 +160,9 @@ fn all_failed(mut failures: eyeballs::Failures) -> Error {
 
 fn described(address: &SocketAddr) -> String {
     match lacks_zone(address) {
-        true => format!(
-            "{address}: an address of a link needs its zone, as in [fe80::1%eth0]:25000"
-        ),
+        true => {
+            format!("{address}: an address of a link needs its zone, as in [fe80::1%eth0]:25000")
+        }
         false => address.to_string(),
     }
 }
@@ -234,7 +234,7 @@ mod tests {
         let io = error.io().unwrap();
         assert_eq!(io.kind(), io::ErrorKind::ConnectionRefused);
         for part in [one.to_string(), other.to_string(), "refused".into()] {
-            assert!(error.to_string().contains(&part), "{error}");
+            assert!(error.chain().to_string().contains(&part), "{error}");
         }
     }
 
@@ -253,7 +253,7 @@ mod tests {
         drop(stream);
 
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        assert!(error.to_string().contains("to itself"), "{error}");
+        assert!(error.chain().to_string().contains("to itself"), "{error}");
         // Without the option that looks past what lingers.
         let server = TcpSocket::new_v4().unwrap();
         server.bind(address).unwrap();
@@ -268,7 +268,10 @@ mod tests {
         let connected = connect(&resolver, "fe80::1", 7).await.unwrap_err();
         let bound = bind(&resolver, "fe80::1", 0, 8).await.unwrap_err();
         for error in [connected, bound] {
-            assert!(error.to_string().contains("needs its zone"), "{error}");
+            assert!(
+                error.chain().to_string().contains("needs its zone"),
+                "{error}"
+            );
         }
         assert!(!lacks_zone(&"[fe80::1%2]:7".parse().unwrap()));
         assert!(!lacks_zone(&"[::1]:7".parse().unwrap()));
@@ -308,7 +311,7 @@ mod tests {
             let error = bind(&to(&addresses), "two.test", port, 8)
                 .await
                 .unwrap_err();
-            assert!(error.to_string().contains("in use"), "{error}");
+            assert!(error.chain().to_string().contains("in use"), "{error}");
         }
         let error = bind(&to(&[taken.1]), "one.test", taken.1.port(), 8)
             .await
@@ -316,6 +319,6 @@ mod tests {
 
         let io = error.io().unwrap();
         assert_eq!(io.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().contains("in use"), "{error}");
+        assert!(error.chain().to_string().contains("in use"), "{error}");
     }
 }

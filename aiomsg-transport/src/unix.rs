@@ -278,7 +278,10 @@ mod tests {
         let error = BoundUnix::bind(&folder.path(), 8, None).await.unwrap_err();
 
         assert!(in_use(&error), "{error}");
-        assert!(error.to_string().contains("not a socket"), "{error}");
+        assert!(
+            error.chain().to_string().contains("not a socket"),
+            "{error}"
+        );
         assert_eq!(fs::read_to_string(folder.path()).unwrap(), "precious");
     }
 
@@ -316,7 +319,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(
-            error.is_config() && error.to_string().contains("4755"),
+            error.is_config() && error.chain().to_string().contains("4755"),
             "{error}"
         );
         assert!(!folder.path().exists());
@@ -361,7 +364,10 @@ mod tests {
             for error in [bound, connected] {
                 assert!(error.is_address() || error.is_io(), "{error}");
                 for word in &expected {
-                    assert!(error.to_string().contains(word), "{path:?}: {error}");
+                    assert!(
+                        error.chain().to_string().contains(word),
+                        "{path:?}: {error}"
+                    );
                 }
             }
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::chart;
 use crate::common::failure::{Failure, Outcome};
-use crate::common::say;
+use crate::common::print;
 
 pub(super) struct Report {
     pub(super) what: &'static str,
@@ -118,8 +118,8 @@ impl Report {
 
     pub(super) fn tell(&self, as_json: bool) -> Outcome {
         match as_json {
-            true => say::print_line(&self.json()),
-            false => say::print_text(&self.text()),
+            true => print::print_line(&self.json()),
+            false => print::print_text(&self.text()),
         }
     }
 

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 
 use super::url::Url;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,10 +53,10 @@ async fn ask(base: &Url, path: &str) -> Result<Bytes, String> {
         let _ = connection.await;
     });
     let response = sender.send_request(request).await;
-    let response = response.map_err(|error| format!("no answer in http: {error}"))?;
+    let response = response.map_err(|error| format!("no answer in http: {}", said(&error)))?;
     let status = response.status();
     let body = Limited::new(response.into_body(), LARGEST).collect().await;
-    let body = body.map_err(|error| format!("the answer breaks off: {error}"))?;
+    let body = body.map_err(|error| format!("the answer breaks off: {}", said(&*error)))?;
     match status.is_success() {
         true => Ok(body.to_bytes()),
         false => Err(format!(

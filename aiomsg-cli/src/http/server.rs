@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::places::Places;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 
 /// What is served.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
@@ -89,7 +90,7 @@ pub(crate) async fn serve(
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::debug!(%error, "a look was not accepted");
+                tracing::debug!(error = %said(&error), "a look was not accepted");
                 sleep(PAUSE).await;
                 continue;
             }

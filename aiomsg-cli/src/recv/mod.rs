@@ -19,7 +19,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
 use crate::common::socket::SocketArgs;
-use crate::common::stop::{Stop, Stopped};
+use crate::common::stop::Stop;
+use crate::common::stopped::Stopped;
 use crate::common::wait::{PEERS, WaitArgs, after};
 
 use output::{Format, Output};
@@ -367,7 +368,7 @@ async fn unless_stopped(
 }
 
 fn failed(error: &BoxError) -> Ended {
-    Ended::Failed(Failure::failed(error.to_string()))
+    Ended::Failed(Failure::because(&**error))
 }
 
 fn output_failed(error: &std::io::Error) -> Ended {

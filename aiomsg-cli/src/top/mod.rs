@@ -10,7 +10,8 @@ use clap::Args;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say;
-use crate::common::stop::{Stop, Stopped};
+use crate::common::stop::Stop;
+use crate::common::stopped::Stopped;
 use crate::common::text::Time;
 use crate::http::client;
 use crate::http::url::{self, Url};

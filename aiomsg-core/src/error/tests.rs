@@ -105,7 +105,10 @@ fn no_secret_is_shown() {
         .with_peer(peer)
         .with_message(Outbound::new("secret-payload"));
     for text in [error.to_string(), error.chain().to_string()] {
-        assert!(text.starts_with("peer ") && !text.contains("secret"), "{text}");
+        assert!(
+            text.starts_with("peer ") && !text.contains("secret"),
+            "{text}"
+        );
     }
     assert!(!format!("{error:?}").contains("secret-payload"));
 }

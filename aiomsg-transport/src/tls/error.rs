@@ -21,8 +21,8 @@ pub(super) fn handshake_failed(error: io::Error) -> Error {
     use io::ErrorKind as Io;
     let explained = explain(&error).unwrap_or_else(|| match error.kind() {
         Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => tls(
-            "the peer closed the connection during the tls handshake: its endpoint may be a plain \
-             one, or demand a certificate",
+            "the peer closed the connection during the tls handshake; is its endpoint a plain one? \
+             if it is not, it may demand a certificate",
         )
         .with_remedy(Remedy::Certificate),
         _ => ErrorKind::Tls.into(),
