@@ -253,7 +253,7 @@ mod tests {
         drop(stream);
 
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        assert!(error.chain().to_string().contains("to itself"), "{error}");
+        assert!(error.to_string().contains("to itself"), "{error}");
         // Without the option that looks past what lingers.
         let server = TcpSocket::new_v4().unwrap();
         server.bind(address).unwrap();
