@@ -8,6 +8,7 @@ use clap_mangen::Man;
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::print;
+use crate::common::said::said;
 
 /// Writes a completion script for a shell to standard output
 ///
@@ -57,7 +58,10 @@ fn page(command: Command, name: &str) -> Outcome<Vec<u8>> {
     let man = Man::new(command.display_name(name.to_owned())).title(name.to_owned());
     match man.render(&mut page) {
         Ok(()) => Ok(page),
-        Err(error) => Err(Failure::failed(format!("{name}: no page: {error}"))),
+        Err(error) => Err(Failure::failed(format!(
+            "{name}: no page: {}",
+            said(&error)
+        ))),
     }
 }
 
@@ -67,5 +71,5 @@ fn write(dir: &Path, name: &str, page: Vec<u8>) -> Outcome {
 }
 
 fn wrong(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("{}: {error}", path.display()))
+    Failure::usage(format!("{}: {}", path.display(), said(error)))
 }

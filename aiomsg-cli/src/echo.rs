@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::common::aside::{Aside, Full};
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::Stop;
 use crate::common::stopped::Stopped;
@@ -149,7 +150,7 @@ impl Counts {
     fn answered(&mut self, answered: Result<(), aiomsg::Error>) -> Outcome {
         match answered {
             Err(error) if error.is_closed() => return Err(error.into()),
-            Err(error) => self.refuse(error),
+            Err(error) => self.refuse(said(&error)),
             Ok(()) => {}
         }
         Ok(())

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::chart;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::print;
+use crate::common::said::said;
 
 pub(super) struct Report {
     pub(super) what: &'static str,
@@ -180,8 +181,10 @@ impl Report {
                 count,
                 first: Some(first),
             } => {
-                let refused =
-                    Failure::failed(format!("{count} messages were refused, the first: {first}"));
+                let refused = Failure::failed(format!(
+                    "{count} messages were refused, the first: {}",
+                    said(first)
+                ));
                 Err(match rest {
                     Ok(()) => refused,
                     Err(rest) => refused.but(rest),

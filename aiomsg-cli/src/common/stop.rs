@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use super::failure::{Failure, Outcome};
+use super::said::said;
 #[cfg(unix)]
 use super::signals;
 use super::stopped::Stopped;
@@ -48,7 +49,10 @@ impl Stop {
     fn hear(asked: std::io::Result<mpsc::Receiver<Stopped>>) -> Outcome<Self> {
         match asked {
             Ok(asked) => Ok(Self { asked }),
-            Err(error) => Err(Failure::failed(format!("signals cannot be heard: {error}"))),
+            Err(error) => Err(Failure::failed(format!(
+                "signals cannot be heard: {}",
+                said(&error)
+            ))),
         }
     }
 

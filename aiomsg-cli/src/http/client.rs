@@ -37,17 +37,17 @@ async fn ask(base: &Url, path: &str) -> Result<Bytes, String> {
     // One of ours: it knows a connection to itself from one to a server.
     let stream = Connector::new().oneshot(base.endpoint.clone()).await;
     let stream = stream.map_err(|error| match error.io() {
-        Some(error) => format!("nobody is there: {error}"),
-        None => error.to_string(),
+        Some(error) => format!("nobody is there: {}", said(error)),
+        None => said(&error).to_string(),
     })?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| said(&error).to_string())?;
     let request = Request::get(base.path(path))
         .header(header::HOST, &*base.host)
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| said(&error).to_string())?;
     tokio::spawn(async {
         // What becomes of it, the request is told.
         let _ = connection.await;

@@ -70,7 +70,12 @@ impl Asked {
 
 /// Listens, and says where.
 pub(crate) async fn listen(address: SocketAddr) -> Outcome<(TcpListener, SocketAddr)> {
-    let fail = |error| Failure::failed(format!("http://{address}: cannot listen there: {error}"));
+    let fail = |error: std::io::Error| {
+        Failure::failed(format!(
+            "http://{address}: cannot listen there: {}",
+            said(&error)
+        ))
+    };
     let listener = TcpListener::bind(address).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     if !address.ip().is_loopback() {

@@ -18,6 +18,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
+use crate::common::said::said;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::Stop;
 use crate::common::stopped::Stopped;
@@ -375,7 +376,8 @@ fn output_failed(error: &std::io::Error) -> Ended {
     match error.kind() {
         std::io::ErrorKind::BrokenPipe => Ended::ReaderLeft,
         _ => Ended::Failed(Failure::failed(format!(
-            "the output cannot be written: {error}"
+            "the output cannot be written: {}",
+            said(error)
         ))),
     }
 }
