@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | send | [`Outbound`], a message on its way out | [`outbound`] |
 //! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
-//! | connection | [`Frame`], and [`Connection`]: a sink and stream of frames | [`frame`], [`connection`] |
+//! | connection | [`Frame`], [`Connection`] and [`FrameHook`] | [`frame`], [`connection`] |
 //! | wire | [`Dialect`], which of the two wires a connection speaks | [`dialect`] |
 //! | dial, accept | [`Endpoint`], and the [`Certificate`] of a peer | [`endpoint`], [`certificate`] |
 //! | all | [`Identity`], [`Error`], [`Limits`], and [`Discard`], which takes dropped messages | [`identity`], [`error`], [`limits`], [`discard`] |
@@ -54,7 +54,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod batch;
 pub mod certificate;
 pub mod connection;
 pub mod delivery;
@@ -71,9 +70,8 @@ pub mod message_id;
 pub mod outbound;
 pub mod reply;
 
-pub use batch::{BatchConnection, FrameSource, FrameVisitor, OneByOne};
 pub use certificate::{Certificate, Fingerprint};
-pub use connection::{Connection, Identified};
+pub use connection::{Connection, FrameHook, FrameSource, FrameVisitor, Identified};
 pub use delivery::Delivery;
 pub use dialect::Dialect;
 pub use discard::{Discard, Discarded, DropReason};

@@ -20,52 +20,36 @@
 //! wire, and when.
 //!
 //! ```
-//! use std::pin::Pin;
-//! use std::task::{Context, Poll};
-//!
-//! use aiomsg_core::{Connection, Error, ErrorKind, Frame};
+//! use aiomsg_core::connection::{FrameStream, Hooked};
+//! use aiomsg_core::{Error, ErrorKind, Frame, FrameHook};
 //! use aiomsg_test::connection;
-//! use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+//! use futures::{FutureExt, SinkExt, StreamExt};
 //!
-//! struct Limited<C> {
-//!     inner: C,
+//! struct Limited {
 //!     most: usize,
+//!     exceeded: bool,
 //! }
 //!
-//! impl<C: Connection> Stream for Limited<C> {
-//!     type Item = Result<Frame, Error>;
-//!
-//!     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-//!         self.inner.poll_next_unpin(cx)
-//!     }
-//! }
-//!
-//! impl<C: Connection> Sink<Frame> for Limited<C> {
-//!     type Error = Error;
-//!
-//!     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-//!         self.inner.poll_ready_unpin(cx)
+//! impl FrameHook for Limited {
+//!     fn leaving(&mut self, frame: Frame) -> Option<Frame> {
+//!         let len = frame.payload().map_or(0, |payload| payload.len());
+//!         self.exceeded |= len > self.most;
+//!         (len <= self.most).then_some(frame)
 //!     }
 //!
-//!     fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-//!         if frame.payload().is_some_and(|payload| payload.len() > self.most) {
-//!             return Err(ErrorKind::TooLarge.into());
+//!     fn settle(&mut self) -> Result<(), Error> {
+//!         match std::mem::take(&mut self.exceeded) {
+//!             true => Err(ErrorKind::TooLarge.into()),
+//!             false => Ok(()),
 //!         }
-//!         self.inner.start_send_unpin(frame)
-//!     }
-//!
-//!     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-//!         self.inner.poll_flush_unpin(cx)
-//!     }
-//!
-//!     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-//!         self.inner.poll_close_unpin(cx)
 //!     }
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
 //! let (connection, peer) = connection::pair();
-//! let mut limited = Limited { inner: connection, most: 5 };
+//! let limited = Hooked::new(connection, Limited { most: 5, exceeded: false });
+//! // Frame by frame, as a sink and a stream.
+//! let mut limited = FrameStream::new(limited);
 //!
 //! // What is fed is not on the wire before it is flushed.
 //! limited.feed(Frame::data("hello")).await?;

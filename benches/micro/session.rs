@@ -1,10 +1,13 @@
-//! The session of a connection with its layers, over bytes in memory: in batches,
-//! and frame by frame.
+//! The session of a connection with its layers, over bytes in memory: in batches, with a
+//! layer of a user's own, and frame by frame.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
-use aiomsg::core::{BatchConnection, OneByOne};
+use aiomsg::core::connection::{HookLayer, OneByOne};
+use aiomsg::core::{Connection, Error, Frame, FrameHook};
 use aiomsg::layers::queue::Queue;
 use aiomsg::layers::session::{Inbox, Session};
 use aiomsg::layers::{AcknowledgeLayer, HeartbeatLayer};
@@ -15,7 +18,7 @@ use bytes::Bytes;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tower::ServiceBuilder;
+use tower::{Layer, ServiceBuilder};
 
 /// As many as a task sends or receives in one turn.
 const BATCH: usize = 1024;
@@ -79,10 +82,10 @@ fn framed(frames: usize) -> Framed<Memory> {
 }
 
 fn session(
-    connection: impl BatchConnection,
+    connection: impl Connection,
     queue: &Queue<Outbound>,
     inbox: &Queue<Delivery>,
-) -> Session<impl BatchConnection, Inbox> {
+) -> Session<impl Connection, Inbox> {
     let connection = ServiceBuilder::new()
         .layer(HeartbeatLayer::new())
         .layer(AcknowledgeLayer::new())
@@ -91,7 +94,7 @@ fn session(
     Session::new(Identity::random(), connection, queue.clone(), inbox)
 }
 
-fn receive(bencher: Bencher<'_, '_>, connection: impl BatchConnection) {
+fn receive(bencher: Bencher<'_, '_>, connection: impl Connection) {
     let clock = clock();
     let _entered = clock.enter();
     let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
@@ -108,7 +111,7 @@ fn receive(bencher: Bencher<'_, '_>, connection: impl BatchConnection) {
     });
 }
 
-fn send(bencher: Bencher<'_, '_>, connection: impl BatchConnection) {
+fn send(bencher: Bencher<'_, '_>, connection: impl Connection) {
     let clock = clock();
     let _entered = clock.enter();
     let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
@@ -132,9 +135,42 @@ fn clock() -> tokio::runtime::Runtime {
     builder.enable_time().build().expect("there is a clock")
 }
 
+/// Counts frames, as the layer of a user's does in docs/layers.md.
+#[derive(Clone, Default)]
+struct Tally {
+    total: Arc<AtomicU64>,
+    new: u64,
+}
+
+impl FrameHook for Tally {
+    fn arriving(&mut self, frame: Frame) -> Option<Frame> {
+        self.new += 1;
+        Some(frame)
+    }
+
+    fn leaving(&mut self, frame: Frame) -> Option<Frame> {
+        self.new += 1;
+        Some(frame)
+    }
+
+    fn settle(&mut self) -> Result<(), Error> {
+        self.total.fetch_add(std::mem::take(&mut self.new), Relaxed);
+        Ok(())
+    }
+}
+
+fn tallied(frames: usize) -> impl Connection {
+    HookLayer::new(Tally::default()).layer(framed(frames))
+}
+
 #[divan::bench]
 fn receive_in_batches(bencher: Bencher<'_, '_>) {
     receive(bencher, framed(BATCH));
+}
+
+#[divan::bench]
+fn receive_with_a_tally(bencher: Bencher<'_, '_>) {
+    receive(bencher, tallied(BATCH));
 }
 
 #[divan::bench]
@@ -145,6 +181,11 @@ fn receive_one_by_one(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn send_in_batches(bencher: Bencher<'_, '_>) {
     send(bencher, framed(0));
+}
+
+#[divan::bench]
+fn send_with_a_tally(bencher: Bencher<'_, '_>) {
+    send(bencher, tallied(0));
 }
 
 #[divan::bench]

@@ -1,10 +1,11 @@
 //! Who gets a message, by what its peer has subscribed to.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::ops::ControlFlow;
+use std::task::{Context, Poll, Waker, ready};
 
-use aiomsg::core::{Discard, Error, Frame, Identified};
+use aiomsg::core::connection::FrameStream;
+use aiomsg::core::{Connection, Discard, Error, Frame, FrameSource, FrameVisitor, Identified};
 use aiomsg::layers::Router;
 use aiomsg::layers::queue::Queue;
 use aiomsg::layers::route::{Changes, changes};
@@ -13,7 +14,7 @@ use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::Bencher;
 use futures::channel::mpsc;
-use futures::{FutureExt, Sink, Stream, StreamExt};
+use futures::{FutureExt, StreamExt};
 use tower::{Layer, Service};
 
 /// What peers say, and nothing that is said to them.
@@ -28,37 +29,41 @@ impl Identified for Heard {
     }
 }
 
-impl Stream for Heard {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.frames.poll_next_unpin(cx).map(|frame| frame.map(Ok))
+impl Connection for Heard {
+    fn poll_recv<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
+        while let Some(frame) = ready!(self.frames.poll_next_unpin(cx)) {
+            if visitor.visit(frame).is_break() {
+                return Poll::Ready(Some(Ok(())));
+            }
+        }
+        Poll::Ready(None)
     }
-}
 
-impl Sink<Frame> for Heard {
-    type Error = Error;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_send<S: FrameSource>(
+        &mut self,
+        _: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        let _ = source.feed(&mut |_| ControlFlow::Continue(()));
         Poll::Ready(Ok(()))
     }
 
-    fn start_send(self: Pin<&mut Self>, _: Frame) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 }
 
 struct Subscriber {
     says: mpsc::UnboundedSender<Frame>,
-    connection: TopicsConnection<Heard>,
+    connection: FrameStream<TopicsConnection<Heard>>,
     queue: Queue<Outbound>,
 }
 
@@ -100,7 +105,8 @@ impl Publisher {
                 bytes: 1 << 20,
             });
             registrar.insert(identity.clone(), queue.clone());
-            let connection = topics.layer().layer(Heard { identity, frames });
+            let heard = Heard { identity, frames };
+            let connection = FrameStream::new(topics.layer().layer(heard));
             let mut subscriber = Subscriber {
                 says,
                 connection,

@@ -26,6 +26,7 @@ mod pending;
 mod per_second;
 mod race;
 pub(crate) mod rest;
+pub(crate) mod running;
 mod runtime;
 mod seldom;
 pub(crate) mod session;
@@ -65,7 +66,8 @@ use intakes::Intakes;
 use leftover::Leftover;
 use peer::PeerInfo;
 use rest::Rests;
-use session::{MakeIntake, Wrap};
+use running::Start;
+use session::MakeIntake;
 use stack::{StandardBuffer, StandardSend};
 
 /// So many connections that are refused may be ended in good order at the same time.
@@ -94,7 +96,7 @@ pub(crate) struct Paths {
     pub(crate) policy: Option<Box<dyn Policy<Queue<Outbound>> + Send>>,
     pub(crate) dial: Gate<Endpoint>,
     pub(crate) accept: Gate<Incoming>,
-    pub(crate) wrap: Option<Wrap>,
+    pub(crate) layers: Box<dyn Start>,
 }
 
 /// Everything that the tasks of a socket share.
@@ -121,8 +123,8 @@ pub(crate) struct Engine {
     pub(crate) patience: Patience,
     /// Who acknowledges what arrives.
     pub(crate) deferral: Deferral,
-    /// The layers of a user's own around each connection, if there are any.
-    pub(crate) wrap: Option<Wrap>,
+    /// The layers of a user's own around each connection.
+    pub(crate) layers: Box<dyn Start>,
     /// How connections are made, with the layers around that.
     pub(crate) dial: Gate<Endpoint>,
     /// The same for those that come.
@@ -217,7 +219,7 @@ impl Engine {
             leftover: Leftover::default(),
             patience: Patience::new(),
             deferral,
-            wrap: paths.wrap,
+            layers: paths.layers,
             dial: paths.dial,
             accept: paths.accept,
             discard,

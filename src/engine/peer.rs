@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use aiomsg_core::{
-    Certificate, Connection, Dialect, Endpoint, Error, Frame, Identified, Identity, Link,
+    Certificate, Connection, Dialect, Endpoint, Error, Frame, FrameSource, FrameVisitor,
+    Identified, Identity, Link,
 };
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::{Io, RemoteAddr, TlsInfo};
@@ -40,7 +41,8 @@ impl PeerInfo {
 /// The innermost connection of a socket, which the layers of
 /// [`SocketBuilder::connection_layer`](crate::SocketBuilder::connection_layer) wrap.
 ///
-/// It is a [`Connection`] that knows [its peer](Identified).
+/// It is a [`Connection`] that knows [its peer](Identified), and a [`Sink`] and
+/// [`Stream`] of frames for layers that need these.
 #[derive(Debug)]
 pub struct PeerConnection {
     framed: Framed<Io>,
@@ -97,8 +99,36 @@ impl Sink<Frame> for PeerConnection {
     }
 }
 
-/// It stays a connection.
-const _: fn() = || {
-    fn is_connection<C: Connection>() {}
-    is_connection::<PeerConnection>();
-};
+impl Connection for PeerConnection {
+    #[inline(always)]
+    fn poll_recv<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
+        self.framed.poll_recv(cx, visitor)
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        self.framed.poll_ended(cx)
+    }
+
+    #[inline(always)]
+    fn poll_send<S: FrameSource>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        self.framed.poll_send(cx, source)
+    }
+
+    #[inline]
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Connection::poll_flush(&mut self.framed, cx)
+    }
+
+    #[inline]
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Connection::poll_close(&mut self.framed, cx)
+    }
+}

@@ -6,14 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aiomsg_core::{
-    BatchConnection, BoxError, Connection, Dialect, Endpoint, Error, ErrorKind, OneByOne,
-};
+use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::admission::{Admitted, Member};
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::session::{Inbox, Intake};
+use aiomsg_layers::session::Intake;
 use aiomsg_layers::shared::{catch, caught};
-use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
 use aiomsg_transport::codec::FrameCodec;
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::{Established, HalfWay};
@@ -22,17 +19,15 @@ use futures_sink::Sink;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
 
 use super::Engine;
 use super::dial;
 use super::gate::{LAYER, flat};
 use super::leftover::Unconfirmed;
 use super::levels::Levels;
-use super::peer::{PeerConnection, PeerInfo};
-use super::race::{Race, Won};
+use super::peer::PeerInfo;
 use super::rest::Rest;
-use super::seldom::Seldom;
+use super::running::Ends;
 
 /// How long a peer has to show that it has let a connection in, where it may have
 /// connected to us at the same time, before it is sent messages all the same. One
@@ -44,9 +39,6 @@ const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Makes the intake of one session.
 pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + Sync>;
-
-/// Puts a user's layers around a connection.
-pub(crate) type Wrap = Arc<dyn Fn(PeerConnection) -> Box<dyn Connection> + Send + Sync>;
 
 /// A connection that was admitted, ready to run.
 pub(crate) struct Session {
@@ -170,23 +162,6 @@ pub(crate) async fn admit(
     })
 }
 
-/// A connection while it runs. It says why it ended, and what the layers of the
-/// receive path have yet to deal with then.
-///
-/// Boxed, once per connection: it is much larger than what else its task does
-/// before and after, and a task takes as much room as the largest of these.
-type Running<'a> = Pin<Box<dyn Future<Output = Result<Ended, BoxError>> + Send + 'a>>;
-
-type Ended = (Error, Option<Box<dyn Intake>>);
-
-/// What ends a connection from this side.
-struct Ends<E, F> {
-    /// At once, as another one is to take its place.
-    evicted: E,
-    /// In good order.
-    finish: F,
-}
-
 impl Session {
     /// Runs the connection until it ends. `finish` asks it to send what is
     /// queued and end. Says whether it ended at a message: one that is too large, or in
@@ -203,13 +178,12 @@ impl Session {
         } = self;
         engine.reporter.peer_up(admitted.info());
         let (identity, link) = (admitted.identity().clone(), admitted.link().clone());
-        let ends = Ends {
-            evicted: admitted.evicted(),
-            finish: finish.cancelled(),
-        };
+        let ends = Ends::new(engine, admitted.evicted(), finish.cancelled());
         // A layer that panics ends the connection, and not the task that
         // connects again.
-        let running = catch(LAYER, || start(framed, engine, &admitted, hold, ends));
+        let running = catch(LAYER, || {
+            engine.layers.start(framed, engine, &admitted, hold, ends)
+        });
         let mut peer = Peer {
             engine,
             admitted: Some(admitted),
@@ -237,137 +211,6 @@ impl Session {
             at_message
         }
     }
-}
-
-/// Puts the layers around a connection.
-fn start<'a, E, F>(
-    framed: Framed<Io>,
-    engine: &'a Engine,
-    member: &Member<PeerInfo>,
-    hold: Option<Duration>,
-    ends: Ends<E, F>,
-) -> Running<'a>
-where
-    E: Future<Output = ()> + Send + 'a,
-    F: Future + Send + 'a,
-{
-    let mut acknowledge = AcknowledgeLayer::new().deferral(engine.deferral.clone());
-    if let Some(unacked) = &engine.unacked {
-        acknowledge = acknowledge.unacked(unacked.clone());
-    }
-    let layered = engine.intake.of(member.info());
-    if layered.is_some() {
-        // What was read is not yet accepted: the layers decide.
-        acknowledge = acknowledge.deferral(true.into());
-    }
-    let heartbeat = HeartbeatLayer::new()
-        .interval(engine.config.heartbeat_interval)
-        .timeout(engine.config.heartbeat_timeout)
-        .patience(engine.patience.clone())
-        .link(member.link().clone());
-    let layers = ServiceBuilder::new().layer(heartbeat).layer(acknowledge);
-    match &engine.wrap {
-        None => fill(layers.service(framed), layered, engine, member, hold, ends),
-        Some(wrap) => {
-            let connection = wrap(PeerConnection::new(framed, member.info().clone()));
-            let connection = OneByOne::new(connection);
-            fill(
-                layers.service(connection),
-                layered,
-                engine,
-                member,
-                hold,
-                ends,
-            )
-        }
-    }
-}
-
-/// Puts a connection that has its layers before what takes its messages.
-fn fill<'a, C, E, F>(
-    connection: C,
-    layered: Option<Box<dyn Intake>>,
-    engine: &'a Engine,
-    member: &Member<PeerInfo>,
-    hold: Option<Duration>,
-    ends: Ends<E, F>,
-) -> Running<'a>
-where
-    C: BatchConnection + 'a,
-    E: Future<Output = ()> + Send + 'a,
-    F: Future + Send + 'a,
-{
-    let peer = member.identity();
-    match layered {
-        None => {
-            let inbox = Inbox::new(engine.inbox.clone());
-            let intake = engine.rests.in_order(peer, engine.holds.of(peer), inbox);
-            let session = session(connection, intake, engine, member, hold);
-            Box::pin(pump(session, engine, ends, |_| None))
-        }
-        Some(intake) => {
-            let intake = engine.rests.in_order(peer, engine.holds.of(peer), intake);
-            let session = session(connection, intake, engine, member, hold);
-            Box::pin(pump(session, engine, ends, |rest| Some(Box::new(rest))))
-        }
-    }
-}
-
-fn session<C: BatchConnection, I: Intake>(
-    connection: C,
-    intake: I,
-    engine: &Engine,
-    member: &Member<PeerInfo>,
-    hold: Option<Duration>,
-) -> session::Session<C, I> {
-    let info = member.info();
-    // Over TLS it does, and where it connected.
-    let never_ends = info.dialect == Dialect::V2019 && info.dialled && info.tls.is_none();
-    session::Session::of(member, connection, intake)
-        .discard(engine.discard.clone())
-        .patience(engine.patience.clone())
-        .peer_never_ends(never_ends)
-        .farewells(engine.farewells.clone())
-        .hold(hold)
-}
-
-fn pump<'a, C, I, E, F>(
-    mut session: session::Session<C, I>,
-    engine: &'a Engine,
-    ends: Ends<E, F>,
-    rest: fn(I) -> Option<Box<dyn Intake>>,
-) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a
-where
-    C: BatchConnection + 'a,
-    I: Intake + 'a,
-    E: Future<Output = ()> + Send + 'a,
-    F: Future + Send + 'a,
-{
-    // A busy session is polled for each batch, and ends once. Boxed, and not an
-    // `async fn`: whatever is moved into an `async` block and on from there has room
-    // in it twice.
-    let Ends { evicted, finish } = ends;
-    let ended = Seldom::new(Box::pin(Race::new(evicted, engine.stop.cancelled())));
-    let finish = Seldom::new(Box::pin(finish));
-    async move {
-        let reason = tokio::select! {
-            biased;
-            ended = ended => {
-                session.settle().await;
-                match ended {
-                    Won::First => replaced(),
-                    Won::Second => Error::new(ErrorKind::Closed),
-                }
-            }
-            reason = session.run(async { _ = finish.await }) => reason,
-        };
-        Ok((reason, rest(session.into_intake())))
-    }
-}
-
-fn replaced() -> Error {
-    Error::new(ErrorKind::Disconnected)
-        .with_reason("another connection of the same peer took its place")
 }
 
 /// What must happen when a session has ended, in whatever way: also when its

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use super::*;
+use aiomsg::core::connection::{OneByOne, SinkStream};
 use aiomsg::core::{Connection, Frame};
 use aiomsg::{DeliveryGuarantee, Error};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use tower::layer::layer_fn;
 
-/// Counts frames in both directions, and scrambles payloads.
+/// Counts frames in both directions, and scrambles payloads. It is a sink and a stream, as
+/// those of others are.
 struct Scrambled<C> {
     inner: C,
     frames: Arc<AtomicU64>,
@@ -29,7 +31,7 @@ fn scrambled(frame: Frame) -> Frame {
     }
 }
 
-impl<C: Connection> Stream for Scrambled<C> {
+impl<C: SinkStream> Stream for Scrambled<C> {
     type Item = Result<Frame, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -41,7 +43,7 @@ impl<C: Connection> Stream for Scrambled<C> {
     }
 }
 
-impl<C: Connection> Sink<Frame> for Scrambled<C> {
+impl<C: SinkStream> Sink<Frame> for Scrambled<C> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -66,6 +68,7 @@ fn socket(frames: &Arc<AtomicU64>) -> Socket {
     let frames = Arc::clone(frames);
     Socket::builder()
         .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
+        .connection_layer(layer_fn(OneByOne::new))
         .connection_layer(layer_fn(move |inner| Scrambled {
             inner,
             frames: Arc::clone(&frames),

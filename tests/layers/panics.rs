@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use super::*;
 use aiomsg::core::BoxError;
-use aiomsg::core::{Connection, Frame};
+use aiomsg::core::FrameHook;
+use aiomsg::core::connection::Hooked;
 use aiomsg::layers::queue::{Peer, Queue};
 use aiomsg::layers::route::{PeerSet, Policy, Refused};
 use aiomsg::{CertifiedIdentityLayer, Delivery, DropReason, Error, Outbound};
-use futures::{SinkExt, Stream};
+use futures::SinkExt;
 use tower::layer::layer_fn;
 use tower::{Layer, Service, service_fn};
 
@@ -95,54 +96,14 @@ async fn a_rule_of_identities_that_panics_fails_one_try() {
     }
 }
 
-/// A connection of a user's whose destructor panics.
-struct Breaks<C>(C, bool);
+/// Something of a user's whose destructor panics.
+struct Breaks(bool);
 
-impl<C> Drop for Breaks<C> {
+impl FrameHook for Breaks {}
+
+impl Drop for Breaks {
     fn drop(&mut self) {
-        assert!(!self.1, "as we want");
-    }
-}
-
-impl<C: Connection> Stream for Breaks<C> {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx)
-    }
-}
-
-use futures::StreamExt;
-
-impl<C: Connection> futures::Sink<Frame> for Breaks<C> {
-    type Error = Error;
-
-    fn poll_ready(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        self.0.poll_ready_unpin(cx)
-    }
-
-    fn start_send(mut self: std::pin::Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        self.0.start_send_unpin(frame)
-    }
-
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        self.0.poll_flush_unpin(cx)
-    }
-
-    fn poll_close(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        self.0.poll_close_unpin(cx)
+        assert!(!self.0, "as we want");
     }
 }
 
@@ -152,7 +113,8 @@ async fn a_connection_whose_destructor_panics_is_made_anew() {
     let socket = Socket::builder()
         .reconnect_delay(|_| MOMENT)
         .connection_layer(layer_fn(move |connection| {
-            Breaks(connection, first.fetch_add(1, Ordering::Relaxed) == 0)
+            let breaks = Breaks(first.fetch_add(1, Ordering::Relaxed) == 0);
+            Hooked::new(connection, breaks)
         }))
         .build()
         .unwrap();

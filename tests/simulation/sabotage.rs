@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
-use aiomsg::core::{Connection, Frame};
+use aiomsg::core::Frame;
+use aiomsg::core::connection::OneByOne;
 use aiomsg::{Error, PeerConnection};
 use futures::{Sink, Stream};
 use tower::Layer;
@@ -66,15 +67,15 @@ impl Meddler {
 }
 
 impl Layer<PeerConnection> for Meddler {
-    type Service = Meddled;
+    type Service = OneByOne<Meddled>;
 
-    fn layer(&self, inner: PeerConnection) -> Meddled {
-        Meddled {
+    fn layer(&self, inner: PeerConnection) -> OneByOne<Meddled> {
+        OneByOne::new(Meddled {
             inner,
             meddler: self.clone(),
             kept: None,
             forged: VecDeque::new(),
-        }
+        })
     }
 }
 
@@ -186,8 +187,3 @@ impl Sink<Frame> for Meddled {
         Pin::new(&mut self.inner).poll_close(cx)
     }
 }
-
-const _: fn() = || {
-    fn is_connection<C: Connection>() {}
-    is_connection::<Meddled>();
-};

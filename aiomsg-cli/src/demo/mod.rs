@@ -27,9 +27,9 @@ use worker::{DEADLINE, Worker};
 
 /// Runs a producer of jobs, a proxy and two consumers
 ///
-/// Each is a socket, connected by TCP on this machine. The cookbook calls them
-/// creator and workers. A table shows the jobs of each worker, and whether each job
-/// was done exactly once. The demo ends by itself.
+/// Each is a socket, connected by TCP on this machine. The output calls producer and
+/// consumers creator and workers, as the cookbook does. A table shows the jobs of each
+/// worker, and whether each job was done exactly once. The demo ends by itself.
 ///
 /// Exit codes: 0 each job was done exactly once; 1 a job was lost or done twice, or
 /// the demo failed; 2 the command line is wrong; 130 and 143 ended by SIGINT and

@@ -1,13 +1,11 @@
 //! A layer around each connection that counts what it hears.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 
-use aiomsg::core::{Connection, Frame, Identified};
-use aiomsg::{Error, Identity};
-use futures::{Sink, Stream};
+use aiomsg::Identity;
+use aiomsg::core::connection::Hooked;
+use aiomsg::core::{Frame, FrameHook, Identified};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tower::Layer;
@@ -49,15 +47,19 @@ impl Watch {
         heard.unwrap_or_default()
     }
 
-    /// The number of a new connection with a peer. One that takes the place of another
-    /// begins anew.
-    fn begin(&self, peer: &Identity) -> u64 {
+    /// A new connection with a peer. One that takes the place of another begins anew.
+    fn watched(&self, peer: Identity) -> Watched {
         let mut state = self.lock();
         state.connections += 1;
         let number = state.connections;
         let counts = (number, Heard::default());
         state.peers.insert(peer.clone(), counts);
-        number
+        drop(state);
+        Watched {
+            peer,
+            number,
+            watch: self.clone(),
+        }
     }
 
     fn note(&self, peer: &Identity, number: u64, frame: &Frame) {
@@ -94,64 +96,32 @@ impl Watch {
 }
 
 impl<C: Identified> Layer<C> for Watch {
-    type Service = Watched<C>;
+    type Service = Hooked<C, Watched>;
 
-    fn layer(&self, inner: C) -> Watched<C> {
+    fn layer(&self, inner: C) -> Hooked<C, Watched> {
         let peer = inner.identity().clone();
-        let number = self.begin(&peer);
-        Watched {
-            inner,
-            peer,
-            number,
-            watch: self.clone(),
-        }
+        Hooked::new(inner, self.watched(peer))
     }
 }
 
-/// A connection that is watched.
+/// What is heard on a connection.
 #[derive(Debug)]
-pub(super) struct Watched<C> {
-    inner: C,
+pub(super) struct Watched {
     peer: Identity,
     number: u64,
     watch: Watch,
 }
 
-impl<C> Drop for Watched<C> {
+impl FrameHook for Watched {
+    fn arriving(&mut self, frame: Frame) -> Option<Frame> {
+        self.watch.note(&self.peer, self.number, &frame);
+        Some(frame)
+    }
+}
+
+impl Drop for Watched {
     fn drop(&mut self) {
         self.watch.end(&self.peer, self.number);
-    }
-}
-
-impl<C: Connection> Stream for Watched<C> {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_next(cx));
-        if let Some(Ok(frame)) = &frame {
-            self.watch.note(&self.peer, self.number, frame);
-        }
-        Poll::Ready(frame)
-    }
-}
-
-impl<C: Connection> Sink<Frame> for Watched<C> {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_ready(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        Pin::new(&mut self.inner).start_send(frame)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_close(cx)
     }
 }
 
@@ -159,31 +129,23 @@ impl<C: Connection> Sink<Frame> for Watched<C> {
 mod tests {
     use super::*;
 
-    /// A connection that is nothing but somebody's.
-    struct Of(Identity);
-
-    impl Identified for Of {
-        fn identity(&self) -> &Identity {
-            &self.0
-        }
-    }
-
     /// The counts of the new connection went with the old one.
     #[test]
     fn the_end_of_an_old_connection_leaves_the_counts_of_the_new_one() {
         let (watch, peer) = (Watch::default(), Identity::random());
-        let old = watch.layer(Of(peer.clone()));
-        watch.note(&peer, old.number, &Frame::Heartbeat);
-        let new = watch.layer(Of(peer.clone()));
-        assert_eq!(watch.heard(&peer).heartbeats, 0);
-        watch.note(&peer, new.number, &Frame::Heartbeat);
+        let heartbeats = || watch.heard(&peer).heartbeats;
+        let mut old = watch.watched(peer.clone());
+        old.arriving(Frame::Heartbeat);
+        let mut new = watch.watched(peer.clone());
+        assert_eq!(heartbeats(), 0);
+        new.arriving(Frame::Heartbeat);
         // What the old one still hears is not the new one's.
-        watch.note(&peer, old.number, &Frame::Heartbeat);
-        assert_eq!(watch.heard(&peer).heartbeats, 1);
+        old.arriving(Frame::Heartbeat);
+        assert_eq!(heartbeats(), 1);
         drop(old);
-        assert_eq!(watch.heard(&peer).heartbeats, 1);
+        assert_eq!(heartbeats(), 1);
         drop(new);
-        assert_eq!(watch.heard(&peer).heartbeats, 0);
+        assert_eq!(heartbeats(), 0);
         assert!(watch.lock().peers.is_empty());
     }
 }

@@ -14,9 +14,8 @@ use crate::http::address::{self, HttpAddress};
 
 /// Forwards messages of producers at its frontend to consumers at its backend
 ///
-/// The cookbook calls producers creators and consumers workers. Both connect to the
-/// proxy, so neither needs to know the address of the other, and there may be any
-/// number of either.
+/// Creators (producers) and workers (consumers) both connect to the proxy, so neither
+/// needs to know the address of the other, and there may be any number of either.
 ///
 /// SIGHUP reloads the file, SIGUSR1 pauses, SIGUSR2 resumes. SIGTERM and SIGINT
 /// drain: the proxy forwards the messages that it has taken and prints a report,

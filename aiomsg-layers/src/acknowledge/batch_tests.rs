@@ -2,7 +2,8 @@
 
 use std::future::poll_fn;
 
-use aiomsg_core::{BatchConnection, Discard, Frame, OneByOne, Outbound};
+use aiomsg_core::connection::OneByOne;
+use aiomsg_core::{Connection, Discard, Frame, Outbound};
 use futures::channel::mpsc;
 use futures::{FutureExt, SinkExt, StreamExt};
 use tower::{Layer, Service};
@@ -22,7 +23,7 @@ async fn acknowledgements_go_first() {
     }
     peer.send(Frame::data("y")).await.unwrap();
     let mut seen = Seen::up_to(3);
-    let read = poll_fn(|cx| ours.poll_next_batch(cx, &mut seen)).await;
+    let read = poll_fn(|cx| ours.poll_recv(cx, &mut seen)).await;
     assert!(matches!(read, Some(Ok(()))));
     let expected = [
         Frame::request(id(1), "x"),
@@ -36,10 +37,8 @@ async fn acknowledgements_go_first() {
     );
 
     let mut frames = Frames(["a", "b"].map(Frame::data).into());
-    poll_fn(|cx| ours.poll_send_batch(cx, &mut frames))
-        .await
-        .unwrap();
-    ours.flush().await.unwrap();
+    poll_fn(|cx| ours.poll_send(cx, &mut frames)).await.unwrap();
+    poll_fn(|cx| ours.poll_flush(cx)).await.unwrap();
     let sent: Vec<_> = peer.take(4).map(Result::unwrap).collect().await;
     let acks = [Frame::ack(id(1)), Frame::ack(id(2))];
     assert_eq!(sent[..2], acks);
@@ -63,10 +62,8 @@ async fn requests_that_were_sent_are_forgotten_once_they_are_acknowledged() {
     let layer = AcknowledgeLayer::new().unacked(unacked.clone());
     let mut ours = layer.layer(OneByOne::new(ours));
     let mut frames = Frames(rx.try_iter().collect());
-    poll_fn(|cx| ours.poll_send_batch(cx, &mut frames))
-        .await
-        .unwrap();
-    ours.flush().await.unwrap();
+    poll_fn(|cx| ours.poll_send(cx, &mut frames)).await.unwrap();
+    poll_fn(|cx| ours.poll_flush(cx)).await.unwrap();
     for _ in 0..600 {
         match peer.next().await.unwrap().unwrap() {
             Frame::Request { id, .. } => peer.send(Frame::ack(id)).await.unwrap(),
@@ -75,7 +72,7 @@ async fn requests_that_were_sent_are_forgotten_once_they_are_acknowledged() {
     }
     peer.send(Frame::data("done")).await.unwrap();
     let mut seen = Seen::up_to(usize::MAX);
-    let read = poll_fn(|cx| ours.poll_next_batch(cx, &mut seen));
+    let read = poll_fn(|cx| ours.poll_recv(cx, &mut seen));
     assert!(read.now_or_never().is_none());
     assert_eq!(
         seen.frames,
@@ -98,7 +95,7 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
             peer.send(Frame::request(id(1), "")).await.unwrap();
         }
         let before = seen.frames.len();
-        let read = poll_fn(|cx| ours.poll_next_batch(cx, &mut seen));
+        let read = poll_fn(|cx| ours.poll_recv(cx, &mut seen));
         assert!(read.now_or_never().is_none());
         if seen.frames.len() < before + 9000 {
             break;
@@ -121,7 +118,7 @@ async fn the_end_is_seen_without_room_and_a_frame_before_it_is_kept() {
         drop(peer);
         let ended = poll_fn(|cx| ours.poll_ended(cx)).now_or_never();
         let mut seen = Seen::up_to(usize::MAX);
-        let _ = poll_fn(|cx| ours.poll_next_batch(cx, &mut seen)).await;
+        let _ = poll_fn(|cx| ours.poll_recv(cx, &mut seen)).await;
         (ended.is_some(), seen.frames)
     };
     assert_eq!(end(vec![]).await, (true, vec![]));

@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::ops::ControlFlow;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Connection, Error, Frame, MessageId};
-use futures_core::Stream;
-use futures_sink::Sink;
+use aiomsg_core::{
+    Connection, Error, Frame, FrameHook, FrameSource, FrameVisitor, Identified, Identity, MessageId,
+};
 
 use super::Deferral;
+use super::exchange::{Exchange, MOST_GATHERED};
 use crate::at_least_once::ConnectionAcks;
 
 /// The most acknowledgements that wait to be sent (16 bytes each). A peer that
@@ -17,28 +18,19 @@ use crate::at_least_once::ConnectionAcks;
 /// write, or neither ever could again.
 pub(crate) const MOST_OWED: usize = 1 << 20;
 
-/// The most ids that are gathered before they are told on, if the connection
-/// never pauses.
-pub(super) const MOST_GATHERED: usize = 256;
-
 /// A connection that acknowledges requests and hears acknowledgements. See the
 /// [module](super).
 #[derive(Debug)]
 pub struct Acknowledge<C> {
-    pub(super) inner: C,
+    inner: C,
     /// A frame that was read to see what comes before the end, and not yielded yet.
-    pub(super) ahead: Option<Frame>,
+    ahead: Option<Frame>,
     /// Requests that were yielded and not yet acknowledged.
-    pub(super) owed: VecDeque<MessageId>,
-    /// What the peer acknowledged and was not yet told on.
-    pub(super) heard: Vec<MessageId>,
-    /// Requests that were given to the connection since the last flush.
-    pub(super) sent: Vec<MessageId>,
-    pub(super) unacked: Option<ConnectionAcks>,
-    /// The caller was told that it may send, and has not: the place is its own.
-    pub(super) reserved: bool,
+    owed: VecDeque<MessageId>,
+    /// What left and what the peer acknowledged.
+    exchange: Exchange,
     /// Others acknowledge what is yielded.
-    pub(super) deferral: Deferral,
+    deferral: Deferral,
 }
 
 impl<C> Acknowledge<C> {
@@ -47,10 +39,7 @@ impl<C> Acknowledge<C> {
             inner,
             ahead: None,
             owed: VecDeque::new(),
-            heard: Vec::new(),
-            sent: Vec::new(),
-            unacked,
-            reserved: false,
+            exchange: Exchange::new(unacked),
             deferral,
         }
     }
@@ -60,179 +49,213 @@ impl<C> Acknowledge<C> {
         &self.inner
     }
 
-    pub(super) fn tell_heard(&mut self) {
-        tell_heard(self.unacked.as_ref(), &mut self.sent, &mut self.heard);
+    /// The connection inside.
+    pub fn get_mut(&mut self) -> &mut C {
+        &mut self.inner
     }
 
-    fn tell_sent(&mut self) {
-        tell_sent(self.unacked.as_ref(), &mut self.sent);
+    /// The connection inside. Acknowledgements that are owed are not given.
+    pub fn into_inner(self) -> C {
+        self.inner
     }
-}
-
-/// Tells what the peer has acknowledged, and before that what was given to the
-/// connection: it may be among it.
-pub(super) fn tell_heard(
-    unacked: Option<&ConnectionAcks>,
-    sent: &mut Vec<MessageId>,
-    heard: &mut Vec<MessageId>,
-) {
-    if !heard.is_empty() {
-        tell(unacked, sent, heard);
-    }
-}
-
-/// Tells what was given to the connection.
-pub(super) fn tell_sent(unacked: Option<&ConnectionAcks>, sent: &mut Vec<MessageId>) {
-    if !sent.is_empty() {
-        tell(unacked, sent, &mut Vec::new());
-    }
-}
-
-#[inline(never)]
-fn tell(unacked: Option<&ConnectionAcks>, sent: &mut Vec<MessageId>, heard: &mut Vec<MessageId>) {
-    if let Some(unacked) = unacked {
-        unacked.exchanged(sent, heard);
-    }
-    sent.clear();
-    heard.clear();
 }
 
 impl<C: Connection> Acknowledge<C> {
     /// Ready when more may be read, or with an error.
     #[inline]
-    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
-        if self.owed.len() < MOST_OWED {
-            return Poll::Ready(None);
-        }
-        match ready!(self.poll_pay(cx)) {
-            Err(error) => Poll::Ready(Some(error)),
-            Ok(()) if self.owed.is_empty() => Poll::Ready(None),
-            // The next place is the caller's: it must send first.
-            Ok(()) => Poll::Pending,
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        match self.owed.len() {
+            0..MOST_OWED => Poll::Ready(None),
+            _ => self.poll_pay(cx).map(Result::err),
         }
     }
 
     /// Looks for the end behind what is no message.
-    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
-        for _ in 0..MOST_GATHERED {
-            if self.ahead.is_some() {
-                return Poll::Pending;
-            }
-            match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
-                Some(Ok(Frame::Ack { id })) => self.heard.push(id),
-                Some(Ok(Frame::Heartbeat)) => {}
-                Some(Ok(frame)) => self.ahead = Some(frame),
-                Some(Err(error)) => return Poll::Ready(Some(error)),
-                None => return Poll::Ready(None),
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        if self.ahead.is_some() {
+            return Poll::Pending;
+        }
+        let mut looking = LookingAhead {
+            heard: 0,
+            exchange: &mut self.exchange,
+            ahead: &mut self.ahead,
+        };
+        match ready!(self.inner.poll_recv(cx, &mut looking)) {
+            Some(Err(error)) => Poll::Ready(Some(error)),
+            None => Poll::Ready(None),
+            Some(Ok(())) => {
+                if self.ahead.is_none() {
+                    // Others have their turn.
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
             }
         }
-        // Others have their turn.
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
-    /// Gives the connection all acknowledgements that are owed. They wait while
-    /// the next place in it is the caller's.
-    pub(super) fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.reserved {
-            return Poll::Ready(Ok(()));
+    /// Gives the connection all acknowledgements that are owed.
+    #[inline]
+    fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.owed.is_empty() {
+            true => Poll::Ready(Ok(())),
+            false => self.inner.poll_send(cx, &mut Owed(&mut self.owed)),
         }
-        while let Some(&id) = self.owed.front() {
-            ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
-            Pin::new(&mut self.inner).start_send(Frame::ack(id))?;
-            self.owed.pop_front();
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
-impl<C: Connection> Stream for Acknowledge<C> {
-    type Item = Result<Frame, Error>;
-
-    #[inline]
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
+impl<C: Connection> Connection for Acknowledge<C> {
+    #[inline(always)]
+    fn poll_recv<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
         loop {
-            if let Some(error) = ready!(this.poll_room(cx)) {
+            if let Some(error) = ready!(self.poll_room(cx)) {
                 return Poll::Ready(Some(Err(error)));
             }
-            let next = match this.ahead.take() {
-                Some(frame) => Poll::Ready(Some(Ok(frame))),
-                None => Pin::new(&mut this.inner).poll_next(cx),
+            let ahead = self.ahead.take();
+            let mut arriving = Arriving {
+                owed: &mut self.owed,
+                exchange: &mut self.exchange,
+                deferral: &self.deferral,
+                wanted: ControlFlow::Continue(()),
+                visitor,
             };
-            match next {
-                Poll::Ready(Some(Ok(Frame::Ack { id }))) => {
-                    this.heard.push(id);
-                    if this.heard.len() >= MOST_GATHERED {
-                        this.tell_heard();
-                    }
-                }
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Frame::Request { id, .. } = &frame
-                        && !this.deferral.is_deferred()
-                    {
-                        this.owed.push_back(*id);
-                    }
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                other => {
-                    this.tell_heard();
-                    return other;
+            let more = ahead.is_none_or(|frame| arriving.visit(frame).is_continue());
+            let polled = match more {
+                true => self.inner.poll_recv(cx, &mut arriving),
+                false => Poll::Ready(Some(Ok(()))),
+            };
+            match polled {
+                // This stopped it, and not the visitor.
+                Poll::Ready(Some(Ok(()))) if arriving.wanted.is_continue() => {}
+                Poll::Ready(Some(Ok(()))) => return polled,
+                _ => {
+                    self.exchange.tell_heard();
+                    return polled;
                 }
             }
         }
     }
-}
 
-impl<C: Connection> Sink<Frame> for Acknowledge<C> {
-    type Error = Error;
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        let ended = self.poll_end(cx);
+        self.exchange.tell_heard();
+        ended
+    }
 
-    #[inline]
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        ready!(this.poll_pay(cx))?;
-        ready!(Pin::new(&mut this.inner).poll_ready(cx))?;
-        this.reserved = true;
+    #[inline(always)]
+    fn poll_send<S: FrameSource>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_pay(cx))?;
+        let mut leaving = Leaving(&mut self.exchange);
+        self.inner.poll_send_through(cx, &mut leaving, source)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.exchange.tell_heard();
+        ready!(self.poll_pay(cx))?;
+        ready!(self.inner.poll_flush(cx))?;
+        self.exchange.tell_sent();
         Poll::Ready(Ok(()))
     }
 
-    #[inline]
-    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        let this = self.get_mut();
-        let id = match &frame {
-            Frame::Request { id, .. } => Some(*id),
-            _ => None,
-        };
-        this.reserved = false;
-        Pin::new(&mut this.inner).start_send(frame)?;
-        this.sent.extend(id);
-        if this.sent.len() >= MOST_GATHERED {
-            this.tell_sent();
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_flush(cx))?;
+        self.inner.poll_close(cx)
+    }
+}
+
+/// Notes what is to be acknowledged and what is.
+struct Arriving<'a, V> {
+    owed: &'a mut VecDeque<MessageId>,
+    exchange: &'a mut Exchange,
+    deferral: &'a Deferral,
+    /// What the visitor said last.
+    wanted: ControlFlow<()>,
+    visitor: &'a mut V,
+}
+
+impl<V: FrameVisitor> FrameVisitor for Arriving<'_, V> {
+    #[inline(always)]
+    fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
+        match &frame {
+            Frame::Ack { id } => {
+                self.exchange.hear(*id);
+                return ControlFlow::Continue(());
+            }
+            Frame::Request { id, .. } if !self.deferral.is_deferred() => {
+                self.owed.push_back(*id);
+                self.wanted = self.visitor.visit(frame);
+                if self.owed.len() >= MOST_OWED {
+                    return ControlFlow::Break(());
+                }
+            }
+            _ => self.wanted = self.visitor.visit(frame),
         }
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        this.tell_heard();
-        ready!(this.poll_pay(cx))?;
-        ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
-        this.tell_sent();
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // Nobody sends any more, whatever place was given.
-        self.reserved = false;
-        ready!(self.as_mut().poll_flush(cx))?;
-        Pin::new(&mut self.inner).poll_close(cx)
+        self.wanted
     }
 }
 
-/// What left by this connection will not be acknowledged by it any more.
-impl<C> Drop for Acknowledge<C> {
-    fn drop(&mut self) {
-        self.tell_heard();
-        self.tell_sent();
+/// Keeps the first frame that is a message.
+struct LookingAhead<'a> {
+    /// How many frames were none.
+    heard: usize,
+    exchange: &'a mut Exchange,
+    ahead: &'a mut Option<Frame>,
+}
+
+impl FrameVisitor for LookingAhead<'_> {
+    fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
+        match frame {
+            Frame::Ack { id } => self.exchange.hear(id),
+            Frame::Heartbeat => {}
+            frame => {
+                *self.ahead = Some(frame);
+                return ControlFlow::Break(());
+            }
+        }
+        self.heard += 1;
+        match self.heard < MOST_GATHERED {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    }
+}
+
+/// Notes which requests are sent.
+struct Leaving<'a>(&'a mut Exchange);
+
+impl FrameHook for Leaving<'_> {
+    #[inline(always)]
+    fn leaving(&mut self, frame: Frame) -> Option<Frame> {
+        if let Frame::Request { id, .. } = &frame {
+            self.0.send(*id);
+        }
+        Some(frame)
+    }
+}
+
+/// Acknowledgements that are owed.
+pub(crate) struct Owed<'a>(pub(crate) &'a mut VecDeque<MessageId>);
+
+impl FrameSource for Owed<'_> {
+    fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
+        while let Some(id) = self.0.pop_front() {
+            if visitor.visit(Frame::ack(id)).is_break() && !self.0.is_empty() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<C: Identified> Identified for Acknowledge<C> {
+    fn identity(&self) -> &Identity {
+        self.inner.identity()
     }
 }

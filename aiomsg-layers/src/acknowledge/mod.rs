@@ -8,12 +8,12 @@
 //! as are the requests that left and, when the connection ends, those that
 //! will not be acknowledged by it any more.
 
-mod batch;
 mod connection;
 mod deferral;
+mod exchange;
 
 pub use connection::Acknowledge;
-pub(crate) use connection::MOST_OWED;
+pub(crate) use connection::{MOST_OWED, Owed};
 pub use deferral::Deferral;
 
 use tower::Layer;

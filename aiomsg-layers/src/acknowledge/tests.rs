@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::AtLeastOnceLayer;
+use aiomsg_core::connection::{FrameStream, OneByOne};
 use aiomsg_core::{Discard, Error, ErrorKind, Frame, MessageId, Outbound};
 use futures::channel::mpsc;
 use futures::{FutureExt, SinkExt, StreamExt};
@@ -47,6 +48,11 @@ impl futures::Sink<Frame> for Wire {
     }
 }
 
+/// Read and written frame by frame.
+fn layered(layer: &AcknowledgeLayer, wire: Wire) -> FrameStream<Acknowledge<OneByOne<Wire>>> {
+    FrameStream::new(layer.layer(OneByOne::new(wire)))
+}
+
 pub(super) fn id(n: u8) -> MessageId {
     MessageId::from_bytes([n; 16])
 }
@@ -55,7 +61,7 @@ pub(super) fn id(n: u8) -> MessageId {
 #[tokio::test]
 async fn acknowledgements_go_first() {
     let (ours, mut peer) = wires();
-    let mut ours = AcknowledgeLayer::new().layer(ours);
+    let mut ours = layered(&AcknowledgeLayer::new(), ours);
     peer.send(Frame::request(id(1), "a")).await.unwrap();
     peer.send(Frame::request(id(2), "b")).await.unwrap();
     for _ in 0..2 {
@@ -82,7 +88,7 @@ async fn what_is_acknowledged_is_forgotten_and_unknown_ids_are_harmless() {
     let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
     let unacked = layer.unacked();
     let (ours, mut peer) = wires();
-    let mut ours = AcknowledgeLayer::new().unacked(unacked.clone()).layer(ours);
+    let mut ours = layered(&AcknowledgeLayer::new().unacked(unacked.clone()), ours);
 
     let (tx, mut rx) = mpsc::channel::<Outbound>(10);
     let mut service = layer.layer(tower::service_fn(move |message| {
@@ -118,7 +124,7 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
     let (mut wire, mut peer) = wires();
     let (tx, _full) = mpsc::channel(0);
     wire.tx = tx;
-    let mut ours = AcknowledgeLayer::new().layer(wire);
+    let mut ours = layered(&AcknowledgeLayer::new(), wire);
     let mut got = 0_usize;
     loop {
         for _ in 0..9000 {
@@ -139,7 +145,7 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
 #[tokio::test]
 async fn deferred_acknowledgements_are_for_others_to_send() {
     let (ours, mut peer) = wires();
-    let mut ours = AcknowledgeLayer::new().deferral(true.into()).layer(ours);
+    let mut ours = layered(&AcknowledgeLayer::new().deferral(true.into()), ours);
     peer.send(Frame::request(id(1), "a")).await.unwrap();
     assert!(ours.next().await.unwrap().is_ok());
     ours.flush().await.unwrap();

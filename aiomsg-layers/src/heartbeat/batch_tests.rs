@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use aiomsg_core::{BatchConnection, Frame, Link, OneByOne};
-use futures::SinkExt;
+use aiomsg_core::connection::OneByOne;
+use aiomsg_core::{Connection, Frame, Link};
 use tokio::time::{Instant, sleep, timeout};
 use tower::Layer;
 
@@ -34,20 +34,20 @@ async fn heartbeats_are_swallowed_and_count_as_life() {
     ] {
         mock.receive(frame);
     }
-    let read = poll_fn(|cx| connection.poll_next_batch(cx, &mut seen)).await;
+    let read = poll_fn(|cx| connection.poll_recv(cx, &mut seen)).await;
     assert!(matches!(read, Some(Ok(()))), "the visitor wants no more");
     assert_eq!(seen.frames, [Frame::data("1"), Frame::data("2")]);
 
     seen.most = usize::MAX;
-    let rest = poll_fn(|cx| connection.poll_next_batch(cx, &mut seen));
+    let rest = poll_fn(|cx| connection.poll_recv(cx, &mut seen));
     assert!(timeout(SECOND * 14, rest).await.is_err());
     assert_eq!(seen.frames.len(), 3);
     mock.receive(Frame::Heartbeat);
     // It is silence from here on, and not from the message on.
-    let rest = poll_fn(|cx| connection.poll_next_batch(cx, &mut seen));
+    let rest = poll_fn(|cx| connection.poll_recv(cx, &mut seen));
     assert!(timeout(SECOND * 14, rest).await.is_err());
     let start = Instant::now();
-    let rest = poll_fn(|cx| connection.poll_next_batch(cx, &mut seen)).await;
+    let rest = poll_fn(|cx| connection.poll_recv(cx, &mut seen)).await;
     assert!(rest.unwrap().unwrap_err().is_timeout());
     assert_eq!(start.elapsed(), SECOND);
 }
@@ -58,12 +58,12 @@ async fn what_is_sent_puts_the_heartbeat_off() {
     sleep(SECOND * 3).await;
     let start = Instant::now();
     let mut frames = Frames(["1", "2"].map(Frame::data).into());
-    poll_fn(|cx| connection.poll_send_batch(cx, &mut frames))
+    poll_fn(|cx| connection.poll_send(cx, &mut frames))
         .await
         .unwrap();
-    connection.flush().await.unwrap();
+    poll_fn(|cx| connection.poll_flush(cx)).await.unwrap();
     let mut seen = Seen::up_to(usize::MAX);
-    let silence = poll_fn(|cx| connection.poll_next_batch(cx, &mut seen));
+    let silence = poll_fn(|cx| connection.poll_recv(cx, &mut seen));
     assert!(timeout(SECOND * 6, silence).await.is_err());
     let sent = mock.sent();
     let kinds: Vec<_> = sent.iter().map(|(_, frame)| frame.clone()).collect();
@@ -91,8 +91,8 @@ async fn a_peer_that_takes_nothing_is_dead_in_the_end() {
     });
     let error = poll_fn(|cx| {
         let mut seen = Seen::up_to(usize::MAX);
-        let _ = connection.poll_next_batch(cx, &mut seen);
-        match connection.poll_send_batch(cx, &mut frames) {
+        let _ = connection.poll_recv(cx, &mut seen);
+        match connection.poll_send(cx, &mut frames) {
             Poll::Ready(Ok(())) => panic!("there is no room"),
             sent => sent,
         }

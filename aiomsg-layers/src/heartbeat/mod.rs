@@ -21,11 +21,11 @@
 //!
 //! Five and fifteen seconds are what both dialects ask for (wire document).
 
-mod batch;
 mod connection;
 mod layer;
 mod patience;
 mod stuck;
+mod time;
 
 pub use connection::Heartbeat;
 pub use layer::HeartbeatLayer;

@@ -8,10 +8,9 @@ use aiomsg_core::link::SendQueue;
 use aiomsg_core::{Error, Frame, Link};
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
-use tower::Layer;
 
-use super::tests::Mock;
-use super::{Heartbeat, HeartbeatLayer};
+use super::HeartbeatLayer;
+use super::tests::{Connection, Mock, layered};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,7 +26,7 @@ struct Peer {
     asked: Arc<AtomicU64>,
 }
 
-async fn stuck() -> (Peer, Heartbeat<Mock>) {
+async fn stuck() -> (Peer, Connection) {
     let peer = Peer {
         mock: Mock::default(),
         queue: Arc::new(AtomicU64::new(4 << 20)),
@@ -39,7 +38,7 @@ async fn stuck() -> (Peer, Heartbeat<Mock>) {
         Some(queue.load(Relaxed))
     }));
     let layer = HeartbeatLayer::new().link(link);
-    let mut connection = layer.layer(peer.mock.clone());
+    let mut connection = layered(&layer, &peer.mock);
     peer.mock.fill();
     assert!(connection.flush().now_or_never().is_none());
     (peer, connection)
@@ -70,7 +69,7 @@ impl Peer {
 }
 
 /// When the connection fails, and how.
-async fn death(connection: &mut Heartbeat<Mock>) -> (Duration, Error) {
+async fn death(connection: &mut Connection) -> (Duration, Error) {
     let start = Instant::now();
     let error = connection.next().await.unwrap().unwrap_err();
     (start.elapsed(), error)

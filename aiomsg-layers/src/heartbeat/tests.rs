@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::*;
+use aiomsg_core::connection::{FrameStream, OneByOne};
 use aiomsg_core::{Error, Frame, Link};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
@@ -93,10 +94,17 @@ impl Sink<Frame> for Mock {
     }
 }
 
-fn connection() -> (Mock, Link, Heartbeat<Mock>) {
+/// A connection of the mock's, read and written frame by frame.
+pub(super) type Connection = FrameStream<Heartbeat<OneByOne<Mock>>>;
+
+pub(super) fn layered(layer: &HeartbeatLayer, mock: &Mock) -> Connection {
+    FrameStream::new(layer.layer(OneByOne::new(mock.clone())))
+}
+
+fn connection() -> (Mock, Link, Connection) {
     let (mock, link) = (Mock::default(), Link::new());
     let layer = HeartbeatLayer::new().link(link.clone());
-    let connection = layer.layer(mock.clone());
+    let connection = layered(&layer, &mock);
     (mock, link, connection)
 }
 
@@ -269,7 +277,7 @@ async fn a_slow_peer_that_takes_something_lives() {
 #[tokio::test(start_paused = true)]
 async fn without_a_link_a_peer_that_takes_nothing_costs_no_turns() {
     let mock = Mock::default();
-    let mut connection = HeartbeatLayer::new().layer(mock.clone());
+    let mut connection = layered(&HeartbeatLayer::new(), &mock);
     mock.fill();
     let mut polls = 0;
     let flushing = std::future::poll_fn(|cx| {

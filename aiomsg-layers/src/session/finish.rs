@@ -11,7 +11,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use aiomsg_core::{BatchConnection, Error, ErrorKind};
+use aiomsg_core::{Connection, Error, ErrorKind};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::pump::{ReadBatch, Session, StreamState, is_wrong};
@@ -60,14 +60,14 @@ pub(super) struct Ending {
     pub(super) farewells: Option<Farewells>,
 }
 
-impl<C: BatchConnection, I: Intake> Session<C, I> {
+impl<C: Connection, I: Intake> Session<C, I> {
     /// Sends what is queued and ends the connection in good order.
     pub(super) async fn finish(&mut self) -> Result<(), Error> {
         self.left.queue.close();
         let mut longest = pin!(sleep(LONGEST));
         poll_fn(|cx| self.poll_all_sent(cx)).await?;
         if !self.is_anything_at_stake() {
-            poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
+            poll_fn(|cx| self.connection.poll_close(cx)).await?;
             match self.ending.peer_never_ends {
                 true => self.linger(LINGER, LONGEST_LINGER).await,
                 // What it sent before it heard of the end may take a while to come.
@@ -80,7 +80,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             let read = self.left.link.read();
             poll_fn(|cx| self.poll_life(cx, read, &mut longest)).await?;
         }
-        poll_fn(|cx| Pin::new(&mut self.connection).poll_close(cx)).await?;
+        poll_fn(|cx| self.connection.poll_close(cx)).await?;
         let mut bytes = 0;
         let mut silence = pin!(sleep(SILENCE));
         let mut read = self.left.link.read();
@@ -126,7 +126,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         }
         let queued = !self.left.batch.is_empty() || !self.left.queue.is_empty();
         if !queued && self.acks.is_empty() {
-            return Pin::new(&mut self.connection).poll_flush(cx);
+            return self.connection.poll_flush(cx);
         }
         Poll::Pending
     }
@@ -214,7 +214,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     pub async fn settle(&mut self) {
         poll_fn(|cx| {
             if let Poll::Ready(Ok(())) = self.poll_send_first(cx) {
-                let _ = Pin::new(&mut self.connection).poll_flush(cx);
+                let _ = self.connection.poll_flush(cx);
             }
             Poll::Ready(())
         })
@@ -260,7 +260,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
         poll_fn(|cx| {
             self.intake.poll_work(cx, &mut self.acks)?;
             if self.poll_send_first(cx)?.is_ready() {
-                ready!(Pin::new(&mut self.connection).poll_flush(cx))?;
+                ready!(self.connection.poll_flush(cx))?;
             }
             match self.intake.is_idle() && self.acks.is_empty() {
                 true => Poll::Ready(Ok(())),
@@ -274,7 +274,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     async fn say_end(&mut self) -> Result<(), Error> {
         poll_fn(|cx| {
             ready!(self.poll_send_first(cx))?;
-            Pin::new(&mut self.connection).poll_close(cx)
+            self.connection.poll_close(cx)
         })
         .await
     }

@@ -22,13 +22,15 @@
 //! left is back in the queue, which is closed in the same step: the router then
 //! sends it elsewhere.
 
-mod batch;
 mod farewells;
 mod finish;
+mod frames;
 mod handle;
 mod intake;
+mod left;
 mod meter;
 mod pump;
+mod setup;
 mod suspect;
 mod waiting;
 

@@ -3,22 +3,15 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use aiomsg_core::{
-    BatchConnection, Delivery, Discard, DropReason, Error, ErrorKind, Frame, Identity, Limits,
-    Link, MessageId, Outbound, Target,
-};
-use tokio::time::{Sleep, sleep};
+use aiomsg_core::{Connection, Delivery, Error, ErrorKind, Identity, Limits, MessageId};
+use tokio::time::Sleep;
 
-use super::batch::{Arriving, Leaving};
 use super::finish::Ending;
-use super::{Farewells, Intake, Meter, SessionHandle};
+use super::frames::{Arriving, First, Leaving};
+use super::left::Left;
+use super::{Intake, Meter};
 use crate::acknowledge::MOST_OWED;
-use crate::admission::Member;
-use crate::heartbeat::Patience;
-use crate::queue::Queue;
-use crate::time::bounded;
 
 /// How often a session goes round, sending, before it lets other tasks run. When
 /// there is more to read it does so at once, so that they take what has come, and
@@ -42,7 +35,7 @@ pub(super) const READ_BATCH_BYTES: usize = 256 << 10;
 /// use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer};
 /// use tower::ServiceBuilder;
 ///
-/// # async fn run(framed: impl aiomsg_core::BatchConnection, link: aiomsg_core::Link, peer: Identity) {
+/// # async fn run(framed: impl aiomsg_core::Connection, link: aiomsg_core::Link, peer: Identity) {
 /// let limits = Limits { items: 1000, bytes: 1 << 20 };
 /// let (queue, inbox) = (Queue::new(limits), Queue::new(limits));
 /// queue.push(Outbound::new("for this peer")).unwrap();
@@ -60,7 +53,7 @@ pub struct Session<C, I> {
     // Dropped before `left`, so that it has left there what was not sent.
     pub(super) connection: C,
     pub(super) left: Left,
-    peer: Identity,
+    pub(super) peer: Identity,
     /// Messages and bytes given to the connection, whose room in the queue is
     /// not yet released.
     pub(super) fed: (usize, usize),
@@ -68,14 +61,14 @@ pub struct Session<C, I> {
     /// Acknowledgements that others ask for.
     pub(super) acks: VecDeque<MessageId>,
     /// A heartbeat is to be sent at once.
-    probe: bool,
+    pub(super) probe: bool,
     /// Messages read and not yet delivered. Empty between polls.
     pub(super) arrived: VecDeque<Delivery>,
-    meter: Meter,
+    pub(super) meter: Meter,
     /// How the connection ends, and how long that may take.
     pub(super) ending: Ending,
     /// No messages are sent before this, unless the peer says something.
-    held: Option<Pin<Box<Sleep>>>,
+    pub(super) held: Option<Pin<Box<Sleep>>>,
     /// Whether nothing more can be read.
     pub(super) stream: StreamState,
 }
@@ -89,26 +82,6 @@ pub(super) enum StreamState {
     Failed,
 }
 
-/// What is not sent when a session ends, in whatever way: also when its task is
-/// dropped in the middle.
-pub(super) struct Left {
-    pub(super) queue: Queue<Outbound>,
-    /// Messages taken from the queue and not yet given to the connection.
-    pub(super) batch: VecDeque<Outbound>,
-    pub(super) link: Link,
-    handle: SessionHandle,
-    pub(super) discard: Option<Discard>,
-    /// How many messages were given to the connection that want no
-    /// acknowledgement. Nothing but the end of the peer's direction, after that of
-    /// ours, says that it has read them.
-    pub(super) unconfirmed: u64,
-    /// A message is on its way by itself, in the middle of which so many connections
-    /// have ended.
-    pub(super) alone: Option<u8>,
-    /// The connection has failed, or the peer has ended it.
-    pub(super) failed: bool,
-}
-
 /// What came of reading once.
 pub(super) struct ReadBatch {
     /// How many bytes the messages have, counted with at least one for each.
@@ -119,110 +92,7 @@ pub(super) struct ReadBatch {
     pub(super) ended: Option<Error>,
 }
 
-impl<C: BatchConnection, I: Intake> Session<C, I> {
-    /// The session of a connection to `peer`: sends what is in `queue`, and
-    /// gives what arrives to `intake`.
-    pub fn new(peer: Identity, connection: C, queue: Queue<Outbound>, intake: I) -> Self {
-        Self {
-            connection,
-            left: Left {
-                queue,
-                batch: VecDeque::new(),
-                link: Link::new(),
-                handle: SessionHandle::new(),
-                discard: None,
-                unconfirmed: 0,
-                alone: None,
-                failed: false,
-            },
-            peer,
-            fed: (0, 0),
-            intake,
-            acks: VecDeque::new(),
-            probe: false,
-            arrived: VecDeque::new(),
-            meter: Meter::new(),
-            ending: Ending::default(),
-            held: None,
-            stream: StreamState::Open,
-        }
-    }
-
-    /// The session of a peer that was [admitted](crate::admission::Admission),
-    /// with its queue, its link, its handle and its meter. It is to be dropped before the
-    /// place of the peer is given up: the router then finds in the queue what
-    /// was not sent.
-    pub fn of<T>(member: &Member<T>, connection: C, intake: I) -> Self {
-        let queue = member.queue().clone();
-        Self::new(member.identity().clone(), connection, queue, intake)
-            .link(member.link().clone())
-            .handle(member.handle().clone())
-            .meter(member.counts().clone())
-    }
-
-    /// Says where the connection leaves the frames that never left. Without
-    /// it, they are lost with the connection.
-    #[must_use]
-    pub fn link(mut self, link: Link) -> Self {
-        self.left.link = link;
-        self
-    }
-
-    /// Sets the handle by which others ask something of the session.
-    #[must_use]
-    pub fn handle(mut self, handle: SessionHandle) -> Self {
-        self.left.handle = handle;
-        self
-    }
-
-    /// Sets what counts the messages.
-    #[must_use]
-    pub fn meter(mut self, meter: Meter) -> Self {
-        self.meter = meter;
-        self
-    }
-
-    /// While this is patient, the session waits for its peer's end as long as it
-    /// runs: whoever drops it has a deadline. Otherwise it waits for 60 s at most,
-    /// and not for a peer that is silent.
-    #[must_use]
-    pub fn patience(mut self, patience: Patience) -> Self {
-        self.ending.patience = patience;
-        self
-    }
-
-    /// Says that the peer does not end its direction of the connection when we have
-    /// ended ours, as the library of 2019 does not at the end that binds: it has
-    /// read everything when its heartbeats stop.
-    #[must_use]
-    pub fn peer_never_ends(mut self, never: bool) -> Self {
-        self.ending.peer_never_ends = never;
-        self
-    }
-
-    /// Bounds how many sessions stay at the same time to turn their peers away, which
-    /// have sent what cannot be taken. Beyond it they end at once.
-    #[must_use]
-    pub fn farewells(mut self, farewells: Farewells) -> Self {
-        self.ending.farewells = Some(farewells);
-        self
-    }
-
-    /// Sends no messages for so long, unless the peer says something before that:
-    /// it may not have let the connection in.
-    #[must_use]
-    pub fn hold(mut self, time: Option<Duration>) -> Self {
-        self.held = time.map(|time| Box::pin(sleep(bounded(time))));
-        self
-    }
-
-    /// Sets where messages go of which nobody knows whether they left.
-    #[must_use]
-    pub fn discard(mut self, discard: Discard) -> Self {
-        self.left.discard = Some(discard);
-        self
-    }
-
+impl<C: Connection, I: Intake> Session<C, I> {
     /// Runs until the connection ends, and says why it did. When `finish` is
     /// ready, the session sends what is queued and ends in good order.
     ///
@@ -282,7 +152,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
                 Ok(more) => more,
                 Err(error) => return Poll::Ready(error),
             };
-            match Pin::new(&mut self.connection).poll_flush(cx) {
+            match self.connection.poll_flush(cx) {
                 Poll::Ready(Ok(())) if self.left.batch.is_empty() => {
                     self.left.handle.set_sending(false);
                 }
@@ -364,7 +234,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             },
         };
         let read = match arriving.has_room() {
-            true => self.connection.poll_next_batch(cx, &mut arriving),
+            true => self.connection.poll_recv(cx, &mut arriving),
             false => Poll::Pending,
         };
         let bytes = arriving.bytes;
@@ -407,7 +277,7 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
             taken: &mut self.fed,
             unconfirmed: &mut self.left.unconfirmed,
         };
-        if let Poll::Ready(sent) = self.connection.poll_send_batch(cx, &mut leaving) {
+        if let Poll::Ready(sent) = self.connection.poll_send(cx, &mut leaving) {
             sent?;
         }
         self.release();
@@ -432,26 +302,20 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     /// Gives the connection acknowledgements and probes, ahead of messages.
     pub(super) fn poll_send_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.probe |= self.left.handle.take(&mut self.acks).probe;
-        while self.probe || !self.acks.is_empty() {
-            match Pin::new(&mut self.connection).poll_ready(cx) {
-                Poll::Ready(result) => result?,
-                // A probe may be left out when there are bytes that wait already:
-                // they do as well.
-                Poll::Pending => {
-                    self.probe = false;
-                    return Poll::Pending;
-                }
-            }
-            let frame = match std::mem::take(&mut self.probe) {
-                true => Frame::Heartbeat,
-                false => match self.acks.pop_front() {
-                    Some(id) => Frame::ack(id),
-                    None => break,
-                },
-            };
-            Pin::new(&mut self.connection).start_send(frame)?;
+        let mut first = First {
+            probe: &mut self.probe,
+            acks: &mut self.acks,
+        };
+        if first.is_empty() {
+            return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Ok(()))
+        let polled = self.connection.poll_send(cx, &mut first);
+        if polled.is_pending() {
+            // A probe may be left out when there are bytes that wait already: they do
+            // as well.
+            self.probe = false;
+        }
+        polled
     }
 
     /// Whether messages are not to be sent now. If so, the task is woken when they
@@ -500,23 +364,6 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     }
 }
 
-impl Drop for Left {
-    fn drop(&mut self) {
-        self.drop_refused();
-        let mut unsent = self.take_unsent();
-        self.handle
-            .end(self.unconfirmed.saturating_sub(unsent.len() as u64));
-        unsent.append(&mut self.batch);
-        if let Some(discard) = &self.discard {
-            let unconfirmed = self.link.take_unconfirmed();
-            for message in unconfirmed.into_iter().filter_map(message) {
-                discard.message(message, DropReason::Unconfirmed);
-            }
-        }
-        self.queue.close_with(unsent.into_iter());
-    }
-}
-
 impl<C, I> fmt::Debug for Session<C, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
@@ -535,17 +382,4 @@ fn too_slow() -> Error {
 /// read.
 pub(super) fn is_wrong(error: &Error) -> bool {
     error.is_too_large() || error.is_protocol()
-}
-
-/// The message of a frame that wanted no acknowledgement, unless it was about
-/// the connection that has ended.
-pub(super) fn message(frame: Frame) -> Option<Outbound> {
-    match frame {
-        Frame::Data {
-            target: Target::Connection,
-            ..
-        } => None,
-        Frame::Data { payload, target } => Some(Outbound::new(payload).with_target(target)),
-        _ => None,
-    }
 }

@@ -6,15 +6,15 @@
 //! by itself, and whoever gets it back [gives it up](DropReason::Poison) in the end.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::Context;
+use std::task::{Context, Poll};
 
-use aiomsg_core::{BatchConnection, DropReason, Error, Frame, Outbound, Weight};
+use aiomsg_core::{Connection, DropReason, Error, Frame, Outbound};
 
-use super::Intake;
-use super::pump::{Left, Session, message};
+use super::frames::{Alone, Leaving};
+use super::left::{Left, message};
+use super::{Intake, Session};
 
-impl<C: BatchConnection, I: Intake> Session<C, I> {
+impl<C: Connection, I: Intake> Session<C, I> {
     /// Whether the next message is to be sent by itself.
     #[inline]
     pub(super) fn is_next_suspect(&self) -> bool {
@@ -25,25 +25,32 @@ impl<C: BatchConnection, I: Intake> Session<C, I> {
     /// Sends the next message after everything before it has left, and lets nothing
     /// follow before it has left itself. Says whether there is more to do at once.
     pub(super) fn poll_send_alone(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        let connection = &mut self.connection;
-        if Pin::new(&mut *connection).poll_flush(cx)?.is_pending() {
+        if self.connection.poll_flush(cx)?.is_pending() {
             return self.poll_stuck(cx);
         }
         self.left.alone = None;
-        if !self.is_next_suspect() {
+        let Some(interrupted) = self.left.batch.front().map(Outbound::interrupted) else {
+            return Ok(true);
+        };
+        if interrupted == 0 {
             return Ok(true);
         }
-        if Pin::new(&mut self.connection).poll_ready(cx)?.is_pending() {
-            return self.poll_stuck(cx);
+        let waiting = self.left.batch.len();
+        let mut alone = Alone(Leaving {
+            messages: &mut self.left.batch,
+            taken: &mut self.fed,
+            unconfirmed: &mut self.left.unconfirmed,
+        });
+        let sent = self.connection.poll_send(cx, &mut alone);
+        if self.left.batch.len() < waiting {
+            self.left.alone = Some(interrupted);
         }
-        if let Some(message) = self.left.batch.pop_front() {
-            self.fed.0 += 1;
-            self.fed.1 += message.weight();
-            self.left.unconfirmed += u64::from(message.id().is_none());
-            self.left.alone = Some(message.interrupted());
-            Pin::new(&mut self.connection).start_send(message.into())?;
-            self.release();
+        match sent {
+            Poll::Ready(result) => result?,
+            Poll::Pending if self.left.alone.is_none() => return self.poll_stuck(cx),
+            Poll::Pending => {}
         }
+        self.release();
         Ok(true)
     }
 }

@@ -1,17 +1,18 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::Pin;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Connection, Error, Frame, Identified, Identity, MessageId};
-use futures_core::Stream;
-use futures_sink::Sink;
+use aiomsg_core::{
+    Connection, Error, Frame, FrameSource, FrameVisitor, Identified, Identity, MessageId,
+};
 use tower::Layer;
 
 use super::table::Shared;
 use super::wire::Command;
 use super::{ByTopic, TopicLimits};
+use crate::acknowledge::Owed;
 
 /// The most acknowledgements that wait to be sent (16 bytes each). A peer that
 /// subscribes by requests and takes no acknowledgements is not read from beyond
@@ -81,6 +82,7 @@ impl fmt::Debug for Topics {
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
+/// use aiomsg_core::connection::{FrameStream, OneByOne};
 /// use aiomsg_core::{Discard, Frame, Identity, Limits, Outbound};
 /// use aiomsg_layers::queue::Queue;
 /// use aiomsg_layers::Router;
@@ -99,7 +101,7 @@ impl fmt::Debug for Topics {
 ///
 /// // A peer: its connection, here in memory, and its queue.
 /// let (ours, mut theirs) = Wire::pair("reader");
-/// let mut connection = topics.layer().layer(ours);
+/// let mut connection = FrameStream::new(topics.layer().layer(OneByOne::new(ours)));
 /// let queue = Queue::new(Limits { items: 100, bytes: 1 << 20 });
 /// registrar.insert(Identity::new("reader")?, queue.clone());
 ///
@@ -132,7 +134,6 @@ impl<C: Identified> Layer<C> for TopicsLayer {
             inner,
             seat: Seat { shared, number },
             owed: VecDeque::new(),
-            reserved: false,
         }
     }
 }
@@ -144,15 +145,13 @@ impl<C: Identified> Layer<C> for TopicsLayer {
 ///
 /// # Errors
 ///
-/// The stream fails with [`Error::is_limit`] when the peer subscribes to more
+/// Receiving fails with [`Error::is_limit`] when the peer subscribes to more
 /// than the [limits](TopicLimits) allow.
 pub struct TopicsConnection<C> {
     inner: C,
     seat: Seat,
     /// Subscriptions that came as requests and were not yet acknowledged.
     owed: VecDeque<MessageId>,
-    /// The caller was told that it may send, and has not: the place is its own.
-    reserved: bool,
 }
 
 /// The connection in the table. Dropping it leaves.
@@ -173,10 +172,100 @@ impl<C> TopicsConnection<C> {
         &self.inner
     }
 
+    /// The connection inside.
+    pub fn get_mut(&mut self) -> &mut C {
+        &mut self.inner
+    }
+
+    /// The connection inside. Its peer is subscribed to nothing any more.
+    pub fn into_inner(self) -> C {
+        self.inner
+    }
+}
+
+impl<C: Connection> TopicsConnection<C> {
+    /// Gives the connection all acknowledgements that are owed.
+    fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.owed.is_empty() {
+            true => Poll::Ready(Ok(())),
+            false => self.inner.poll_send(cx, &mut Owed(&mut self.owed)),
+        }
+    }
+}
+
+impl<C: Connection> Connection for TopicsConnection<C> {
+    fn poll_recv<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
+        if self.owed.len() >= MOST_OWED
+            && let Err(error) = ready!(self.poll_pay(cx))
+        {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let mut obeying = Obeying {
+            seat: &self.seat,
+            owed: &mut self.owed,
+            obeyed: 0,
+            failed: None,
+            wanted: ControlFlow::Continue(()),
+            visitor,
+        };
+        let polled = self.inner.poll_recv(cx, &mut obeying);
+        if let Some(error) = obeying.failed {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match polled {
+            // This stopped it, and not the visitor. Others have their turn.
+            Poll::Ready(Some(Ok(()))) if obeying.wanted.is_continue() => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => polled,
+        }
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        self.inner.poll_ended(cx)
+    }
+
+    fn poll_send<S: FrameSource>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_pay(cx))?;
+        self.inner.poll_send(cx, source)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_pay(cx))?;
+        self.inner.poll_flush(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_flush(cx))?;
+        self.inner.poll_close(cx)
+    }
+}
+
+/// Takes subscriptions out of what arrives.
+struct Obeying<'a, V> {
+    seat: &'a Seat,
+    owed: &'a mut VecDeque<MessageId>,
+    obeyed: usize,
+    failed: Option<Error>,
+    /// What the visitor said last.
+    wanted: ControlFlow<()>,
+    visitor: &'a mut V,
+}
+
+impl<V> Obeying<'_, V> {
     /// Does what a message to the publisher asks for. Says whether it was an
     /// ordinary message instead.
     fn obey(&self, payload: &[u8]) -> Result<bool, Error> {
-        let Seat { shared, number } = &self.seat;
+        let Seat { shared, number } = self.seat;
         match Command::parse(payload) {
             None => return Ok(true),
             Some(Command::Subscribe(prefix)) => shared.subscribe(*number, prefix)?,
@@ -186,82 +275,27 @@ impl<C> TopicsConnection<C> {
     }
 }
 
-impl<C: Connection> TopicsConnection<C> {
-    /// Gives the connection all acknowledgements that are owed. They wait while
-    /// the next place in it is the caller's.
-    fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.reserved {
-            return Poll::Ready(Ok(()));
-        }
-        while let Some(&id) = self.owed.front() {
-            ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
-            Pin::new(&mut self.inner).start_send(Frame::ack(id))?;
-            self.owed.pop_front();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<C: Connection> Stream for TopicsConnection<C> {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        for _ in 0..ROUND {
-            if this.owed.len() >= MOST_OWED {
-                if let Err(error) = ready!(this.poll_pay(cx)) {
-                    return Poll::Ready(Some(Err(error)));
-                }
-                if !this.owed.is_empty() {
-                    // The next place is the caller's: it must send first.
-                    return Poll::Pending;
-                }
+impl<V: FrameVisitor> FrameVisitor for Obeying<'_, V> {
+    fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
+        match frame.payload().map_or(Ok(true), |it| self.obey(it)) {
+            Ok(true) => {
+                self.wanted = self.visitor.visit(frame);
+                return self.wanted;
             }
-            let item = ready!(Pin::new(&mut this.inner).poll_next(cx));
-            let Some(Ok(frame)) = item else {
-                return Poll::Ready(item);
-            };
-            match frame.payload().map_or(Ok(true), |it| this.obey(it)) {
-                Ok(true) => return Poll::Ready(Some(Ok(frame))),
-                Ok(false) => {}
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-            if let Frame::Request { id, .. } = frame {
-                this.owed.push_back(id);
+            Ok(false) => {}
+            Err(error) => {
+                self.failed = Some(error);
+                return ControlFlow::Break(());
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl<C: Connection> Sink<Frame> for TopicsConnection<C> {
-    type Error = Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        ready!(this.poll_pay(cx))?;
-        ready!(Pin::new(&mut this.inner).poll_ready(cx))?;
-        this.reserved = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        let this = self.get_mut();
-        this.reserved = false;
-        Pin::new(&mut this.inner).start_send(frame)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        ready!(this.poll_pay(cx))?;
-        Pin::new(&mut this.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.reserved = false;
-        ready!(self.as_mut().poll_flush(cx))?;
-        Pin::new(&mut self.inner).poll_close(cx)
+        if let Frame::Request { id, .. } = frame {
+            self.owed.push_back(id);
+        }
+        self.obeyed += 1;
+        match self.obeyed < ROUND && self.owed.len() < MOST_OWED {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
-use std::pin::Pin;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use aiomsg_core::{Connection, Error, Frame, Identified, Identity, Target};
+use aiomsg_core::{
+    Connection, Error, Frame, FrameSource, FrameVisitor, Identified, Identity, Target,
+};
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_sink::Sink;
 use tower::Layer;
 
 use super::subscriptions::{Tasks, Wanted};
@@ -18,6 +18,7 @@ use super::wire::Command;
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
 /// use aiomsg_core::Frame;
+/// use aiomsg_core::connection::{FrameStream, OneByOne};
 /// use aiomsg_layers::topics::Subscriptions;
 /// use futures::{FutureExt, SinkExt, StreamExt};
 /// use tower::Layer;
@@ -29,7 +30,7 @@ use super::wire::Command;
 ///
 /// // A connection, here in memory. The list goes ahead of all else.
 /// let (ours, mut publisher) = Wire::pair("publisher");
-/// let mut connection = subscriptions.layer().layer(ours);
+/// let mut connection = FrameStream::new(subscriptions.layer().layer(OneByOne::new(ours)));
 /// connection.send(Frame::data("hello")).await?;
 /// for expected in ["\x01weather.", "hello"] {
 ///     let frame = publisher.next().await.unwrap()?;
@@ -72,7 +73,6 @@ impl<C> Layer<C> for SubscribeLayer {
             told: BTreeSet::new(),
             plan: VecDeque::new(),
             unflushed: false,
-            reserved: false,
         }
     }
 }
@@ -98,8 +98,6 @@ pub struct SubscribeConnection<C> {
     told: BTreeSet<Bytes>,
     plan: VecDeque<Command<Bytes>>,
     unflushed: bool,
-    /// The caller was told that it may send, and has not: the place is its own.
-    reserved: bool,
 }
 
 /// The connection in the list. Dropping it leaves.
@@ -118,6 +116,16 @@ impl<C> SubscribeConnection<C> {
     /// The connection inside.
     pub fn get_ref(&self) -> &C {
         &self.inner
+    }
+
+    /// The connection inside.
+    pub fn get_mut(&mut self) -> &mut C {
+        &mut self.inner
+    }
+
+    /// The connection inside. Its peer hears of no change any more.
+    pub fn into_inner(self) -> C {
+        self.inner
     }
 
     /// Sees to it that a change wakes this task. To be called before the list
@@ -148,88 +156,109 @@ impl<C> SubscribeConnection<C> {
 impl<C: Connection> SubscribeConnection<C> {
     /// Gives the connection all that is to be told.
     fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while !self.reserved && self.look() {
-            ready!(Pin::new(&mut self.inner).poll_ready(cx))?;
-            let Some(command) = self.plan.pop_front() else {
-                break;
+        while self.look() {
+            let mut telling = Telling {
+                plan: &mut self.plan,
+                told: &mut self.told,
+                unflushed: &mut self.unflushed,
             };
-            // It is for this peer alone, and worth nothing later: the next
-            // connection begins with the whole list.
-            Pin::new(&mut self.inner).start_send(Frame::Data {
-                payload: command.payload(),
-                target: Target::Connection,
-            })?;
-            self.unflushed = true;
-            match command {
-                Command::Subscribe(prefix) => self.told.insert(prefix),
-                Command::Unsubscribe(prefix) => self.told.remove(&prefix),
-            };
+            ready!(self.inner.poll_send(cx, &mut telling))?;
         }
         Poll::Ready(Ok(()))
     }
 
     fn poll_flush_inner(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         ready!(self.poll_tell(cx))?;
-        ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+        ready!(self.inner.poll_flush(cx))?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
     }
-}
 
-impl<C: Connection> Stream for SubscribeConnection<C> {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        if let Poll::Ready(item) = Pin::new(&mut this.inner).poll_next(cx) {
-            return Poll::Ready(item);
-        }
-        this.watch(|tasks| &mut tasks.reader, cx);
-        if this.look() || this.unflushed {
-            let flushed = this.poll_flush_inner(cx);
+    /// Nothing comes now: whoever reads tells a change.
+    fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.watch(|tasks| &mut tasks.reader, cx);
+        if self.look() || self.unflushed {
+            let flushed = self.poll_flush_inner(cx);
             // A connection knows one task that wants to write, and that is now
             // this one.
-            if let Some(writer) = &this.tasks.writer
+            if let Some(writer) = &self.tasks.writer
                 && !writer.will_wake(cx.waker())
             {
                 writer.wake_by_ref();
             }
             if let Poll::Ready(Err(error)) = flushed {
-                return Poll::Ready(Some(Err(error)));
+                return Poll::Ready(error);
             }
         }
         Poll::Pending
     }
 }
 
-impl<C: Connection> Sink<Frame> for SubscribeConnection<C> {
-    type Error = Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        this.watch(|tasks| &mut tasks.writer, cx);
-        ready!(this.poll_tell(cx))?;
-        ready!(Pin::new(&mut this.inner).poll_ready(cx))?;
-        this.reserved = true;
-        Poll::Ready(Ok(()))
+impl<C: Connection> Connection for SubscribeConnection<C> {
+    #[inline(always)]
+    fn poll_recv<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
+        match self.inner.poll_recv(cx, visitor) {
+            Poll::Pending => self.poll_change(cx).map(|error| Some(Err(error))),
+            polled => polled,
+        }
     }
 
-    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        let this = self.get_mut();
-        this.reserved = false;
-        Pin::new(&mut this.inner).start_send(frame)
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        self.inner.poll_ended(cx)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        this.watch(|tasks| &mut tasks.writer, cx);
-        this.poll_flush_inner(cx)
+    #[inline(always)]
+    fn poll_send<S: FrameSource>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        self.watch(|tasks| &mut tasks.writer, cx);
+        ready!(self.poll_tell(cx))?;
+        self.inner.poll_send(cx, source)
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.reserved = false;
-        ready!(self.as_mut().poll_flush(cx))?;
-        Pin::new(&mut self.inner).poll_close(cx)
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.watch(|tasks| &mut tasks.writer, cx);
+        self.poll_flush_inner(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_flush(cx))?;
+        self.inner.poll_close(cx)
+    }
+}
+
+/// What is to be told.
+struct Telling<'a> {
+    plan: &'a mut VecDeque<Command<Bytes>>,
+    told: &'a mut BTreeSet<Bytes>,
+    unflushed: &'a mut bool,
+}
+
+impl FrameSource for Telling<'_> {
+    fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
+        while let Some(command) = self.plan.pop_front() {
+            // It is for this peer alone, and worth nothing later: the next
+            // connection begins with the whole list.
+            let frame = Frame::Data {
+                payload: command.payload(),
+                target: Target::Connection,
+            };
+            *self.unflushed = true;
+            match command {
+                Command::Subscribe(prefix) => self.told.insert(prefix),
+                Command::Unsubscribe(prefix) => self.told.remove(&prefix),
+            };
+            if visitor.visit(frame).is_break() && !self.plan.is_empty() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::queue::Queue;
 use crate::route::{Changes, PeerSet, Policy, Registrar, Route, Router, changes};
+use aiomsg_core::connection::{FrameStream, OneByOne};
 use aiomsg_core::{
     Discard, DropReason, Frame, Identified, Identity, Limits, MessageId, Outbound, Target,
 };
@@ -17,6 +18,10 @@ mod wire_in_memory {
     include!("wire_in_memory.rs");
 }
 use wire_in_memory::Wire;
+
+// Read and written frame by frame.
+type TopicsStream = FrameStream<TopicsConnection<OneByOne<Wire>>>;
+type SubscribeStream = FrameStream<SubscribeConnection<OneByOne<Wire>>>;
 
 pub(super) fn cx() -> Context<'static> {
     Context::from_waker(Waker::noop())
@@ -61,13 +66,16 @@ impl Wakes {
 // ===== publisher: the layer =====
 
 /// The peer's end, and our connection with the layer around it.
-fn joined(topics: &Topics, peer: &str) -> (Wire, TopicsConnection<Wire>) {
+fn joined(topics: &Topics, peer: &str) -> (Wire, TopicsStream) {
     let (ours, theirs) = Wire::pair(peer);
-    (theirs, topics.layer().layer(ours))
+    (
+        theirs,
+        FrameStream::new(topics.layer().layer(OneByOne::new(ours))),
+    )
 }
 
 /// Lets the layer see what the peer sent, of which nothing is for us.
-fn swallow(connection: &mut TopicsConnection<Wire>) {
+fn swallow(connection: &mut TopicsStream) {
     assert!(connection.next().now_or_never().is_none());
 }
 
@@ -552,9 +560,12 @@ fn whoever_comes_and_goes_each_peer_has_what_it_asked_for() {
 // ===== subscriber =====
 
 /// The publisher's end, and our connection with the layer around it.
-fn told(subscriptions: &Subscriptions) -> (Wire, SubscribeConnection<Wire>) {
+fn told(subscriptions: &Subscriptions) -> (Wire, SubscribeStream) {
     let (ours, theirs) = Wire::pair("publisher");
-    (theirs, subscriptions.layer().layer(ours))
+    (
+        theirs,
+        FrameStream::new(subscriptions.layer().layer(OneByOne::new(ours))),
+    )
 }
 
 /// What has arrived.
@@ -723,8 +734,9 @@ async fn a_list_arrives_in_the_table_also_after_a_reconnect() {
     subscriptions.subscribe("a").unwrap();
     for _ in 0..2 {
         let (subscriber_end, publisher_end) = Wire::pair("publisher");
-        let mut subscriber = subscriptions.layer().layer(subscriber_end);
-        let mut publisher = topics.layer().layer(publisher_end);
+        let mut subscriber =
+            FrameStream::new(subscriptions.layer().layer(OneByOne::new(subscriber_end)));
+        let mut publisher = FrameStream::new(topics.layer().layer(OneByOne::new(publisher_end)));
         subscriber.flush().await.unwrap();
         swallow(&mut publisher);
         assert!(topics.is_wanted("abc") && !topics.is_wanted("b"));

@@ -2,7 +2,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aiomsg_core::{Error, Frame, Identified, Identity};
+use aiomsg_core::connection::OneByOne;
+use aiomsg_core::{Connection, Error, Frame, FrameSource, FrameVisitor, Identified, Identity};
 use futures_core::Stream;
 use futures_sink::Sink;
 
@@ -91,6 +92,33 @@ impl Sink<Frame> for MockConnection {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.shared
             .wake_watchers(|outgoing, link| outgoing.poll_close(link, cx))
+    }
+}
+
+/// As its sink and its stream do, one frame at a time.
+impl Connection for MockConnection {
+    fn poll_recv<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
+        OneByOne::new(self).poll_recv(cx, visitor)
+    }
+
+    fn poll_send<S: FrameSource>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        OneByOne::new(self).poll_send(cx, source)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        OneByOne::new(self).poll_flush(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        OneByOne::new(self).poll_close(cx)
     }
 }
 

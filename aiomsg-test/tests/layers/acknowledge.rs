@@ -1,5 +1,6 @@
 use std::task::{Context, Waker};
 
+use aiomsg_core::connection::FrameStream;
 use aiomsg_core::{Frame, MessageId, Outbound};
 use aiomsg_layers::route::RoundRobin;
 use aiomsg_layers::{AcknowledgeLayer, AtLeastOnceLayer, Router};
@@ -14,7 +15,7 @@ fn id(n: u8) -> MessageId {
 #[tokio::test]
 async fn acknowledgements_go_first_and_not_before_a_flush() {
     let (connection, peer) = connection::pair();
-    let mut connection = AcknowledgeLayer::new().layer(connection);
+    let mut connection = FrameStream::new(AcknowledgeLayer::new().layer(connection));
     for n in [1, 2] {
         peer.receive(Frame::request(id(n), "job"));
         assert!(connection.next().await.unwrap().is_ok());
@@ -28,7 +29,7 @@ async fn acknowledgements_go_first_and_not_before_a_flush() {
 #[test]
 fn acknowledgements_wait_for_room() {
     let (connection, peer) = connection::pair();
-    let mut connection = AcknowledgeLayer::new().layer(connection);
+    let mut connection = FrameStream::new(AcknowledgeLayer::new().layer(connection));
     let mut cx = Context::from_waker(Waker::noop());
     peer.receive(Frame::request(id(1), "job"));
     assert!(connection.poll_next_unpin(&mut cx).is_ready());
@@ -42,7 +43,7 @@ fn acknowledgements_wait_for_room() {
 #[test]
 fn acknowledgements_are_paid_before_the_connection_closes() {
     let (connection, peer) = connection::pair();
-    let mut connection = AcknowledgeLayer::new().layer(connection);
+    let mut connection = FrameStream::new(AcknowledgeLayer::new().layer(connection));
     peer.receive(Frame::request(id(1), "job"));
     assert!(connection.next().now_or_never().is_some());
     connection.close().now_or_never().unwrap().unwrap();
@@ -60,9 +61,8 @@ async fn what_the_peer_acknowledges_is_forgotten() {
     let mut sender = layer.layer(Router::new(changes, RoundRobin::new(), discard));
     let queue = peers.insert("worker", peers::LIMITS);
     let (connection, peer) = connection::pair();
-    let mut connection = AcknowledgeLayer::new()
-        .unacked(unacked.clone())
-        .layer(connection);
+    let layer = AcknowledgeLayer::new().unacked(unacked.clone());
+    let mut connection = FrameStream::new(layer.layer(connection));
 
     let sender = sender.ready().await.unwrap();
     sender.call(Outbound::new("job")).await.unwrap();
@@ -82,19 +82,23 @@ async fn what_the_peer_acknowledges_is_forgotten() {
 }
 
 /// Acknowledgements took the place that the caller had been given, and the
-/// caller's own frame came without one.
+/// caller's own frame came without one. A source is asked when there is a place for it.
 #[tokio::test]
-async fn a_place_that_was_given_to_the_caller_stays_its_own() {
+async fn acknowledgements_that_take_the_last_place_cost_no_frame() {
     let (connection, peer) = connection::pair();
-    let mut connection = AcknowledgeLayer::new().layer(connection);
+    let mut connection = FrameStream::new(AcknowledgeLayer::new().layer(connection));
+    peer.set_room(1);
+    peer.block_flush();
     futures::future::poll_fn(|cx| connection.poll_ready_unpin(cx))
         .await
         .unwrap();
     peer.receive(Frame::request(id(1), "job"));
     assert!(connection.next().await.unwrap().is_ok());
-    connection.flush().await.unwrap();
-    assert_eq!(peer.take_sent(), []);
+    assert!(connection.flush().now_or_never().is_none());
+    assert_eq!(peer.unflushed(), [Frame::ack(id(1))]);
     connection.start_send_unpin(Frame::data("mine")).unwrap();
+    assert!(connection.flush().now_or_never().is_none());
+    peer.unblock_flush();
     connection.flush().await.unwrap();
-    assert_eq!(peer.take_sent(), [Frame::data("mine"), Frame::ack(id(1))]);
+    assert_eq!(peer.take_sent(), [Frame::ack(id(1)), Frame::data("mine")]);
 }

@@ -1,13 +1,15 @@
 //! A connection layer of a user's own: the two ends greet each other by name
 //! before anything else passes.
 
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Connection, Error, ErrorKind, Frame, Identified, Identity};
+use aiomsg_core::connection::FrameStream;
+use aiomsg_core::{
+    Connection, Error, ErrorKind, Frame, FrameHook, FrameSource, FrameVisitor, Identified, Identity,
+};
 use aiomsg_layers::AcknowledgeLayer;
-use aiomsg_test::connection;
-use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use aiomsg_test::connection::{self, MockConnection};
+use futures::{FutureExt, SinkExt, StreamExt};
 use tower::{Layer, layer::layer_fn};
 
 struct Greeting<C> {
@@ -29,11 +31,11 @@ impl<C> Greeting<C> {
 impl<C: Connection + Identified> Greeting<C> {
     fn poll_greet(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if !self.has_greeted {
-            ready!(self.inner.poll_ready_unpin(cx))?;
             let name = self.inner.identity().as_bytes();
-            let greeting = [b"hello ", name].concat();
-            self.inner.start_send_unpin(Frame::data(greeting))?;
-            self.has_greeted = true;
+            let mut greeting = Some(Frame::data([b"hello ", name].concat()));
+            let sent = self.inner.poll_send(cx, &mut greeting);
+            self.has_greeted = greeting.is_none();
+            return sent;
         }
         Poll::Ready(Ok(()))
     }
@@ -45,55 +47,76 @@ impl<C: Identified> Identified for Greeting<C> {
     }
 }
 
-impl<C: Connection + Identified> Stream for Greeting<C> {
-    type Item = Result<Frame, Error>;
+impl<C: Connection + Identified> Connection for Greeting<C> {
+    fn poll_recv<V: FrameVisitor>(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut V,
+    ) -> Poll<Option<Result<(), Error>>> {
+        let mut heard = Heard {
+            was_greeted: &mut self.was_greeted,
+            is_rude: false,
+        };
+        self.inner.poll_recv_through(cx, &mut heard, visitor)
+    }
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let item = ready!(self.inner.poll_next_unpin(cx));
-            if self.was_greeted || !matches!(item, Some(Ok(_))) {
-                return Poll::Ready(item);
+    fn poll_send<S: FrameSource>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_greet(cx))?;
+        self.inner.poll_send(cx, source)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_greet(cx))?;
+        self.inner.poll_flush(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_close(cx)
+    }
+}
+
+/// Takes the greeting out of what arrives.
+struct Heard<'a> {
+    was_greeted: &'a mut bool,
+    is_rude: bool,
+}
+
+impl FrameHook for Heard<'_> {
+    fn arriving(&mut self, frame: Frame) -> Option<Frame> {
+        match frame {
+            _ if self.is_rude => None,
+            frame if *self.was_greeted => Some(frame),
+            Frame::Data { payload, .. } if payload.starts_with(b"hello ") => {
+                *self.was_greeted = true;
+                None
             }
-            match item {
-                Some(Ok(Frame::Data { payload, .. })) if payload.starts_with(b"hello ") => {
-                    self.was_greeted = true;
-                }
-                _ => {
-                    let error = Error::new(ErrorKind::Protocol).with_reason("it did not greet");
-                    return Poll::Ready(Some(Err(error)));
-                }
+            _ => {
+                self.is_rude = true;
+                None
             }
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), Error> {
+        match self.is_rude {
+            true => Err(Error::new(ErrorKind::Protocol).with_reason("it did not greet")),
+            false => Ok(()),
         }
     }
 }
 
-impl<C: Connection + Identified> Sink<Frame> for Greeting<C> {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        ready!(self.poll_greet(cx))?;
-        // The room that there was is taken by the greeting.
-        self.inner.poll_ready_unpin(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        self.inner.start_send_unpin(frame)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        ready!(self.poll_greet(cx))?;
-        self.inner.poll_flush_unpin(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_close_unpin(cx)
-    }
+fn greeting(connection: MockConnection) -> FrameStream<Greeting<MockConnection>> {
+    FrameStream::new(Greeting::new(connection))
 }
 
 #[test]
 fn the_greeting_goes_first_and_once() {
     let (connection, peer) = connection::pair();
-    let mut connection = Greeting::new(connection.with_identity("bob"));
+    let mut connection = greeting(connection.with_identity("bob"));
     for payload in ["1", "2"] {
         let sent = connection.send(Frame::data(payload)).now_or_never();
         sent.unwrap().unwrap();
@@ -105,7 +128,7 @@ fn the_greeting_goes_first_and_once() {
 #[test]
 fn a_flush_is_enough_to_greet() {
     let (connection, peer) = connection::pair();
-    let mut connection = Greeting::new(connection.with_identity("bob"));
+    let mut connection = greeting(connection.with_identity("bob"));
     connection.flush().now_or_never().unwrap().unwrap();
     assert_eq!(peer.take_sent(), [Frame::data("hello bob")]);
 }
@@ -113,7 +136,7 @@ fn a_flush_is_enough_to_greet() {
 #[test]
 fn the_greeting_takes_the_only_room_there_is() {
     let (connection, peer) = connection::pair();
-    let mut connection = Greeting::new(connection.with_identity("bob"));
+    let mut connection = greeting(connection.with_identity("bob"));
     peer.set_room(1);
     peer.block_flush();
     assert!(connection.feed(Frame::data("1")).now_or_never().is_none());
@@ -127,7 +150,7 @@ fn the_greeting_takes_the_only_room_there_is() {
 #[tokio::test]
 async fn the_greeting_of_the_peer_goes_no_further() {
     let (connection, peer) = connection::pair();
-    let mut connection = Greeting::new(connection);
+    let mut connection = greeting(connection);
     for payload in ["hello alice", "hello again"] {
         peer.receive(Frame::data(payload));
     }
@@ -141,7 +164,7 @@ async fn the_greeting_of_the_peer_goes_no_further() {
 async fn a_peer_that_does_not_greet_broke_the_protocol() {
     let (connection, peer) = connection::pair();
     peer.receive(Frame::Heartbeat);
-    let error = Greeting::new(connection).next().await.unwrap();
+    let error = greeting(connection).next().await.unwrap();
     assert!(error.unwrap_err().is_protocol());
 }
 
@@ -151,8 +174,9 @@ async fn within_a_stack() {
     let (connection, peer) = connection::pair();
     let greeting = layer_fn(Greeting::new);
     let connection = connection.with_identity("bob");
-    let mut connection = AcknowledgeLayer::new().layer(greeting.layer(connection));
+    let connection = AcknowledgeLayer::new().layer(greeting.layer(connection));
     assert_eq!(connection.get_ref().identity().as_bytes(), b"bob");
+    let mut connection = FrameStream::new(connection);
     let id = aiomsg_core::MessageId::from_bytes([1; 16]);
     peer.receive(Frame::data("hello alice"));
     peer.receive(Frame::request(id, "job"));

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use aiomsg_core::connection::FrameStream;
 use aiomsg_core::{ErrorKind, Frame};
 use aiomsg_layers::HeartbeatLayer;
 use aiomsg_layers::heartbeat::Heartbeat;
@@ -10,10 +11,10 @@ use tower::Layer;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn heartbeat() -> (Heartbeat<MockConnection>, ConnectionHandle) {
+fn heartbeat() -> (FrameStream<Heartbeat<MockConnection>>, ConnectionHandle) {
     let (connection, peer) = connection::pair();
     let layer = HeartbeatLayer::new().link(peer.link());
-    (layer.layer(connection), peer)
+    (FrameStream::new(layer.layer(connection)), peer)
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,19 +115,23 @@ async fn errors_and_the_end_go_through() {
 }
 
 /// A heartbeat took the place that the caller had been given, and the caller's
-/// own frame came without one.
+/// own frame came without one. A source is asked when there is a place for it.
 #[tokio::test(start_paused = true)]
-async fn a_place_that_was_given_to_the_caller_stays_its_own() {
+async fn a_heartbeat_that_takes_the_last_place_costs_no_frame() {
     let (mut connection, peer) = heartbeat();
+    peer.set_room(1);
+    peer.block_flush();
     futures::future::poll_fn(|cx| connection.poll_ready_unpin(cx))
         .await
         .unwrap();
     sleep(SECOND * 6).await;
     assert!(connection.next().now_or_never().is_none());
-    assert!(connection.flush().now_or_never().is_some());
+    assert_eq!(peer.unflushed(), [Frame::Heartbeat]);
     connection.start_send_unpin(Frame::data("x")).unwrap();
+    assert!(connection.flush().now_or_never().is_none());
+    peer.unblock_flush();
     connection.flush().await.unwrap();
-    assert_eq!(peer.take_sent(), [Frame::data("x")]);
+    assert_eq!(peer.take_sent(), [Frame::Heartbeat, Frame::data("x")]);
     // Then heartbeats go on.
     let reading = tokio::spawn(async move { connection.next().await });
     assert_eq!(peer.next_sent().await, Some(Frame::Heartbeat));

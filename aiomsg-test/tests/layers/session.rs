@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aiomsg_core::{Frame, Identity, Limits, OneByOne, Outbound};
+use aiomsg_core::{Frame, Identity, Limits, Outbound};
 use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::{Inbox, Session, SessionHandle};
 use aiomsg_test::connection;
@@ -19,7 +19,7 @@ async fn a_peer_that_goes_on_sending_is_left_in_time() {
     let (connection, peer) = connection::pair();
     let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
     let intake = Inbox::new(inbox.clone());
-    let mut session = Session::new(Identity::random(), OneByOne::new(connection), queue, intake);
+    let mut session = Session::new(Identity::random(), connection, queue, intake);
     let start = Instant::now();
     let sending = async {
         loop {
@@ -47,8 +47,7 @@ async fn a_peer_that_is_silent_or_ends_is_not_waited_for() {
         let (connection, peer) = connection::pair();
         let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
         let intake = Inbox::new(inbox.clone());
-        let mut session =
-            Session::new(Identity::random(), OneByOne::new(connection), queue, intake);
+        let mut session = Session::new(Identity::random(), connection, queue, intake);
         let start = Instant::now();
         let mut run = std::pin::pin!(session.run(std::future::ready(())));
         assert!(run.as_mut().now_or_never().is_none());
@@ -72,13 +71,8 @@ async fn what_is_in_no_queue_and_has_not_left_is_being_sent() {
     let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
     let handle = SessionHandle::new();
     let intake = Inbox::new(inbox);
-    let mut session = Session::new(
-        Identity::random(),
-        OneByOne::new(connection),
-        queue.clone(),
-        intake,
-    )
-    .handle(handle.clone());
+    let mut session =
+        Session::new(Identity::random(), connection, queue.clone(), intake).handle(handle.clone());
     let mut run = std::pin::pin!(session.run(std::future::pending()));
     assert!(run.as_mut().now_or_never().is_none());
     assert!(!handle.is_sending());

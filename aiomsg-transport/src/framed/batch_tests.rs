@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::ops::ControlFlow;
 
 use aiomsg_core::{
-    BatchConnection, Dialect, FrameSource, FrameVisitor, Identity, MessageId, MessageIds, Target,
+    Connection, Dialect, FrameSource, FrameVisitor, Identity, MessageId, MessageIds, Target,
 };
 use bytes::Bytes;
 use futures::{FutureExt, SinkExt, StreamExt};
@@ -77,9 +77,7 @@ async fn both_ways_carry_the_same() {
             let mut ours = framed(ours, dialect);
             let mut frames = Frames(all_kinds().into());
             match batches {
-                true => poll_fn(|cx| ours.poll_send_batch(cx, &mut frames))
-                    .await
-                    .unwrap(),
+                true => poll_fn(|cx| ours.poll_send(cx, &mut frames)).await.unwrap(),
                 false => {
                     for frame in frames.0.drain(..) {
                         ours.feed(frame).await.unwrap();
@@ -100,7 +98,7 @@ async fn both_ways_carry_the_same() {
             };
             match batches {
                 true => assert!(
-                    poll_fn(|cx| reader.poll_next_batch(cx, &mut read))
+                    poll_fn(|cx| reader.poll_recv(cx, &mut read))
                         .await
                         .is_none()
                 ),
@@ -128,13 +126,13 @@ async fn a_visitor_stops_where_it_wants_and_goes_on_from_there() {
     };
     for most in [2, 3] {
         seen.most = most;
-        let read = poll_fn(|cx| theirs.poll_next_batch(cx, &mut seen)).await;
+        let read = poll_fn(|cx| theirs.poll_recv(cx, &mut seen)).await;
         assert!(matches!(read, Some(Ok(()))));
         assert_eq!(seen.frames.len(), most);
     }
     assert_eq!(theirs.next().await.unwrap().unwrap(), Frame::data("3"));
     seen.most = 9;
-    let read = poll_fn(|cx| theirs.poll_next_batch(cx, &mut seen));
+    let read = poll_fn(|cx| theirs.poll_recv(cx, &mut seen));
     assert!(read.now_or_never().is_none());
     assert_eq!(seen.frames[3], Frame::data("4"));
 }
@@ -148,11 +146,11 @@ async fn what_was_good_before_an_error_is_handed_over() {
         frames: Vec::new(),
         most: 9,
     };
-    let read = poll_fn(|cx| theirs.poll_next_batch(cx, &mut seen)).await;
+    let read = poll_fn(|cx| theirs.poll_recv(cx, &mut seen)).await;
     let error = read.unwrap().unwrap_err();
     assert!(error.to_string().contains("without a type byte"), "{error}");
     assert_eq!(seen.frames, [Frame::data("hi")]);
-    let after = poll_fn(|cx| theirs.poll_next_batch(cx, &mut seen)).await;
+    let after = poll_fn(|cx| theirs.poll_recv(cx, &mut seen)).await;
     assert!(after.is_none(), "after an error the stream ends");
 }
 
@@ -162,7 +160,7 @@ async fn no_frame_is_asked_for_that_has_no_room() {
     let mut ours = framed(ours, Dialect::V1);
     let frames = (0..10_000).map(|n: u32| Frame::data(format!("{n:0>59}")));
     let mut frames = Frames(frames.collect());
-    let sent = poll_fn(|cx| ours.poll_send_batch(cx, &mut frames));
+    let sent = poll_fn(|cx| ours.poll_send(cx, &mut frames));
     assert!(sent.now_or_never().is_none());
     let (given, link) = (10_000 - frames.0.len(), ours.link());
     // 128 KiB are gathered, and then a write is tried.
@@ -180,7 +178,7 @@ async fn no_frame_is_asked_for_that_has_no_room() {
     let codec = FrameCodec::new(Dialect::V1).max_message(3);
     let (mut ours, mut theirs) = (Framed::new(ours, codec), framed(theirs, Dialect::V1));
     let mut frames = Frames(["1", "large", "3"].map(Frame::data).into());
-    let error = poll_fn(|cx| ours.poll_send_batch(cx, &mut frames)).await;
+    let error = poll_fn(|cx| ours.poll_send(cx, &mut frames)).await;
     assert!(error.unwrap_err().is_too_large());
     assert_eq!(frames.0.len(), 1);
     ours.flush().await.unwrap();

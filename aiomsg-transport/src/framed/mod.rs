@@ -13,8 +13,8 @@
 //! beyond it small ones are copied, so that none of them holds a large buffer alone.
 //! An idle connection holds no buffer at all, in either direction.
 
-mod batch;
 mod blocks;
+mod connection;
 mod copies;
 mod incomplete;
 mod ledger;
@@ -38,7 +38,9 @@ pub use incomplete::IncompleteFrames;
 use read::ReadBuffer;
 use write::WriteBuffer;
 
-/// A connection after its handshake: a [`Sink`] and [`Stream`] of [`Frame`]s.
+/// A connection after its handshake: a [`Sink`] and [`Stream`] of [`Frame`]s, and the
+/// [`Connection`](aiomsg_core::Connection) that layers wrap, which moves many frames in
+/// one call.
 ///
 /// What `tokio_util`'s `Framed` does, and three things more: large payloads
 /// are not copied on their way out, buffers exist only while there is

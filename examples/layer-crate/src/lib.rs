@@ -12,4 +12,4 @@ mod max_size;
 mod tally;
 
 pub use max_size::{MaxSize, MaxSizeLayer};
-pub use tally::{Tally, TallyConnection, TallyLayer};
+pub use tally::{Tally, TallyHook, TallyLayer};

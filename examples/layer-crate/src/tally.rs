@@ -1,11 +1,8 @@
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
 
-use aiomsg_core::{Connection, Error, Frame, Identified, Identity};
-use futures_core::Stream;
-use futures_sink::Sink;
+use aiomsg_core::connection::Hooked;
+use aiomsg_core::{Error, Frame, FrameHook};
 use tower::Layer;
 
 /// The frames of all connections.
@@ -40,59 +37,51 @@ impl Tally {
 pub struct TallyLayer(Tally);
 
 impl<C> Layer<C> for TallyLayer {
-    type Service = TallyConnection<C>;
+    type Service = Hooked<C, TallyHook>;
 
-    fn layer(&self, inner: C) -> TallyConnection<C> {
-        TallyConnection {
-            inner,
-            tally: self.0.clone(),
-        }
+    fn layer(&self, inner: C) -> Self::Service {
+        Hooked::new(inner, TallyHook::new(self.0.clone()))
     }
 }
 
-/// See [`Tally::layer`].
+/// Counts the frames of one connection. See [`Tally::layer`].
 #[derive(Debug)]
-pub struct TallyConnection<C> {
-    inner: C,
+pub struct TallyHook {
     tally: Tally,
+    // Since the last turn. What others read is written once for each turn, and not for
+    // each frame.
+    sent: u64,
+    received: u64,
 }
 
-impl<C: Connection> Stream for TallyConnection<C> {
-    type Item = Result<Frame, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = Pin::new(&mut self.inner).poll_next(cx);
-        if matches!(item, Poll::Ready(Some(Ok(_)))) {
-            self.tally.0.received.fetch_add(1, Relaxed);
+impl TallyHook {
+    fn new(tally: Tally) -> Self {
+        Self {
+            tally,
+            sent: 0,
+            received: 0,
         }
-        item
     }
 }
 
-impl<C: Connection> Sink<Frame> for TallyConnection<C> {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_ready(cx)
+impl FrameHook for TallyHook {
+    // Called for each frame, from another crate: the compiler is to see through it.
+    #[inline]
+    fn arriving(&mut self, frame: Frame) -> Option<Frame> {
+        self.received += 1;
+        Some(frame)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
-        self.tally.0.sent.fetch_add(1, Relaxed);
-        Pin::new(&mut self.inner).start_send(frame)
+    #[inline]
+    fn leaving(&mut self, frame: Frame) -> Option<Frame> {
+        self.sent += 1;
+        Some(frame)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.inner).poll_close(cx)
-    }
-}
-
-/// Forwarded, so that layers around this one know the peer of the connection.
-impl<C: Identified> Identified for TallyConnection<C> {
-    fn identity(&self) -> &Identity {
-        self.inner.identity()
+    fn settle(&mut self) -> Result<(), Error> {
+        let Counts { sent, received } = &*self.tally.0;
+        sent.fetch_add(std::mem::take(&mut self.sent), Relaxed);
+        received.fetch_add(std::mem::take(&mut self.received), Relaxed);
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+use aiomsg_core::connection::FrameStream;
 use aiomsg_core::{BoxError, Error, Frame, Outbound};
 use aiomsg_example_layer::{MaxSizeLayer, Tally};
 use futures::{FutureExt, SinkExt, StreamExt};
@@ -28,7 +29,7 @@ fn what_is_too_large_comes_back() {
 fn frames_are_counted() {
     let tally = Tally::default();
     let (connection, peer) = aiomsg_test::connection::pair();
-    let mut connection = tally.layer().layer(connection);
+    let mut connection = FrameStream::new(tally.layer().layer(connection));
     connection
         .send(Frame::data("out"))
         .now_or_never()

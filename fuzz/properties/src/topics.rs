@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aiomsg_core::connection::FrameStream;
 use aiomsg_core::{Frame, MessageId};
 use aiomsg_layers::topics::{TopicLimits, Topics, TopicsConnection};
 use aiomsg_test::connection::{self, ConnectionHandle, MockConnection};
@@ -51,7 +52,7 @@ pub fn topics(input: &[u8]) {
 }
 
 struct Peer {
-    connection: TopicsConnection<MockConnection>,
+    connection: FrameStream<TopicsConnection<MockConnection>>,
     handle: ConnectionHandle,
     prefixes: BTreeSet<Vec<u8>>,
 }
@@ -60,7 +61,7 @@ impl Peer {
     fn new(topics: &Topics) -> Self {
         let (connection, handle) = connection::pair();
         Self {
-            connection: topics.layer().layer(connection),
+            connection: FrameStream::new(topics.layer().layer(connection)),
             handle,
             prefixes: BTreeSet::new(),
         }

@@ -26,7 +26,8 @@ use super::Socket;
 use crate::engine::config::Config;
 use crate::engine::events::Reporter;
 use crate::engine::gate::gate;
-use crate::engine::session::{MakeIntake, Wrap};
+use crate::engine::running::{Bare, Layered, Start};
+use crate::engine::session::MakeIntake;
 use crate::engine::{Paths, explain};
 
 pub use bounds::{
@@ -208,7 +209,7 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
                 policy,
                 dial: gate(self.dial_layers.layer(config.connector())),
                 accept: gate(self.accept_layers.layer(Acceptor::new())),
-                wrap: wrap(self.connection_layers),
+                layers: connections(self.connection_layers),
             };
             Socket::start(
                 config,
@@ -248,14 +249,12 @@ fn intake<R: ReceiveLayer>(
     }))
 }
 
-/// How connections get their layers. `None`: there are none.
-fn wrap<C: ConnectionLayer>(layers: C) -> Option<Wrap> {
-    if TypeId::of::<C>() == TypeId::of::<Identity>() {
-        return None;
+/// How connections get their layers.
+fn connections<C: ConnectionLayer>(layers: C) -> Box<dyn Start> {
+    match TypeId::of::<C>() == TypeId::of::<Identity>() {
+        true => Box::new(Bare),
+        false => Box::new(Layered(layers)),
     }
-    Some(Arc::new(move |connection| {
-        Box::new(layers.layer(connection))
-    }))
 }
 
 impl<L, R, C, D, A, M> fmt::Debug for SocketBuilder<L, R, C, D, A, M> {

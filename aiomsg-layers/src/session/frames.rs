@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use aiomsg_core::{
-    Delivery, Frame, FrameSource, FrameVisitor, Identity, Limits, Outbound, Target, Weight,
+    Delivery, Frame, FrameSource, FrameVisitor, Identity, Limits, MessageId, Outbound, Target,
+    Weight,
 };
 
 /// Messages that are being read.
@@ -41,6 +42,51 @@ impl FrameVisitor for Arriving<'_> {
     }
 }
 
+/// What is sent ahead of messages.
+pub(super) struct First<'a> {
+    /// A heartbeat is to be sent at once.
+    pub(super) probe: &'a mut bool,
+    pub(super) acks: &'a mut VecDeque<MessageId>,
+}
+
+impl First<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        !*self.probe && self.acks.is_empty()
+    }
+
+    fn next(&mut self) -> Option<Frame> {
+        match std::mem::take(self.probe) {
+            true => Some(Frame::Heartbeat),
+            false => self.acks.pop_front().map(Frame::ack),
+        }
+    }
+}
+
+impl FrameSource for First<'_> {
+    fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
+        while let Some(frame) = self.next() {
+            if visitor.visit(frame).is_break() && !self.is_empty() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A message that is sent by itself.
+pub(super) struct Alone<'a>(pub(super) Leaving<'a>);
+
+impl FrameSource for Alone<'_> {
+    fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
+        if let Some(message) = self.0.messages.pop_front() {
+            self.0.note(&message);
+            // No other is to follow.
+            let _ = visitor.visit(message.into());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 /// Messages that are being sent.
 pub(super) struct Leaving<'a> {
     pub(super) messages: &'a mut VecDeque<Outbound>,
@@ -55,10 +101,16 @@ impl Leaving<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<Outbound> {
         let message = self.messages.pop_front_if(|next| next.interrupted() == 0)?;
+        self.note(&message);
+        Some(message)
+    }
+
+    /// Notes that this one is sent.
+    #[inline(always)]
+    fn note(&mut self, message: &Outbound) {
         self.taken.0 += 1;
         self.taken.1 += message.weight();
         *self.unconfirmed += u64::from(message.id().is_none());
-        Some(message)
     }
 }
 

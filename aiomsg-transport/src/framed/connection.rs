@@ -1,10 +1,10 @@
-//! Many frames in one call.
+//! Many frames in one call: what the layers of a connection wrap.
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{BatchConnection, Error, Frame, FrameSource, FrameVisitor, Link};
+use aiomsg_core::{Connection, Error, Frame, FrameSource, FrameVisitor, Link};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -14,9 +14,9 @@ use super::read::ReadBuffer;
 use super::write::WriteBuffer;
 use crate::codec::FrameCodec;
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for Framed<T> {
     #[inline(always)]
-    fn poll_next_batch<V: FrameVisitor>(
+    fn poll_recv<V: FrameVisitor>(
         &mut self,
         cx: &mut Context<'_>,
         visitor: &mut V,
@@ -42,7 +42,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
     }
 
     #[inline(always)]
-    fn poll_send_batch<S: FrameSource>(
+    fn poll_send<S: FrameSource>(
         &mut self,
         cx: &mut Context<'_>,
         source: &mut S,
@@ -61,6 +61,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> BatchConnection for Framed<T> {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Sink::poll_flush(Pin::new(self), cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Sink::poll_close(Pin::new(self), cx)
     }
 }
 

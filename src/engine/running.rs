@@ -1,0 +1,186 @@
+//! A connection that runs, within its layers. Their types are known here and nowhere
+//! else: what is done for each message is compiled for them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use aiomsg_core::{BoxError, Connection, Dialect, Error, ErrorKind};
+use aiomsg_layers::admission::Member;
+use aiomsg_layers::session::{Inbox, Intake};
+use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
+use aiomsg_transport::Io;
+use aiomsg_transport::framed::Framed;
+use tower::ServiceBuilder;
+
+use super::Engine;
+use super::peer::{PeerConnection, PeerInfo};
+use super::race::{Race, Won};
+use super::seldom::Seldom;
+use crate::socket::builder::ConnectionLayer;
+
+/// A connection while it runs. It says why it ended, and what the layers of the
+/// receive path have yet to deal with then.
+///
+/// Boxed, once per connection: it is much larger than what else its task does
+/// before and after, and a task takes as much room as the largest of these.
+pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Ended, BoxError>> + Send + 'a>>;
+
+pub(super) type Ended = (Error, Option<Box<dyn Intake>>);
+
+/// What ends a connection from this side.
+///
+/// A busy session is polled for each batch, and ends once. Boxed: whatever is moved into
+/// an `async` block and on from there has room in it twice.
+pub(crate) struct Ends<'a> {
+    /// At once, as another one is to take its place, or the socket stops.
+    now: Pin<Box<dyn Future<Output = Won> + Send + 'a>>,
+    /// In good order.
+    finish: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+}
+
+impl<'a> Ends<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        evicted: impl Future<Output = ()> + Send + 'a,
+        finish: impl Future<Output = ()> + Send + 'a,
+    ) -> Self {
+        Self {
+            now: Box::pin(Race::new(evicted, engine.stop.cancelled())),
+            finish: Box::pin(finish),
+        }
+    }
+}
+
+/// Starts connections, within the layers of a user's own.
+pub(crate) trait Start: Send + Sync {
+    fn start<'a>(
+        &self,
+        framed: Framed<Io>,
+        engine: &'a Engine,
+        member: &Member<PeerInfo>,
+        hold: Option<Duration>,
+        ends: Ends<'a>,
+    ) -> Running<'a>;
+}
+
+/// There are no layers.
+pub(crate) struct Bare;
+
+impl Start for Bare {
+    fn start<'a>(
+        &self,
+        framed: Framed<Io>,
+        engine: &'a Engine,
+        member: &Member<PeerInfo>,
+        hold: Option<Duration>,
+        ends: Ends<'a>,
+    ) -> Running<'a> {
+        start(framed, engine, member, hold, ends)
+    }
+}
+
+/// There are these.
+pub(crate) struct Layered<L>(pub(crate) L);
+
+impl<L: ConnectionLayer> Start for Layered<L> {
+    fn start<'a>(
+        &self,
+        framed: Framed<Io>,
+        engine: &'a Engine,
+        member: &Member<PeerInfo>,
+        hold: Option<Duration>,
+        ends: Ends<'a>,
+    ) -> Running<'a> {
+        let connection = PeerConnection::new(framed, member.info().clone());
+        start(self.0.layer(connection), engine, member, hold, ends)
+    }
+}
+
+/// Puts the standard layers around a connection.
+fn start<'a>(
+    connection: impl Connection + 'a,
+    engine: &'a Engine,
+    member: &Member<PeerInfo>,
+    hold: Option<Duration>,
+    ends: Ends<'a>,
+) -> Running<'a> {
+    let mut acknowledge = AcknowledgeLayer::new().deferral(engine.deferral.clone());
+    if let Some(unacked) = &engine.unacked {
+        acknowledge = acknowledge.unacked(unacked.clone());
+    }
+    let layered = engine.intake.of(member.info());
+    if layered.is_some() {
+        // What was read is not yet accepted: the layers decide.
+        acknowledge = acknowledge.deferral(true.into());
+    }
+    let heartbeat = HeartbeatLayer::new()
+        .interval(engine.config.heartbeat_interval)
+        .timeout(engine.config.heartbeat_timeout)
+        .patience(engine.patience.clone())
+        .link(member.link().clone());
+    let connection = ServiceBuilder::new()
+        .layer(heartbeat)
+        .layer(acknowledge)
+        .service(connection);
+    let peer = member.identity();
+    match layered {
+        None => {
+            let inbox = Inbox::new(engine.inbox.clone());
+            let intake = engine.rests.in_order(peer, engine.holds.of(peer), inbox);
+            let session = session(connection, intake, engine, member, hold);
+            Box::pin(pump(session, ends, |_| None))
+        }
+        Some(intake) => {
+            let intake = engine.rests.in_order(peer, engine.holds.of(peer), intake);
+            let session = session(connection, intake, engine, member, hold);
+            Box::pin(pump(session, ends, |rest| Some(Box::new(rest))))
+        }
+    }
+}
+
+fn session<C: Connection, I: Intake>(
+    connection: C,
+    intake: I,
+    engine: &Engine,
+    member: &Member<PeerInfo>,
+    hold: Option<Duration>,
+) -> session::Session<C, I> {
+    let info = member.info();
+    // Over TLS it does, and where it connected.
+    let never_ends = info.dialect == Dialect::V2019 && info.dialled && info.tls.is_none();
+    session::Session::of(member, connection, intake)
+        .discard(engine.discard.clone())
+        .patience(engine.patience.clone())
+        .peer_never_ends(never_ends)
+        .farewells(engine.farewells.clone())
+        .hold(hold)
+}
+
+fn pump<'a, C: Connection + 'a, I: Intake + 'a>(
+    mut session: session::Session<C, I>,
+    ends: Ends<'a>,
+    rest: fn(I) -> Option<Box<dyn Intake>>,
+) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a {
+    let Ends { now, finish } = ends;
+    let (now, finish) = (Seldom::new(now), Seldom::new(finish));
+    async move {
+        let reason = tokio::select! {
+            biased;
+            ended = now => {
+                session.settle().await;
+                match ended {
+                    Won::First => replaced(),
+                    Won::Second => Error::new(ErrorKind::Closed),
+                }
+            }
+            reason = session.run(finish) => reason,
+        };
+        Ok((reason, rest(session.into_intake())))
+    }
+}
+
+fn replaced() -> Error {
+    Error::new(ErrorKind::Disconnected)
+        .with_reason("another connection of the same peer took its place")
+}
