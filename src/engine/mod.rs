@@ -87,7 +87,7 @@ pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
 /// Whether it is the error of tower's timeout, or was caused by it.
 fn has_elapsed(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut all = std::iter::successors(Some(error), |&error| error.source());
-    all.any(|error| error.is::<tower::timeout::error::Elapsed>())
+    all.any(<dyn std::error::Error>::is::<tower::timeout::error::Elapsed>)
 }
 
 /// The paths of a socket, with the layers of a user's own around them.

@@ -143,7 +143,7 @@ impl Side {
             match self.socket.unbind(at.clone()).await {
                 Ok(()) => tracing::info!(side = self.name, endpoint = %at, "no longer listening"),
                 Err(error) => {
-                    tracing::error!(side = self.name, error = %said(&error), "not unbound")
+                    tracing::error!(side = self.name, error = %said(&error), "not unbound");
                 }
             }
         }
@@ -207,7 +207,7 @@ impl Side {
             Ok(at) if listens => tell(format_args!("{}: listening at {at}", self.name)),
             Ok(at) => tell(format_args!("{}: connecting to {at}", self.name)),
             Err(error) => {
-                tracing::error!(side = self.name, error = %said(error), "an endpoint is not in use")
+                tracing::error!(side = self.name, error = %said(error), "an endpoint is not in use");
             }
         }
     }

@@ -100,7 +100,7 @@ fn the_text_of_a_source_is_in_the_source_only() {
 /// Payloads, whole identities and certificates are nobody's business in a log.
 #[test]
 fn no_secret_is_shown() {
-    let peer = Identity::new(b"secret-identity!".to_vec()).unwrap();
+    let peer = Identity::new(b"secret-identity!").unwrap();
     let error = Error::new(ErrorKind::Timeout)
         .with_peer(peer)
         .with_message(Outbound::new("secret-payload"));
