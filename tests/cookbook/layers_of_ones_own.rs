@@ -36,6 +36,14 @@ async fn byte_meter_prints_a_table() {
 }
 
 #[tokio::test]
+async fn drop_frames_of_one_peer_lets_the_others_through() {
+    assert_eq!(
+        lines("drop_frames_of_one_peer").await,
+        ["received from another peer", "0 more"]
+    );
+}
+
+#[tokio::test]
 async fn schema_check_hands_back_what_it_refuses() {
     let lines = lines("schema_check").await;
     let reason = "refused: the payload cannot be converted: it is no";
@@ -61,4 +69,10 @@ async fn dead_letters_are_kept_and_count_as_received() {
             "0 to send again",
         ]
     );
+}
+
+#[tokio::test]
+async fn weighted_gives_each_worker_its_share() {
+    let lines = lines("weighted").await;
+    assert_eq!(lines, ["weight 1: 100 jobs", "weight 3: 300 jobs"]);
 }

@@ -1,0 +1,56 @@
+//! A user's layer around each connection: the frames of one peer are dropped,
+//! and those of all others pass.
+//!
+//! ```text
+//! cargo run --example drop_frames_of_one_peer [ADDRESS]
+//! ```
+
+use aiomsg::core::connection::HookLayer;
+use aiomsg::core::{Frame, FrameHook};
+use aiomsg::{Error, Identity, Socket};
+
+/// Drops the messages of a peer. Heartbeats and acknowledgements pass.
+struct Drops;
+
+impl FrameHook for Drops {
+    fn arriving(&mut self, frame: Frame) -> Option<Frame> {
+        match frame {
+            // A `Request` that is dropped is not acknowledged: under at-least-once its
+            // sender sends it again, and gives up in the end.
+            Frame::Data { .. } | Frame::Request { .. } => None,
+            frame => Some(frame),
+        }
+    }
+
+    // To drop what this peer would get, there is `leaving`.
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:25000");
+
+    let muted = Identity::from(*b"a peer to ignore");
+    // The function is asked once for each connection. `None` lets all frames pass.
+    let layer = HookLayer::per_peer({
+        let muted = muted.clone();
+        move |peer: &Identity| (*peer == muted).then_some(Drops)
+    });
+    let server = Socket::builder().connection_layer(layer).build()?;
+    let endpoint = server.bind(address).await?;
+
+    let others = Identity::random();
+    for (identity, message) in [
+        (muted, "from the muted peer"),
+        (others, "from another peer"),
+    ] {
+        let client = Socket::builder().identity(identity).build()?;
+        client.connect(endpoint.clone())?;
+        client.send(message).await?;
+        client.close(std::time::Duration::from_secs(5)).await;
+    }
+    println!("received {}", server.recv_text().await?);
+    println!("{} more", server.stats().unreceived_messages);
+    server.close(std::time::Duration::from_secs(5)).await;
+    Ok(())
+}
