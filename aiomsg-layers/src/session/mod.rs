@@ -7,9 +7,9 @@
 //! ([`ServiceIntake`]).
 //!
 //! ```text
-//!  Router ─▶ queue of the peer ─▶ ┌─────────┐ ─▶ connection with its layers ─▶ wire
-//!                                 │ Session │
-//!  recv  ◀── Inbox ◀── Intake ◀── └─────────┘ ◀── connection with its layers ◀─ wire
+//!  send path ─▶ queue of the peer ─▶ ┌─────────┐ ─▶ connection with its layers ─▶ wire
+//!                                    │ Session │
+//!  recv ◀── Inbox ◀── Intake ◀────── └─────────┘ ◀─ connection with its layers ◀─ wire
 //! ```
 //!
 //! A session that should end sends everything, ends its direction of the connection, and
