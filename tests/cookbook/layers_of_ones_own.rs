@@ -36,6 +36,12 @@ async fn byte_meter_prints_a_table() {
 }
 
 #[tokio::test]
+async fn drop_frames_of_one_peer_drops_no_others() {
+    let lines = lines("drop_frames_of_one_peer").await;
+    assert_eq!(lines, ["received hello from another"]);
+}
+
+#[tokio::test]
 async fn schema_check_hands_back_what_it_refuses() {
     let lines = lines("schema_check").await;
     let reason = "refused: the payload cannot be converted: it is no";
@@ -64,7 +70,7 @@ async fn dead_letters_are_kept_and_count_as_received() {
 }
 
 #[tokio::test]
-async fn weighted_gives_each_worker_its_share() {
-    let lines = lines("weighted").await;
+async fn weighted_policy_gives_each_worker_its_share() {
+    let lines = lines("weighted_policy").await;
     assert_eq!(lines, ["weight 1: 100 jobs", "weight 3: 300 jobs"]);
 }

@@ -13,15 +13,13 @@ use crate::{Frame, Identity};
 /// use aiomsg_core::connection::{ArrivingFn, HookLayer};
 /// use aiomsg_core::{Frame, Identity};
 ///
-/// # fn main() -> Result<(), aiomsg_core::identity::IdentityError> {
 /// // Drops the messages of one peer.
-/// let muted = Identity::new("mallory")?;
+/// let muted = Identity::from(*b"a noisy neighbor");
 /// let layer = HookLayer::per_peer(move |peer: &Identity| {
 ///     let drop = |frame: Frame| frame.payload().is_none().then_some(frame);
 ///     (*peer == muted).then_some(ArrivingFn::new(drop))
 /// });
 /// # let _ = layer;
-/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HookLayer<H> {
