@@ -1,21 +1,28 @@
-//! A user's layer around the connections of one peer: it drops the messages of that peer.
+//! A user's layer around each connection: it drops the messages of one peer, and lets
+//! those of all others pass.
 //!
 //! ```text
 //! cargo run --example drop_frames_of_one_peer [ADDRESS]
 //! ```
 
-use std::time::Duration;
-
-use aiomsg::core::Frame;
-use aiomsg::core::connection::{ArrivingFn, HookLayer};
+use aiomsg::core::connection::HookLayer;
+use aiomsg::core::{Frame, FrameHook};
 use aiomsg::{Error, Identity, Socket};
 
-/// Heartbeats and acknowledgements pass: without them the peer would count as dead.
-fn drop_messages(frame: Frame) -> Option<Frame> {
-    match frame.payload() {
-        Some(_) => None,
-        None => Some(frame),
+/// Drops the messages of a peer. Heartbeats and acknowledgements pass.
+struct Drops;
+
+impl FrameHook for Drops {
+    fn arriving(&mut self, frame: Frame) -> Option<Frame> {
+        match frame {
+            // A dropped `Request` is not acknowledged, so an at-least-once sender sends it
+            // again until no resend is left.
+            Frame::Data { .. } | Frame::Request { .. } => None,
+            frame => Some(frame),
+        }
     }
+
+    // `leaving` would drop the messages for this peer.
 }
 
 #[tokio::main]
@@ -23,25 +30,28 @@ async fn main() -> Result<(), Error> {
     let address = std::env::args().nth(1);
     let address = address.as_deref().unwrap_or("127.0.0.1:25000");
 
-    let noisy = Identity::from(*b"a noisy neighbor");
-    let muted = noisy.clone();
-    // `None` is the hook of all other peers: it lets their frames pass.
-    let layer = HookLayer::per_peer(move |peer: &Identity| {
-        (*peer == muted).then_some(ArrivingFn::new(drop_messages))
+    let muted = Identity::from(*b"a peer to ignore");
+    // The function is asked once for each connection. `None` lets all frames pass.
+    let layer = HookLayer::per_peer({
+        let muted = muted.clone();
+        move |peer: &Identity| (*peer == muted).then_some(Drops)
     });
     let server = Socket::builder().connection_layer(layer).build()?;
     let endpoint = server.bind(address).await?;
 
-    for (name, identity) in [("noisy", noisy), ("another", Identity::random())] {
+    let others = Identity::random();
+    for (identity, message) in [
+        (muted, "from the muted peer"),
+        (others, "from another peer"),
+    ] {
         let client = Socket::builder().identity(identity).build()?;
         client.connect(endpoint.clone())?;
         client.wait_for_peers(1).await?;
-        client.send(format!("hello from {name}")).await?;
-        client.close(Duration::from_secs(5)).await;
+        client.send(message).await?;
+        client.close(std::time::Duration::from_secs(5)).await;
     }
-    server.close(Duration::from_secs(5)).await;
-    while let Ok(message) = server.recv_text().await {
-        println!("received {message}");
-    }
+    println!("received {}", server.recv_text().await?);
+    println!("{} more", server.stats().unreceived_messages);
+    server.close(std::time::Duration::from_secs(5)).await;
     Ok(())
 }

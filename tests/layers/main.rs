@@ -13,6 +13,7 @@ mod dedup;
 mod dial_accept;
 mod ending;
 mod foreign;
+mod hooks;
 mod panics;
 mod policies;
 mod receive;

@@ -153,7 +153,7 @@ pub trait Connection: Send {
     /// [`poll_recv`](Self::poll_recv), with a hook that sees each frame before the
     /// visitor does: for a connection that wraps this one.
     ///
-    /// A hook that drops thousands of frames in a row is interrupted, so that other
+    /// A hook that drops thousands of frames in one call is interrupted, so that other
     /// tasks have their turn.
     #[inline(always)]
     fn poll_recv_through<H: FrameHook, V: FrameVisitor>(

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use super::{Connection, FrameHook, FrameSource, FrameVisitor};
 use crate::{Error, Frame};
 
-/// The most frames that a hook drops in a row before other tasks have their turn: a peer
-/// may send nothing else.
+/// The most frames that a hook drops in one call before other tasks have their turn: a
+/// peer may send nothing else.
 const ROUND: usize = 4096;
 
 /// See [`Connection::poll_recv_through`].
@@ -59,7 +59,7 @@ pub(super) fn poll_send<C: Connection + ?Sized, H: FrameHook, S: FrameSource>(
 struct Arriving<'a, H, V> {
     hook: &'a mut H,
     visitor: &'a mut V,
-    /// How many frames were dropped since the last one that passed.
+    /// How many frames were dropped.
     dropped: usize,
 }
 
@@ -75,10 +75,7 @@ impl<H: FrameHook, V: FrameVisitor> FrameVisitor for Arriving<'_, H, V> {
     #[inline(always)]
     fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
         match self.hook.arriving(frame) {
-            Some(frame) => {
-                self.dropped = 0;
-                self.visitor.visit(frame)
-            }
+            Some(frame) => self.visitor.visit(frame),
             None => {
                 self.dropped += 1;
                 match self.has_stopped() {

@@ -307,4 +307,6 @@ impl<T> Drop for Framed<T> {
 #[cfg(test)]
 mod batch_tests;
 #[cfg(test)]
+mod block_tests;
+#[cfg(test)]
 mod tests;

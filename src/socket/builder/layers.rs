@@ -97,11 +97,19 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     }
 
     /// Adds a layer around each connection: any [`tower::Layer`] from one
-    /// [`Connection`](aiomsg_core::Connection) to another, which is a sink and
-    /// a stream of [`Frame`](aiomsg_core::Frame)s. It is below the heartbeat
+    /// [`Connection`](aiomsg_core::Connection) to another, by which
+    /// [`Frame`](aiomsg_core::Frame)s arrive and leave. It is below the heartbeat
     /// and the acknowledgements, so it sees every frame. The innermost
     /// connection is a [`PeerConnection`](crate::PeerConnection), which knows
     /// its peer.
+    ///
+    /// A function of a frame is a layer in
+    /// [`arriving_fn`](aiomsg_core::connection::arriving_fn) or
+    /// [`leaving_fn`](aiomsg_core::connection::leaving_fn), and a
+    /// [`FrameHook`](aiomsg_core::FrameHook) in
+    /// [`HookLayer`](aiomsg_core::connection::HookLayer). A layer over a sink and
+    /// stream of frames goes behind `layer_fn(OneByOne::new)`, see
+    /// [`OneByOne`](aiomsg_core::connection::OneByOne).
     ///
     /// The first layer added is the outermost.
     ///
@@ -111,19 +119,21 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///
     /// A frame that never left comes back as the innermost layer had given it
     /// to the connection, and may be sent to another peer: a layer that
-    /// changes payloads must be able to meet its own output again. With such
-    /// layers each frame costs a dynamic call.
+    /// changes payloads must be able to meet its own output again. The layers are
+    /// compiled into the session, so they cost no dynamic call.
     ///
     /// ```
-    /// use aiomsg::{Socket, core::Connection};
-    /// use tower::layer::layer_fn;
-    ///
-    /// fn unchanged<C: Connection>(connection: C) -> C {
-    ///     connection
-    /// }
+    /// use aiomsg::Socket;
+    /// use aiomsg::core::Frame;
+    /// use aiomsg::core::connection::arriving_fn;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
-    /// let socket = Socket::builder().connection_layer(layer_fn(unchanged)).build()?;
+    /// // Drops messages without a payload.
+    /// let not_empty = |frame: Frame| match frame.payload() {
+    ///     Some(payload) if payload.is_empty() => None,
+    ///     _ => Some(frame),
+    /// };
+    /// let socket = Socket::builder().connection_layer(arriving_fn(not_empty)).build()?;
     /// # Ok(()) }
     /// ```
     pub fn connection_layer<N>(self, layer: N) -> SocketBuilder<L, R, Stack<N, C>, D, A, M> {
