@@ -40,7 +40,7 @@
 //! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
-//! - `balance`: `layers::route::LeastLoaded`, with tower's `p2c::Balance`.
+//! - `balance`: `layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
 
@@ -55,7 +55,7 @@ pub use aiomsg_core::{
     Certificate, Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Fingerprint, Identity,
     Limits, MessageId, Outbound, Target,
 };
-pub use aiomsg_layers::route::Overflow;
+pub use aiomsg_layers::Overflow;
 pub use aiomsg_layers::session::Inbox;
 pub use aiomsg_transport::CertifiedIdentityLayer;
 pub use aiomsg_transport::handshake::Dialects;

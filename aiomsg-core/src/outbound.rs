@@ -96,7 +96,7 @@ impl Rest {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Target {
-    /// Whomever the router's policy picks.
+    /// Any peer: the policy of the socket picks.
     #[default]
     Any,
     /// One peer. This wins over the policy.
@@ -110,7 +110,7 @@ pub enum Target {
 }
 
 impl Outbound {
-    /// A message for whomever the router's policy picks.
+    /// A message for any peer: the policy of the socket picks.
     #[inline]
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {

@@ -7,7 +7,7 @@
 //! | to test | the mock | the handle |
 //! |---|---|---|
 //! | a layer around a connection | [`MockConnection`] | [`ConnectionHandle`]: the peer and the wire |
-//! | a router, or what wraps one | a [`Discover`] of [`MockPeer`]s | [`PeersHandle`]: peers that come, go and fill up |
+//! | `Distribute`, `ByIdentity` or what wraps them | a table of [`MockPeer`]s | [`PeersHandle`]: peers that come, go and fill up |
 //! | a policy alone | a [`PeerSet`] of [`MockPeer`]s | one [`PeerHandle`] for each |
 //! | what gives messages up | a [`Discard`] | [`DiscardHandle`]: what was given up, and why |
 //!
@@ -74,83 +74,61 @@
 //! # A policy
 //!
 //! This one gives each message to the peer for which least waits. It is tried
-//! on a set of peers, alone, and then behind a [`Router`].
+//! on a set of peers, alone, and then within a [`Distribute`].
 //!
 //! ```
-//! use std::task::{Context, Poll, Waker};
+//! use std::task::{Context, Waker};
 //!
 //! use aiomsg_core::{Limits, Outbound};
-//! use aiomsg_layers::queue::{Closed, Peer};
-//! use aiomsg_layers::Router;
-//! use aiomsg_layers::route::{PeerSet, Policy, Refused, Route};
+//! use aiomsg_layers::Distribute;
+//! use aiomsg_layers::distribute::{PeerSet, Pick, Policy};
+//! use aiomsg_layers::queue::Peer;
 //! use aiomsg_test::{discard, peers};
+//! use tower::{Service, ServiceExt};
 //!
-//! #[derive(Default)]
-//! struct LeastWaiting {
-//!     position: usize,
-//! }
+//! struct LeastWaiting;
 //!
 //! impl<P: Peer> Policy<P> for LeastWaiting {
-//!     fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
-//!         // All are asked: whichever has room first is to wake the caller.
-//!         let free = peers
-//!             .iter_mut()
-//!             .enumerate()
-//!             .filter_map(|(position, (_, peer))| {
-//!                 let room = peer.poll_room(cx).is_ready();
-//!                 room.then(|| (peer.waiting(), position))
-//!             });
-//!         let Some((_, position)) = free.min() else {
-//!             return Poll::Pending;
-//!         };
-//!         self.position = position;
-//!         Poll::Ready(())
-//!     }
-//!
-//!     fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
-//!         // A peer that was found to be gone is no longer in the set.
-//!         let position = self.position % peers.len().max(1);
-//!         let placed = match peers.at(position) {
-//!             Some(peer) => peer.push(message),
-//!             None => Err(Closed(message)),
-//!         };
-//!         placed.map_err(|Closed(message)| Refused { message, position: Some(position) })
+//!     fn pick(&mut self, peers: &PeerSet<P>, _: &Outbound) -> Pick<'_> {
+//!         let with_room = (0..peers.len()).filter(|at| peers.has_room(*at));
+//!         match with_room.min_by_key(|at| peers.waiting(*at)) {
+//!             Some(at) => Pick::One(at),
+//!             None => Pick::Full,
+//!         }
 //!     }
 //! }
 //!
-//! let mut cx = Context::from_waker(Waker::noop());
-//!
-//! let two = Limits { items: 2, ..peers::LIMITS };
-//! let (mut set, [a, b]) = peers::set(["a", "b"], two);
-//! let mut policy = LeastWaiting::default();
-//! for payload in ["a large one", "1", "2"] {
-//!     assert!(policy.poll_ready(&mut set, &mut cx).is_ready());
-//!     policy.place(&mut set, Outbound::new(payload)).unwrap();
-//! }
-//! assert_eq!(a.take_payloads(), ["a large one"]);
-//! assert_eq!(b.take_payloads(), ["1", "2"]);
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg_core::Error> {
+//! let (mut set, [a, b]) = peers::set(["a", "b"], peers::LIMITS);
+//! let pick = |set: &PeerSet<_>| match LeastWaiting.pick(set, &Outbound::new("job")) {
+//!     Pick::One(at) => Some(at),
+//!     _ => None,
+//! };
+//! assert_eq!(pick(&set), Some(0));
 //! a.fill();
+//! set.look(&mut Context::from_waker(Waker::noop()));
+//! assert_eq!(pick(&set), Some(1));
 //! b.fill();
-//! assert!(policy.poll_ready(&mut set, &mut cx).is_pending());
+//! set.look(&mut Context::from_waker(Waker::noop()));
+//! assert_eq!(pick(&set), None);
 //!
-//! let (changes, peers) = peers::pair();
 //! let (discard, lost) = discard::pair();
-//! let mut router = Router::new(changes, LeastWaiting::default(), discard);
-//! let a = peers.insert("a", two);
-//! assert!(router.poll_route(&mut cx).is_ready());
-//! router.route(&mut cx, Outbound::new("job")).unwrap();
+//! let (table, peers) = peers::pair(discard);
+//! let mut distribute = Distribute::new(&table, LeastWaiting);
+//! let a = peers.insert("a", peers::LIMITS);
+//! distribute.ready().await?.call(Outbound::new("job")).await?;
 //! // The connection ends with the job unsent, and the next peer gets it.
 //! a.end();
-//! let b = peers.insert("b", two);
-//! assert!(router.poll_route(&mut cx).is_ready());
+//! let b = peers.insert("b", peers::LIMITS);
+//! distribute.ready().await?;
 //! assert_eq!(b.take_payloads(), ["job"]);
 //! assert!(lost.take().is_empty());
+//! # Ok(()) }
 //! ```
 //!
-//! [`PeerSet`]: aiomsg_layers::route::PeerSet
-//! [`Router`]: aiomsg_layers::Router
+//! [`PeerSet`]: aiomsg_layers::distribute::PeerSet
+//! [`Distribute`]: aiomsg_layers::Distribute
 //! [`Discard`]: aiomsg_core::Discard
-//! [`Discover`]: aiomsg_layers::route::Changes
 
 #![forbid(unsafe_code)]
 

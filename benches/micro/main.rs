@@ -1,8 +1,8 @@
 //! What single pieces cost: `cargo bench -p aiomsg-bench`.
 
 mod codec;
+mod distribute;
 mod queue;
-mod router;
 mod session;
 mod topics;
 

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker, ready};
 
 use aiomsg::core::connection::FrameStream;
 use aiomsg::core::{Connection, Discard, Error, Frame, FrameSource, FrameVisitor, Identified};
-use aiomsg::layers::Router;
+use aiomsg::layers::Distribute;
+use aiomsg::layers::peers::Peers;
 use aiomsg::layers::queue::Queue;
-use aiomsg::layers::route::{Changes, changes};
 use aiomsg::layers::topics::{ByTopic, Topics, TopicsConnection};
 use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
@@ -87,7 +87,7 @@ impl Subscriber {
 }
 
 struct Publisher {
-    router: Router<Changes<Queue<Outbound>>, ByTopic>,
+    distribute: Distribute<Queue<Outbound>, ByTopic>,
     subscribers: Vec<Subscriber>,
     _topics: Topics,
 }
@@ -96,7 +96,7 @@ impl Publisher {
     /// With so many peers, of which each subscribes to this topic of its own.
     fn new(peers: usize, topic: impl Fn(usize) -> String) -> Self {
         let topics = Topics::new();
-        let (registrar, changes) = changes();
+        let table = Peers::new(Discard::new(drop));
         let subscribers = (0..peers).map(|number| {
             let identity = Identity::random();
             let (says, frames) = mpsc::unbounded();
@@ -104,7 +104,7 @@ impl Publisher {
                 items: 8192,
                 bytes: 1 << 20,
             });
-            registrar.insert(identity.clone(), queue.clone());
+            table.insert(identity.clone(), queue.clone());
             let heard = Heard { identity, frames };
             let connection = FrameStream::new(topics.layer().layer(heard));
             let mut subscriber = Subscriber {
@@ -116,9 +116,8 @@ impl Publisher {
             subscriber
         });
         let subscribers = subscribers.collect();
-        let router = Router::new(changes, topics.policy(), Discard::new(drop));
         let mut publisher = Self {
-            router,
+            distribute: Distribute::new(&table, topics.policy()),
             subscribers,
             _topics: topics,
         };
@@ -128,9 +127,10 @@ impl Publisher {
 
     fn send(&mut self, text: &'static str) {
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(self.router.poll_ready(&mut cx).is_ready(), "there is room");
+        let ready = self.distribute.poll_ready(&mut cx);
+        assert!(ready.is_ready(), "there is room");
         let sent = self
-            .router
+            .distribute
             .call(Outbound::new(Bytes::from_static(text.as_bytes())));
         drop(sent);
     }

@@ -5,9 +5,11 @@
 //! three crates below the socket, and tower.
 //!
 //! ```text
-//!  send ─▶ AtLeastOnce ─▶ Buffer ─▶ Router ─▶ a Queue for each peer ──┐
+//!  send ─▶ AtLeastOnce ─▶ ByIdentity ─▶ Buffer ─▶ Distribute
+//!                              │                      │
+//!                              └─ a Queue for each peer ─┘ ───────────┐
 //!                                      ▲                              │
-//!                                      │ who comes and goes           ▼
+//!                                      │ who comes and goes: Peers    ▼
 //!  recv ◀─ Queue: the inbox ◀─ a Session for each peer: Heartbeat( Acknowledge( Framed ))
 //!                                      ▲
 //!  dial:    Reconnect( admit( Timeout( shake hands( Connector ))))
@@ -15,8 +17,8 @@
 //! ```
 //!
 //! The names in the lines of `dial` and `accept` are layers, and tower's own
-//! fit there as they are. Layers around messages go around `buffer` or around
-//! the `Inbox` (with a `ServiceIntake`, when they take their time); layers
+//! fit there as they are. Layers around messages go between those of the send
+//! path, or around the `Inbox` (with a `ServiceIntake`, when they take their time); layers
 //! around frames go between those of a session.
 //!
 //! What the standard socket has besides: events, numbers, settings, TLS (which
@@ -33,11 +35,15 @@ use aiomsg_core::{
     BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Identity, Limits, Outbound,
 };
 use aiomsg_layers::admission::{Admission, Admitted, Member};
-use aiomsg_layers::at_least_once::{AtLeastOnce, Unacked};
+use aiomsg_layers::at_least_once::Unacked;
+use aiomsg_layers::distribute::{AnyPolicy, Publish, RoundRobin};
+use aiomsg_layers::peers::Peers;
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::route::{AnyPolicy, Changes, Publish, RoundRobin, changes};
 use aiomsg_layers::session::{Inbox, Session};
-use aiomsg_layers::{AcknowledgeLayer, AtLeastOnceLayer, HeartbeatLayer, ReconnectLayer};
+use aiomsg_layers::{
+    AcknowledgeLayer, AtLeastOnce, AtLeastOnceLayer, Buffer, BufferLayer, ByIdentity,
+    ByIdentityLayer, Distribute, Driven, HeartbeatLayer, ReconnectLayer,
+};
 use aiomsg_transport::codec::{DEFAULT_MAX_MESSAGE, FrameCodec};
 use aiomsg_transport::framed::Framed;
 use aiomsg_transport::handshake::{Established, Handshake};
@@ -76,16 +82,24 @@ pub(crate) enum Mode {
     Publish,
 }
 
-/// A stack with a fixed policy has `RoundRobin` or `Publish` for `AnyPolicy`.
-type Router = aiomsg_layers::Router<Changes<Queue<Outbound>>, AnyPolicy<Queue<Outbound>>>;
-type Buffer = aiomsg_layers::Buffer<Router>;
+type Peer = Queue<Outbound>;
 
-/// With at-least-once, or without.
-type SendPath = Either<AtLeastOnce<Buffer>, Buffer>;
+/// A stack with a fixed policy has `RoundRobin` or `Publish` for `AnyPolicy`.
+type Core = ByIdentity<Buffer<Distribute<Peer, AnyPolicy<Peer>>>, Peer>;
+
+/// With at-least-once, or without. All of it is behind one lock.
+type SendPath = Driven<Either<AtLeastOnce<Core>, Core>>;
+
+/// What is sent again does not pass at-least-once a second time.
+fn core(stack: &mut Either<AtLeastOnce<Core>, Core>) -> &mut Core {
+    match stack {
+        Either::Left(at_least_once) => at_least_once.get_mut(),
+        Either::Right(core) => core,
+    }
+}
 
 /// When it is dropped, all its tasks end.
 pub(crate) struct Socket {
-    send: SendPath,
     parts: Arc<Parts>,
     _stop: DropGuard,
 }
@@ -96,7 +110,7 @@ struct Parts {
     handshake: Handshake,
     peers: Admission<()>,
     inbox: Queue<Delivery>,
-    buffer: Buffer,
+    send: SendPath,
     unacked: Option<Unacked>,
     discard: Discard,
     /// Sessions send what is queued, and end; no more dialling and accepting.
@@ -117,43 +131,48 @@ impl Socket {
             (mode == Mode::RoundRobinAtLeastOnce).then(|| AtLeastOnceLayer::new(lost.clone()));
         let unacked = at_least_once.as_ref().map(AtLeastOnceLayer::unacked);
 
-        // What the router gives up is not to be sent again, either.
+        // What the layers further in drop is not to be sent again, either.
         let discard = match &at_least_once {
             Some(layer) => layer.discard(),
             None => lost,
         };
 
-        // Admission tells the router who comes and goes.
-        let (registrar, changes) = changes();
-        let router = Router::new(changes, policy, discard.clone());
-        let (buffer, driver) = Buffer::new(router, Buffer::LIMITS);
-        let send = ServiceBuilder::new()
+        // Admission tells the send path who comes and goes.
+        let peers = Peers::new(discard.clone());
+        let distribute = Distribute::new(&peers, policy);
+        let by_identity = ServiceBuilder::new()
+            .layer(ByIdentityLayer::new(&peers))
+            .layer(BufferLayer::new(BufferLayer::LIMITS).while_nobody(distribute.reach()))
+            .service(distribute);
+        let expiry = by_identity.expiry();
+        let stack = ServiceBuilder::new()
             .option_layer(at_least_once.clone())
-            .service(buffer.clone());
+            .service(by_identity);
+        let (send, driver) = Driven::new(stack);
 
         let stop = CancellationToken::new();
         let parts = Arc::new(Parts {
             handshake: Handshake::new(identity.clone()),
-            peers: Admission::new(identity, registrar),
+            peers: Admission::new(identity, peers),
             inbox: Queue::new(INBOX),
-            buffer: buffer.clone(),
+            send: send.clone(),
             unacked,
             discard,
             finish: CancellationToken::new(),
             stop: stop.clone(),
             tasks: TaskTracker::new(),
         });
-        // Two of the layers have work to do that no caller waits for.
+        // There is work to do that no sender waits for.
         parts.spawn(driver.run());
+        parts.spawn(expiry.run());
         if let Some(layer) = at_least_once {
-            let resender = layer.resender(buffer);
+            let resender = layer.resender(send.at(core));
             parts.spawn(async move {
-                // It fails when the buffer is closed, and so is the socket.
+                // It fails when the stack is closed, and so is the socket.
                 let _ = resender.run().await;
             });
         }
         Self {
-            send,
             parts,
             _stop: stop.drop_guard(),
         }
@@ -246,7 +265,7 @@ impl Socket {
         if message.payload().len() > DEFAULT_MAX_MESSAGE {
             return Err(Error::new(ErrorKind::TooLarge).with_message(message));
         }
-        let mut send = self.send.clone();
+        let mut send = self.parts.send.clone();
         match send.ready().await {
             Ok(send) => send.call(message).await,
             Err(error) => Err(error.with_message(message)),
@@ -260,7 +279,8 @@ impl Socket {
 
     /// How many messages wait because nobody is connected.
     pub(crate) fn buffered(&self) -> usize {
-        self.parts.buffer.len()
+        let buffered = self.parts.send.with(|stack, _| core(stack).get_ref().len());
+        buffered.unwrap_or(0)
     }
 
     /// Waits until the number of peers is as it should be.
@@ -275,7 +295,7 @@ impl Socket {
         parts.peers.close();
         let _ = timeout_at(deadline, parts.drained()).await;
         // Taken before the connections end, or what they had sent would be
-        // queued once more, for nobody. All that is in the buffer is here too.
+        // queued once more, for nobody. All that is in the stack is here too.
         let unacknowledged = parts.unacked.as_ref().map(Unacked::close);
         parts.finish.cancel();
         let _ = timeout_at(deadline, self.wait_for_peers(|peers| *peers == 0)).await;
@@ -283,7 +303,14 @@ impl Socket {
         parts.tasks.close();
         parts.tasks.wait().await;
         parts.inbox.close();
-        let unsent = parts.buffer.close();
+        let unsent = parts.send.close(|stack| {
+            let core = core(stack);
+            let mail = core.close();
+            let mut unsent = core.get_mut().get_mut().drain();
+            unsent.extend(mail);
+            unsent.extend(core.get_mut().drain());
+            unsent
+        });
         match unacknowledged {
             Some(messages) => messages.into_iter().map(|it| it.message).collect(),
             None => unsent,
@@ -299,7 +326,7 @@ impl Parts {
         });
     }
 
-    /// Lets a peer in under its identity. From here on the router knows its
+    /// Lets a peer in under its identity. From here on the send path knows its
     /// queue.
     async fn admit(
         &self,
@@ -322,6 +349,18 @@ impl Parts {
         Ok((self.peers.admit(member).await?, framed))
     }
 
+    /// Whether no message waits, but for peers that are absent.
+    fn is_drained(&self) -> bool {
+        let drained = self.send.with(|stack, cx| {
+            let core = core(stack);
+            // What connections that ended had not sent shows up here.
+            let _ = core.poll_ready(cx);
+            let buffer = core.get_ref();
+            buffer.is_empty() && !buffer.get_ref().has_backlog() && !core.has_backlog()
+        });
+        drained.unwrap_or(false)
+    }
+
     /// Runs a connection until it ends.
     async fn run(&self, admitted: Admitted<()>, framed: Framed<Io>) {
         let mut acknowledge = AcknowledgeLayer::new();
@@ -342,7 +381,7 @@ impl Parts {
         }
         // In this order, which is also that in which they go if the task ends
         // in the middle: the session puts back into the queue what it has not
-        // sent, and then the router is told to take the queue out.
+        // sent, and then the send path is told to take the queue out.
         drop(session);
         drop(admitted);
     }
@@ -353,7 +392,7 @@ impl Parts {
         // Sessions send what is in their queues before they end, so that is
         // waited for only if it is to be acknowledged.
         while !self.peers.is_empty()
-            && (!self.buffer.is_drained() || self.unacked.as_ref().is_some_and(awaits))
+            && (!self.is_drained() || self.unacked.as_ref().is_some_and(awaits))
         {
             sleep(Duration::from_millis(5)).await;
         }

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use aiomsg_core::{Error, ErrorKind, Identity, Limits};
 use aiomsg_layers::at_least_once::Settings;
+use aiomsg_layers::by_identity::MailboxSettings;
+use aiomsg_layers::distribute::{AnyPolicy, Publish, RoundRobin};
 use aiomsg_layers::reconnect::{Delay, exponential};
-use aiomsg_layers::route::{AnyPolicy, MailboxSettings, Overflow, Publish, RoundRobin};
+use aiomsg_layers::{BufferLayer, Overflow};
 use aiomsg_layers::{HeartbeatLayer, ReconnectLayer};
 use aiomsg_transport::Connector;
 use aiomsg_transport::ListenOptions;
 use aiomsg_transport::codec::DEFAULT_MAX_MESSAGE;
 use aiomsg_transport::handshake::{DEFAULT_PATIENCE, Dialects, Handshake};
 
-use super::stack::StandardBuffer;
 use crate::{AckMode, SendMode};
 
 #[derive(Clone)]
@@ -63,7 +64,7 @@ impl Default for Config {
                 items: 8192,
                 bytes: 1 << 20,
             },
-            buffer_limits: StandardBuffer::LIMITS,
+            buffer_limits: BufferLayer::LIMITS,
             receive_limits: Limits {
                 items: 65_536,
                 bytes: 64 << 20,

@@ -1,7 +1,7 @@
 //! What runs behind a socket: sessions, dialling, accepting.
 //!
 //! ```text
-//!  Socket ──▶ stack of the send path ──▶ router ──▶ queue of a peer ─┐
+//!  Socket ──▶ stack of the send path ──────────────▶ queue of a peer ─┐
 //!    ▲                                     ▲                         │
 //!    │                                     │ peers come and go       ▼
 //!  inbox ◀──────────────── session task: Heartbeat(Acknowledge(Framed))
@@ -39,21 +39,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
-use aiomsg_layers::AtLeastOnceLayer;
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::admission::Admission;
 use aiomsg_layers::at_least_once::Unacked;
+use aiomsg_layers::distribute::{AnyPolicy, Guarded, Policy};
 use aiomsg_layers::heartbeat::Patience;
+use aiomsg_layers::peers::Peers;
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::route::{AnyPolicy, Guarded, Policy, Router, changes};
 use aiomsg_layers::session::Farewells;
+use aiomsg_layers::{AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven};
 use aiomsg_transport::Incoming;
 use aiomsg_transport::framed::IncompleteFrames;
 use tokio::runtime::Handle;
 use tokio_util::future::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::Layer;
+use tower::{Layer, ServiceBuilder};
 
 use crate::AckMode;
 use config::Config;
@@ -68,7 +69,7 @@ use peer::PeerInfo;
 use rest::Rests;
 use running::Start;
 use session::MakeIntake;
-use stack::{StandardBuffer, StandardSend};
+use stack::{Stack, StandardSend};
 
 /// So many connections that are refused may be ended in good order at the same time.
 const FAREWELLS: usize = 64;
@@ -125,7 +126,8 @@ pub(crate) struct Engine {
     pub(crate) accept: Gate<Incoming>,
     /// Where messages go that are given up.
     pub(crate) discard: Discard,
-    pub(crate) buffer: StandardBuffer,
+    /// The send path, without layers of a user's own.
+    pub(crate) send: StandardSend,
     /// Under at-least-once, the messages that wait for acknowledgements.
     pub(crate) unacked: Option<Unacked>,
     /// No more sends.
@@ -174,34 +176,45 @@ impl Engine {
                 Discard::new(move |lost| reporter.dropped(lost))
             }
         };
-        let (registrar, changes) = changes();
+        let peers = Peers::new(discard.clone());
         let policy = match paths.policy {
             Some(policy) => AnyPolicy::Other(Box::new(Guarded::new(policy))),
             None => config.policy(),
         };
-        let router = Router::new(changes, policy, discard.clone())
-            .mailboxes(config.mailboxes)
-            .overflow(config.overflow);
-        let (limits, overflow) = (config.buffer_limits, config.overflow);
-        let (buffer, driver) =
-            StandardBuffer::with_overflow(router, limits, overflow, discard.clone());
+        let distribute = Distribute::new(&peers, policy).overflow(config.overflow);
+        let core = ServiceBuilder::new()
+            .layer(
+                ByIdentityLayer::new(&peers)
+                    .mailboxes(config.mailboxes)
+                    .overflow(config.overflow),
+            )
+            .layer(
+                BufferLayer::new(config.buffer_limits)
+                    .overflow(config.overflow)
+                    .discard(discard.clone())
+                    .while_nobody(distribute.reach()),
+            )
+            .service(distribute);
 
         let tasks = TaskTracker::new();
-        tasks.spawn_on(driver.run(), &runtime);
-        let stack = match at_least_once {
-            None => StandardSend::at_most_once(buffer.clone()),
-            Some(layer) => {
-                let resender = layer.resender(buffer.clone());
-                tasks.spawn_on(
-                    async {
-                        // It fails when the buffer closes: so does the socket.
-                        let _ = resender.run().await;
-                    },
-                    &runtime,
-                );
-                StandardSend::at_least_once(layer.layer(buffer.clone()))
-            }
+        tasks.spawn_on(core.expiry().run(), &runtime);
+        let stack = match &at_least_once {
+            None => Stack::AtMostOnce(core),
+            Some(layer) => Stack::AtLeastOnce(layer.layer(core)),
         };
+        let (driven, driver) = Driven::new(stack);
+        tasks.spawn_on(driver.run(), &runtime);
+        let send = StandardSend::new(driven);
+        if let Some(layer) = at_least_once {
+            let resender = layer.resender(send.resends());
+            tasks.spawn_on(
+                async {
+                    // It fails when the stack closes: so does the socket.
+                    let _ = resender.run().await;
+                },
+                &runtime,
+            );
+        }
         let inbox = Queue::new(config.receive_limits);
         let deferral = Deferral::from(config.ack_mode == AckMode::Handled);
         let engine = Self {
@@ -220,13 +233,13 @@ impl Engine {
             inbox,
             peers: Admission::with(
                 config.identity.clone(),
-                registrar,
+                peers,
                 config.max_peers,
                 config.probe_timeout,
             ),
             endpoints: Endpoints::default(),
             reporter,
-            buffer,
+            send: send.clone(),
             unacked,
             closing: AtomicBool::new(false),
             stop_intake: CancellationToken::new(),
@@ -241,7 +254,7 @@ impl Engine {
         };
         let engine = Arc::new(engine);
         runtime::watch(&engine);
-        Ok((engine, stack))
+        Ok((engine, send))
     }
 
     /// Runs a task until it ends or the socket does.
@@ -257,7 +270,7 @@ impl Engine {
         self.stop_shaking.cancel();
         self.stop.cancel();
         self.inbox.close();
-        self.buffer.close();
+        self.send.close();
         if let Some(unacked) = &self.unacked {
             unacked.close();
         }

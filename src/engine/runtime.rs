@@ -27,7 +27,7 @@ impl Drop for Ended {
             return;
         };
         engine.closing.store(true, Ordering::Release);
-        let unsent = engine.buffer.close();
+        let unsent = engine.send.close();
         engine.leftover.add_unsent(unsent);
         if let Some(unacked) = &engine.unacked {
             engine.leftover.add_unacknowledged(unacked.close());

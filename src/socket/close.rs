@@ -76,7 +76,7 @@ impl<S> Socket<S> {
         let deadline = Instant::now() + deadline.min(FOREVER);
         let engine = self.engine();
         engine.closing.store(true, Ordering::Release);
-        self.inner.callers.wake();
+        self.inner.line.wake();
         engine.stop_intake.cancel();
         // The messages may wait for a peer that is being dialled.
         let settled = until(|| !engine.tries.are_under_way() || !anything_waits(engine));
@@ -143,7 +143,7 @@ fn report(engine: &Engine) -> CloseReport {
 
 /// Ends the task of the buffer, and keeps its messages for the report.
 fn end_buffer(engine: &Engine) {
-    engine.leftover.add_unsent_of(|| engine.buffer.close());
+    engine.leftover.add_unsent_of(|| engine.send.close());
 }
 
 /// Ready when no message waits for a connected peer, or no peer is connected.
@@ -170,15 +170,15 @@ async fn until(is_so: impl Fn() -> bool) {
 fn is_drained(engine: &Engine) -> bool {
     let Some(unacked) = &engine.unacked else {
         // Sessions send their queues before they end.
-        return engine.buffer.is_drained();
+        return engine.send.is_drained();
     };
-    engine.buffer.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
+    engine.send.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
 }
 
 /// Whether a message waits for a peer, or for an acknowledgement.
 fn anything_waits(engine: &Engine) -> bool {
     let unacked = engine.unacked.as_ref();
-    !engine.buffer.is_idle()
+    !engine.send.is_idle()
         || !engine.peers.have_sent_all()
         || unacked.is_some_and(|unacked| !unacked.is_empty())
 }

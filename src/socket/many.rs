@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, Outbound};
@@ -18,7 +17,7 @@ where
     ///
     /// It does for many what [`send_message`](Socket::send_message) does for one, with
     /// one lock for as many as there is room for. With round robin, each peer gets an
-    /// equal share of consecutive messages.
+    /// equal share.
     ///
     /// ```
     /// use std::collections::VecDeque;
@@ -129,11 +128,11 @@ where
     ) -> Poll<()> {
         ready!(self.sends.poll(cx, || self.spread()));
         if let Some(direct) = &self.direct
-            && self.queue.waiting.load(Ordering::Relaxed) == 0
+            && self.line.is_empty()
         {
             let before = messages.len();
             let bad = messages.iter_mut().position(|it| !self.accepts(it));
-            direct.try_send_all(messages, bad.unwrap_or(before));
+            direct.send_all_now(messages, bad.unwrap_or(before));
             self.sends
                 .count((before - messages.len()).saturating_sub(1));
         }

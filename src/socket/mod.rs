@@ -2,7 +2,6 @@
 
 pub(crate) mod builder;
 pub(crate) mod close;
-mod lines;
 mod many;
 mod pace;
 mod receive;
@@ -11,7 +10,6 @@ pub(crate) mod serve;
 pub(crate) mod service;
 mod sink;
 pub(crate) mod streams;
-mod turns;
 
 #[cfg(feature = "json")]
 mod json;
@@ -23,8 +21,9 @@ use std::sync::{Arc, Mutex};
 
 use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
+use aiomsg_layers::line::{Line, Lines};
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::shared::{Callers, Fused};
+use aiomsg_layers::shared::Fused;
 use aiomsg_transport::Listener;
 use tokio_util::context::TokioContext;
 
@@ -34,10 +33,8 @@ use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
 use crate::{Events, PeerInfo, PeerStats, SocketBuilder, Stats};
-use lines::Lines;
 use pace::Pace;
 use sink::Outgoing;
-use turns::Turns;
 
 /// A message socket with any number of peers.
 ///
@@ -84,10 +81,8 @@ struct Inner<S> {
     /// not wait for anything, and then it need not be asked first.
     direct: Option<StandardSend>,
     /// Who waits for the stack to be ready.
-    callers: Callers,
-    /// Who waits for that, in turn.
-    queue: Turns,
-    /// Who waits for room at one peer.
+    line: Line,
+    /// Who waits until at-least-once has room for one peer.
     lines: Lines,
     sends: Pace,
     receives: Pace,
@@ -141,8 +136,7 @@ impl<S> Socket<S> {
                 engine,
                 direct,
                 stack: Mutex::new(Fused::new(layers(stack))),
-                callers: Callers::default(),
-                queue: Turns::default(),
+                line: Line::new(),
                 lines: Lines::default(),
                 sends: Pace::default(),
                 receives: Pace::default(),
@@ -340,7 +334,7 @@ impl<S> Socket<S> {
         let engine = self.engine();
         Stats {
             peers: engine.peers.len(),
-            buffered_messages: engine.buffer.len(),
+            buffered_messages: engine.send.buffered(),
             unreceived_messages: engine.inbox.items(),
             unacknowledged_messages: engine
                 .unacked

@@ -17,7 +17,7 @@ use super::{Inner, Socket};
 use crate::SendMode;
 use crate::engine::explain;
 use crate::engine::gate::LAYER;
-use crate::engine::stack::StandardSend;
+use crate::engine::stack::{Sent, StackFuture, StandardSend};
 
 impl<S> Socket<S>
 where
@@ -192,23 +192,26 @@ where
     S: Service<Outbound, Error: Into<BoxError>> + 'static,
 {
     /// Sends the message if there are no layers, nobody waits, and it can be
-    /// done at once, and says whether it did. Otherwise the message stays where
-    /// it is. Pending when it is the turn of others.
+    /// done at once, and says what became of it. Pending when it is the turn of others.
     #[inline]
-    pub(super) fn poll_try_send(
+    pub(super) fn poll_send_now(
         &self,
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
-    ) -> Poll<bool> {
+    ) -> Poll<Result<Sent, Error>> {
         ready!(self.sends.poll(cx, || self.spread()));
-        let direct = self.direct.as_ref();
-        Poll::Ready(direct.is_some_and(|direct| {
-            let line = match message.as_ref().and_then(Outbound::peer) {
-                None => &self.queue.waiting,
-                Some(_) => &self.lines.waiting,
-            };
-            line.load(Ordering::Relaxed) == 0 && direct.try_send(message)
-        }))
+        let Some(direct) = &self.direct else {
+            return Poll::Ready(Ok(Sent::NotNow));
+        };
+        let alone = message.as_ref().is_some_and(|it| it.peer().is_some());
+        let turn = match alone {
+            false => self.line.is_empty(),
+            true => self.lines.is_empty(),
+        };
+        Poll::Ready(match turn {
+            true => direct.send_now(cx, message),
+            false => Ok(Sent::NotNow),
+        })
     }
 
     /// How many peers share the messages that are sent.
@@ -243,51 +246,53 @@ where
     /// for anyone may have to wait where this one has not, and the other way round.
     pub(super) async fn send_alone(
         &self,
-        mut direct: StandardSend,
+        direct: StandardSend,
         peer: Identity,
         message: Outbound,
     ) -> Result<(), Error> {
-        let turn = self.lines.turn(&peer).await;
-        let room = |cx: &mut Context<'_>| {
-            self.callers
-                .poll(cx, |cx| match self.engine.closing.load(Ordering::Acquire) {
-                    true => Poll::Ready(Err(ErrorKind::Closed)),
-                    false => direct.poll_room_for(cx, &peer).map(Ok),
-                })
+        let mut message = Some(message);
+        let mut place = self.lines.join(&peer);
+        let sending = poll_fn(|cx| {
+            ready!(place.poll_first(cx));
+            // When the socket closes, whoever waits is woken, and refused.
+            self.line.look_in(cx);
+            match self.engine.closing.load(Ordering::Acquire) {
+                true => Poll::Ready(Err(ErrorKind::Closed.into())),
+                false => direct.poll_send_to(cx, &peer, &mut message),
+            }
+        });
+        let mut sending = match sending.await {
+            Ok(sending) => sending,
+            Err(error) => return Err(with_message(error, message)),
         };
-        if let Err(closed) = poll_fn(room).await {
-            return Err(with_message(closed.into(), Some(message)));
-        }
-        let mut accepting = direct.call(message);
-        poll_fn(|cx| accepting.poll_accepted(cx)).await?;
-        drop(turn);
-        accepting.await
+        // What is behind it comes after it.
+        poll_fn(|cx| sending.poll_accepted(cx)).await?;
+        drop(place);
+        sending.await
     }
 
     /// Hands the message to the stack when that is ready.
     ///
-    /// One task waits for the stack at a time, and the others wait for their
-    /// turn, in order: a stack that becomes ready for one message is not to
-    /// wake ten thousand tasks.
+    /// One task waits for the stack at a time, and the others for their turn: see
+    /// [`Line`](aiomsg_layers::line::Line).
     async fn start(&self, message: &mut Option<Outbound>) -> Result<S::Future, Error> {
-        let turn = match self.queue.waiting.load(Ordering::Relaxed) {
-            0 => {
-                let once = poll_fn(|cx| Poll::Ready(self.poll_start(cx, message)));
-                if let Poll::Ready(started) = once.await {
-                    return started;
-                }
-                self.queue.turn().await
+        if self.line.is_empty() {
+            let once = poll_fn(|cx| Poll::Ready(self.poll_start(cx, message)));
+            if let Poll::Ready(started) = once.await {
+                return started;
             }
-            _ => self.queue.turn().await,
-        };
-        let started = poll_fn(|cx| self.poll_start(cx, message)).await;
-        drop(turn);
-        started
+        }
+        let mut place = self.line.join();
+        poll_fn(|cx| {
+            ready!(place.poll_first(cx));
+            self.poll_start(cx, message)
+        })
+        .await
     }
 
-    /// Hands the message to the stack when that is ready. Readiness and call
-    /// are under one lock: what the stack reserves is used at once, by the
-    /// same caller.
+    /// Hands the message to the stack when that is ready, which wakes the first in
+    /// line. Readiness and call are under one lock: what the stack reserves is used at
+    /// once, by the same caller.
     pub(super) fn poll_start(
         &self,
         cx: &mut Context<'_>,
@@ -298,20 +303,19 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        // Asked anew each time: whoever waits when the socket closes is
+        // woken, and refused.
+        if self.engine.closing.load(Ordering::Acquire) {
+            return Poll::Ready(Err(with_message(ErrorKind::Closed.into(), message.take())));
+        }
         // What the stack tells is told when it is no longer locked.
         let _holding = Holding::new(&self.stack);
         let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = ready!(self.callers.poll(cx, |cx| {
-            // Asked anew each time: whoever waits when the socket closes is
-            // woken, and refused.
-            if self.engine.closing.load(Ordering::Acquire) {
-                return Poll::Ready(Err(ErrorKind::Closed.into()));
-            }
-            match catch(LAYER, || stack.poll_ready(cx)) {
-                Ok(ready) => ready.map_err(explain),
-                Err(panicked) => Poll::Ready(Err(panicked)),
-            }
-        }));
+        let mut shared = Context::from_waker(self.line.waker());
+        let ready = match catch(LAYER, || stack.poll_ready(&mut shared)) {
+            Ok(ready) => ready!(ready).map_err(explain),
+            Err(panicked) => Err(panicked),
+        };
         let Some(message) = message.take() else {
             // Polled again after it was ready: there is nothing to wait for.
             return Poll::Pending;
@@ -336,7 +340,7 @@ pub(super) async fn accepted<T, E: Into<BoxError>>(
 
 // ===== Sending =====
 
-/// A send: in one step where that can be done, and else by `otherwise`.
+/// A send: at once where that can be done, and else by `otherwise`.
 ///
 /// Written by hand, so that the message is where it is until it is moved into
 /// the queue of its peer. An `async fn` moves it about once for each function on
@@ -345,6 +349,8 @@ pub(super) async fn accepted<T, E: Into<BoxError>>(
 struct Sending<'a, S, W, F> {
     inner: &'a Inner<S>,
     message: Option<Outbound>,
+    /// It is in the stack already, and waits there.
+    called: Option<Box<StackFuture>>,
     otherwise: W,
     #[pin]
     waiting: Option<F>,
@@ -359,6 +365,7 @@ where
         Self {
             inner,
             message: Some(message),
+            called: None,
             otherwise,
             waiting: None,
         }
@@ -380,18 +387,28 @@ where
             if let Err(error) = this.inner.check(this.message) {
                 return Poll::Ready(Err(error));
             }
-            if ready!(this.inner.poll_try_send(cx, this.message)) {
-                return Poll::Ready(Ok(()));
+            match ready!(this.inner.poll_send_now(cx, this.message)) {
+                Ok(Sent::Accepted) => return Poll::Ready(Ok(())),
+                // It has registered this task.
+                Ok(Sent::Called(called)) => {
+                    *this.called = Some(called);
+                    return Poll::Pending;
+                }
+                Ok(Sent::NotNow) => {}
+                Err(error) => {
+                    return Poll::Ready(Err(with_message(error, this.message.take())));
+                }
             }
             if let Some(message) = this.message.take() {
                 let waiting = (this.otherwise)(this.inner, message);
                 this.waiting.set(Some(waiting));
             }
         }
-        match this.waiting.as_pin_mut() {
-            Some(waiting) => waiting.poll(cx),
+        match (this.waiting.as_pin_mut(), this.called) {
+            (Some(waiting), _) => waiting.poll(cx),
+            (None, Some(called)) => Pin::new(&mut **called).poll(cx),
             // It was ready before.
-            None => Poll::Pending,
+            (None, None) => Poll::Pending,
         }
     }
 }

@@ -12,6 +12,7 @@ use tower::Service;
 
 use super::Socket;
 use super::send::{accepted, with_message};
+use crate::engine::stack::Sent;
 
 /// The message that a handle is sending: at most one.
 #[derive(Default)]
@@ -65,8 +66,14 @@ where
             return Poll::Ready(Ok(()));
         }
         let message = &mut self.outgoing.message;
-        if ready!(self.inner.poll_try_send(cx, message)) {
-            return Poll::Ready(Ok(()));
+        let now = ready!(self.inner.poll_send_now(cx, message));
+        match now.map_err(|error| with_message(error, message.take()))? {
+            Sent::Accepted => return Poll::Ready(Ok(())),
+            Sent::Called(called) => {
+                self.outgoing.accept(called);
+                return self.outgoing.poll_accepted(cx);
+            }
+            Sent::NotNow => {}
         }
         let peer = self.outgoing.message.as_ref().and_then(Outbound::peer);
         if let (Some(direct), Some(peer)) = (&self.inner.direct, peer.cloned()) {
@@ -80,7 +87,14 @@ where
         if self.inner.direct.is_none() && self.outgoing.copy.is_none() {
             self.outgoing.copy.clone_from(&self.outgoing.message);
         }
-        let started = self.inner.poll_start(cx, &mut self.outgoing.message);
+        let message = &mut self.outgoing.message;
+        let mut started = self.inner.poll_start(cx, message);
+        if started.is_pending() {
+            // It stands in no line: a sink may not be polled for long, and would hold up
+            // those behind it.
+            self.inner.line.look_in(cx);
+            started = self.inner.poll_start(cx, message);
+        }
         let copy = &mut self.outgoing.copy;
         let accepting = ready!(started).map_err(|error| with_message(error, copy.take()))?;
         self.outgoing.accept(accepted(accepting));

@@ -9,8 +9,7 @@ use super::*;
 use aiomsg::core::BoxError;
 use aiomsg::core::FrameHook;
 use aiomsg::core::connection::Hooked;
-use aiomsg::layers::queue::{Peer, Queue};
-use aiomsg::layers::route::{PeerSet, Policy, Refused};
+use aiomsg::layers::distribute::{PeerSet, Pick, Policy};
 use aiomsg::{CertifiedIdentityLayer, Delivery, DropReason, Error, Outbound};
 use futures::SinkExt;
 use tower::layer::layer_fn;
@@ -221,32 +220,10 @@ async fn a_layer_that_panics_as_it_is_built_is_an_error_of_build() {
 /// Sends to the first peer, and panics on what says so.
 struct First;
 
-impl<P: Peer> Policy<P> for First {
-    fn poll_ready(&mut self, peers: &mut PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
-        match peers.at(0) {
-            Some(peer) => peer.poll_room(cx).map(drop),
-            None => Poll::Pending,
-        }
-    }
-
-    fn place(&mut self, peers: &mut PeerSet<P>, message: Outbound) -> Result<(), Refused> {
+impl<P> Policy<P> for First {
+    fn pick(&mut self, _: &PeerSet<P>, message: &Outbound) -> Pick<'_> {
         assert!(!message.payload().starts_with(b"bad"), "as we want");
-        let Some(peer) = peers.at(0) else {
-            let position = None;
-            return Err(Refused { message, position });
-        };
-        peer.push(message).map_err(|closed| Refused {
-            message: closed.0,
-            position: Some(0),
-        })
-    }
-
-    /// It has taken the message by then.
-    fn try_place(&mut self, _: &mut PeerSet<P>, message: &mut Option<Outbound>) -> bool {
-        if let Some(taken) = message.take_if(|it| it.payload().ends_with(b"trap")) {
-            panic!("{taken:?}");
-        }
-        false
+        Pick::One(0)
     }
 
     fn peer_came(&mut self, _: &aiomsg::Identity, _: &P) {
@@ -290,23 +267,11 @@ async fn a_policy_that_panics_costs_the_message_and_not_those_that_wait() {
 /// Panics on each second message.
 struct EachSecond(usize);
 
-impl Policy<Queue<Outbound>> for EachSecond {
-    fn poll_ready(
-        &mut self,
-        peers: &mut PeerSet<Queue<Outbound>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        First.poll_ready(peers, cx)
-    }
-
-    fn place(
-        &mut self,
-        peers: &mut PeerSet<Queue<Outbound>>,
-        message: Outbound,
-    ) -> Result<(), Refused> {
+impl<P> Policy<P> for EachSecond {
+    fn pick(&mut self, _: &PeerSet<P>, _: &Outbound) -> Pick<'_> {
         self.0 += 1;
         assert!(!self.0.is_multiple_of(2), "as we want");
-        First.place(peers, message)
+        Pick::One(0)
     }
 }
 

@@ -126,7 +126,7 @@ async fn subscriptions_outlive_a_connection() {
 #[tokio::test]
 async fn the_least_loaded_peer_gets_the_message() {
     use aiomsg::Limits;
-    use aiomsg::layers::route::LeastLoaded;
+    use aiomsg::layers::distribute::LeastLoaded;
 
     let sender = Socket::builder()
         .policy(LeastLoaded::new())

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
-use aiomsg::layers::route::{PeerSet, Policy, Refused};
+use aiomsg::layers::distribute::{PeerSet, Pick, Policy};
 use aiomsg::{DropReason, Outbound};
-use aiomsg_layers::queue::Queue;
 
 #[tokio::test]
 async fn a_delay_function_that_panics_does_not_end_the_tries() {
@@ -37,28 +36,15 @@ async fn a_delay_function_that_panics_does_not_end_the_tries() {
 /// Panics at "bad", wherever it is asked for it.
 struct Picky(AtomicBool);
 
-impl Policy<Queue<Outbound>> for Picky {
-    fn poll_ready(&mut self, _: &mut PeerSet<Queue<Outbound>>, _: &mut Context<'_>) -> Poll<()> {
+impl<P> Policy<P> for Picky {
+    fn poll_ready(&mut self, _: &PeerSet<P>, _: &mut Context<'_>) -> Poll<()> {
         assert!(self.0.swap(true, Ordering::Relaxed), "the first time");
         Poll::Ready(())
     }
 
-    fn place(
-        &mut self,
-        peers: &mut PeerSet<Queue<Outbound>>,
-        message: Outbound,
-    ) -> Result<(), Refused> {
+    fn pick(&mut self, _: &PeerSet<P>, message: &Outbound) -> Pick<'_> {
         assert!(message.payload() != "bad", "a message that it cannot place");
-        let Some(peer) = peers.at(0) else {
-            return Err(Refused {
-                message,
-                position: None,
-            });
-        };
-        peer.push(message).map_err(|closed| Refused {
-            message: closed.0,
-            position: Some(0),
-        })
+        Pick::One(0)
     }
 }
 

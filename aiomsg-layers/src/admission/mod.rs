@@ -30,7 +30,7 @@
 //! Until the peer has said something by it, a connection whose place is wanted by
 //! one that the peer may have let in is not sent into.
 //!
-//! While it is admitted, a peer is in the set that the router sees.
+//! While it is admitted, a peer is in the table of [`peers`](crate::peers), which the send path sees.
 
 mod member;
 mod table;

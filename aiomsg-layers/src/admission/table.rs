@@ -5,13 +5,14 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aiomsg_core::hook::Holding;
 use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::Member;
+use crate::peers::Peers;
 use crate::queue::Queue;
-use crate::route::Registrar;
 use crate::time::bounded;
 
 /// How long a peer has to notice that a connection has ended, before it is told
@@ -22,14 +23,14 @@ const NOTICE: Duration = Duration::from_millis(100);
 /// The peers that are connected. See the [module](super).
 ///
 /// ```
-/// use aiomsg_core::{Identity, Limits, Link};
-/// use aiomsg_layers::queue::Queue;
+/// use aiomsg_core::{Discard, Identity, Limits, Link};
 /// use aiomsg_layers::admission::{Admission, Member};
-/// use aiomsg_layers::route::changes;
+/// use aiomsg_layers::peers::Peers;
+/// use aiomsg_layers::queue::Queue;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg_core::Error> {
-/// let (registrar, _changes) = changes();
-/// let admission = Admission::new(Identity::random(), registrar);
+/// let peers = Peers::new(Discard::new(|_| {}));
+/// let admission = Admission::new(Identity::random(), peers);
 ///
 /// let peer = Identity::random();
 /// let queue = Queue::new(Limits { items: 100, bytes: 1 << 20 });
@@ -44,7 +45,7 @@ pub struct Admission<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
     table: Mutex<Table<T>>,
-    registrar: Registrar<Queue<Outbound>>,
+    peers: Peers<Queue<Outbound>>,
     count: watch::Sender<usize>,
     max: usize,
     patience: Duration,
@@ -66,17 +67,17 @@ impl<T> Admission<T> {
     pub const MAX_PEERS: usize = 65_536;
 
     /// Nobody is connected yet. `own` is our identity: a connection under it is
-    /// one to ourselves, and refused. `registrar` tells the router who comes
-    /// and goes.
-    pub fn new(own: Identity, registrar: Registrar<Queue<Outbound>>) -> Self {
-        Self::with(own, registrar, Self::MAX_PEERS, Self::PATIENCE)
+    /// one to ourselves, and refused. Peers are in `peers` while they are
+    /// admitted.
+    pub fn new(own: Identity, peers: Peers<Queue<Outbound>>) -> Self {
+        Self::with(own, peers, Self::MAX_PEERS, Self::PATIENCE)
     }
 
     /// The same, with at most `max` peers, and with `patience` for a connection
     /// whose place is wanted.
     pub fn with(
         own: Identity,
-        registrar: Registrar<Queue<Outbound>>,
+        peers: Peers<Queue<Outbound>>,
         max: usize,
         patience: Duration,
     ) -> Self {
@@ -85,7 +86,7 @@ impl<T> Admission<T> {
                 members: HashMap::new(),
                 closed: false,
             }),
-            registrar,
+            peers,
             count: watch::Sender::new(0),
             max,
             patience: bounded(patience),
@@ -196,6 +197,8 @@ impl<T> Inner<T> {
     /// Puts a newcomer in, or says who is there.
     fn insert(&self, newcomer: &Arc<Member<T>>) -> Result<Option<Arc<Member<T>>>, Error> {
         let identity = &newcomer.identity;
+        // What is dropped meanwhile is reported when the lock is released.
+        let _holding = Holding::new(self);
         let mut table = self.lock();
         if table.closed {
             return Err(ErrorKind::Closed.into());
@@ -209,10 +212,10 @@ impl<T> Inner<T> {
         match members.entry(identity.clone()) {
             Entry::Vacant(entry) => {
                 entry.insert(Arc::clone(newcomer));
-                // Told under the lock, so that the router hears of changes in
+                // Told under the lock, so that the send path hears of changes in
                 // the order in which they happened.
                 let queue = newcomer.queue.clone();
-                self.registrar.insert(identity.clone(), queue);
+                self.peers.insert(identity.clone(), queue);
                 self.count.send_replace(members.len());
                 Ok(None)
             }
@@ -221,13 +224,14 @@ impl<T> Inner<T> {
     }
 
     fn remove(&self, member: &Arc<Member<T>>) {
+        let _holding = Holding::new(self);
         let mut table = self.lock();
         let members = &mut table.members;
         if let Entry::Occupied(entry) = members.entry(member.identity.clone())
             && Arc::ptr_eq(entry.get(), member)
         {
             entry.remove();
-            self.registrar.remove(member.identity.clone());
+            self.peers.remove(&member.identity);
             self.count.send_replace(members.len());
         }
         drop(table);

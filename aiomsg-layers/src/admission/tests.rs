@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
-use aiomsg_core::{Identity, Limits, Link};
+use aiomsg_core::{Discard, Identity, Limits, Link};
 use tokio::time::{Instant, sleep};
 
 use super::{Admission, Member};
+use crate::peers::Peers;
 use crate::queue::Queue;
-use crate::route::changes;
 
 fn admission() -> Admission<u32> {
-    let (registrar, _) = changes();
-    Admission::new(Identity::new([5; 16]).unwrap(), registrar)
+    let peers = Peers::new(Discard::new(|_| {}));
+    Admission::new(Identity::new([5; 16]).unwrap(), peers)
 }
 
 fn member(name: u8, dialled: bool, info: u32) -> (Member<u32>, Link) {
@@ -190,9 +190,9 @@ async fn the_same_certificate_from_the_other_end_takes_no_place() {
 
 #[tokio::test]
 async fn our_own_identity_too_many_peers_and_the_end_are_refused() {
-    let (registrar, _changes) = changes();
+    let peers = Peers::new(Discard::new(|_| {}));
     let own = Identity::new([5; 16]).unwrap();
-    let admission = Admission::with(own, registrar, 1, Duration::from_secs(1));
+    let admission = Admission::with(own, peers, 1, Duration::from_secs(1));
     let error = admission.admit(member(5, false, 0).0).await.unwrap_err();
     assert!(error.is_identity_in_use());
     let _one = admission.admit(member(1, false, 0).0).await.unwrap();

@@ -20,7 +20,7 @@ fn unacked() -> (Unacked, MessageId) {
         ..Settings::default()
     };
     let unacked = Unacked::new(settings, Discard::new(|_| {}));
-    let (id, _, _) = unacked.insert(Outbound::new("message")).unwrap();
+    let id = unacked.insert(Outbound::new("message")).ok().unwrap().id;
     (unacked, id)
 }
 

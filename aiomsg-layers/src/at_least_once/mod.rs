@@ -25,6 +25,7 @@
 //! ```
 
 mod connection;
+mod due;
 mod entries;
 mod layer;
 mod progress;

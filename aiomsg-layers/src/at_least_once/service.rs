@@ -11,52 +11,55 @@ use super::unacked::Outcome;
 
 /// A service of messages that keeps each one until it is acknowledged. See the
 /// [module](super).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct AtLeastOnce<S> {
     inner: S,
     unacked: Unacked,
+    /// There was room for another message when the last one came.
+    room: bool,
 }
 
 impl<S> AtLeastOnce<S> {
     pub(super) fn new(inner: S, unacked: Unacked) -> Self {
-        Self { inner, unacked }
-    }
-
-    /// Gives a message its id and keeps a copy, and has `send` send it, if all
-    /// that can be done at once: what [`Service::poll_ready`] and
-    /// [`Service::call`] do, in one step. Says whether the message was taken: it
-    /// was not if there is no room for it, or if `send` says so. One whose caller
-    /// waits until it is acknowledged is not for this.
-    pub fn try_send(
-        &self,
-        message: &mut Option<Outbound>,
-        send: impl FnOnce(&S, &mut Option<Outbound>) -> bool,
-    ) -> bool {
-        let id = match message {
-            Some(message) if !message.is_until_acked() => self.unacked.try_insert(message),
-            _ => None,
-        };
-        let Some(id) = id else { return false };
-        if send(&self.inner, message) {
-            return true;
+        Self {
+            inner,
+            unacked,
+            room: false,
         }
-        if !self.unacked.forget(id) {
-            // Closed meanwhile: the report has it, and the caller is not to have it, too.
-            *message = None;
-            return true;
-        }
-        if let Some(message) = message {
-            message.set_id(None);
-        }
-        false
     }
 
     /// Ready when there is room for a message to this peer: of all that waits for
     /// acknowledgements, one peer has three quarters at most. Such a message may then
     /// be given to [`Service::call`], if the service that is wrapped needs no readiness
-    /// for it.
+    /// for it, such as [`ByIdentity`](crate::ByIdentity).
     pub fn poll_room_for(&self, cx: &mut Context<'_>, peer: &Identity) -> Poll<()> {
         self.unacked.poll_room(cx, Some(peer))
+    }
+
+    /// The messages that wait for acknowledgements.
+    pub fn unacked(&self) -> &Unacked {
+        &self.unacked
+    }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the service out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: Clone> Clone for AtLeastOnce<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.unacked.clone())
     }
 }
 
@@ -68,24 +71,34 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        ready!(self.unacked.poll_room(cx, None));
-        self.inner.poll_ready(cx)
+        // First, so that what waits further in moves while there is no room here.
+        let inner = self.inner.poll_ready(cx);
+        if !self.room {
+            ready!(self.unacked.poll_room(cx, None));
+            self.room = true;
+        }
+        inner
     }
 
+    #[inline]
     fn call(&mut self, message: Outbound) -> Self::Future {
         match self.unacked.insert(message) {
-            Ok((id, message, outcome)) => ResponseFuture {
-                accepting: Some(self.inner.call(message)),
-                outcome,
-                pending: Some((id, self.unacked.clone())),
-                refused: None,
-            },
+            Ok(inserted) => {
+                self.room = inserted.room;
+                ResponseFuture {
+                    accepting: Some(self.inner.call(inserted.message)),
+                    outcome: inserted.outcome,
+                    pending: Some((inserted.id, self.unacked.clone())),
+                    refused: None,
+                }
+            }
             Err(message) => ResponseFuture {
                 accepting: None,
                 outcome: None,
                 pending: None,
-                refused: Some(message),
+                refused: Some(Error::new(ErrorKind::Closed).with_message(message)),
             },
         }
     }
@@ -102,7 +115,7 @@ pub struct ResponseFuture<F> {
     outcome: Option<Outcome>,
     pending: Option<(MessageId, Unacked)>,
     /// It came when nothing was kept any more.
-    refused: Option<Outbound>,
+    refused: Option<Error>,
 }
 
 impl<F, E> ResponseFuture<F>
@@ -116,10 +129,10 @@ where
     /// # Errors
     ///
     /// It was not accepted.
+    #[inline]
     pub fn poll_accepted(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         let mut this = self.project();
-        if let Some(message) = this.refused.take() {
-            let error = Error::new(ErrorKind::Closed).with_message(message);
+        if let Some(error) = this.refused.take() {
             return Poll::Ready(Err(error.into()));
         }
         if let Some(accepting) = this.accepting.as_mut().as_pin_mut() {
@@ -144,6 +157,7 @@ where
 {
     type Output = Result<(), E>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(self.as_mut().poll_accepted(cx))?;
         let this = self.project();

@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
@@ -9,8 +8,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::entries::{Entries, Entry, Unacknowledged};
-use super::progress::{Connections, Prospect};
-use super::suspects::{Care, Suspects};
+use super::progress::Connections;
+use super::suspects::Suspects;
 use super::{AtLeastOnceLayer, ConnectionAcks};
 use crate::queue::{WakerList, Woken};
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -52,16 +51,16 @@ struct Shared {
     state: Mutex<State>,
 }
 
-struct State {
-    entries: Entries,
-    connections: Connections,
-    suspects: Suspects,
-    closed: bool,
-    producers: WakerList,
-    resender: WakerList,
+pub(super) struct State {
+    pub(super) entries: Entries,
+    pub(super) connections: Connections,
+    pub(super) suspects: Suspects,
+    pub(super) closed: bool,
+    pub(super) producers: WakerList,
+    pub(super) resender: WakerList,
     /// The resender knows of no deadline. While it knows of one, what leaves
     /// now is due later than that, and need not wake it.
-    idle: bool,
+    pub(super) idle: bool,
 }
 
 /// How far apart the resends of one message are that ended connections cause,
@@ -69,15 +68,19 @@ struct State {
 /// again, would use up all of them in a moment otherwise.
 const PACE: Duration = AtLeastOnceLayer::TIMEOUT;
 
-/// How long a message waits that is to be sent again and finds no room.
-const SOON: Duration = Duration::from_millis(50);
-
 /// What becomes of a message: acknowledged, or given up and handed back.
 pub(super) type Outcome = oneshot::Receiver<Result<(), GivenUp>>;
 
-/// A message that is kept: its id, what is to be sent of it, and how its sender hears of
-/// its acknowledgement.
-type Inserted = (MessageId, Outbound, Option<Outcome>);
+/// A message that is kept.
+pub(super) struct Inserted {
+    pub(super) id: MessageId,
+    /// What is to be sent of it.
+    pub(super) message: Outbound,
+    /// How its sender hears of its acknowledgement, if it wants to.
+    pub(super) outcome: Option<Outcome>,
+    /// Whether there is room for another one.
+    pub(super) room: bool,
+}
 
 /// A message that will not be acknowledged, and why.
 pub(super) type GivenUp = (Outbound, DropReason);
@@ -108,7 +111,7 @@ impl Unacked {
         self.0.discard.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -180,17 +183,13 @@ impl Unacked {
             return Err(message);
         }
         let id = state.entries.insert(&mut message, waiter);
-        Ok((id, message, outcome))
-    }
-
-    /// The same if there is room, for a message whose sender does not wait.
-    pub(super) fn try_insert(&self, message: &mut Outbound) -> Option<MessageId> {
-        let mut state = self.lock();
-        let limits = &self.0.settings.limits;
-        if state.closed || !state.entries.have_room(limits, message.peer()) {
-            return None;
-        }
-        Some(state.entries.insert(message, None))
+        let room = state.entries.have_room(&self.0.settings.limits, None);
+        Ok(Inserted {
+            id,
+            message,
+            outcome,
+            room,
+        })
     }
 
     /// Nobody waits for an acknowledgement of this message any more: the caller
@@ -307,120 +306,11 @@ impl Unacked {
         drop(state);
         woken.wake();
     }
-
-    // ===== the resender =====
-
-    /// A message that could not be sent again now is due again soon.
-    pub(super) fn postpone(&self, id: MessageId) {
-        let soon = Instant::now() + SOON.min(self.0.settings.timeout);
-        let mut state = self.lock();
-        if let Some(entry) = state.entries.get_mut(id) {
-            entry.due = Some(soon);
-        }
-    }
-
-    /// Takes what is to be sent again now. If there is nothing, says when
-    /// there may be something, as far as that is known. `None`: closed.
-    pub(super) fn take_due(
-        &self,
-        cx: &mut Context<'_>,
-    ) -> Option<Result<Vec<Outbound>, Option<Instant>>> {
-        let max_resends = self.0.settings.max_resends;
-        let mut state = self.lock();
-        if state.closed {
-            return None;
-        }
-        // Read under the lock, so that what was lost before that is due.
-        let now = Instant::now();
-        let Due { next, due } = state.due(now, self.0.settings.timeout);
-        let mut resend = Vec::new();
-        let mut given_up = Vec::new();
-        let mut probed = HashSet::new();
-        for id in due {
-            let State {
-                entries,
-                connections,
-                suspects,
-                ..
-            } = &mut *state;
-            let Some(entry) = entries.get_mut(id) else {
-                continue;
-            };
-            let connection = entry.connection();
-            let lives = connections.has(connection);
-            if lives && entry.lost > 0 {
-                // No connection has ended by it this time.
-                entry.lost = 0;
-                if std::mem::take(&mut entry.suspect) {
-                    suspects.release(entry.message.peer(), true);
-                }
-            }
-            if entry.sends > max_resends {
-                given_up.extend(state.remove(id, false));
-                continue;
-            }
-            // It would go by the same connection again, behind what is there.
-            let same = lives && (entry.message.peer().is_some() || connections.len() == 1);
-            if same && !entry.passed_over && !probed.insert(connection) {
-                entry.sends = entry.sends.saturating_add(1);
-                entry.due = Some(now + self.0.settings.timeout);
-                continue;
-            }
-            if !entry.suspect {
-                let care = Care::of(entry.lost, max_resends);
-                if !suspects.admit(entry.message.peer(), care) {
-                    // One that is on its way wakes the resender.
-                    continue;
-                }
-                entry.suspect = care != Care::None;
-            }
-            entry.due = None;
-            resend.push(entry.message.clone());
-        }
-        let woken = if given_up.is_empty() {
-            Default::default()
-        } else {
-            state.producers.take()
-        };
-        if resend.is_empty() {
-            state.resender.register(cx.waker());
-            state.idle = next.is_none();
-            state.entries.shrink();
-        }
-        drop(state);
-        woken.wake();
-        for Entry {
-            message, waiter, ..
-        } in given_up
-        {
-            let unheard = match waiter {
-                Some(waiter) => {
-                    let told = waiter.send(Err((message, DropReason::RetriesExhausted)));
-                    told.err().and_then(Result::err)
-                }
-                None => Some((message, DropReason::RetriesExhausted)),
-            };
-            if let Some((message, reason)) = unheard {
-                self.0.discard.message(message, reason);
-            }
-        }
-        Some(if resend.is_empty() {
-            Err(next)
-        } else {
-            Ok(resend)
-        })
-    }
-}
-
-/// What is to be sent again now, the oldest first, and when there may be more.
-struct Due {
-    next: Option<Instant>,
-    due: Vec<MessageId>,
 }
 
 impl State {
     /// Takes a message out, with its place among those that are sent with care.
-    fn remove(&mut self, id: MessageId, well: bool) -> Option<Entry> {
+    pub(super) fn remove(&mut self, id: MessageId, well: bool) -> Option<Entry> {
         let (at, _) = self.entries.find(id)?;
         self.take(at, well)
     }
@@ -442,43 +332,6 @@ impl State {
             true => self.resender.take(),
             false => Woken::default(),
         }
-    }
-
-    fn due(&mut self, now: Instant, timeout: Duration) -> Due {
-        let Self {
-            entries,
-            connections,
-            ..
-        } = self;
-        let mut next: Option<Instant> = None;
-        let mut due = Vec::new();
-        let mut postponed = false;
-        for entry in entries.iter_mut() {
-            let Some(mut at) = entry.due else { continue };
-            if at <= now {
-                match connections.prospect(entry.connection(), entry.place, timeout, now) {
-                    Prospect::Until(until) => at = until,
-                    Prospect::PassedOver if !entry.passed_over => {
-                        entry.passed_over = true;
-                        at = now + timeout;
-                    }
-                    _ => {
-                        due.extend(entry.message.id().map(|id| (entry.order, id)));
-                        continue;
-                    }
-                }
-                entry.due = Some(at);
-                postponed = true;
-            }
-            next = Some(next.map_or(at, |next| next.min(at)));
-        }
-        if postponed {
-            // Thousands may be due one after the other, and postponed.
-            next = next.map(|next| next.max(now + SOON.min(timeout)));
-        }
-        due.sort_unstable();
-        let due = due.into_iter().map(|(_, id)| id).collect();
-        Due { next, due }
     }
 }
 

@@ -1,31 +1,24 @@
-//! Buffering while nobody is connected.
+//! Holding messages while the service inside is not ready.
 //!
-//! [`Buffer`] is a handle, cheap to clone, on a router that all its clones
-//! share. While a peer is connected, messages go straight into the router,
-//! and a caller waits while the peers have no room. While nobody is, they wait
-//! here, up to a bound, and are sent in order to whoever comes; then a caller
-//! waits while the buffer is full.
+//! [`Buffer`] holds messages, up to a bound, and passes them on in their order as soon as what
+//! it wraps is ready. A full buffer is not ready, or does what its [`Overflow`](crate::Overflow)
+//! rule says.
 //!
-//! The [`Driver`] must be run, once for all clones: it empties the buffer when
-//! a peer comes, and routes again what came back from connections that ended.
-//!
-//! A panic of the router's ends neither the driver nor the handles.
+//! In a socket it holds messages while nobody is connected, and for no other reason: when all
+//! peers are full, senders wait. [`BufferLayer::while_nobody`] asks for that.
 //!
 //! ```text
-//!  call ─▶ somebody there? ── yes ─▶ Router
-//!               └─ no ─▶ buffer ── Driver ──▲
+//!  call ─▶ is the service inside ready? ── yes ─▶ the service
+//!               └─ no ─▶ held ── poll_ready ──▲
 //! ```
+//!
+//! What is held moves when [`poll_ready`](tower::Service::poll_ready) is called, by senders or,
+//! while nobody sends, by a [`Driver`](crate::driven::Driver).
 
-mod driver;
-mod held;
+mod future;
+mod layer;
 mod service;
-mod wakers;
 
-pub use driver::Driver;
-pub use service::{Buffer, BufferFuture};
-
-#[cfg(all(test, aiomsg_loom))]
-mod interleavings;
-
-#[cfg(test)]
-mod tests;
+pub use future::BufferFuture;
+pub use layer::BufferLayer;
+pub use service::Buffer;

@@ -31,7 +31,7 @@
 //! | `close.rs` | closing, and cutting a consumer that is too slow |
 //! | `level.rs` | [`Level`]: reporting that a queue is full, and half empty again |
 //! | `wakers.rs` | [`WakerList`]: the tasks that wait for one thing |
-//! | `peer.rs`, `service.rs` | a queue as the [`Peer`] of a router, and as a service |
+//! | `peer.rs`, `service.rs` | a queue as the [`Peer`] of the send path, and as a service |
 
 mod close;
 mod consume;
@@ -49,7 +49,7 @@ mod interleavings;
 mod tests;
 
 pub use level::Level;
-pub use peer::Peer;
+pub use peer::{Offered, Peer};
 pub use shed::Shed;
 pub use state::Queue;
 pub use wakers::{WakerList, Woken};

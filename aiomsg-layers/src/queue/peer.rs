@@ -1,11 +1,25 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::{Limits, Outbound, outbound::offer_each};
+use aiomsg_core::Outbound;
 
 use super::{Closed, Queue, Shed};
 
-/// A peer, seen from a router: takes messages, and gives back those that it
+/// What became of a message that a [`Peer`] was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "it may not have been taken"]
+pub enum Offered {
+    /// It was taken, and there is room for another one.
+    Room,
+    /// It was taken, and used the last room.
+    Filled,
+    /// It was not taken: there is no room.
+    Full,
+    /// It was not taken: the connection is gone.
+    Closed,
+}
+
+/// A peer, seen from the send path: takes messages, and gives back those that it
 /// could not send.
 ///
 /// Everything here is synchronous, so that a message costs no future on its
@@ -25,31 +39,24 @@ pub trait Peer {
     /// Hands the message back when the connection is gone.
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>>;
 
-    /// Gives the peer a message if it has room, and says whether it has taken
-    /// it: it has not when there is no room, and when the connection is gone.
-    /// Nobody is woken when it has room later.
-    fn try_push(&mut self, message: &mut Option<Outbound>) -> bool {
+    /// Gives the peer a message if it has room. Nobody is woken when it has room later.
+    fn offer(&mut self, message: &mut Option<Outbound>) -> Offered {
         let mut cx = Context::from_waker(Waker::noop());
-        if !matches!(self.poll_room(&mut cx), Poll::Ready(Ok(()))) {
-            return false;
+        match self.poll_room(&mut cx) {
+            Poll::Pending => return Offered::Full,
+            Poll::Ready(Err(_)) => return Offered::Closed,
+            Poll::Ready(Ok(())) => {}
         }
         if let Some(taken) = message.take()
             && let Err(Closed(back)) = self.push(taken)
         {
             *message = Some(back);
+            return Offered::Closed;
         }
-        message.is_none()
-    }
-
-    /// Gives the peer up to `most` messages from the front of these, as far as it
-    /// has room: what [`try_push`](Peer::try_push) does for one. Says how many.
-    fn try_push_all(&mut self, messages: &mut VecDeque<Outbound>, most: usize) -> usize {
-        offer_each(messages, most, |message| self.try_push(message))
-    }
-
-    /// How much it may be given before it has no more room, if that is known.
-    fn room(&self) -> Limits {
-        Limits { items: 0, bytes: 0 }
+        match self.poll_room(&mut cx) {
+            Poll::Pending => Offered::Filled,
+            Poll::Ready(_) => Offered::Room,
+        }
     }
 
     /// How much waits for the peer: the bytes of payload, and one for each
@@ -83,16 +90,8 @@ impl Peer for Queue<Outbound> {
     }
 
     #[inline]
-    fn try_push(&mut self, message: &mut Option<Outbound>) -> bool {
-        self.try_push_from(message)
-    }
-
-    fn try_push_all(&mut self, messages: &mut VecDeque<Outbound>, most: usize) -> usize {
-        Queue::try_push_all(self, messages, most)
-    }
-
-    fn room(&self) -> Limits {
-        Queue::room(self)
+    fn offer(&mut self, message: &mut Option<Outbound>) -> Offered {
+        Queue::offer(self, message)
     }
 
     fn waiting(&self) -> usize {

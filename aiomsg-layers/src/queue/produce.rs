@@ -7,7 +7,7 @@ use aiomsg_core::Weight;
 
 use super::level::Level;
 use super::state::State;
-use super::{Closed, Queue};
+use super::{Closed, Offered, Queue};
 use crate::sync::MutexGuard;
 
 impl<T: Weight> Queue<T> {
@@ -71,48 +71,34 @@ impl<T: Weight> Queue<T> {
     /// Hands the item back when the queue is full or closed.
     pub fn try_push(&self, item: T) -> Result<(), T> {
         let mut item = Some(item);
-        self.try_push_from(&mut item);
+        let _ = self.offer(&mut item);
         item.map_or(Ok(()), Err)
     }
 
     /// The same, for an item that is to be moved once and not at each call on
-    /// its way. Says whether it was taken.
+    /// its way. Says what became of it, and whether there is room for another one.
     #[inline]
-    pub fn try_push_from(&self, item: &mut Option<T>) -> bool {
+    pub fn offer(&self, item: &mut Option<T>) -> Offered {
         let mut state = self.lock();
-        if state.closed || !state.admits() {
-            return false;
+        if state.closed {
+            return Offered::Closed;
+        }
+        if !state.admits() {
+            return Offered::Full;
         }
         let Some(weight) = item.as_ref().map(T::weight) else {
-            return true;
+            return Offered::Room;
         };
         state.used_items += 1;
         state.used_bytes += weight;
         // Straight into its place.
         state.items.extend(item.take());
+        let offered = match state.admits() {
+            true => Offered::Room,
+            false => Offered::Filled,
+        };
         self.pushed(state);
-        true
-    }
-
-    /// Appends up to `most` items from the front of `items`, as far as there is
-    /// room, under one lock and with one wake. Says how many.
-    pub fn try_push_all(&self, items: &mut VecDeque<T>, most: usize) -> usize {
-        let mut state = self.lock();
-        if state.closed {
-            return 0;
-        }
-        let mut count = 0;
-        while count < most
-            && state.admits()
-            && let Some(item) = items.pop_front()
-        {
-            state.add(item);
-            count += 1;
-        }
-        if count > 0 {
-            self.pushed(state);
-        }
-        count
+        offered
     }
 
     /// Appends a batch under one lock and with one wake. The batch is left

@@ -103,12 +103,19 @@ fn a_batch_goes_behind_what_is_there() {
 }
 
 #[test]
-fn many_are_pushed_up_to_the_bound_and_popped_up_to_what_is_wanted() {
+fn they_are_taken_up_to_the_bound_and_popped_up_to_what_is_wanted() {
     let queue = queue(3, 100);
     let mut cx = cx();
     let mut messages: VecDeque<_> = ["1", "2", "3", "4"].map(Outbound::new).into();
-    assert_eq!(queue.try_push_all(&mut messages, 2), 2);
-    assert_eq!(queue.try_push_all(&mut messages, 9), 1);
+    let offer = |messages: &mut VecDeque<Outbound>| {
+        let mut message = messages.pop_front();
+        let offered = queue.offer(&mut message);
+        messages.extend(message);
+        offered
+    };
+    let offered = [(); 4].map(|()| offer(&mut messages));
+    let [room, filled, full] = [Offered::Room, Offered::Filled, Offered::Full];
+    assert_eq!(offered, [room, room, filled, full]);
     assert_eq!((messages.len(), queue.items(), queue.bytes()), (1, 3, 3));
 
     let mut popped = vec![Outbound::new("0")];
@@ -123,7 +130,7 @@ fn many_are_pushed_up_to_the_bound_and_popped_up_to_what_is_wanted() {
     assert!(queue.poll_pop_all(&mut cx, &mut none, 9).is_pending());
     queue.close();
     assert_eq!(queue.poll_pop_all(&mut cx, &mut none, 9), Poll::Ready(0));
-    assert_eq!(queue.try_push_all(&mut messages, 9), 0);
+    assert_eq!(offer(&mut messages), Offered::Closed);
     assert_eq!(messages.len(), 1);
 }
 

@@ -7,7 +7,7 @@
 //! front of it ([`ServiceIntake`]).
 //!
 //! ```text
-//!  Router ─▶ queue of the peer ─▶ ┌─────────┐ ─▶ connection with its layers ─▶ wire
+//!  send path ─▶ queue of the peer ─▶ ┌─────────┐ ─▶ connection with its layers ─▶ wire
 //!                                 │ Session │
 //!  recv  ◀── Inbox ◀── Intake ◀── └─────────┘ ◀── connection with its layers ◀─ wire
 //! ```
@@ -19,7 +19,7 @@
 //!
 //! While the intake has no room, the connection is not read, and TCP holds the
 //! peer back. When a session is dropped, whatever it had taken and what never
-//! left is back in the queue, which is closed in the same step: the router then
+//! left is back in the queue, which is closed in the same step: the send path then
 //! sends it elsewhere.
 
 mod farewells;

@@ -8,21 +8,17 @@
 //!
 //! [`catch`] and [`caught`] keep a panic in one call of a user's to that call.
 
-mod callers;
+pub(crate) mod bell;
 mod caught;
 mod fused;
 mod names;
 mod service;
 pub(crate) mod share;
 
-pub use callers::Callers;
 pub use caught::{Caught, catch, caught, drop_caught, note, panicked};
 pub use fused::Fused;
 pub(crate) use names::Names;
 pub use service::{Shared, SharedFuture};
-
-#[cfg(all(test, aiomsg_loom))]
-mod interleavings;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use aiomsg_core::BoxError;
 use pin_project::pin_project;
 use tower::Service;
 
-use super::{Callers, Fused};
+use super::Fused;
+use crate::line::Line;
 
 /// A service that many tasks call. See the [module](super).
 ///
@@ -34,7 +35,7 @@ pub struct Shared<S>(Arc<Inner<S>>);
 
 struct Inner<S> {
     service: Mutex<Fused<S>>,
-    callers: Callers,
+    line: Line,
 }
 
 impl<S> Shared<S> {
@@ -42,7 +43,7 @@ impl<S> Shared<S> {
     pub fn new(service: S) -> Self {
         Self(Arc::new(Inner {
             service: Mutex::new(Fused::new(service)),
-            callers: Callers::default(),
+            line: Line::new(),
         }))
     }
 
@@ -67,7 +68,7 @@ impl<S> Shared<S> {
             .service
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        ready!(self.0.callers.poll(cx, |cx| service.poll_ready(cx)))?;
+        ready!(self.0.line.poll(cx, |cx| service.poll_ready(cx)))?;
         match request.take() {
             Some(request) => Poll::Ready(Ok(service.call(request))),
             // Polled again after it was called: there is nothing to wait for.

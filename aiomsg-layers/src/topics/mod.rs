@@ -7,7 +7,7 @@
 //!   .subscribe(p)    on each connection             on each connection │ who wants what
 //!                         │                               ▲            ▼
 //!                         └────── 01 p, 00 p ─────────────┘         ByTopic
-//!                                                                   policy of the Router
+//!                                                                   the policy
 //!  recv ◀──────────────── messages that begin with p ◀──────────────── send
 //! ```
 //!
@@ -50,9 +50,5 @@ pub use publisher::{Topics, TopicsConnection, TopicsLayer};
 pub use subscriber::{SubscribeConnection, SubscribeLayer};
 pub use subscriptions::Subscriptions;
 
-#[cfg(test)]
-mod cost_tests;
-#[cfg(test)]
-mod readiness_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,10 @@
 use std::mem::replace;
 
-use aiomsg_core::{Identity, Limits};
+use aiomsg_core::Identity;
 
-use crate::route::PeerSet;
+use crate::distribute::PeerSet;
 
-/// Where the peers of connections stand in the set of peers, and how much room
-/// they have.
+/// Where the peers of connections stand in the set of peers.
 ///
 /// What is noted may be out of date, and is then looked up again for those who want
 /// a message. So neither a subscription nor a peer that comes or goes costs
@@ -14,8 +13,8 @@ use crate::route::PeerSet;
 pub(super) struct Places {
     /// By the number of the connection.
     noted: Vec<Noted>,
-    /// By position.
-    peers: Vec<At>,
+    /// By position, the last message for which the peer there was found.
+    last: Vec<u64>,
     /// The number of this message.
     message: u64,
     /// Another one whenever the numbers of connections may stand for others.
@@ -31,17 +30,6 @@ struct Noted {
     position: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct At {
-    /// The last message for which it was found.
-    message: u64,
-    moves: u64,
-    /// So much there is room for, at least.
-    room: Limits,
-}
-
-const NOTHING: Limits = Limits { items: 0, bytes: 0 };
-
 impl Places {
     /// Peers have come or gone.
     pub(super) fn moved(&mut self) {
@@ -52,12 +40,7 @@ impl Places {
     pub(super) fn begin<P>(&mut self, version: u64, peers: &PeerSet<P>) {
         self.message += 1;
         self.version = version;
-        let new = At {
-            message: 0,
-            moves: 0,
-            room: NOTHING,
-        };
-        self.peers.resize(peers.len().max(self.peers.len()), new);
+        self.last.resize(peers.len().max(self.last.len()), 0);
     }
 
     /// The position of a connection's peer, unless it was found for this message
@@ -75,7 +58,7 @@ impl Places {
             true => noted.position,
             false => self.look(number, noted.position, peers, identity()?)?,
         };
-        let last = replace(&mut self.peers.get_mut(position)?.message, self.message);
+        let last = replace(self.last.get_mut(position)?, self.message);
         (last != self.message).then_some(position)
     }
 
@@ -100,35 +83,5 @@ impl Places {
             position,
         };
         Some(position)
-    }
-
-    /// Notes that the peer was given so much, and says whether it has room left.
-    /// `room` is asked if that is not known.
-    pub(super) fn use_up(
-        &mut self,
-        position: usize,
-        bytes: usize,
-        room: impl FnOnce() -> Limits,
-    ) -> bool {
-        let Some(at) = self.peers.get_mut(position) else {
-            return room().admit(0, 0);
-        };
-        let left = Limits {
-            items: at.room.items.saturating_sub(1),
-            bytes: at.room.bytes.saturating_sub(bytes),
-        };
-        at.room = match at.moves == self.moves && left.admit(0, 0) {
-            true => left,
-            false => room(),
-        };
-        at.moves = self.moves;
-        at.room.admit(0, 0)
-    }
-
-    /// Somebody else has used the room of the peer.
-    pub(super) fn forget_room(&mut self, position: usize) {
-        if let Some(at) = self.peers.get_mut(position) {
-            at.room = NOTHING;
-        }
     }
 }

@@ -84,9 +84,9 @@ impl fmt::Debug for Topics {
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
 /// use aiomsg_core::connection::{FrameStream, OneByOne};
 /// use aiomsg_core::{Discard, Frame, Identity, Limits, Outbound};
+/// use aiomsg_layers::Distribute;
+/// use aiomsg_layers::peers::Peers;
 /// use aiomsg_layers::queue::Queue;
-/// use aiomsg_layers::Router;
-/// use aiomsg_layers::route::changes;
 /// use aiomsg_layers::topics::Topics;
 /// use futures::{FutureExt, SinkExt, StreamExt};
 /// use tower::{Layer, Service, ServiceExt};
@@ -94,16 +94,16 @@ impl fmt::Debug for Topics {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tower::BoxError> {
 /// let topics = Topics::new();
-/// let (registrar, changes) = changes();
-/// let mut router = Router::new(changes, topics.policy(), Discard::new(|lost| {
+/// let peers = Peers::new(Discard::new(|lost| {
 ///     println!("{:?}: {}", lost.message.payload(), lost.reason);
 /// }));
+/// let mut distribute = Distribute::new(&peers, topics.policy());
 ///
 /// // A peer: its connection, here in memory, and its queue.
 /// let (ours, mut theirs) = Wire::pair("reader");
 /// let mut connection = FrameStream::new(topics.layer().layer(OneByOne::new(ours)));
 /// let queue = Queue::new(Limits { items: 100, bytes: 1 << 20 });
-/// registrar.insert(Identity::new("reader")?, queue.clone());
+/// peers.insert(Identity::new("reader")?, queue.clone());
 ///
 /// // It subscribes. That goes no further than the layer.
 /// theirs.send(Frame::data("\x01weather.")).await?;
@@ -111,8 +111,8 @@ impl fmt::Debug for Topics {
 /// assert_eq!(connection.next().await.unwrap()?, Frame::data("hello"));
 /// assert!(topics.is_wanted("weather.rain"));
 ///
-/// router.ready().await?.call(Outbound::new("weather.rain")).await?;
-/// router.ready().await?.call(Outbound::new("sport.chess")).await?;
+/// distribute.ready().await?.call(Outbound::new("weather.rain")).await?;
+/// distribute.ready().await?.call(Outbound::new("sport.chess")).await?;
 /// assert_eq!(queue.items(), 1);
 ///
 /// // With the connection its subscriptions are gone.

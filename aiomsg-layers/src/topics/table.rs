@@ -1,6 +1,5 @@
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::Bound;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -28,10 +27,7 @@ pub(super) struct Shared {
 pub(super) struct Table {
     tree: Tree,
     connections: Slots<Connection>,
-    /// The connections with subscriptions, by the version in which they had their
-    /// first one: what is new since a version is the end of it.
-    listening: BTreeMap<u64, Identity>,
-    /// How many of them each peer has: it may have two for a moment.
+    /// How many connections with subscriptions each peer has: it may have two for a moment.
     listeners: HashMap<Identity, usize>,
     /// Tasks that wait for a peer with subscriptions. It may have none soon.
     waiting: WakerList,
@@ -40,8 +36,6 @@ pub(super) struct Table {
 struct Connection {
     identity: Identity,
     prefixes: HashSet<Box<[u8]>>,
-    /// The version in which the first of its prefixes came.
-    since: u64,
 }
 
 impl Shared {
@@ -65,7 +59,6 @@ impl Shared {
         self.lock().connections.insert(Connection {
             identity,
             prefixes: HashSet::new(),
-            since: 0,
         })
     }
 
@@ -88,10 +81,9 @@ impl Shared {
         // Copied, lest a few bytes keep the buffer that they came in.
         prefixes.insert(prefix.into());
         if prefixes.len() == 1 {
-            connection.since = self.version.fetch_add(1, Ordering::Release) + 1;
-            let identity = &connection.identity;
-            table.listening.insert(connection.since, identity.clone());
-            *table.listeners.entry(identity.clone()).or_default() += 1;
+            self.version.fetch_add(1, Ordering::Release);
+            let identity = connection.identity.clone();
+            *table.listeners.entry(identity).or_default() += 1;
         }
         table.tree.insert(prefix, number);
         Ok(())
@@ -105,10 +97,11 @@ impl Shared {
         if !connection.prefixes.remove(prefix) {
             return;
         }
-        let last = connection.prefixes.is_empty().then_some(connection.since);
+        let last = connection.prefixes.is_empty();
+        let last = last.then(|| connection.identity.clone());
         table.tree.remove(prefix, number);
-        if let Some(since) = last {
-            self.fewer(table, since);
+        if let Some(identity) = last {
+            self.fewer(table, identity);
         }
     }
 
@@ -122,13 +115,13 @@ impl Shared {
             table.tree.remove(prefix, number);
         }
         if !connection.prefixes.is_empty() {
-            self.fewer(table, connection.since);
+            self.fewer(table, connection.identity);
         }
     }
 
-    /// The connection that had its first subscription then has none any more.
-    fn fewer(&self, mut table: MutexGuard<'_, Table>, since: u64) {
-        table.listens_no_more(since);
+    /// One more connection of this peer has no subscription any more.
+    fn fewer(&self, mut table: MutexGuard<'_, Table>, identity: Identity) {
+        table.listens_no_more(identity);
         self.version.fetch_add(1, Ordering::Release);
         let woken = table.waiting.take();
         drop(table);
@@ -170,17 +163,7 @@ impl Table {
         self.listeners.contains_key(identity)
     }
 
-    /// The peers with subscriptions of which this version did not know, some of
-    /// them more than once.
-    pub(super) fn listening_since(&self, version: u64) -> impl Iterator<Item = &Identity> {
-        let new = (Bound::Excluded(version), Bound::Unbounded);
-        self.listening.range(new).map(|(_, identity)| identity)
-    }
-
-    fn listens_no_more(&mut self, since: u64) {
-        let Some(identity) = self.listening.remove(&since) else {
-            return;
-        };
+    fn listens_no_more(&mut self, identity: Identity) {
         if let Entry::Occupied(mut connections) = self.listeners.entry(identity) {
             *connections.get_mut() -= 1;
             if *connections.get() == 0 {

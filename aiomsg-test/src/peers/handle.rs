@@ -3,7 +3,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use aiomsg_core::{Identity, Limits, Outbound};
-use aiomsg_layers::route::Registrar;
+use aiomsg_layers::peers::Peers;
 use bytes::Bytes;
 
 use super::MockPeer;
@@ -17,20 +17,16 @@ use super::mock::Shared;
 pub struct PeerHandle {
     identity: Identity,
     shared: Arc<Shared>,
-    /// Tells the router of the end, if there is a router.
-    registrar: Option<Registrar<MockPeer>>,
+    /// Tells the table of the end, if there is one.
+    peers: Option<Peers<MockPeer>>,
 }
 
 impl PeerHandle {
-    pub(super) fn new(
-        identity: Identity,
-        limits: Limits,
-        registrar: Option<Registrar<MockPeer>>,
-    ) -> Self {
+    pub(super) fn new(identity: Identity, limits: Limits, peers: Option<Peers<MockPeer>>) -> Self {
         Self {
             identity,
             shared: Arc::new(Shared::new(limits)),
-            registrar,
+            peers,
         }
     }
 
@@ -105,40 +101,38 @@ impl PeerHandle {
         woken.wake();
     }
 
-    /// Lets it take no more, and tells nobody: the router finds it out when it
+    /// Lets it take no more, and tells nobody: the send path finds it out when it
     /// tries. So it is in a socket for a moment when a connection ends, and
     /// for longer when it is ended with messages still to be sent.
     pub fn close(&self) {
         self.close_with([]);
     }
 
-    /// Ends the connection: it takes no more, and the router is told. What it
-    /// was given and what was not [taken](Self::take) never left, and is there
-    /// for the router to take back.
+    /// Ends the connection: it takes no more, and the table is told. What it
+    /// was given and what was not [taken](Self::take) never left, and is taken
+    /// back.
     ///
-    /// A peer that belongs to no router is only [closed](Self::close).
+    /// A peer that belongs to no table is only [closed](Self::close).
     pub fn end(&self) {
         self.end_with([]);
     }
 
-    /// Ends the connection with messages that were taken and never left. The
-    /// router finds them before all others.
+    /// Ends the connection with messages that were taken and never left. They
+    /// come before all others.
     ///
     /// ```
-    /// use std::task::{Context, Waker};
-    ///
     /// use aiomsg_core::Outbound;
-    /// use aiomsg_layers::Router;
-    /// use aiomsg_layers::route::{RoundRobin, Route};
+    /// use aiomsg_layers::Distribute;
+    /// use aiomsg_layers::distribute::RoundRobin;
     /// use aiomsg_test::{discard, peers};
+    /// use tower::{Service, ServiceExt};
     ///
-    /// let (changes, peers) = peers::pair();
-    /// let mut router = Router::new(changes, RoundRobin::new(), discard::pair().0);
-    /// let mut cx = Context::from_waker(Waker::noop());
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg_core::Error> {
+    /// let (table, peers) = peers::pair(discard::pair().0);
+    /// let mut distribute = Distribute::new(&table, RoundRobin::new());
     /// let a = peers.insert("a", peers::LIMITS);
     /// for payload in ["1", "2", "3"] {
-    ///     assert!(router.poll_route(&mut cx).is_ready());
-    ///     router.route(&mut cx, Outbound::new(payload)).unwrap();
+    ///     distribute.ready().await?.call(Outbound::new(payload)).await?;
     /// }
     ///
     /// let mut batch = a.take();
@@ -146,18 +140,19 @@ impl PeerHandle {
     /// batch.remove(0);
     /// a.end_with(batch);
     /// let b = peers.insert("b", peers::LIMITS);
-    /// assert!(router.poll_route(&mut cx).is_ready());
+    /// distribute.ready().await?;
     /// assert_eq!(b.take_payloads(), ["2", "3"]);
+    /// # Ok(()) }
     /// ```
     pub fn end_with<I>(&self, unsent: I)
     where
         I: IntoIterator<Item = Outbound, IntoIter: DoubleEndedIterator>,
     {
         self.close_with(unsent);
-        if let Some(registrar) = &self.registrar
+        if let Some(peers) = &self.peers
             && !std::mem::replace(&mut self.shared.lock().removed, true)
         {
-            registrar.remove(self.identity.clone());
+            peers.remove(&self.identity);
         }
     }
 

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use aiomsg_core::{Limits, Outbound};
 use aiomsg_layers::queue::{Closed, Peer, Queue, Shed, WakerList};
 
-/// A peer, as a router sees it. See the [module](super).
+/// A peer, as the send path sees it. See the [module](super).
+#[derive(Clone)]
 pub struct MockPeer(Arc<Shared>);
 
 pub(super) struct Shared {
@@ -23,7 +24,7 @@ pub(super) struct State {
     pub(super) producers: WakerList,
     /// Messages that came while there was no room.
     pub(super) overruns: usize,
-    /// The router was told of the end.
+    /// The table was told of the end.
     pub(super) removed: bool,
 }
 

@@ -1,6 +1,6 @@
 //! A mock set of peers: the test lets them come, go and fill up.
 //!
-//! A [`MockPeer`] is what a router sees of a connection: the queue of messages
+//! A [`MockPeer`] is what the send path sees of a connection: the queue of messages
 //! that wait for it, which is the [`Queue`](aiomsg_layers::queue::Queue) of the
 //! socket itself. Its [`PeerHandle`] is the connection: it takes messages out
 //! of the queue, or does not, and ends.
@@ -9,8 +9,9 @@ mod handle;
 mod mock;
 mod set;
 
-use aiomsg_core::Limits;
-use aiomsg_layers::route::{Changes, PeerSet, changes};
+use aiomsg_core::{Discard, Limits};
+use aiomsg_layers::distribute::PeerSet;
+use aiomsg_layers::peers::Peers;
 
 pub use handle::PeerHandle;
 pub use mock::MockPeer;
@@ -25,50 +26,49 @@ pub const LIMITS: Limits = Limits {
     bytes: 1 << 20,
 };
 
-/// A changing set of peers for a [`Router`](aiomsg_layers::Router), and the
-/// handle by which peers come. There is none yet.
+/// A changing table of peers for [`Distribute`](aiomsg_layers::Distribute) and
+/// [`ByIdentity`](aiomsg_layers::ByIdentity), and the handle by which peers come. There is none
+/// yet. Dropped messages go to `discard`.
 ///
 /// ```
-/// use std::task::{Context, Waker};
-///
 /// use aiomsg_core::Outbound;
-/// use aiomsg_layers::Router;
-/// use aiomsg_layers::route::{Publish, Route};
+/// use aiomsg_layers::Distribute;
+/// use aiomsg_layers::distribute::Publish;
 /// use aiomsg_test::{discard, peers};
+/// use tower::{Service, ServiceExt};
 ///
-/// let (changes, peers) = peers::pair();
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg_core::Error> {
 /// let (discard, lost) = discard::pair();
-/// let mut router = Router::new(changes, Publish::new(), discard);
+/// let (table, peers) = peers::pair(discard);
+/// let mut distribute = Distribute::new(&table, Publish::new());
 /// let [a, b] = ["a", "b"].map(|name| peers.insert(name, peers::LIMITS));
 ///
-/// let mut cx = Context::from_waker(Waker::noop());
-/// assert!(router.poll_route(&mut cx).is_ready());
-/// router.route(&mut cx, Outbound::new("news")).unwrap();
+/// distribute.ready().await?.call(Outbound::new("news")).await?;
 /// assert_eq!(a.take_payloads(), ["news"]);
 /// assert_eq!(b.take_payloads(), ["news"]);
+/// # Ok(()) }
 /// ```
-pub fn pair() -> (Changes<MockPeer>, PeersHandle) {
-    let (registrar, changes) = changes();
-    (changes, PeersHandle::new(registrar))
+pub fn pair(discard: Discard) -> (Peers<MockPeer>, PeersHandle) {
+    let peers = Peers::new(discard);
+    (peers.clone(), PeersHandle::new(peers))
 }
 
-/// A set of peers to try a [`Policy`](aiomsg_layers::route::Policy) on, by
+/// A set of peers to try a [`Policy`](aiomsg_layers::distribute::Policy) on, by
 /// position as they are named, and a handle for each. All have the same limits.
 ///
 /// ```
 /// use std::task::{Context, Waker};
 ///
 /// use aiomsg_core::Outbound;
-/// use aiomsg_layers::route::{Policy, RoundRobin};
+/// use aiomsg_layers::distribute::{Pick, Policy, RoundRobin};
 /// use aiomsg_test::peers;
 ///
 /// let (mut set, [a, b]) = peers::set(["a", "b"], peers::LIMITS);
 /// let mut policy = RoundRobin::new();
 /// a.fill();
-/// let mut cx = Context::from_waker(Waker::noop());
-/// assert!(policy.poll_ready(&mut set, &mut cx).is_ready());
-/// policy.place(&mut set, Outbound::new("job")).unwrap();
-/// assert_eq!(b.take_payloads(), ["job"]);
+/// set.look(&mut Context::from_waker(Waker::noop()));
+/// let picked = policy.pick(&set, &Outbound::new("job"));
+/// assert!(matches!(picked, Pick::One(1)), "the first has no room");
 /// ```
 ///
 /// # Panics

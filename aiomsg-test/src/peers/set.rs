@@ -1,16 +1,16 @@
 use aiomsg_core::Limits;
-use aiomsg_layers::route::Registrar;
+use aiomsg_layers::peers::Peers;
 
 use super::{MockPeer, PeerHandle};
 use crate::identity;
 
-/// Lets peers come to a router. See [`pair`](super::pair).
+/// Lets peers come. See [`pair`](super::pair).
 #[derive(Debug, Clone)]
-pub struct PeersHandle(Registrar<MockPeer>);
+pub struct PeersHandle(Peers<MockPeer>);
 
 impl PeersHandle {
-    pub(super) fn new(registrar: Registrar<MockPeer>) -> Self {
-        Self(registrar)
+    pub(super) fn new(peers: Peers<MockPeer>) -> Self {
+        Self(peers)
     }
 
     /// A peer comes, with room for as much. It goes when

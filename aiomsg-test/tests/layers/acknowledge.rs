@@ -2,8 +2,8 @@ use std::task::{Context, Waker};
 
 use aiomsg_core::connection::FrameStream;
 use aiomsg_core::{Frame, MessageId, Outbound};
-use aiomsg_layers::route::RoundRobin;
-use aiomsg_layers::{AcknowledgeLayer, AtLeastOnceLayer, Router};
+use aiomsg_layers::distribute::RoundRobin;
+use aiomsg_layers::{AcknowledgeLayer, AtLeastOnceLayer, Distribute};
 use aiomsg_test::{connection, discard, peers};
 use futures::{FutureExt, SinkExt, StreamExt};
 use tower::{Layer, Service, ServiceExt};
@@ -57,8 +57,8 @@ async fn what_the_peer_acknowledges_is_forgotten() {
     let (discard, lost) = discard::pair();
     let layer = AtLeastOnceLayer::new(discard.clone());
     let unacked = layer.unacked();
-    let (changes, peers) = peers::pair();
-    let mut sender = layer.layer(Router::new(changes, RoundRobin::new(), discard));
+    let (table, peers) = peers::pair(discard);
+    let mut sender = layer.layer(Distribute::new(&table, RoundRobin::new()));
     let queue = peers.insert("worker", peers::LIMITS);
     let (connection, peer) = connection::pair();
     let layer = AcknowledgeLayer::new().unacked(unacked.clone());

@@ -1,82 +1,142 @@
-use std::time::Duration;
+//! The buffer, around a mock of the service inside.
 
-use aiomsg_core::{Limits, Outbound};
-use aiomsg_layers::route::{Changes, RoundRobin};
-use aiomsg_layers::{Buffer, Router};
+use aiomsg_core::{DropReason, Error, ErrorKind, Limits, Outbound};
+use aiomsg_layers::{Buffer, BufferLayer, Overflow};
 use aiomsg_test::discard;
-use aiomsg_test::peers::{self, LIMITS, MockPeer, PeersHandle};
 use futures::FutureExt;
-use tokio::time::sleep;
-use tower::{Service, ServiceExt};
+use tower::util::MapErr;
+use tower::{Layer, Service, ServiceExt};
+use tower_test::mock::{self, Handle, Mock};
 
-type Sender = Buffer<Router<Changes<MockPeer>, RoundRobin>>;
+type Inside = MapErr<Mock<Outbound, ()>, fn(tower::BoxError) -> Error>;
 
-fn buffer(limits: Limits) -> (Sender, PeersHandle) {
-    let (changes, peers) = peers::pair();
-    let router = Router::new(changes, RoundRobin::new(), discard::pair().0);
-    let (buffer, driver) = Buffer::new(router, limits);
-    tokio::spawn(driver.run());
-    (buffer, peers)
+const TWO: Limits = Limits {
+    items: 2,
+    bytes: 1 << 20,
+};
+
+fn buffer(layer: BufferLayer) -> (Buffer<Inside>, Handle<Outbound, ()>) {
+    let (mock, mut inside) = mock::pair();
+    inside.allow(0);
+    let error: fn(tower::BoxError) -> Error = |error| {
+        let error = Error::from_boxed(error);
+        match error.message().is_some() {
+            true => error,
+            false => Error::new(ErrorKind::Layer).with_source(error),
+        }
+    };
+    (layer.layer(mock.map_err(error)), inside)
 }
 
-async fn send(buffer: &mut Sender, payload: &'static str) {
-    let buffer = buffer.ready().await.unwrap();
-    buffer.call(Outbound::new(payload)).await.unwrap();
+async fn send(buffer: &mut Buffer<Inside>, payload: &'static str) {
+    let ready = buffer.ready().now_or_never().expect("it is ready").unwrap();
+    ready.call(Outbound::new(payload)).await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_was_sent_to_nobody_goes_to_who_comes() {
-    let (mut buffer, peers) = buffer(Sender::LIMITS);
+/// Takes what reaches the service inside, as far as it is allowed.
+async fn taken(
+    buffer: &mut Buffer<Inside>,
+    inside: &mut Handle<Outbound, ()>,
+    count: usize,
+) -> Vec<bytes::Bytes> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        let _ = buffer.ready().now_or_never();
+        let (message, respond) = inside.next_request().await.unwrap();
+        respond.send_response(());
+        taken.push(message.into_payload());
+    }
+    let _ = buffer.ready().now_or_never();
+    assert!(inside.next_request().now_or_never().is_none());
+    taken
+}
+
+#[tokio::test]
+async fn what_the_service_inside_does_not_take_is_held_in_order() {
+    let (mut buffer, mut inside) = buffer(BufferLayer::new(BufferLayer::LIMITS));
     for payload in ["1", "2", "3"] {
         send(&mut buffer, payload).await;
     }
     assert_eq!(buffer.len(), 3);
-    let peer = peers.insert("a", LIMITS);
-    for payload in ["1", "2", "3"] {
-        let message = peer.next_message().await.unwrap();
-        assert_eq!(message.payload(), payload);
-    }
+    inside.allow(2);
+    assert_eq!(taken(&mut buffer, &mut inside, 2).await, ["1", "2"]);
+    send(&mut buffer, "4").await;
+    assert_eq!(buffer.len(), 2);
+    inside.allow(2);
+    assert_eq!(taken(&mut buffer, &mut inside, 2).await, ["3", "4"]);
+    assert!(buffer.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_full_buffer_makes_the_caller_wait() {
-    let two = Limits { items: 2, ..LIMITS };
-    let (mut buffer, peers) = buffer(two);
+#[tokio::test]
+async fn what_the_service_inside_takes_goes_straight_on() {
+    let (mut buffer, mut inside) = buffer(BufferLayer::new(TWO));
+    inside.allow(1);
+    let sending = buffer.ready().await.unwrap().call(Outbound::new("x"));
+    assert!(buffer.is_empty());
+    let (message, respond) = inside.next_request().await.unwrap();
+    assert_eq!(message.payload(), "x");
+    respond.send_response(());
+    sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_buffer_is_not_ready() {
+    let (mut buffer, mut inside) = buffer(BufferLayer::new(TWO));
     send(&mut buffer, "1").await;
     send(&mut buffer, "2").await;
     assert!(buffer.ready().now_or_never().is_none());
-    let peer = peers.insert("a", LIMITS);
+    inside.allow(1);
+    assert_eq!(taken(&mut buffer, &mut inside, 1).await, ["1"]);
     send(&mut buffer, "3").await;
-    sleep(Duration::from_millis(1)).await;
-    assert_eq!(peer.take_payloads(), ["1", "2", "3"]);
+    assert!(buffer.ready().now_or_never().is_none());
+    let left: Vec<_> = buffer.drain();
+    assert_eq!(left, ["2", "3"].map(Outbound::new));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_full_peer_makes_the_caller_wait_until_it_is_free() {
-    let (mut buffer, peers) = buffer(Sender::LIMITS);
-    let peer = peers.insert("a", LIMITS);
-    peer.fill();
-    let sending = tokio::spawn(async move { send(&mut buffer, "1").await });
-    sleep(Duration::from_secs(60)).await;
-    assert!(!sending.is_finished());
-    peer.free();
-    sending.await.unwrap();
-    assert_eq!(peer.take_payloads(), ["1"]);
-    assert_eq!(peer.overruns(), 0);
+#[tokio::test]
+async fn a_full_buffer_overflows_as_the_rule_says() {
+    for (overflow, kept, dropped) in [
+        (Overflow::DropOldest, vec!["2", "3"], vec!["1"]),
+        (Overflow::KeepNewest, vec!["3"], vec!["1", "2"]),
+        (Overflow::RefuseNewest, vec!["1", "2"], vec![]),
+    ] {
+        let (discard, lost) = discard::pair();
+        let layer = BufferLayer::new(TWO).overflow(overflow).discard(discard);
+        let (mut buffer, _inside) = buffer(layer);
+        for payload in ["1", "2", "3"] {
+            let ready = buffer.ready().now_or_never().expect("it decides at once");
+            let sent = ready.unwrap().call(Outbound::new(payload)).await;
+            let refused = overflow == Overflow::RefuseNewest && payload == "3";
+            assert_eq!(sent.is_err(), refused);
+            if let Err(mut error) = sent {
+                assert!(error.is_limit());
+                assert_eq!(error.take_message().unwrap().payload(), payload);
+            }
+        }
+        let kept: Vec<_> = kept.into_iter().map(Outbound::new).collect();
+        assert_eq!(buffer.drain(), kept, "{overflow:?}");
+        let lost = lost.take().into_iter().inspect(|lost| {
+            assert_eq!(lost.reason, DropReason::Overflow);
+        });
+        let lost: Vec<_> = lost.map(|lost| lost.message.into_payload()).collect();
+        assert_eq!(lost, dropped, "{overflow:?}");
+    }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_an_ended_connection_left_is_sent_with_nobody_calling() {
-    let (mut buffer, peers) = buffer(Sender::LIMITS);
-    let a = peers.insert("a", LIMITS);
-    for payload in ["1", "2", "3"] {
-        send(&mut buffer, payload).await;
-    }
-    let batch = a.take();
-    a.end_with(batch);
-    let b = peers.insert("b", LIMITS);
-    for payload in ["1", "2", "3"] {
-        let message = b.next_message().await.unwrap();
-        assert_eq!(message.payload(), payload);
-    }
+/// What is held was accepted: nobody waits for it any more.
+#[tokio::test]
+async fn what_fails_that_was_held_is_reported_and_others_pass() {
+    let (discard, lost) = discard::pair();
+    let (mut buffer, mut inside) = buffer(BufferLayer::new(TWO).discard(discard));
+    send(&mut buffer, "bad").await;
+    send(&mut buffer, "good").await;
+    inside.allow(2);
+    let _ = buffer.ready().now_or_never();
+    let (message, respond) = inside.next_request().await.unwrap();
+    respond.send_error(Error::new(ErrorKind::Layer).with_message(message));
+    assert_eq!(taken(&mut buffer, &mut inside, 1).await, ["good"]);
+    assert_eq!(
+        lost.take_payloads(),
+        [("bad".into(), DropReason::PolicyFailed)]
+    );
 }

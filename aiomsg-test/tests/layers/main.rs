@@ -8,9 +8,11 @@
 
 mod acknowledge;
 mod buffer;
+mod by_identity;
+mod distribute;
 mod greeting;
 mod heartbeat;
 mod overflow;
-mod router;
 mod session;
+mod stack;
 mod topics;

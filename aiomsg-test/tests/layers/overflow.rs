@@ -1,32 +1,42 @@
 //! What is done with a message for which there is no room.
 
-use std::task::{Context, Waker};
-
 use aiomsg_core::{DropReason, Limits, Outbound};
-use aiomsg_layers::route::{Changes, Overflow, Policy, Publish, RoundRobin, Route};
-use aiomsg_layers::{Buffer, Router};
+use aiomsg_layers::by_identity::MailboxSettings;
+use aiomsg_layers::distribute::{Policy, Publish, RoundRobin};
+use aiomsg_layers::{Buffer, BufferLayer, ByIdentity, ByIdentityLayer, Distribute, Overflow};
 use aiomsg_test::discard::{self, DiscardHandle};
 use aiomsg_test::peers::{self, MockPeer, PeersHandle};
 use futures::FutureExt;
-use tower::{Service, ServiceExt};
+use tower::{Service, ServiceBuilder, ServiceExt};
 
 const TWO: Limits = Limits {
     items: 2,
     bytes: 1 << 20,
 };
 
-type Stack<Q> = Buffer<Router<Changes<MockPeer>, Q>>;
+type Stack<Q> = ByIdentity<Buffer<Distribute<MockPeer, Q>>, MockPeer>;
 
 fn stack<Q: Policy<MockPeer>>(
     policy: Q,
     overflow: Overflow,
 ) -> (Stack<Q>, PeersHandle, DiscardHandle) {
-    let (changes, peers) = peers::pair();
     let (discard, lost) = discard::pair();
-    let router = Router::new(changes, policy, discard.clone()).overflow(overflow);
-    // Nobody runs the driver: what happens here happens in the calls.
-    let (buffer, _) = Buffer::with_overflow(router, TWO, overflow, discard);
-    (buffer, peers, lost)
+    let (table, peers) = peers::pair(discard.clone());
+    let distribute = Distribute::new(&table, policy).overflow(overflow);
+    let mut mailboxes = MailboxSettings::default();
+    mailboxes.limits = TWO;
+    let by_identity = ByIdentityLayer::new(&table).overflow(overflow);
+    // Nobody runs a driver: what happens here happens in the calls.
+    let stack = ServiceBuilder::new()
+        .layer(by_identity.mailboxes(mailboxes))
+        .layer(
+            BufferLayer::new(TWO)
+                .overflow(overflow)
+                .discard(discard)
+                .while_nobody(distribute.reach()),
+        )
+        .service(distribute);
+    (stack, peers, lost)
 }
 
 /// Sends as a socket does: ready, and then a call at once.
@@ -209,24 +219,18 @@ fn mail_for_the_absent_overflows_as_well() {
         (Overflow::KeepNewest, vec!["3"], vec!["1", "2"]),
         (Overflow::RefuseNewest, vec!["1", "2"], vec![]),
     ] {
-        let (changes, peers) = peers::pair();
-        let (discard, lost) = discard::pair();
-        let mut settings = aiomsg_layers::route::MailboxSettings::default();
-        settings.limits = TWO;
-        let mut router = Router::new(changes, RoundRobin::new(), discard)
-            .mailboxes(settings)
-            .overflow(overflow);
-        let mut cx = Context::from_waker(Waker::noop());
+        let (mut stack, peers, lost) = stack(RoundRobin::new(), overflow);
         let identity = aiomsg_core::Identity::new("absent").unwrap();
         for message in ["1", "2", "3"] {
-            let refused = router.route(&mut cx, Outbound::new(message).to(identity.clone()));
+            let to_absent = Outbound::new(message).to(identity.clone());
+            let refused = send(&mut stack, to_absent).unwrap();
             assert_eq!(
                 refused.is_err(),
                 overflow == Overflow::RefuseNewest && message == "3"
             );
         }
         let absent = peers.insert("absent", TWO);
-        let _ = router.poll_route(&mut cx);
+        let _ = stack.ready().now_or_never();
         assert_eq!(absent.take_payloads(), kept, "{overflow:?}");
         assert_eq!(overflown(&lost), dropped, "{overflow:?}");
     }

@@ -1,11 +1,13 @@
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::{Limits, Outbound};
+use aiomsg_core::{Identity, Limits, Outbound};
+use aiomsg_layers::Distribute;
+use aiomsg_layers::distribute::{PeerSet, Pick, Policy};
 use aiomsg_layers::queue::Peer;
-use aiomsg_test::peers::{self, LIMITS};
-use futures::{FutureExt, Stream};
-use tower::discover::Change;
+use aiomsg_test::discard;
+use aiomsg_test::peers::{self, LIMITS, MockPeer};
+use futures::FutureExt;
+use tower::Service;
 
 use super::{Wakes, cx};
 
@@ -112,40 +114,59 @@ async fn the_test_waits_for_messages_and_hears_of_the_end() {
     assert_eq!(taking.await.unwrap(), (Some(Outbound::new("1")), None));
 }
 
+/// Notes who comes and goes.
+#[derive(Default)]
+struct Seen(Vec<(bool, Identity)>);
+
+impl Policy<MockPeer> for Seen {
+    fn pick(&mut self, _: &PeerSet<MockPeer>, _: &Outbound) -> Pick<'_> {
+        Pick::Nobody
+    }
+
+    fn peer_came(&mut self, identity: &Identity, _: &MockPeer) {
+        self.0.push((true, identity.clone()));
+    }
+
+    fn peer_went(&mut self, identity: &Identity) {
+        self.0.push((false, identity.clone()));
+    }
+}
+
 #[test]
-fn the_router_is_told_of_each_peer_once_when_it_comes_and_when_it_goes() {
-    let (mut changes, peers) = peers::pair();
-    let mut next = || match Pin::new(&mut changes).poll_next(&mut cx()) {
-        Poll::Ready(Some(Ok(Change::Insert(identity, _)))) => Some((true, identity)),
-        Poll::Ready(Some(Ok(Change::Remove(identity)))) => Some((false, identity)),
-        _ => None,
+fn the_send_path_is_told_of_each_peer_once_when_it_comes_and_when_it_goes() {
+    let (table, peers) = peers::pair(discard::pair().0);
+    let mut distribute = Distribute::new(&table, Seen::default());
+    let mut next = || {
+        let _ = distribute.poll_ready(&mut cx());
+        std::mem::take(&mut distribute.policy_mut().0)
     };
-    assert_eq!(next(), None);
+    assert_eq!(next(), []);
     let a = peers.insert("a", LIMITS);
-    assert_eq!(next(), Some((true, a.identity().clone())));
+    assert_eq!(next(), [(true, a.identity().clone())]);
     a.close();
-    assert_eq!(next(), None, "a closed peer is for the router to find out");
+    assert_eq!(next(), [], "a closed peer is for the send path to find out");
     a.end();
     a.end();
-    assert_eq!(next(), Some((false, a.identity().clone())));
-    assert_eq!(next(), None);
+    assert_eq!(next(), [(false, a.identity().clone())]);
+    assert_eq!(next(), []);
 }
 
 #[test]
 fn a_set_has_its_peers_by_position() {
-    let (mut set, handles) = peers::set(["a", "b"], LIMITS);
+    let (set, handles) = peers::set(["a", "b"], LIMITS);
     assert_eq!(set.len(), 2);
     for (position, handle) in handles.iter().enumerate() {
         let message = Outbound::new(position.to_string());
-        set.at(position).unwrap().push(message).unwrap();
+        let mut peer = set.peer(position).unwrap().clone();
+        peer.push(message).unwrap();
         assert_eq!(handle.take_payloads(), [position.to_string()]);
-        assert!(set.get(handle.identity()).is_some());
+        assert_eq!(set.position(handle.identity()), Some(position));
     }
 }
 
 #[test]
 #[should_panic(expected = "the name of a peer cannot be used")]
 fn a_name_that_cannot_be_is_refused() {
-    let (_changes, peers) = peers::pair();
+    let (_table, peers) = peers::pair(discard::pair().0);
     peers.insert("", LIMITS);
 }

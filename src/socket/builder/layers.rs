@@ -19,7 +19,7 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// each message first.
     ///
     /// ```text
-    ///  send ─▶ first ─▶ second ─▶ at-least-once ─▶ buffer ─▶ router
+    ///  send ─▶ first ─▶ second ─▶ at-least-once ─▶ by identity ─▶ buffer ─▶ distribute
     /// ```
     ///
     /// A message counts as sent when the whole stack has accepted it. When a

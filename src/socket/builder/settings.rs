@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::{Limits, Outbound};
+use aiomsg_layers::Overflow;
+use aiomsg_layers::distribute::Policy;
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::route::{Overflow, Policy};
 use aiomsg_transport::handshake::Dialects;
 
 use super::SocketBuilder;

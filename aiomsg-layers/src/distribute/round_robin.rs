@@ -1,0 +1,32 @@
+use aiomsg_core::Outbound;
+
+use super::{PeerSet, Pick, Policy};
+
+/// One peer after the other; one whose queue is full is passed over.
+#[derive(Debug, Clone, Default)]
+pub struct RoundRobin {
+    /// The peer whose turn it is.
+    next: usize,
+}
+
+impl RoundRobin {
+    /// Begins with the first peer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<P> Policy<P> for RoundRobin {
+    #[inline]
+    fn pick(&mut self, peers: &PeerSet<P>, _: &Outbound) -> Pick<'_> {
+        let turn = match self.next < peers.len() {
+            true => self.next,
+            false => 0,
+        };
+        let mut all = (turn..peers.len()).chain(0..turn);
+        // If nobody has room, it is for the one whose turn it is to make some.
+        let at = all.find(|at| peers.has_room(*at)).unwrap_or(turn);
+        self.next = at + 1;
+        Pick::One(at)
+    }
+}

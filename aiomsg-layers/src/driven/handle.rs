@@ -1,0 +1,191 @@
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use aiomsg_core::hook::{self, Holding};
+use aiomsg_core::{Error, ErrorKind, Outbound};
+use tower::Service;
+
+use super::wakers::Wakers;
+use super::{At, DrivenFuture, Driver};
+use crate::line::Line;
+use crate::sync::{Mutex, MutexGuard};
+
+/// A stack of the send path that is shared. See the [module](super).
+///
+/// As a [`Service`] it is as ready as the stack. Nothing is reserved by that: of several callers
+/// that saw it ready, each may call, and a bound may be exceeded by one message for each.
+pub struct Driven<S>(pub(super) Arc<Shared<S>>);
+
+pub(super) struct Shared<S> {
+    state: Mutex<State<S>>,
+    pub(super) wakers: Arc<Wakers>,
+    /// `wakers` as a waker.
+    waker: Waker,
+}
+
+pub(super) struct State<S> {
+    pub(super) stack: S,
+    pub(super) closed: bool,
+}
+
+/// Why a shared stack cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNow {
+    /// This thread is in the stack already. It may try again when it has left it.
+    Within,
+    /// The stack is closed.
+    Closed,
+}
+
+/// The stack while it is locked. What it tells a user meanwhile, as of a message that is dropped,
+/// is told when it no longer is: whoever hears of that may send by the same stack.
+pub(super) struct Locked<'a, S> {
+    // In this order: unlocked first.
+    pub(super) state: MutexGuard<'a, State<S>>,
+    _holding: Holding,
+}
+
+impl<S> Driven<S> {
+    /// Shares a stack. The driver must be run, once for all handles.
+    pub fn new(stack: S) -> (Self, Driver<S>) {
+        let wakers = Arc::<Wakers>::default();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                stack,
+                closed: false,
+            }),
+            waker: Waker::from(Arc::clone(&wakers)),
+            wakers,
+        });
+        (Self(Arc::clone(&shared)), Driver::new(shared))
+    }
+
+    /// Does something with the stack under the lock, as asking one of its layers how much it
+    /// holds. The context is the one to poll it with. A closed stack may be asked, too.
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow::Within`], when the stack itself is what calls this, as a layer or a policy in
+    /// it may.
+    #[inline]
+    pub fn with<T>(&self, call: impl FnOnce(&mut S, &mut Context<'_>) -> T) -> Result<T, NotNow> {
+        let mut locked = self.0.enter().ok_or(NotNow::Within)?;
+        Ok(call(&mut locked.state.stack, &mut self.0.context()))
+    }
+
+    /// The same for a message that is to be sent.
+    ///
+    /// # Errors
+    ///
+    /// As for [`with`](Driven::with), and [`NotNow::Closed`].
+    #[inline]
+    pub fn with_open<T>(
+        &self,
+        call: impl FnOnce(&mut S, &mut Context<'_>) -> T,
+    ) -> Result<T, NotNow> {
+        let mut locked = self.0.enter().ok_or(NotNow::Within)?;
+        match locked.state.closed {
+            true => Err(NotNow::Closed),
+            false => Ok(call(&mut locked.state.stack, &mut self.0.context())),
+        }
+    }
+
+    /// Whether this thread is in the stack already: a policy, or what it calls, sends.
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        hook::is_held(&*self.0)
+    }
+
+    /// Who waits for the stack to be ready.
+    pub fn line(&self) -> &Line {
+        &self.0.wakers.line
+    }
+
+    /// A service that enters the stack further in, at one of its layers: what is sent again by
+    /// at-least-once does not pass that a second time.
+    pub fn at<T>(&self, layer: fn(&mut S) -> &mut T) -> At<S, T> {
+        At::new(self.clone(), layer)
+    }
+
+    /// Refuses messages from now on, ends the driver, and does something with the stack, such as
+    /// taking what waits in it. May be called again.
+    pub fn close<T>(&self, call: impl FnOnce(&mut S) -> T) -> T {
+        let mut locked = self.0.lock();
+        locked.state.closed = true;
+        let it = call(&mut locked.state.stack);
+        drop(locked);
+        self.0.waker.wake_by_ref();
+        it
+    }
+}
+
+impl<S> Shared<S> {
+    #[inline]
+    pub(super) fn lock(&self) -> Locked<'_, S> {
+        self.lock_with(Holding::new(self))
+    }
+
+    /// `None`: this thread has it locked already.
+    #[inline]
+    fn enter(&self) -> Option<Locked<'_, S>> {
+        Some(self.lock_with(Holding::enter(self)?))
+    }
+
+    #[inline]
+    fn lock_with(&self, holding: Holding) -> Locked<'_, S> {
+        let state = self.state.lock();
+        Locked {
+            state: state.unwrap_or_else(PoisonError::into_inner),
+            _holding: holding,
+        }
+    }
+
+    #[inline]
+    pub(super) fn context(&self) -> Context<'_> {
+        Context::from_waker(&self.waker)
+    }
+}
+
+/// Has the task polled again when this thread has left the stack.
+pub(super) fn later<T>(cx: &mut Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+pub(super) fn closed(message: Option<Outbound>) -> Error {
+    let error = Error::new(ErrorKind::Closed);
+    match message {
+        Some(message) => error.with_message(message),
+        None => error,
+    }
+}
+
+impl<S> Service<Outbound> for Driven<S>
+where
+    S: Service<Outbound, Response = (), Error: From<Error>>,
+{
+    type Response = ();
+    type Error = S::Error;
+    type Future = DrivenFuture<S, S>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.at(|stack| stack).poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Outbound) -> Self::Future {
+        self.at(|stack| stack).call(message)
+    }
+}
+
+impl<S> Clone for Driven<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for Driven<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Driven")
+    }
+}

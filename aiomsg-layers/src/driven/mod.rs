@@ -1,0 +1,29 @@
+//! One stack of the send path for many tasks, which moves while nobody sends.
+//!
+//! The services of the send path take `&mut self`, and have no lock. [`Driven`] puts a stack of
+//! them behind one lock. It is a handle and a service: it polls the stack, and calls it, under
+//! the lock. The [`Driver`] polls the stack whenever something has woken it, as a peer that
+//! comes or has room again, so that what waits in the stack needs no sender to move it.
+//!
+//! ```text
+//!  senders ─▶ Driven ─▶ lock ─▶ poll_ready, call ─▶ the stack
+//!                         ▲                            │ wakes
+//!                         └──── poll_ready ── Driver ◀─┘
+//! ```
+
+mod at;
+mod driver;
+mod future;
+mod handle;
+mod wakers;
+
+pub use at::At;
+pub use driver::Driver;
+pub use future::DrivenFuture;
+pub use handle::{Driven, NotNow};
+
+#[cfg(all(test, aiomsg_loom))]
+mod interleavings;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+use std::sync::{Arc, PoisonError};
+use std::task::{Wake, Waker};
+
+use aiomsg_core::hook;
+
+use crate::line::Line;
+use crate::sync::Mutex;
+
+/// The one waker that the stack sees: wakes the driver, and whoever waits for the stack.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    pub(super) line: Line,
+    driver: Mutex<Option<Waker>>,
+}
+
+impl Wakers {
+    pub(super) fn set_driver(&self, waker: &Waker) {
+        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *driver {
+            Some(driver) => driver.clone_from(waker),
+            driver => *driver = Some(waker.clone()),
+        }
+    }
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.line.wake();
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        let driver = driver.clone();
+        if let Some(driver) = driver {
+            hook::tell(move || driver.wake());
+        }
+    }
+}

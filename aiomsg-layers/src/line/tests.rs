@@ -1,0 +1,109 @@
+use futures::FutureExt;
+use std::pin::pin;
+
+use aiomsg_core::Identity;
+
+use super::*;
+
+fn first(place: &mut Place) -> bool {
+    place.first().now_or_never().is_some()
+}
+
+#[test]
+fn who_came_first_is_first() {
+    let line = Line::new();
+    let (mut a, mut b, mut c) = (line.join(), line.join(), line.join());
+    assert!(first(&mut a) && !first(&mut b) && !first(&mut c));
+    drop(a);
+    assert!(first(&mut b) && !first(&mut c));
+    assert_eq!(line.len(), 2);
+    drop((b, c));
+    assert!(line.is_empty());
+}
+
+#[test]
+fn who_leaves_from_the_middle_is_passed_over() {
+    let line = Line::new();
+    let (a, b, mut c) = (line.join(), line.join(), line.join());
+    drop(b);
+    assert!(!first(&mut c));
+    drop(a);
+    assert!(first(&mut c));
+}
+
+/// Senders that give up after a while, behind one that waits for ever.
+#[test]
+fn those_who_come_and_go_leave_nothing_behind() {
+    let line = Line::new();
+    let (mut head, mut stays) = (line.join(), Vec::new());
+    for n in 0..10_000 {
+        let place = line.join();
+        if n % 1000 == 0 {
+            stays.push(place);
+        }
+    }
+    assert_eq!(line.len(), 11);
+    assert!(line.shared.lock().places.len() < 64);
+    assert!(first(&mut head));
+    drop(head);
+    for mut place in stays {
+        assert!(first(&mut place));
+    }
+    assert!(line.shared.lock().places.is_empty());
+}
+
+#[tokio::test]
+async fn only_the_first_is_woken() {
+    let line = Line::new();
+    let tasks: Vec<_> = (0..3)
+        .map(|n| {
+            let mut place = line.join();
+            tokio::spawn(async move {
+                place.first().await;
+                n
+            })
+        })
+        .collect();
+    // Each leaves when it is done, and wakes the next.
+    for (n, task) in tasks.into_iter().enumerate() {
+        assert_eq!(task.await.unwrap(), n);
+    }
+}
+
+#[test]
+fn who_looks_in_is_woken_with_the_first() {
+    let line = Line::new();
+    let mut open = false;
+    let poll = |open: &mut bool| {
+        let poll = std::future::poll_fn(|cx| {
+            line.poll(cx, |_| match *open {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+        });
+        pin!(poll).now_or_never().is_some()
+    };
+    assert!(!poll(&mut open));
+    open = true;
+    line.wake();
+    assert!(poll(&mut open));
+}
+
+#[test]
+fn a_line_of_a_peer_is_gone_when_nobody_is_in_it() {
+    let lines = Lines::default();
+    let [a, b] = [1, 2].map(|n| Identity::from([n; 16]));
+    let is_first = |place: &mut PeerPlace| {
+        let mut cx = Context::from_waker(Waker::noop());
+        place.poll_first(&mut cx).is_ready()
+    };
+    let (mut one, mut two) = (lines.join(&a), lines.join(&a));
+    let mut other = lines.join(&b);
+    assert!(is_first(&mut one) && !is_first(&mut two));
+    assert!(is_first(&mut other), "of another peer");
+    assert!(!lines.is_empty());
+    drop((one, other));
+    assert!(is_first(&mut two));
+    drop(two);
+    assert!(lines.is_empty() && lines.lock().is_empty());
+}

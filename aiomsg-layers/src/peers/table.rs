@@ -1,0 +1,152 @@
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+
+use aiomsg_core::hook::Holding;
+use aiomsg_core::{Discard, Identity};
+use indexmap::IndexMap;
+
+use super::take_back::{drop_all, take_back};
+use super::view::{Inbox, News, View};
+use crate::queue::Peer;
+use crate::sync::{Mutex, MutexGuard};
+
+/// The peers that are connected. See the [module](super).
+///
+/// A clone is a handle to the same table.
+///
+/// There is one change for each connection that comes or goes, so whatever bounds the
+/// connections bounds the changes.
+pub struct Peers<P>(Arc<Shared<P>>);
+
+struct Shared<P> {
+    discard: Discard,
+    state: Mutex<State<P>>,
+}
+
+struct State<P> {
+    peers: IndexMap<Identity, P>,
+    /// What each of the two services has yet to hear, if it is there.
+    by_identity: Option<Arc<Inbox<P>>>,
+    distribute: Option<Arc<Inbox<P>>>,
+}
+
+impl<P> Peers<P> {
+    /// No peer is connected. Messages that are dropped, here or by the services that send to
+    /// these peers, go to `discard`.
+    pub fn new(discard: Discard) -> Self {
+        Self(Arc::new(Shared {
+            discard,
+            state: Mutex::new(State {
+                peers: IndexMap::new(),
+                by_identity: None,
+                distribute: None,
+            }),
+        }))
+    }
+
+    /// Where dropped messages go.
+    pub fn discard(&self) -> &Discard {
+        &self.0.discard
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<P>> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Peer + Clone> Peers<P> {
+    /// A peer came. One of the same identity that is there goes.
+    pub fn insert(&self, identity: Identity, peer: P) {
+        let _holding = Holding::new(&*self.0);
+        let mut state = self.lock();
+        let old = state.peers.insert(identity.clone(), peer.clone());
+        if let Some(old) = old {
+            self.went(&state, &identity, old);
+        }
+        let inboxes = [&state.by_identity, &state.distribute].map(Clone::clone);
+        for inbox in inboxes.iter().flatten() {
+            inbox.push(News::Came(identity.clone(), peer.clone()));
+        }
+        drop(state);
+        wake(inboxes);
+    }
+
+    /// A peer went: its connection has ended. What had not been sent is taken back.
+    pub fn remove(&self, identity: &Identity) {
+        let _holding = Holding::new(&*self.0);
+        let mut state = self.lock();
+        // Whoever comes next finds its place.
+        let Some(old) = state.peers.swap_remove(identity) else {
+            return;
+        };
+        self.went(&state, identity, old);
+        let inboxes = [&state.by_identity, &state.distribute].map(Clone::clone);
+        drop(state);
+        wake(inboxes);
+    }
+
+    fn went(&self, state: &State<P>, identity: &Identity, mut peer: P) {
+        let left = take_back(&mut peer, &self.0.discard);
+        match &state.by_identity {
+            Some(inbox) => inbox.push(News::Went {
+                identity: identity.clone(),
+                left: left.own,
+                behind: left.behind,
+            }),
+            None => drop_all(left.own, &self.0.discard),
+        }
+        match &state.distribute {
+            Some(inbox) => inbox.push(News::Went {
+                identity: identity.clone(),
+                left: left.anyone,
+                behind: false,
+            }),
+            None => drop_all(left.anyone, &self.0.discard),
+        }
+    }
+
+    /// What [`ByIdentity`](crate::ByIdentity) sees.
+    pub(crate) fn by_identity(&self) -> View<P> {
+        let mut state = self.lock();
+        let inbox = Inbox::new(&state.peers);
+        state.by_identity = Some(Arc::clone(&inbox));
+        View(inbox)
+    }
+
+    /// What [`Distribute`](crate::Distribute) sees.
+    pub(crate) fn distribute(&self) -> View<P> {
+        let mut state = self.lock();
+        let inbox = Inbox::new(&state.peers);
+        state.distribute = Some(Arc::clone(&inbox));
+        View(inbox)
+    }
+
+    /// What is addressed has used the last room of a peer.
+    pub(crate) fn filled(&self, identity: &Identity) {
+        let inbox = self.lock().distribute.clone();
+        if let Some(inbox) = inbox {
+            inbox.push(News::Filled(identity.clone()));
+            inbox.wake();
+        }
+    }
+}
+
+fn wake<P>(inboxes: [Option<Arc<Inbox<P>>>; 2]) {
+    for inbox in inboxes.into_iter().flatten() {
+        inbox.wake();
+    }
+}
+
+impl<P> Clone for Peers<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<P> fmt::Debug for Peers<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers")
+            .field("connected", &self.lock().peers.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,81 @@
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+use aiomsg_core::hook;
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// A waker of a service's own, which remembers that it was woken.
+///
+/// A service that waits for many things looks at them again only when one of them has rung:
+/// until then a look costs one atomic load. The task that polls the service is woken, too.
+pub(crate) struct Bell {
+    ringer: Arc<Ringer>,
+    waker: Waker,
+    /// What is in `ringer`, to be compared without the lock.
+    task: Option<Waker>,
+}
+
+struct Ringer {
+    rung: AtomicBool,
+    task: Mutex<Option<Waker>>,
+}
+
+impl Bell {
+    /// One that has rung: nothing has been looked at yet.
+    pub(crate) fn new() -> Self {
+        let ringer = Arc::new(Ringer {
+            rung: AtomicBool::new(true),
+            task: Mutex::new(None),
+        });
+        Self {
+            waker: Waker::from(Arc::clone(&ringer)),
+            ringer,
+            task: None,
+        }
+    }
+
+    /// What rings it.
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context::from_waker(&self.waker)
+    }
+
+    /// Whether it has rung since the last time. From now on this task is woken.
+    #[inline]
+    pub(crate) fn has_rung(&mut self, cx: &Context<'_>) -> bool {
+        let known = |task: &Waker| task.will_wake(cx.waker());
+        if !self.task.as_ref().is_some_and(known) {
+            self.register(cx.waker());
+        }
+        self.ringer.rung.load(Ordering::Acquire) && self.ringer.rung.swap(false, Ordering::AcqRel)
+    }
+
+    #[cold]
+    fn register(&mut self, task: &Waker) {
+        self.task = Some(task.clone());
+        let old = self.ringer.lock().replace(task.clone());
+        // Its destructor may be a user's.
+        drop(old);
+    }
+}
+
+impl Ringer {
+    fn lock(&self) -> crate::sync::MutexGuard<'_, Option<Waker>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Ringer {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        let task = self.lock().clone();
+        if let Some(task) = task {
+            hook::tell(move || task.wake());
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
+use aiomsg_layers::driven::{At, Driven, NotNow};
+use tower::Service;
+
+use super::{Core, Stack, StackFuture, StandardFuture};
+
+/// The standard stack: at-least-once if asked for, by identity, buffer, distribution. All of it is
+/// behind one lock.
+///
+/// A `Service` of messages. Its response says that the message was accepted. It is ready when
+/// there is room for a message for anyone.
+#[derive(Debug, Clone)]
+pub struct StandardSend(Driven<Stack>);
+
+/// What became of a message that was to be sent at once.
+pub(crate) enum Sent {
+    Accepted,
+    /// The stack has it, and its future is not ready: it waits for room at its peer, or for its
+    /// acknowledgement.
+    Called(Box<StackFuture>),
+    /// It cannot be sent now, and is where it was.
+    NotNow,
+}
+
+impl StandardSend {
+    pub(crate) fn new(driven: Driven<Stack>) -> Self {
+        Self(driven)
+    }
+
+    /// Sends a message under one lock, if the stack is ready for it. One that is addressed needs
+    /// no readiness, but at-least-once has to have room for it. Nobody is woken when it can be
+    /// sent later.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stack.
+    #[inline]
+    pub(crate) fn send_now(
+        &self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Outbound>,
+    ) -> Result<Sent, Error> {
+        let sent = self.0.with_open(|stack, shared| {
+            let ready = stack.poll_ready(shared);
+            let ready = match message.as_ref().and_then(Outbound::peer) {
+                None => match ready {
+                    Poll::Ready(ready) => ready.map(|()| true)?,
+                    Poll::Pending => false,
+                },
+                Some(peer) => stack.poll_room_for(shared, peer).is_ready(),
+            };
+            let Some(message) = message.take_if(|_| ready) else {
+                return Ok(Sent::NotNow);
+            };
+            match stack {
+                Stack::AtMostOnce(core) => call(core, message, cx, StackFuture::AtMostOnce),
+                Stack::AtLeastOnce(all) => call(all, message, cx, StackFuture::AtLeastOnce),
+            }
+        });
+        // Closed: the slow way finds that out, too.
+        sent.unwrap_or(Ok(Sent::NotNow))
+    }
+
+    /// Sends up to `most` messages from the front of these under one lock, until one has to wait
+    /// or fails: that one is the first of those left.
+    pub(crate) fn send_all_now(&self, messages: &mut VecDeque<Outbound>, most: usize) {
+        let _ = self.0.with_open(|stack, shared| match stack {
+            Stack::AtMostOnce(core) => send_all(core, shared, messages, most),
+            Stack::AtLeastOnce(all) => send_all(all, shared, messages, most),
+        });
+    }
+
+    /// Gives the stack a message for this peer, when at-least-once has room for it. It then waits
+    /// for room at its peer, by itself.
+    pub(crate) fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        peer: &Identity,
+        message: &mut Option<Outbound>,
+    ) -> Poll<Result<StackFuture, Error>> {
+        let called = self.0.with_open(|stack, shared| {
+            let _ = stack.poll_ready(shared);
+            if stack.poll_room_for(cx, peer).is_pending() {
+                return None;
+            }
+            message.take().map(|message| stack.call(message))
+        });
+        match called {
+            Ok(Some(future)) => Poll::Ready(Ok(future)),
+            Ok(None) => Poll::Pending,
+            Err(NotNow::Closed) => Poll::Ready(Err(ErrorKind::Closed.into())),
+            Err(NotNow::Within) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Where at-least-once sends again: further in than itself.
+    pub(crate) fn resends(&self) -> At<Stack, Core> {
+        self.0.at(Stack::core_mut)
+    }
+
+    // ===== what waits in it =====
+
+    /// How many messages wait since nobody is connected.
+    pub(crate) fn buffered(&self) -> usize {
+        // What came back from connections that ended is bounded by their queues.
+        let buffered = self.0.with(|stack, _| stack.core().get_ref().len());
+        buffered.unwrap_or_default()
+    }
+
+    /// Whether no message waits, but for peers that are absent.
+    pub(crate) fn is_drained(&self) -> bool {
+        let drained = self.0.with(|stack, shared| {
+            // What connections that ended had not sent shows up here.
+            let _ = stack.poll_ready(shared);
+            let (by_identity, buffer) = (stack.core(), stack.core().get_ref());
+            buffer.is_empty() && !buffer.get_ref().has_backlog() && !by_identity.has_backlog()
+        });
+        drained.unwrap_or_default()
+    }
+
+    /// Whether no message waits, also for peers that are absent.
+    pub(crate) fn is_idle(&self) -> bool {
+        let mail = self.0.with(|stack, _| stack.core().has_mail());
+        self.is_drained() && mail == Ok(false)
+    }
+
+    /// Refuses messages from now on, and takes what waits.
+    pub(crate) fn close(&self) -> Vec<Outbound> {
+        self.0.close(|stack| {
+            let core = stack.core_mut();
+            let mail = core.close();
+            let buffer = core.get_mut();
+            let mut messages = buffer.get_mut().drain();
+            messages.extend(mail);
+            messages.extend(buffer.drain());
+            messages
+        })
+    }
+}
+
+/// Calls a service, and polls its future once, where it is: to move it costs something.
+#[inline]
+fn call<S>(
+    service: &mut S,
+    message: Outbound,
+    cx: &mut Context<'_>,
+    pending: fn(S::Future) -> StackFuture,
+) -> Result<Sent, Error>
+where
+    S: Service<Outbound, Response = (), Error = Error, Future: Unpin>,
+{
+    let mut future = service.call(message);
+    match Pin::new(&mut future).poll(cx) {
+        Poll::Ready(sent) => sent.map(|()| Sent::Accepted),
+        Poll::Pending => Ok(Sent::Called(Box::new(pending(future)))),
+    }
+}
+
+/// Sends messages from the front of these, for as long as none has to wait. What is addressed, or
+/// wants its acknowledgement waited for, may have to.
+fn send_all<S>(
+    service: &mut S,
+    shared: &mut Context<'_>,
+    messages: &mut VecDeque<Outbound>,
+    most: usize,
+) where
+    S: Service<Outbound, Response = (), Error = Error, Future: Unpin>,
+{
+    let mut cx = Context::from_waker(Waker::noop());
+    let alone = |message: &Outbound| message.peer().is_some() || message.is_until_acked();
+    for _ in 0..most {
+        if messages.front().is_none_or(alone)
+            || !matches!(service.poll_ready(shared), Poll::Ready(Ok(())))
+        {
+            return;
+        }
+        let Some(message) = messages.pop_front() else {
+            return;
+        };
+        let sent = Pin::new(&mut service.call(message)).poll(&mut cx);
+        if let Poll::Ready(Err(mut error)) = sent {
+            if let Some(message) = error.take_message() {
+                messages.push_front(message);
+            }
+            return;
+        }
+    }
+}
+
+impl Stack {
+    /// Ready when there is room for a message to this peer, as far as that is for at-least-once to
+    /// say.
+    fn poll_room_for(&self, cx: &mut Context<'_>, peer: &Identity) -> Poll<()> {
+        match self {
+            Self::AtMostOnce(_) => Poll::Ready(()),
+            Self::AtLeastOnce(service) => service.poll_room_for(cx, peer),
+        }
+    }
+}
+
+impl Service<Outbound> for StandardSend {
+    type Response = ();
+    type Error = Error;
+    type Future = StandardFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Outbound) -> StandardFuture {
+        StandardFuture(self.0.call(message))
+    }
+}
