@@ -102,7 +102,7 @@ pub mod send {
 pub mod receive {
     pub use crate::socket::serve::Serve;
     pub use crate::socket::streams::{Deliveries, IdentityMessages, Messages};
-    pub use aiomsg_core::Reply;
+    pub use aiomsg_core::IntoReply;
 }
 
 /// What is left of a socket that has closed.
@@ -150,6 +150,7 @@ pub mod layer {
         leaving_fn,
     };
     pub use aiomsg_core::{Acker, BoxError, Discard, Discarded, Frame, Link, Weight};
+    pub use aiomsg_layers::dedup::DedupLimits;
     pub use aiomsg_layers::distribute::{
         Distribute, LeastLoaded, PeerSet, Pick, Policy, Publish, RoundRobin,
     };

@@ -105,7 +105,7 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         match &mut self.0 {
-            Kind::Innermost(service) => PathFuture::Innermost(service.call(request)),
+            Kind::Innermost(service) => PathFuture(Calling::Innermost(service.call(request))),
             Kind::Layered(layered) => {
                 // Given back when the call has used up the readiness.
                 let _turn = layered.ready.take();
@@ -113,7 +113,7 @@ where
                     .service
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
-                PathFuture::Layered(service.call(request))
+                PathFuture(Calling::Layered(service.call(request)))
             }
         }
     }
@@ -142,13 +142,12 @@ impl<S, Request, Response> fmt::Debug for Path<S, Request, Response> {
 }
 
 /// The future of [`Path`].
+#[pin_project]
+pub struct PathFuture<F, Response>(#[pin] Calling<F, Response>);
+
 #[pin_project(project = Projected)]
-pub enum PathFuture<F, Response> {
-    /// That of the innermost service.
-    #[doc(hidden)]
+enum Calling<F, Response> {
     Innermost(#[pin] F),
-    /// That of layers.
-    #[doc(hidden)]
     Layered(Pin<Box<dyn Future<Output = Result<Response, Error>> + Send>>),
 }
 
@@ -159,7 +158,7 @@ where
     type Output = Result<Response, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
+        match self.project().0.project() {
             Projected::Innermost(future) => future.poll(cx),
             Projected::Layered(future) => future.as_mut().poll(cx),
         }

@@ -19,10 +19,10 @@ pub use future::StandardFuture;
 pub(crate) use send::Sent;
 pub use send::StandardSend;
 
-type Peer = Queue<Outbound>;
+type PeerQueue = Queue<Outbound>;
 
 /// All of it but at-least-once.
-pub(crate) type Core = ByIdentity<Buffer<Distribute<Peer, AnyPolicy<Peer>>>, Peer>;
+pub(crate) type Core = ByIdentity<Buffer<Distribute<PeerQueue, AnyPolicy<PeerQueue>>>, PeerQueue>;
 
 /// The stack itself. `AtLeastOnce` is there or not; a layer that is not asked for costs nothing.
 #[derive(Debug)]

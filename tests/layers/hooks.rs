@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use super::*;
 use aiomsg::ErrorKind;
@@ -11,6 +10,7 @@ use aiomsg::layer::{ArrivingFn, HookLayer, LeavingFn, arriving_fn, leaving_fn};
 use aiomsg::layer::{Connection, Frame, FrameHook, FrameSource, FrameVisitor, Identified};
 use aiomsg::message::Target;
 use aiomsg::{DeliveryGuarantee, Error, Identity};
+use tokio::time::Instant;
 use tower::layer::layer_fn;
 
 /// Counts the frames that arrive.

@@ -1,17 +1,15 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use tower::Layer;
 
-use super::Dedup;
 use super::peers::Bounds;
 use super::window::Window;
+use super::{Dedup, DedupLimits};
 use crate::time::bounded;
 
-/// Puts [`Dedup`] around a service of messages that arrived: around the handler
-/// of a socket that acknowledges after handling, or around the receive path of
-/// one that acknowledges what it has received. What was handled is known to all
-/// services that one layer makes.
+/// Puts [`Dedup`] around a service of received messages: around the handler of a socket
+/// that acknowledges after handling, or around the receive path of one that acknowledges
+/// on receipt. All services that one layer makes share one window.
 ///
 /// ```
 /// use aiomsg_core::{BoxError, Delivery, Identity, MessageId};
@@ -35,82 +33,24 @@ use crate::time::bounded;
 /// ```
 #[derive(Debug, Clone)]
 pub struct DedupLayer {
-    bounds: Bounds,
-    keep: Duration,
     window: Arc<Window>,
 }
 
 impl DedupLayer {
-    /// How many messages of one peer are remembered: 65,536.
-    pub const LIMIT: usize = 65_536;
-
-    /// How many messages of all peers are remembered: 524,288. That takes some
-    /// 50 MB, and 140 MB at most.
-    pub const TOTAL: usize = 524_288;
-
-    /// Of how many peers messages are remembered: 65,536. That takes some 30 MB.
-    pub const PEERS: usize = 65_536;
-
-    /// How long a message is remembered: 5 minutes, which is longer than a
-    /// sender with default settings goes on sending it again.
-    pub const KEEP: Duration = Duration::from_secs(300);
-
-    /// A window of 5 minutes and 65,536 messages for each of 65,536 peers, and of
-    /// 524,288 messages in all.
+    /// A window with the default [limits](DedupLimits).
     pub fn new() -> Self {
+        Self::with_limits(DedupLimits::new())
+    }
+
+    /// A window with these limits.
+    pub fn with_limits(limits: DedupLimits) -> Self {
         let bounds = Bounds {
-            of_one: Self::LIMIT,
-            of_all: Self::TOTAL,
-            peers: Self::PEERS,
+            of_one: limits.per_peer,
+            of_all: limits.total,
+            peers: limits.peers,
         };
-        Self::with(bounds, Self::KEEP)
-    }
-
-    /// Sets how many messages of each peer are remembered; beyond that, its
-    /// oldest are forgotten.
-    #[must_use]
-    pub fn limit(self, messages: usize) -> Self {
-        let bounds = Bounds {
-            of_one: messages,
-            ..self.bounds
-        };
-        Self::with(bounds, self.keep)
-    }
-
-    /// Sets how many messages of all peers are remembered. Beyond that, the oldest
-    /// are forgotten of the peers of which the most are remembered.
-    #[must_use]
-    pub fn total(self, messages: usize) -> Self {
-        let bounds = Bounds {
-            of_all: messages,
-            ..self.bounds
-        };
-        Self::with(bounds, self.keep)
-    }
-
-    /// Sets of how many peers messages are remembered. Beyond that, a peer of
-    /// which the fewest are remembered is forgotten: see
-    /// [the module](crate::dedup).
-    #[must_use]
-    pub fn peers(self, peers: usize) -> Self {
-        let bounds = Bounds {
-            peers,
-            ..self.bounds
-        };
-        Self::with(bounds, self.keep)
-    }
-
-    /// Sets how long a message is remembered.
-    #[must_use]
-    pub fn keep(self, time: Duration) -> Self {
-        Self::with(self.bounds, time)
-    }
-
-    fn with(bounds: Bounds, keep: Duration) -> Self {
         Self {
-            bounds,
-            keep,
-            window: Arc::new(Window::new(bounds, bounded(keep))),
+            window: Arc::new(Window::new(bounds, bounded(limits.keep))),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{Closed, Queue, Shed};
 /// What became of a message that a [`Peer`] was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it may not have been taken"]
+#[non_exhaustive]
 pub enum Offered {
     /// It was taken, and there is room for another one.
     Room,

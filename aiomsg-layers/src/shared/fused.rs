@@ -1,7 +1,7 @@
 use std::fmt;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{BoxError, Error, ErrorKind};
+use aiomsg_core::error::{BoxError, Error, ErrorKind, chain};
 use tower::Service;
 
 /// A service that is not asked again when it has ended.
@@ -40,7 +40,8 @@ impl<S> Fused<S> {
                 .into()));
         }
         let ready = ready!(self.service.poll_ready(cx)).map_err(Into::into);
-        self.ended = ready.as_ref().err().map(ToString::to_string);
+        let failed = ready.as_ref().err();
+        self.ended = failed.map(|error: &BoxError| chain(&**error).to_string());
         Poll::Ready(ready)
     }
 
@@ -50,6 +51,23 @@ impl<S> Fused<S> {
         S: Service<R>,
     {
         self.service.call(request)
+    }
+}
+
+impl<S> Fused<S> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.service
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.service
     }
 }
 

@@ -66,6 +66,10 @@ impl<L, M> SocketBuilder<L, M> {
     /// Messages in the stack when the socket closes are refused. A layer that holds a
     /// clone of this socket keeps the socket alive for ever.
     ///
+    /// With one layer, a message costs no box. Each further one costs it a box, and the
+    /// layers around it share it as [`Path`](crate::layer::Path) says. Several that
+    /// tower's `ServiceBuilder` stacks are one layer.
+    ///
     /// ```
     /// use aiomsg::{Delivery, Socket};
     /// use tower::filter::FilterLayer;
@@ -97,8 +101,8 @@ impl<L, M> SocketBuilder<L, M> {
     /// [`arriving_fn`](aiomsg_core::connection::arriving_fn) or
     /// [`leaving_fn`](aiomsg_core::connection::leaving_fn), and a
     /// [`FrameHook`](aiomsg_core::FrameHook) in
-    /// [`HookLayer`](aiomsg_core::connection::HookLayer). A layer over a sink and
-    /// stream of frames goes behind `layer_fn(OneByOne::new)`, see
+    /// [`HookLayer`](aiomsg_core::connection::HookLayer). A layer whose type
+    /// is a sink and stream of frames wraps it in
     /// [`OneByOne`](aiomsg_core::connection::OneByOne).
     ///
     /// The first layer added is the outermost.
@@ -109,8 +113,10 @@ impl<L, M> SocketBuilder<L, M> {
     ///
     /// A frame that never left comes back as the innermost layer had given it
     /// to the connection, and may be sent to another peer: a layer that
-    /// changes payloads must be able to meet its own output again. The layers are
-    /// compiled into the session, so they cost no dynamic call.
+    /// changes payloads must be able to meet its own output again. The first
+    /// layer is compiled into the session, so it costs no dynamic call, and each further
+    /// one costs one for each frame. Several that tower's `ServiceBuilder` stacks
+    /// are one layer: `ServiceBuilder::new().layer(a).layer(b).into_inner()`.
     ///
     /// ```
     /// use aiomsg::Socket;

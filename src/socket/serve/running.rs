@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
+use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, IntoReply, Outbound};
 use aiomsg_layers::shared::{caught, panicked};
 use bytes::Bytes;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -59,7 +59,7 @@ impl<S: SendService + Send> Running<S> {
         message: Delivery,
         handling: Result<impl Future<Output = Result<R, E>> + Send + 'static, Error>,
     ) where
-        R: Reply + Send + 'static,
+        R: IntoReply + Send + 'static,
         E: Into<BoxError>,
     {
         let asker = message.from().clone();
@@ -95,7 +95,7 @@ async fn reply_to<S: SendService + Send>(socket: &Socket<S>, replies: &Replies, 
         }
     };
     if let Err(mut error) = sent {
-        say(|| tracing::debug!(%error, "a reply could not be sent"));
+        say(|| tracing::debug!(error = %error.chain(), "a reply could not be sent"));
         if let Some(reply) = error.take_message() {
             let discard = &socket.engine().discard;
             discard.message(reply, DropReason::ReplyRefused);
