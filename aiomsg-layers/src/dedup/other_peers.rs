@@ -115,13 +115,12 @@ async fn a_peer_that_sends_much_does_not_use_up_the_bound_on_all() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bound_of_nothing_remembers_nothing() {
-    let layer = DedupLayer::new();
-    for layer in [
-        layer.clone().limit(0),
-        layer.clone().total(0),
-        layer.clone().peers(0),
+    for limits in [
+        DedupLimits::new().per_peer(0),
+        DedupLimits::new().total(0),
+        DedupLimits::new().peers(0),
     ] {
-        let mut service = service(&layer);
+        let mut service = service(&DedupLayer::with_limits(limits));
         for _ in 0..2 {
             assert!(is_handled(&mut service, 1, 1));
         }
