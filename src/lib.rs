@@ -51,7 +51,7 @@
 //! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
-//! - `balance`: `layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
+//! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
 
