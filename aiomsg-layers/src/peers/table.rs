@@ -78,7 +78,6 @@ impl<P: Peer + Clone> Peers<P> {
     pub fn remove(&self, identity: &Identity) {
         let _holding = Holding::new(&*self.0);
         let mut state = self.lock();
-        // Whoever comes next finds its place.
         let Some(old) = state.peers.swap_remove(identity) else {
             return;
         };
