@@ -30,7 +30,7 @@
 //!
 //! Between any two of the first line is a plain `tower::Service` of messages, so each works
 //! alone, and [`ServiceBuilder`](tower::ServiceBuilder) stacks them with others. Where a message
-//! waits, and for how long: [`line`].
+//! waits, and for how long: [`line`](mod@line).
 //!
 //! Every layer works alone and knows `aiomsg-core` only.
 

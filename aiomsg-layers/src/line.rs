@@ -13,8 +13,8 @@
 //! Each of these is bounded, and [`Overflow`](crate::Overflow) says what happens at
 //! the bound.
 //!
-//! A [`Line`] is how tasks wait: first come, first served, and only the first of them is
-//! woken. So a place that becomes free does not wake ten thousand senders.
+//! Tasks wait in a [`Line`]: first come, first served. Only the first task is woken, so one free
+//! place does not wake ten thousand senders.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -30,9 +30,9 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// Tasks that wait for one thing, such as a service.
 ///
-/// A service need only remember the task that polled it last. So whoever shares one
-/// polls it with the [waker](Line::waker) of a line, which wakes the first of those who
-/// [stand in it](Line::join), and all who [look in](Line::poll).
+/// A service need only remember the task that polled it last. A shared service is therefore polled
+/// with the [waker](Line::waker) of a line, which wakes the first task that [stands in
+/// it](Line::join), and all tasks that [look in](Line::poll).
 ///
 /// A clone is a handle to the same line.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ struct State {
     places: VecDeque<Standing>,
     /// How many of these have left.
     left: usize,
-    /// Those who do not stand in the line.
+    /// The tasks that do not stand in the line.
     passing: WakerList,
 }
 
@@ -109,8 +109,8 @@ impl Line {
         }
     }
 
-    /// What a shared service is polled with: wakes the first in the line, and those who
-    /// look in.
+    /// The waker to poll a shared service with: it wakes the first task in the line, and the tasks
+    /// that look in.
     #[inline]
     pub fn waker(&self) -> &Waker {
         &self.waker
@@ -146,7 +146,7 @@ impl Line {
         self.shared.lock().passing.register(cx.waker());
     }
 
-    /// Wakes the first in the line, and those who look in.
+    /// Wakes the first task in the line, and the tasks that look in.
     pub fn wake(&self) {
         self.shared.wake_first();
     }
@@ -188,7 +188,7 @@ impl Place {
     /// Ready when this is the first in the line.
     pub fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.lock();
-        // They are in order, and those who have left may still be there.
+        // In order; the places of tasks that have left may still be there.
         let at = state
             .places
             .binary_search_by_key(&self.number, |it| it.number);
@@ -216,7 +216,7 @@ impl Place {
 }
 
 impl State {
-    /// Takes out those who have left and would be the first, or the last.
+    /// Removes places at either end whose tasks have left.
     fn trim(&mut self) {
         while self.places.pop_front_if(|it| !it.here).is_some() {
             self.left -= 1;
@@ -224,7 +224,7 @@ impl State {
         while self.places.pop_back_if(|it| !it.here).is_some() {
             self.left -= 1;
         }
-        // Those who stay may stay for long, while others come and go between them.
+        // Some tasks wait for long while others come and go between them.
         if self.left > 16 + self.places.len() / 2 {
             self.places.retain(|it| it.here);
             self.left = 0;
@@ -278,10 +278,9 @@ impl fmt::Debug for Place {
 
 // ===== one for each peer =====
 
-/// A line for each peer for which somebody waits.
+/// A line for each peer that a task waits for.
 ///
-/// A message for one peer has nothing to wait for but this peer. So its sender stands in
-/// no line with others.
+/// A message for one peer waits for this peer only, so its sender stands in no line with others.
 #[derive(Debug, Clone, Default)]
 pub struct Lines(Arc<PerPeer>);
 

@@ -254,7 +254,7 @@ where
         let mut place = self.lines.join(&peer);
         let sending = poll_fn(|cx| {
             ready!(place.poll_first(cx));
-            // When the socket closes, whoever waits is woken, and refused.
+            // A closing socket wakes the tasks that wait, and refuses their messages.
             self.line.look_in(cx);
             match self.engine.closing.load(Ordering::Acquire) {
                 true => Poll::Ready(Err(ErrorKind::Closed.into())),
@@ -303,8 +303,7 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        // Asked anew each time: whoever waits when the socket closes is
-        // woken, and refused.
+        // A closing socket wakes the tasks that wait, and refuses their messages.
         if self.engine.closing.load(Ordering::Acquire) {
             return Poll::Ready(Err(with_message(ErrorKind::Closed.into(), message.take())));
         }
@@ -328,7 +327,7 @@ where
 }
 
 /// Waits until the stack has accepted a message. A layer that panics fails this
-/// message, and whoever sends it goes on.
+/// message only.
 pub(super) async fn accepted<T, E: Into<BoxError>>(
     accepting: impl Future<Output = Result<T, E>>,
 ) -> Result<(), Error> {

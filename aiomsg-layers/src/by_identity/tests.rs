@@ -132,8 +132,8 @@ fn what_waits_for_absent_peers_comes_back_by_peer_each_time() {
     assert_eq!(left, expected.collect::<Vec<_>>());
 }
 
-/// Whoever waited for room in the mailboxes was not told when there was some,
-/// for as long as the peers that were connected had none.
+/// Senders that waited for room in the mailboxes were not woken by it while the connected
+/// peers had no room.
 #[tokio::test(start_paused = true)]
 async fn room_for_an_absent_peer_is_told_while_those_who_are_here_are_full() {
     let mut it = with_room_for(1);
@@ -147,7 +147,7 @@ async fn room_for_an_absent_peer_is_told_while_those_who_are_here_are_full() {
     let waiting = tokio::spawn(it.sending_to("absent", "3"));
     sleep(keep / 2).await;
     assert!(!waiting.is_finished(), "there is room for one");
-    // The first one is given up.
+    // The first one is dropped.
     sleep(keep).await;
     assert!(waiting.is_finished());
 

@@ -38,8 +38,8 @@ pub enum NotNow {
     Closed,
 }
 
-/// The stack while it is locked. What it tells a user meanwhile, as of a message that is dropped,
-/// is told when it no longer is: whoever hears of that may send by the same stack.
+/// The locked stack. Callbacks of a user, such as that for a dropped message, run after the lock is
+/// released, as they may send through the same stack.
 pub(super) struct Locked<'a, S> {
     // In this order: unlocked first.
     pub(super) state: MutexGuard<'a, State<S>>,

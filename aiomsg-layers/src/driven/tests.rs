@@ -221,8 +221,7 @@ async fn what_finds_its_peer_gone_stays_first_in_line() {
     assert_eq!(taken(&peer), ["1", "2", "3"]);
 }
 
-/// Whoever heard of a message that was dropped did so under the lock, and hung
-/// when it sent one itself.
+/// The callback for dropped messages ran under the lock, and deadlocked when it sent one.
 #[tokio::test(start_paused = true)]
 async fn who_hears_of_a_dropped_message_may_send_by_the_same_stack() {
     let again: Arc<Mutex<Option<Shared<Picky>>>> = Arc::default();

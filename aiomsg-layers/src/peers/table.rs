@@ -64,8 +64,11 @@ impl<P: Peer + Clone> Peers<P> {
             self.went(&state, &identity, old);
         }
         let inboxes = [&state.by_identity, &state.distribute].map(Clone::clone);
-        for inbox in inboxes.iter().flatten() {
+        if let Some(inbox) = &inboxes[0] {
             inbox.push(News::Came(identity.clone(), peer.clone()));
+        }
+        if let Some(inbox) = &inboxes[1] {
+            inbox.push(News::Came(identity, peer));
         }
         drop(state);
         wake(inboxes);
@@ -75,7 +78,6 @@ impl<P: Peer + Clone> Peers<P> {
     pub fn remove(&self, identity: &Identity) {
         let _holding = Holding::new(&*self.0);
         let mut state = self.lock();
-        // Whoever comes next finds its place.
         let Some(old) = state.peers.swap_remove(identity) else {
             return;
         };

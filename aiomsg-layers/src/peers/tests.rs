@@ -63,7 +63,7 @@ async fn a_discover_that_panics_is_asked_again() {
     assert_eq!(taken(&a), ["1"]);
 }
 
-/// A new connection of a peer is told of before the end of the old one.
+/// A new connection of a peer comes before the end of the old one.
 #[test]
 fn one_that_comes_again_takes_the_place_of_the_other() {
     let mut it = Stack::new(RoundRobin::new());

@@ -23,7 +23,7 @@ fn what_waited_for_a_connection_that_ended_goes_elsewhere_and_first() {
     assert_eq!(taken(&b), ["1", "2", "3", "4"]);
 }
 
-/// The end is seen in the queue before the table is told of it.
+/// The end shows in the queue before the peer leaves the table.
 #[test]
 fn an_end_that_is_seen_before_it_is_told_loses_nothing() {
     let mut it = round_robin();
