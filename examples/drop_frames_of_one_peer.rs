@@ -1,5 +1,5 @@
-//! A user's layer around each connection: the frames of one peer are dropped,
-//! and those of all others pass.
+//! A user's layer around each connection: it drops the messages of one peer, and lets
+//! those of all others pass.
 //!
 //! ```text
 //! cargo run --example drop_frames_of_one_peer [ADDRESS]
@@ -15,14 +15,14 @@ struct Drops;
 impl FrameHook for Drops {
     fn arriving(&mut self, frame: Frame) -> Option<Frame> {
         match frame {
-            // A `Request` that is dropped is not acknowledged: under at-least-once its
-            // sender sends it again, and gives up in the end.
+            // A dropped `Request` is not acknowledged, so an at-least-once sender sends it
+            // again until no resend is left.
             Frame::Data { .. } | Frame::Request { .. } => None,
             frame => Some(frame),
         }
     }
 
-    // To drop what this peer would get, there is `leaving`.
+    // `leaving` would drop the messages for this peer.
 }
 
 #[tokio::main]
@@ -46,6 +46,7 @@ async fn main() -> Result<(), Error> {
     ] {
         let client = Socket::builder().identity(identity).build()?;
         client.connect(endpoint.clone())?;
+        client.wait_for_peers(1).await?;
         client.send(message).await?;
         client.close(std::time::Duration::from_secs(5)).await;
     }

@@ -12,8 +12,8 @@ pub struct Delivery {
     notes: Notes,
 }
 
-/// What few messages have, in the room that an id alone would need: messages are
-/// moved often.
+/// Id and certificate, which few messages have, in the room of an id alone: messages
+/// are moved often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Notes {
     None,
@@ -49,8 +49,8 @@ impl Delivery {
         self
     }
 
-    /// Notes the certificate of the sender. A message that has an id, too, then
-    /// has an allocation of its own for both.
+    /// Notes the certificate of the sender. A message that also has an id gets an
+    /// allocation for both.
     #[must_use]
     pub fn with_certificate(mut self, certificate: Certificate) -> Self {
         self.notes = match self.notes {
@@ -64,20 +64,20 @@ impl Delivery {
         self
     }
 
-    /// Replaces the payload, and keeps whom it is from and its id: for layers
-    /// that change what they pass on.
+    /// Replaces the payload, and keeps sender and id: for layers that change
+    /// payloads.
     #[must_use]
     pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
         self.payload = payload.into();
         self
     }
 
-    /// What was sent.
+    /// The payload.
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// Who sent it.
+    /// The identity of the sender.
     pub fn from(&self) -> &Identity {
         &self.from
     }

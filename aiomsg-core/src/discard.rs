@@ -1,15 +1,15 @@
-//! What becomes of messages that can be sent no more.
+//! Dropped messages: where they go, and why they were dropped.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::{Outbound, hook};
 
-/// Where the layers hand every message that they give up on.
+/// Takes every message that a layer drops.
 ///
-/// Nothing is lost in silence: a layer that cannot send a message and cannot
-/// return it to the caller discards it here, with the reason. The socket
-/// counts it and reports it as an event.
+/// Nothing is lost in silence: a layer that can neither send a message nor
+/// return it to the caller drops it here, with the reason. The socket counts
+/// it and reports it by an event.
 ///
 /// ```
 /// use aiomsg_core::{Discard, Discarded, DropReason, Outbound};
@@ -22,42 +22,41 @@ use crate::{Outbound, hook};
 #[derive(Clone)]
 pub struct Discard(Arc<dyn Fn(Discarded) + Send + Sync>);
 
-/// A message that was given up, and why.
+/// A message that was dropped, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Discarded {
     /// The message.
     pub message: Outbound,
-    /// Why it was given up.
+    /// Why it was dropped.
     pub reason: DropReason,
 }
 
-/// Why a message was given up.
+/// Why a message was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
     /// A copy of a published message waited for a peer whose connection died.
     PeerGone,
-    /// The peer that it was addressed to did not come back in time.
+    /// The peer to which it was addressed did not come back in time.
     PeerAbsent,
     /// The connection died while the message was within the TLS library, which
     /// does not say how much of it has left: it may have arrived or not, and
     /// under at-most-once it is not sent again.
     Unconfirmed,
-    /// There was no room for it, or for a newer one, and the settings say to
-    /// drop it then.
+    /// There was no room for it, or for a newer one, and the overflow rule
+    /// says to drop it.
     Overflow,
-    /// No peer that is connected has asked for messages like this one.
+    /// No connected peer has subscribed to messages like this one.
     Unwanted,
     /// It was the reply to a message, and the send path refused it.
     ReplyRefused,
-    /// The policy that says which peer gets it panicked, or failed otherwise.
+    /// The policy that picks its peer panicked or failed.
     PolicyFailed,
-    /// At-least-once: it was sent as often as the settings allow, and never
-    /// acknowledged.
+    /// At-least-once: no peer acknowledged it, and no resend is left.
     RetriesExhausted,
-    /// Connections ended in the middle of it, one after the other: its receivers may
-    /// not take a message as large as this, or fail at it.
+    /// Connections ended in the middle of it, one after the other: it may be too
+    /// large for its receivers, or make them fail.
     Poison,
     /// A layer of the connection made it larger than a message may be.
     TooLarge,
@@ -122,14 +121,14 @@ impl fmt::Display for DropReason {
 }
 
 impl Discard {
-    /// Hands every given-up message to `report`, which must not block.
+    /// Passes every dropped message to `report`, which must not block.
     pub fn new(report: impl Fn(Discarded) + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }
 
-    /// Gives a message up. `report` is called when this thread holds no lock of a
-    /// socket's, see [`hook`]. When it panics, that ends here: whoever
-    /// gives messages up has others to look after.
+    /// Drops a message. `report` is called when this thread holds no lock of a
+    /// socket, see [`hook`]. A panic of `report` ends here, because the caller has
+    /// other messages to look after.
     pub fn message(&self, message: Outbound, reason: DropReason) {
         let report = Arc::clone(&self.0);
         hook::tell(move || report(Discarded { message, reason }));

@@ -116,7 +116,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// An endpoint from text, so that whatever takes an endpoint takes text, too.
+/// An endpoint from text, so that functions that take an endpoint take text, too.
 impl TryFrom<&str> for Endpoint {
     type Error = EndpointError;
 

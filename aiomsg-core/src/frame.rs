@@ -13,18 +13,17 @@ use crate::{MessageId, Outbound, Target};
 pub enum Frame {
     /// "I am here": sent after some seconds of silence.
     Heartbeat,
-    /// A message that wants no acknowledgement.
+    /// A message that asks for no acknowledgement.
     Data {
         /// The message.
         payload: Bytes,
-        /// For whom the sender meant it, so that a frame that never left can
-        /// be sent elsewhere. It does not travel: on a frame that arrived it
-        /// is [`Target::Any`].
+        /// Who gets it, so that a frame that never left can be sent elsewhere. It
+        /// does not travel: on a frame that arrived it is [`Target::Any`].
         target: Target,
     },
-    /// A message that wants an acknowledgement.
+    /// A message that asks for an acknowledgement.
     Request {
-        /// Names the message, in its acknowledgement and in each resend.
+        /// The id of the message, in its acknowledgement and in each resend.
         id: MessageId,
         /// The message.
         payload: Bytes,
@@ -37,7 +36,7 @@ pub enum Frame {
 }
 
 impl Frame {
-    /// A message that wants no acknowledgement.
+    /// A message that asks for no acknowledgement.
     pub fn data(payload: impl Into<Bytes>) -> Self {
         Self::Data {
             payload: payload.into(),
@@ -45,7 +44,7 @@ impl Frame {
         }
     }
 
-    /// A message that wants an acknowledgement.
+    /// A message that asks for an acknowledgement.
     pub fn request(id: MessageId, payload: impl Into<Bytes>) -> Self {
         Self::Request {
             id,

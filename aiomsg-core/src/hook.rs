@@ -1,23 +1,24 @@
-//! Functions of a user's that hear of something, and the locks that are held meanwhile.
+//! Calls of users' functions, deferred while this thread holds a lock.
 //!
-//! A listener, or a subscriber of logs, may well use the socket that it hears of: it
-//! sends what it hears. So it is called when no lock of the socket's is held by its
-//! thread. A lock under which something may be told of is taken behind a [`Holding`],
-//! and what is told meanwhile is told when that ends.
+//! A listener or a log subscriber may use the socket that it listens to: it may send
+//! each event, for example. So it must be called when its thread holds no lock of that
+//! socket. Code that may report something under a lock takes the lock behind a
+//! [`Holding`], and the reports are made when the last `Holding` of the thread is
+//! dropped.
 //!
-//! Code of a user's that must be called under a lock, such as a policy, may come back as
-//! well: [`is_held`] tells it apart from another thread, for which the lock is waited.
+//! Some users' code runs under a lock, such as a policy, and may call the socket as
+//! well. [`is_held`] tells that apart from another thread that holds the lock.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// So many locks of one thread are known by name.
+/// The most locks of one thread that are known by name.
 const KNOWN: usize = 4;
 
-/// The threads of a model are one thread of the system, and would be taken for each other:
-/// there, no lock is known to be held.
+/// The threads of a model are one thread of the system, and would be taken for each other.
+/// So no lock is known to be held in a model.
 const IS_MODEL: bool = cfg!(aiomsg_loom);
 
 struct Held {
@@ -36,8 +37,8 @@ thread_local! {
     static ANY_LATER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls one, or has it called when this thread holds no lock any more. When it panics,
-/// that ends here: whoever tells it has others to look after.
+/// Calls a function: now, or as soon as this thread holds no lock. A panic of it ends
+/// here, because the caller has other work to finish.
 pub fn tell(call: impl FnOnce() + 'static) {
     if HELD.with(|held| held.count.get()) == 0 {
         return caught(call);
@@ -46,7 +47,7 @@ pub fn tell(call: impl FnOnce() + 'static) {
     ANY_LATER.set(true);
 }
 
-/// Calls one. A panic ends here.
+/// Calls a function. A panic ends here.
 fn caught(call: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
         // Its destructor may panic as well.
@@ -54,8 +55,8 @@ fn caught(call: impl FnOnce()) {
     }
 }
 
-/// This thread holds a lock, until this is dropped: to be made before the lock is taken,
-/// and to be dropped after it is released. Then all is told that was told of meanwhile.
+/// Says that this thread holds a lock. Make it before you take the lock, and drop it after
+/// you release the lock. Dropping it makes the calls that were deferred meanwhile.
 #[derive(Debug)]
 #[must_use = "what is told is told at once, unless this is kept"]
 pub struct Holding(PhantomData<*const ()>);

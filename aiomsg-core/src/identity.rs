@@ -1,4 +1,4 @@
-//! Who a peer is.
+//! Identities of peers.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -35,9 +35,9 @@ enum Repr {
     Long(Arc<[u8]>),
 }
 
-/// In this order: what is told apart by the values that are no length, such as a
-/// [`Target`](crate::Target) or an `Option`, is then told apart by the last word,
-/// and the 16 bytes before it are moved as one.
+/// The order of the fields matters. Enums around an identity, such as a
+/// [`Target`](crate::Target) or an `Option`, use values of the last word that are no
+/// length, so the 16 bytes before it are moved as one.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Short {
@@ -67,7 +67,7 @@ enum Len {
     _16 = 16,
 }
 
-/// In whole words, so that a message that has an identity is moved in those.
+/// In whole words, so that a message with an identity is moved by words.
 #[derive(Clone, Copy)]
 #[repr(align(8))]
 struct Aligned([u8; SHORT]);
@@ -194,8 +194,8 @@ impl AsRef<[u8]> for Identity {
     }
 }
 
-// Short identities are compared and hashed whole, as two words: what is behind
-// their end is zero.
+// Short identities are compared and hashed whole, as two words: the bytes behind
+// their end are zero.
 
 impl PartialEq for Identity {
     #[inline]

@@ -2,14 +2,14 @@
 //!
 //! This crate is words only: it depends on no runtime and opens no sockets. The
 //! codecs of the wire are in `aiomsg-transport`, the bounded queue and the standard
-//! behaviours in `aiomsg-layers`. It holds what all levels of the stack speak about:
+//! behaviours in `aiomsg-layers`. These are the words of each level of the stack:
 //!
 //! | level | item | module |
 //! |---|---|---|
 //! | send | [`Outbound`], a message on its way out | [`outbound`] |
 //! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
 //! | connection | [`Frame`], [`Connection`] and [`FrameHook`] | [`frame`], [`connection`] |
-//! | wire | [`Dialect`], which of the two wires a connection speaks | [`dialect`] |
+//! | wire | [`Dialect`], one of the two wires | [`dialect`] |
 //! | dial, accept | [`Endpoint`], and the [`Certificate`] of a peer | [`endpoint`], [`certificate`] |
 //! | all | [`Identity`], [`Error`], [`Limits`], and [`Discard`], which takes dropped messages | [`identity`], [`error`], [`limits`], [`discard`] |
 //!

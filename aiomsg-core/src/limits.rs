@@ -1,14 +1,14 @@
-//! How much may be held: what every bound on messages is counted in.
+//! Bounds on the messages that something holds, in messages and bytes.
 
-/// What an item counts against a bound in bytes.
+/// An item's share of a bound in bytes.
 pub trait Weight {
     /// The weight in bytes.
     fn weight(&self) -> usize;
 }
 
-/// How much a queue, or whatever else keeps messages, holds.
+/// How much a queue, or another holder of messages, holds.
 ///
-/// What is below both limits takes one more item, of any size: so it can
+/// A holder that is below both limits takes one more item, of any size. So it can
 /// exceed `bytes` by one item, and a single item above `bytes` still passes.
 ///
 /// ```
@@ -29,7 +29,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether one more item may come on top of what is there.
+    /// Whether one more item may be added to this many.
     pub fn admit(&self, items: usize, bytes: usize) -> bool {
         items < self.items && bytes < self.bytes
     }

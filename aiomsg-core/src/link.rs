@@ -1,4 +1,4 @@
-//! What can be seen of a connection from outside its stack of layers.
+//! A view of a connection's bytes from outside its stack of layers.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -8,31 +8,30 @@ use crate::Frame;
 
 /// A view of the bytes below a connection's layers.
 ///
-/// A stack of layers hides the wire, and yet the heartbeat must see each byte
-/// that arrives (any progress is life, not only a whole frame), and whoever
-/// ends a session must learn which frames never left. The framed connection
-/// writes here; everyone else reads. The counters change once per read or
-/// write of the socket, never per frame.
+/// A stack of layers hides the wire. Yet the heartbeat must see each byte that
+/// arrives (any progress is life, not only a whole frame), and the end of a session
+/// must learn which frames never left. The framed connection writes here, and all
+/// others read. The counters change once per read or write of the socket, never per
+/// frame.
 #[derive(Debug, Clone, Default)]
 pub struct Link(Arc<Inner>);
 
-/// Asks the system how many of the bytes that it has taken from us the peer has not
-/// taken: what `ss` shows as `Send-Q`.
+/// Asks the system how many bytes it holds for the peer: the `Send-Q` of `ss`.
 ///
 /// A system takes megabytes ahead of a slow peer, and then nothing until a good part
-/// of them is gone. What it holds says meanwhile whether the peer takes any. It is
-/// asked when a peer is about to be taken for dead, and not with messages.
+/// of them is gone. Meanwhile the number shows whether the peer takes any. It is asked
+/// when a peer is about to be taken for dead, and not for each message.
 #[derive(Clone)]
 pub struct SendQueue(Arc<dyn Fn() -> Option<u64> + Send + Sync>);
 
 impl SendQueue {
-    /// A queue of which `bytes` says what is in it, or `None` if that is not known.
-    /// It must not block.
+    /// A queue whose size is what `bytes` returns, or `None` if it is not known.
+    /// `bytes` must not block.
     pub fn new(bytes: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Self {
         Self(Arc::new(bytes))
     }
 
-    /// How many bytes are in it now. `None`: the system does not say.
+    /// How many bytes are in it now, or `None` if the system does not say.
     pub fn bytes(&self) -> Option<u64> {
         (self.0)()
     }
@@ -44,7 +43,7 @@ impl fmt::Debug for SendQueue {
     }
 }
 
-/// Counts the bytes of a wire, below whatever holds bytes back, as TLS does.
+/// Counts the bytes of a wire, below layers that hold bytes back, as TLS does.
 #[derive(Debug, Clone, Default)]
 pub struct Wire(Arc<Bytes>);
 
@@ -69,23 +68,22 @@ impl Wire {
 #[derive(Debug, Default)]
 struct Inner {
     bytes: Bytes,
-    /// What counts the bytes instead.
+    /// Counts the bytes instead.
     wire: Option<Wire>,
-    /// What the system holds of the bytes that were sent.
+    /// The bytes that the system holds of those that were sent.
     send_queue: Option<SendQueue>,
     waiting: AtomicUsize,
     /// How often whole frames have come.
     frames: AtomicU64,
     /// A part of the first unsent frame has left.
     cut: AtomicBool,
-    /// What is read is a frame over the limit.
+    /// The frame that is being read is over the limit.
     passing: AtomicBool,
     /// How often reading was held back, twice; odd while it is.
     holds: AtomicU64,
     unsent: Mutex<Vec<Frame>>,
     unconfirmed: Mutex<Vec<Frame>>,
-    /// Whether there are refused frames: looked at with every batch, so without a
-    /// lock.
+    /// Whether there are refused frames. Read with every batch, so without a lock.
     has_refused: AtomicBool,
     refused: Mutex<Vec<Frame>>,
 }
@@ -96,7 +94,7 @@ impl Link {
         Self::default()
     }
 
-    /// Counts the bytes further down: before anything has happened on the link.
+    /// Counts the bytes further down. Call it before anything has happened on the link.
     #[must_use]
     pub fn over(self, wire: Wire) -> Self {
         Self(Arc::new(Inner {
@@ -106,8 +104,7 @@ impl Link {
         }))
     }
 
-    /// Adds what the system holds of the bytes that were sent: before anything has
-    /// happened on the link.
+    /// Adds the system's send queue. Call it before anything has happened on the link.
     #[must_use]
     pub fn with_send_queue(self, queue: SendQueue) -> Self {
         Self(Arc::new(Inner {
@@ -117,33 +114,33 @@ impl Link {
         }))
     }
 
-    /// How many of the [bytes that were sent](Link::sent) the peer has not taken.
-    /// This asks the system: it is for the moment at which a peer may be dead. `None`:
-    /// nobody knows.
+    /// How many of the [bytes that were sent](Link::sent) the peer has not taken, or
+    /// `None` if that is not known. This asks the system, so call it only when a peer
+    /// may be dead.
     pub fn send_queue(&self) -> Option<u64> {
         self.0.send_queue.as_ref()?.bytes()
     }
 
-    /// Bytes that the kernel has handed us, from the first byte of the
-    /// connection on.
+    /// Bytes that were read from the kernel, from the first byte of the connection
+    /// on.
     pub fn received(&self) -> u64 {
         self.bytes().received.load(Relaxed)
     }
 
-    /// Bytes that were read of the stream, behind the handshake: where TLS is
-    /// below, what it says for itself is not among them.
+    /// Bytes that were read of the stream, behind the handshake. TLS's own bytes are
+    /// not among them.
     pub fn read(&self) -> u64 {
         self.0.bytes.received.load(Relaxed)
     }
 
-    /// Another number each time that whole frames have come, however many at once: for
-    /// layers that do not see every frame, as others keep some to themselves.
+    /// A number that changes whenever whole frames have come: for layers that do not see
+    /// every frame, because layers below consume some.
     pub fn frames(&self) -> u64 {
         self.0.frames.load(Relaxed)
     }
 
-    /// Bytes that the kernel has taken from us, from the first byte of the
-    /// connection on.
+    /// Bytes that were written to the kernel, from the first byte of the connection
+    /// on.
     pub fn sent(&self) -> u64 {
         self.bytes().sent.load(Relaxed)
     }
@@ -197,18 +194,18 @@ impl Link {
         self.0.cut.load(Relaxed)
     }
 
-    /// Notes whether what comes is a frame over the limit, which is passed over.
+    /// Notes whether the frame that is being read is over the limit, and skipped.
     pub fn set_passing(&self, passing: bool) {
         self.0.passing.store(passing, Relaxed);
     }
 
-    /// Whether what comes is a frame over the limit.
+    /// Whether the frame that is being read is over the limit.
     pub fn is_passing(&self) -> bool {
         self.0.passing.load(Relaxed)
     }
 
-    /// Notes whether this end reads nothing for now, as it has no room: the peer cannot
-    /// help it then that nothing comes. For the session.
+    /// Notes whether this end reads nothing for now, as it has no room. The session
+    /// calls it, so that silence is not counted against the peer.
     #[inline]
     pub fn set_held_back(&self, held_back: bool) {
         let holds = self.0.holds.load(Relaxed);
@@ -222,12 +219,12 @@ impl Link {
         self.holds() % 2 == 1
     }
 
-    /// Another number each time that reading is held back, and when it goes on.
+    /// A number that changes when reading is held back, and when it goes on.
     pub fn holds(&self) -> u64 {
         self.0.holds.load(Relaxed)
     }
 
-    /// Leaves the frames of which nobody knows whether they left, for
+    /// Leaves the frames that may or may not have left, for
     /// [`Link::take_unconfirmed`].
     pub fn put_unconfirmed(&self, frames: impl IntoIterator<Item = Frame>) {
         lock(&self.0.unconfirmed).extend(frames);
@@ -249,15 +246,15 @@ impl Link {
         }
     }
 
-    /// Whether there are any of those.
+    /// Whether there are refused frames.
     #[inline]
     pub fn has_refused(&self) -> bool {
         self.0.has_refused.load(Relaxed)
     }
 
-    /// Takes the frames of which nobody knows whether they left: they were
-    /// given to TLS, and the connection died before TLS had given all it held
-    /// to the kernel. The peer may have received them.
+    /// Takes the frames that may or may not have left: TLS had taken them, and the
+    /// connection died before TLS had given all of its bytes to the kernel. The peer
+    /// may have received them.
     pub fn take_unconfirmed(&self) -> Vec<Frame> {
         std::mem::take(&mut lock(&self.0.unconfirmed))
     }

@@ -1,4 +1,4 @@
-//! Names for messages that want to be acknowledged.
+//! Ids of messages that ask for an acknowledgement.
 
 use std::fmt;
 
@@ -91,7 +91,7 @@ impl MessageIds {
         MessageId(bytes)
     }
 
-    /// The counter in an id of this generator, `None` for an id of another's.
+    /// The counter in an id of this generator, or `None` for an id of another one.
     pub fn counter_of(&self, id: MessageId) -> Option<u64> {
         let (salt, counter) = id.0.split_at(8);
         (salt == self.salt).then(|| u64::from_be_bytes(counter.try_into().unwrap_or_default()))

@@ -25,16 +25,15 @@ pub struct Outbound {
     rest: Rest,
 }
 
-/// All of a message but its payload, in the room that an identity alone would need:
-/// messages are moved often, and wait by the thousand. What few have has an
-/// allocation of its own.
+/// All of a message but its payload, in the room of an identity alone: messages are
+/// moved often, and wait by the thousand. Rare combinations are allocated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Rest {
     /// Without an id.
     Target(Target),
     /// For anyone.
     Id(MessageId),
-    /// None of the above, and nothing else is here.
+    /// Anything else.
     Both(Box<Both>),
 }
 
@@ -92,25 +91,25 @@ impl Rest {
     }
 }
 
-/// For whom a message is.
+/// Who gets a message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Target {
-    /// Any peer: the policy of the socket picks.
+    /// Any peer that the policy picks.
     #[default]
     Any,
     /// One peer. This wins over the policy.
     Peer(Identity),
-    /// One of the copies that a publish made, for the peer in whose queue it
-    /// is. It goes to no other peer, since that one has a copy of its own.
+    /// A copy of a published message, for the peer in whose queue it is. It goes to
+    /// no other peer, since each has a copy of its own.
     Copy,
-    /// This connection, and nothing beyond it: what a layer of the connection
-    /// says to its counterpart. If it never leaves, nothing is lost.
+    /// This connection only: a connection layer sends it to the same layer at the
+    /// other end. If it never leaves, nothing is reported as lost.
     Connection,
 }
 
 impl Outbound {
-    /// A message for any peer: the policy of the socket picks.
+    /// A message for any peer that the policy picks.
     #[inline]
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {
@@ -126,7 +125,7 @@ impl Outbound {
         self.with_target(Target::Peer(peer))
     }
 
-    /// Sets whom the message is for.
+    /// Sets who gets the message.
     #[must_use]
     #[inline]
     pub fn with_target(mut self, target: Target) -> Self {
@@ -154,15 +153,15 @@ impl Outbound {
         }
     }
 
-    /// Has whoever sends it wait until its peer has acknowledged it, and not
-    /// only until it is accepted. For sockets that send at-least-once.
+    /// Makes `send` wait for the peer's acknowledgement, and not only until the
+    /// message is accepted. For sockets that send at-least-once.
     #[must_use]
     pub fn until_acked(mut self) -> Self {
         self.rest.change(|both| both.until_acked = true);
         self
     }
 
-    /// Notes how many connections have ended in the middle of this message.
+    /// Sets how many connections have ended in the middle of this message.
     #[must_use]
     pub fn with_interrupted(mut self, connections: u8) -> Self {
         self.rest.change(|both| both.interrupted = connections);
@@ -170,8 +169,8 @@ impl Outbound {
     }
 
     /// How many connections have ended in the middle of this message, one after the
-    /// other. It may be the reason: a session sends such a message by itself, and
-    /// gives it up in the end.
+    /// other. The message may be the reason. So a session sends it by itself, and it
+    /// is dropped after the third connection.
     #[inline]
     pub fn interrupted(&self) -> u8 {
         match &self.rest {
@@ -187,13 +186,13 @@ impl Outbound {
         self
     }
 
-    /// What is sent.
+    /// The payload.
     #[inline]
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// For whom the message is.
+    /// Who gets the message.
     #[inline]
     pub fn target(&self) -> &Target {
         match &self.rest {
@@ -203,7 +202,7 @@ impl Outbound {
         }
     }
 
-    /// The peer that the message is addressed to, if it is addressed.
+    /// The peer to which the message is addressed, if it is addressed.
     #[inline]
     pub fn peer(&self) -> Option<&Identity> {
         match self.target() {
@@ -212,7 +211,7 @@ impl Outbound {
         }
     }
 
-    /// The id under which the message is to be acknowledged, if it is.
+    /// The id for the acknowledgement, if the message asks for one.
     #[inline]
     pub fn id(&self) -> Option<MessageId> {
         match &self.rest {
@@ -222,7 +221,7 @@ impl Outbound {
         }
     }
 
-    /// Whether whoever sends it waits until it is acknowledged.
+    /// Whether `send` waits for the acknowledgement.
     #[inline]
     pub fn is_until_acked(&self) -> bool {
         matches!(&self.rest, Rest::Both(both) if both.until_acked)
@@ -245,9 +244,8 @@ impl Outbound {
     }
 }
 
-/// Offers up to `most` messages from the front of these to `take`, one after the
-/// other, until it says that it has not taken one: that one stays where it was. Says
-/// how many were taken.
+/// Offers up to `most` messages from the front of the queue to `take`, in their order,
+/// until `take` leaves one, which stays in front. Returns how many were taken.
 ///
 /// ```
 /// use std::collections::VecDeque;

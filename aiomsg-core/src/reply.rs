@@ -1,9 +1,8 @@
-//! What a handler answers.
+//! Replies of handlers.
 
 use bytes::Bytes;
 
-/// What a handler of received messages returns: an answer to whoever sent the
-/// message, or none.
+/// The return value of a message handler: a reply to the sender, or none.
 ///
 /// ```
 /// use aiomsg_core::reply::Reply;

@@ -1,6 +1,6 @@
-//! What tasks share: `std`'s, and loom's when every interleaving is tried.
+//! Locks and atomics: `std`'s, or loom's when every interleaving is tried.
 //!
-//! Counting references is left to `std`'s `Arc`, which wakers are made of.
+//! `Arc` is always `std`'s, because wakers are made of it.
 
 #[cfg(not(aiomsg_loom))]
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
@@ -8,8 +8,7 @@ pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 #[cfg(aiomsg_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 
-/// Runs a model in every interleaving of its threads, with up to two
-/// switches that no thread asked for.
+/// Runs a model in every interleaving of its threads, with up to two preemptions.
 #[cfg(all(test, aiomsg_loom))]
 pub(crate) fn every_interleaving(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();

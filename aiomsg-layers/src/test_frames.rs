@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use aiomsg_core::{Frame, FrameSource, FrameVisitor};
 
-/// Keeps what it is handed, and wants so much.
+/// Keeps its frames, and wants this many.
 pub(crate) struct Seen {
     pub(crate) frames: Vec<Frame>,
     pub(crate) most: usize,
@@ -30,7 +30,7 @@ impl FrameVisitor for Seen {
     }
 }
 
-/// Has these.
+/// Yields these frames.
 pub(crate) struct Frames(pub(crate) VecDeque<Frame>);
 
 impl FrameSource for Frames {

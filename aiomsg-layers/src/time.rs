@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// Thirty years: whoever asks for more wants for ever. Adding much more to the
-/// present would overflow.
+/// Thirty years, which stands for ever. Adding much more to the present would overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// A duration that can be added to the present.

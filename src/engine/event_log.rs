@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// The weights of what it hears, a number that it missed as a negative one.
+    /// The weights of its events; a negative number counts missed ones.
     fn heard(listener: &mut Listener) -> Vec<i64> {
         let mut cx = Context::from_waker(Waker::noop());
         let mut all = Vec::new();

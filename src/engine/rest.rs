@@ -229,8 +229,8 @@ mod tests {
         }
     }
 
-    /// What a connection had read when this end ended it went past what the one
-    /// before it had read.
+    /// The messages of a connection that this end had ended overtook those of the
+    /// connection before it.
     #[tokio::test]
     async fn the_last_of_a_connection_waits_for_the_rest_of_the_one_before() {
         let (rests, peer, done) = (

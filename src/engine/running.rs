@@ -1,5 +1,5 @@
-//! A connection that runs, within its layers. Their types are known here and nowhere
-//! else: what is done for each message is compiled for them.
+//! A running connection within its layers. Only this file knows their types, so that the
+//! work for each message is compiled for them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,21 +19,21 @@ use super::race::{Race, Won};
 use super::seldom::Seldom;
 use crate::socket::builder::ConnectionLayer;
 
-/// A connection while it runs. It says why it ended, and what the layers of the
-/// receive path have yet to deal with then.
+/// A running connection. It returns why it ended, and the rest that the layers of the
+/// receive path have yet to take.
 ///
-/// Boxed, once per connection: it is much larger than what else its task does
-/// before and after, and a task takes as much room as the largest of these.
+/// Boxed, once per connection: a task takes as much room as the largest of its steps, and
+/// this one is much larger than those before and after it.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Ended, BoxError>> + Send + 'a>>;
 
 pub(super) type Ended = (Error, Option<Box<dyn Intake>>);
 
-/// What ends a connection from this side.
+/// The ways to end a connection from this side.
 ///
-/// A busy session is polled for each batch, and ends once. Boxed: whatever is moved into
-/// an `async` block and on from there has room in it twice.
+/// A busy session is polled for each batch, and ends once. Boxed: a value that is moved
+/// into an `async` block, and on from there, has room in it twice.
 pub(crate) struct Ends<'a> {
-    /// At once, as another one is to take its place, or the socket stops.
+    /// At once: another one takes its place, or the socket stops.
     now: Pin<Box<dyn Future<Output = Won> + Send + 'a>>,
     /// In good order.
     finish: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
@@ -52,7 +52,7 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// Starts connections, within the layers of a user's own.
+/// Starts connections within the user's layers.
 pub(crate) trait Start: Send + Sync {
     fn start<'a>(
         &self,
@@ -64,7 +64,7 @@ pub(crate) trait Start: Send + Sync {
     ) -> Running<'a>;
 }
 
-/// There are no layers.
+/// Without layers.
 pub(crate) struct Bare;
 
 impl Start for Bare {
@@ -80,7 +80,7 @@ impl Start for Bare {
     }
 }
 
-/// There are these.
+/// With these layers.
 pub(crate) struct Layered<L>(pub(crate) L);
 
 impl<L: ConnectionLayer> Start for Layered<L> {
@@ -111,7 +111,7 @@ fn start<'a>(
     }
     let layered = engine.intake.of(member.info());
     if layered.is_some() {
-        // What was read is not yet accepted: the layers decide.
+        // The layers decide whether a message that was read is accepted.
         acknowledge = acknowledge.deferral(true.into());
     }
     let heartbeat = HeartbeatLayer::new()
@@ -147,7 +147,7 @@ fn session<C: Connection, I: Intake>(
     hold: Option<Duration>,
 ) -> session::Session<C, I> {
     let info = member.info();
-    // Over TLS it does, and where it connected.
+    // A peer of 2019 never ends a connection that it has accepted without TLS.
     let never_ends = info.dialect == Dialect::V2019 && info.dialled && info.tls.is_none();
     session::Session::of(member, connection, intake)
         .discard(engine.discard.clone())

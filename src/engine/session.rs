@@ -29,34 +29,33 @@ use super::peer::PeerInfo;
 use super::rest::Rest;
 use super::running::Ends;
 
-/// How long a peer has to show that it has let a connection in, where it may have
-/// connected to us at the same time, before it is sent messages all the same. One
-/// that knows of this says so at once.
+/// How long the first message waits for a sign that the peer has admitted the
+/// connection, if the peer may have dialled us at the same time. A socket of ours gives
+/// the sign at once.
 const HOLD: Duration = Duration::from_millis(500);
 
-/// How long the end of a refused connection may take to be sent.
+/// The time limit for ending a refused connection in good order.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-/// Makes the intake of one session.
+/// Creates the intake of one session.
 pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + Sync>;
 
-/// A connection that was admitted, ready to run.
+/// An admitted connection, ready to run.
 pub(crate) struct Session {
     admitted: Admitted<PeerInfo>,
     framed: Framed<Io>,
-    /// How long it sends no messages, unless the peer says something.
+    /// How long it sends no messages, unless the peer sends something.
     hold: Option<Duration>,
 }
 
-/// What comes of a handshake, if the peer may have the identity that it has
-/// claimed.
+/// The result of a handshake, if the peer may have the identity that it has claimed.
 pub(super) async fn checked(
     engine: &Engine,
     mut io: Io,
     half_way: Result<HalfWay, Error>,
 ) -> Result<(Io, HalfWay), Error> {
     let checked = half_way.and_then(|half_way| {
-        // The rule may be a function of a user's.
+        // The rule may be a user's function.
         catch("the rule of identities", || {
             io.check_identity(&half_way.established().peer)
         })??;
@@ -71,19 +70,19 @@ pub(super) async fn checked(
     }
 }
 
-/// Ends a connection in good order that is refused. On one with TLS, its peer
-/// could not tell otherwise whether somebody in between has cut it off.
+/// Ends a refused connection in good order. With TLS, the peer could not tell an abrupt
+/// end from an attacker in between.
 async fn goodbye<T>(engine: &Engine, closing: impl Future<Output = T>) {
     let Some(_place) = engine.farewells.begin() else {
         return;
     };
-    // Nothing more can be done for a peer that is gone or takes nothing.
+    // A peer that is gone or takes nothing gets no more.
     let _ = timeout(GOODBYE, closing).await;
 }
 
-/// Admits a connection half-way through its handshake, and goes through with that.
-/// A peer that has not heard who we are has not let the connection in, so it has sent
-/// nothing by it if it is refused.
+/// Admits a connection half-way through its handshake, and completes the handshake. A
+/// peer that does not know our identity yet has not admitted the connection, so it has
+/// sent nothing on it if it is refused.
 pub(crate) async fn admit(
     engine: &Arc<Engine>,
     io: Io,
@@ -121,7 +120,7 @@ pub(crate) async fn admit(
     let known = info.certificate().cloned();
     let proof = known.as_ref().map(|it| it.der().clone());
     let meter = engine.reporter.meter().child();
-    // It may be about to refuse this connection, for one that it has made itself.
+    // The peer may be about to refuse this connection, for one that it has dialled.
     let may_be_mutual = dialled && engine.endpoints.any_bound();
     let hold = may_be_mutual.then_some(HOLD);
     let member = Member::new(peer.clone(), dialled, queue, framed.link(), info)
@@ -133,7 +132,7 @@ pub(crate) async fn admit(
     let admitted = match engine.peers.admit(member).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            // It knows of the other connection, and takes this one for what it is.
+            // The peer knows of the other connection, so it understands the refusal.
             let other = engine.peers.get(&peer);
             let end = async {
                 if other.is_some_and(|it| it.is_confirmed()) {
@@ -152,7 +151,7 @@ pub(crate) async fn admit(
         return refuse(error);
     }
     if half_way.is_probed() {
-        // The peer has told us who it is, and waits to hear whether it is let in.
+        // The peer has sent its identity, and waits for its admission.
         admitted.handle().probe();
     }
     Ok(Session {
@@ -163,9 +162,9 @@ pub(crate) async fn admit(
 }
 
 impl Session {
-    /// Runs the connection until it ends. `finish` asks it to send what is
-    /// queued and end. Says whether it ended at a message: one that is too large, or in
-    /// the middle of one of ours.
+    /// Runs the connection until it ends. `finish` makes it send its queue, and end.
+    /// Returns whether it ended at a message: at one that is too large, or in the middle
+    /// of one of ours.
     pub(crate) fn run<'a>(
         self,
         engine: &'a Arc<Engine>,
@@ -201,8 +200,8 @@ impl Session {
             };
             let at_message = reason.is_too_large() || link.is_cut();
             peer.reason = Some(reason);
-            // What was read is dealt with after the connection has ended, too,
-            // and before what comes by the next one.
+            // Messages that were read are handled after the connection has ended, too,
+            // and before those of the next one.
             let rest = rest.and_then(|rest| Rest::of(engine, identity, rest));
             drop(peer);
             if let Some(rest) = rest {
@@ -213,12 +212,11 @@ impl Session {
     }
 }
 
-/// What must happen when a session has ended, in whatever way: also when its
-/// task is dropped in the middle.
+/// The work after the end of a session, also when its task is dropped in the middle.
 struct Peer<'a> {
     engine: &'a Engine,
     admitted: Option<Admitted<PeerInfo>>,
-    /// What asks it to end in good order.
+    /// Makes it end in good order.
     finish: &'a CancellationToken,
     reason: Option<Error>,
 }
@@ -229,7 +227,7 @@ impl Drop for Peer<'_> {
             return;
         };
         let info = admitted.info().clone();
-        // The session is gone by now.
+        // The session has been dropped by now.
         let unconfirmed = admitted.handle().unconfirmed();
         let closing = self.engine.closing.load(Ordering::Acquire);
         if unconfirmed > 0 && (closing || self.finish.is_cancelled()) {
@@ -239,7 +237,7 @@ impl Drop for Peer<'_> {
                 self.engine.leftover.add_unconfirmed(unconfirmed);
             }
         }
-        // Others may have the identity, and then it is told.
+        // The identity is free before the end is reported.
         drop(admitted);
         let reason = self
             .reason

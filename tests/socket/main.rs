@@ -27,6 +27,7 @@ mod close;
 mod closes_together;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod documented_names;
 mod endpoints;
 mod events;
 mod extremes;

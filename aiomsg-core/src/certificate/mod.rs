@@ -1,4 +1,4 @@
-//! What a peer has proven of itself: its certificate.
+//! The certificate of a peer, which TLS has verified.
 
 mod fingerprint;
 
@@ -12,21 +12,20 @@ use bytes::Bytes;
 
 pub use fingerprint::{Fingerprint, FingerprintError};
 
-/// The certificate that a peer presented on a TLS connection, with what it
-/// says.
+/// The certificate that a peer presented on a TLS connection, and its contents.
 ///
 /// The transport makes it, once for each connection, when TLS has verified the
 /// certificate and that the peer holds its key. It is one pointer; a clone
 /// counts a reference.
 ///
 /// Everything beside [`der`](Self::der) and [`fingerprint`](Self::fingerprint)
-/// was read from the certificate, and is empty where that could not be done: a
-/// TLS library accepts certificates that are not quite by the book.
+/// is parsed from the certificate. A field that cannot be parsed is empty: a TLS
+/// library accepts certificates that are not quite by the book.
 ///
 /// ```
 /// use aiomsg_core::certificate::{Certificate, CertificateName, Fingerprint};
 ///
-/// // As a test of a layer does it.
+/// // A test of a layer makes one like this.
 /// let certificate = Certificate::new("not really DER", Fingerprint::from([7; 32]))
 ///     .with_subject("CN=worker 7,O=Example")
 ///     .with_common_name("worker 7")
@@ -63,8 +62,7 @@ pub enum CertificateName {
 }
 
 impl Certificate {
-    /// A certificate of which nothing is known but its bytes, in DER, and their
-    /// fingerprint.
+    /// A certificate with nothing but its bytes, in DER, and their fingerprint.
     pub fn new(der: impl Into<Bytes>, fingerprint: Fingerprint) -> Self {
         Self(Arc::new(Facts {
             der: der.into(),
@@ -102,7 +100,7 @@ impl Certificate {
         self
     }
 
-    /// Adds from when to when it is valid.
+    /// Adds the time in which it is valid.
     #[must_use]
     pub fn with_validity(mut self, not_before: SystemTime, not_after: SystemTime) -> Self {
         let facts = self.facts();
@@ -128,8 +126,8 @@ impl Certificate {
 
     /// The common name in the subject: the last, if there are several.
     ///
-    /// Whoever issues a certificate decides what is in it: with an authority
-    /// that many use, a common name proves as much as that authority checks.
+    /// The issuer of a certificate decides its contents. With an authority that
+    /// many use, a common name proves only as much as that authority checks.
     pub fn common_name(&self) -> Option<&str> {
         self.0.common_name.as_deref()
     }
@@ -139,9 +137,9 @@ impl Certificate {
         &self.0.names
     }
 
-    /// Whether this is the common name or one of the alternative names, written
-    /// as they are. DNS names are compared without regard to case; a wildcard
-    /// is a name like any other, and matches nothing but itself.
+    /// Whether this is the common name or one of the alternative names, spelled the
+    /// same. DNS names are compared without regard to case. A wildcard is a name like
+    /// any other, and matches only itself.
     pub fn has_name(&self, name: &str) -> bool {
         self.common_name() == Some(name) || self.names().iter().any(|it| it.is(name))
     }

@@ -10,8 +10,8 @@ use futures_sink::Sink;
 use super::{Connection, FrameVisitor, Identified};
 use crate::{Error, Frame, Identity};
 
-/// Makes a [`Sink`] and [`Stream`] of frames of a [`Connection`]: the way to use one
-/// with the combinators of `futures`, or below a layer that wants a sink and a stream.
+/// Makes a [`Sink`] and [`Stream`] of frames of a [`Connection`], for the combinators of
+/// `futures`, or for a layer that wraps a sink and a stream.
 ///
 /// A frame that is sent goes to the connection at once. It waits here only if a layer
 /// took the room between `poll_ready` and `start_send`, until the sink is polled again.
@@ -32,7 +32,7 @@ use crate::{Error, Frame, Identity};
 #[derive(Debug)]
 pub struct FrameStream<C> {
     inner: C,
-    /// A frame for which there was no room after all.
+    /// A frame without room: a layer took it after `poll_ready`.
     waiting: Option<Frame>,
     /// An error that came behind a frame.
     failed: Option<Error>,
@@ -58,7 +58,7 @@ impl<C> FrameStream<C> {
         &mut self.inner
     }
 
-    /// The connection inside. What was sent and not flushed may wait here, and be gone.
+    /// The connection inside. A frame that was sent and not flushed may be lost.
     pub fn into_inner(self) -> C {
         self.inner
     }

@@ -1,15 +1,15 @@
-//! Layers of a connection that see frames, and need to know nothing else.
+//! Hooks: connection layers that see each frame.
 
 use crate::{Error, Frame};
 
 /// Sees each frame of a connection: the easy way to write a connection layer.
 ///
 /// A hook passes a frame on, changes it, or drops it. It has state, and each connection
-/// has a hook of its own, so it needs no lock. [`HookLayer`] makes a layer of it.
+/// has a hook of its own, so it needs no lock. [`HookLayer`](super::HookLayer) makes a layer of it.
 ///
 /// A hook is below the heartbeat and the acknowledgements, so it sees these, too. A
 /// request that it drops is not acknowledged, and its sender sends it again. A message
-/// that it drops on its way out is gone.
+/// that it drops on its way out is lost.
 ///
 /// ```
 /// use aiomsg_core::connection::HookLayer;
@@ -41,22 +41,23 @@ use crate::{Error, Frame};
             `leaving_fn`"
 )]
 pub trait FrameHook: Send {
-    /// A frame has arrived. `None` drops it.
+    /// Sees a frame that has arrived. `None` drops it.
     #[inline(always)]
     fn arriving(&mut self, frame: Frame) -> Option<Frame> {
         Some(frame)
     }
 
-    /// A frame is to leave. `None` drops it.
+    /// Sees a frame before it leaves. `None` drops it.
     #[inline(always)]
     fn leaving(&mut self, frame: Frame) -> Option<Frame> {
         Some(frame)
     }
 
-    /// All frames of one turn have passed: up to some thousand, or none.
+    /// Called after each turn, when all of its frames have passed: up to some thousand,
+    /// or none.
     ///
-    /// What is too dear for each frame has its place here: reading the clock, or telling
-    /// others what was counted.
+    /// Work that is too dear for each frame belongs here, such as reading the clock or
+    /// publishing a count.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Layers that put a hook on each connection.
+//! Layers that put a hook on each connection, or on those of some peers.
 
 use std::fmt;
 
@@ -13,15 +13,13 @@ use crate::{Frame, Identity};
 /// use aiomsg_core::connection::{ArrivingFn, HookLayer};
 /// use aiomsg_core::{Frame, Identity};
 ///
-/// # fn main() -> Result<(), aiomsg_core::identity::IdentityError> {
 /// // Drops the messages of one peer.
-/// let muted = Identity::new("mallory")?;
+/// let muted = Identity::from(*b"a noisy neighbor");
 /// let layer = HookLayer::per_peer(move |peer: &Identity| {
 ///     let drop = |frame: Frame| frame.payload().is_none().then_some(frame);
 ///     (*peer == muted).then_some(ArrivingFn::new(drop))
 /// });
 /// # let _ = layer;
-/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HookLayer<H> {
@@ -38,8 +36,11 @@ impl<H: FrameHook + Clone> HookLayer<H> {
 impl HookLayer<()> {
     /// Asks a function for the hook of each connection, by the identity of its peer.
     ///
-    /// A layer that needs to know more of the peer, as its certificate, asks a socket's
-    /// `PeerConnection`, with `layer_fn(|inner: PeerConnection| Hooked::new(inner, ..))`.
+    /// A function that returns an `Option` of a hook sees the frames of some peers only.
+    /// The example of [`HookLayer`] drops the messages of one peer in this way.
+    ///
+    /// A layer that needs to know more of the peer, such as its certificate, asks a
+    /// socket's `PeerConnection`: `layer_fn(|inner: PeerConnection| Hooked::new(inner, ..))`.
     pub fn per_peer<F, H>(make: F) -> PeerHookLayer<F>
     where
         F: Fn(&Identity) -> H,
@@ -57,7 +58,7 @@ impl<C, H: Clone> Layer<C> for HookLayer<H> {
     }
 }
 
-/// Puts a hook on each connection that a function makes. See [`HookLayer::per_peer`].
+/// Puts the hook that a function makes on each connection. See [`HookLayer::per_peer`].
 #[derive(Clone, Copy)]
 pub struct PeerHookLayer<F> {
     make: F,
@@ -85,7 +86,7 @@ impl<F> fmt::Debug for PeerHookLayer<F> {
 /// use aiomsg_core::Frame;
 /// use aiomsg_core::connection::arriving_fn;
 ///
-/// // Drops messages of nothing.
+/// // Drops empty messages.
 /// let layer = arriving_fn(|frame: Frame| match frame.payload() {
 ///     Some(payload) if payload.is_empty() => None,
 ///     _ => Some(frame),

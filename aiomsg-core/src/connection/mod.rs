@@ -1,4 +1,4 @@
-//! What the layers of a connection wrap.
+//! Connections, and the layers around them.
 //!
 //! ```text
 //!  session ─▶ Heartbeat( Acknowledge( [your layers]( Framed )))
@@ -9,10 +9,10 @@
 //!
 //! There is one interface, [`Connection`], and three ways to write a layer for it:
 //!
-//! | what | use this when |
+//! | write | use this when |
 //! |---|---|
 //! | [`arriving_fn`], [`leaving_fn`] | a function of a frame says it all |
-//! | [`FrameHook`] | the layer has state for each connection, or sees both directions |
+//! | [`FrameHook`] | the layer has state for each connection, sees both directions, or needs to know the peer ([`HookLayer::per_peer`]) |
 //! | [`Connection`] | the layer sends frames of its own, or acts by the clock |
 //!
 //! A type that is a [`Sink`](futures_sink::Sink) and a [`Stream`](futures_core::Stream)
@@ -42,15 +42,14 @@ use crate::{Error, Identity};
 ///
 /// A layer implements it once, and wraps the connection below. It wraps the visitor or
 /// the source, too, and the compiler makes one loop of all layers: a frame that passes
-/// is not moved from layer to layer. What is called for each frame needs
+/// is not moved from layer to layer. Functions that are called for each frame need
 /// `#[inline(always)]` for that.
 ///
 /// Most layers do not implement it: a [`FrameHook`] sees each frame in both
 /// directions, and an [`arriving_fn`] is a closure.
 ///
 /// A frame that was visited has arrived, and the acknowledging layer acknowledges it at
-/// the next flush. So a layer that keeps a frame must hand it over later, or answer for
-/// it.
+/// the next flush. So a layer that keeps a frame must deliver it later, or answer for it.
 ///
 /// ```
 /// use std::task::{Context, Poll};
@@ -105,8 +104,8 @@ use crate::{Error, Identity};
             they go to `SocketBuilder::layer` or `receive_layer`"
 )]
 pub trait Connection: Send {
-    /// Calls the visitor with the frames that are there, in their order, and reads
-    /// on, until the visitor wants no more or nothing is left.
+    /// Calls the visitor with each frame that has arrived, in their order, until the
+    /// visitor wants no more or nothing is left.
     ///
     /// - `Pending`: nothing more is there now, and the task is woken when there
     ///   may be. Frames may have been visited.
@@ -125,7 +124,7 @@ pub trait Connection: Send {
     /// failed. The task is woken when either may be. One frame may be read ahead, and
     /// is visited first when frames are wanted again.
     ///
-    /// By default, nobody knows. A layer passes it on.
+    /// By default it is never ready. A layer forwards it.
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         let _ = cx;
         Poll::Pending
@@ -154,8 +153,8 @@ pub trait Connection: Send {
     /// [`poll_recv`](Self::poll_recv), with a hook that sees each frame before the
     /// visitor does: for a connection that wraps this one.
     ///
-    /// A hook that drops thousands of frames in one call is interrupted, so
-    /// that others have their turn.
+    /// A hook that drops thousands of frames in one call is interrupted, so that other
+    /// tasks have their turn.
     #[inline(always)]
     fn poll_recv_through<H: FrameHook, V: FrameVisitor>(
         &mut self,
@@ -182,7 +181,7 @@ pub trait Connection: Send {
         through::poll_send(self, cx, hook, source)
     }
 
-    /// Sends what was taken. `Ready` when all of it has left.
+    /// Sends the frames that were taken. `Ready` when all of them have left.
     ///
     /// # Errors
     ///
@@ -198,11 +197,11 @@ pub trait Connection: Send {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
 }
 
-/// A connection that knows whose it is.
+/// A connection that knows its peer.
 ///
-/// The innermost connection of a socket does. A layer that keeps something for each
-/// peer asks for it (`C: Connection + Identified`), and one that wraps a connection may
-/// pass it on, for the layers around it.
+/// The innermost connection of a socket does. A layer with something for each peer
+/// needs it (`C: Connection + Identified`), and a layer that wraps a connection
+/// forwards it, for the layers around it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which peer it belongs to",
     note = "implement `Identified` for it by asking the connection that it wraps, or add its layer \

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use super::*;
 use crate::{ErrorKind, Frame};
 
-/// Yields what it has, and takes as much as it has room for.
+/// Yields its frames, and takes as many as it has room for.
 #[derive(Default)]
 struct Memory {
     incoming: VecDeque<Result<Frame, Error>>,
@@ -95,7 +95,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing to wait for")
 }
 
-/// All that arrives now, and how it ended.
+/// The frames that arrive now, and how that ended.
 fn recv(connection: &mut impl Connection) -> (Vec<Frame>, Poll<Option<Result<(), Error>>>) {
     let mut seen = Vec::new();
     let mut cx = Context::from_waker(Waker::noop());
@@ -216,7 +216,7 @@ fn an_error_behind_a_frame_is_not_lost() {
     assert!(now(connection.next()).unwrap().unwrap_err().is_limit());
 }
 
-/// What had ended the connection before is the reason of its end.
+/// The first error of a connection is the reason of its end.
 #[test]
 fn the_error_of_a_connection_goes_before_that_of_a_hook() {
     let mut memory = Memory::default();
@@ -228,7 +228,7 @@ fn the_error_of_a_connection_goes_before_that_of_a_hook() {
     }
 }
 
-/// A peer that sends nothing but what is dropped would keep the task for itself.
+/// A peer that sends only frames that are dropped would keep the task for itself.
 #[test]
 fn a_hook_that_drops_everything_lets_others_have_their_turn() {
     let drops = arriving_fn(|_| None);

@@ -1,4 +1,4 @@
-//! Frames that pass a hook.
+//! Polling a connection through a hook.
 
 use std::ops::ControlFlow;
 use std::task::{Context, Poll};
@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use super::{Connection, FrameHook, FrameSource, FrameVisitor};
 use crate::{Error, Frame};
 
-/// The most frames that are dropped in one call before others have their turn:
-/// a peer may send nothing else.
+/// The most frames that a hook drops in one call before other tasks have their turn: a
+/// peer may send nothing else.
 const ROUND: usize = 4096;
 
 /// See [`Connection::poll_recv_through`].
@@ -55,7 +55,7 @@ pub(super) fn poll_send<C: Connection + ?Sized, H: FrameHook, S: FrameSource>(
     }
 }
 
-/// Passes on what the hook lets arrive.
+/// Forwards the frames that the hook lets arrive.
 struct Arriving<'a, H, V> {
     hook: &'a mut H,
     visitor: &'a mut V,
@@ -64,7 +64,7 @@ struct Arriving<'a, H, V> {
 }
 
 impl<H, V> Arriving<'_, H, V> {
-    /// Whether it was this that wanted no more, and not the visitor.
+    /// Whether this visitor stopped, and not the one that it wraps.
     #[inline(always)]
     fn has_stopped(&self) -> bool {
         self.dropped >= ROUND
@@ -87,7 +87,7 @@ impl<H: FrameHook, V: FrameVisitor> FrameVisitor for Arriving<'_, H, V> {
     }
 }
 
-/// Has what the hook lets leave.
+/// Yields the frames that the hook lets leave.
 struct Leaving<'a, H, S> {
     hook: &'a mut H,
     source: &'a mut S,

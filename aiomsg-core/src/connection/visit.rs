@@ -1,11 +1,11 @@
-//! What is called for each frame.
+//! Visitors and sources: how frames pass from layer to layer.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use crate::Frame;
 
-/// Is handed frames, one after the other.
+/// Takes frames, one after the other.
 pub trait FrameVisitor {
     /// Takes a frame, and says whether it wants more.
     fn visit(&mut self, frame: Frame) -> ControlFlow<()>;
@@ -31,10 +31,10 @@ impl<F: FnMut(Frame) -> ControlFlow<()>> FrameVisitor for F {
     }
 }
 
-/// Has frames that are to be sent.
+/// Yields frames to send.
 pub trait FrameSource {
-    /// Calls the visitor with the next frames, in their order, until it wants no
-    /// more or there are none.
+    /// Calls the visitor with the next frames, in their order, until it wants no more
+    /// or none are left.
     ///
     /// [`Continue`](ControlFlow::Continue) says that there are no more frames, and
     /// [`Break`](ControlFlow::Break) that the visitor wanted no more and there may be.
@@ -46,7 +46,7 @@ impl FrameSource for Option<Frame> {
     #[inline]
     fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
         if let Some(frame) = self.take() {
-            // There is no other that it could want.
+            // No other frame is left that it could want.
             let _ = visitor.visit(frame);
         }
         ControlFlow::Continue(())

@@ -88,22 +88,21 @@ impl Error {
         self
     }
 
-    /// Adds where it happened, unless that is known already.
+    /// Adds the endpoint at which it happened, unless one is known already.
     #[must_use]
     pub fn at(mut self, endpoint: Endpoint) -> Self {
         self.0.endpoint.get_or_insert(endpoint);
         self
     }
 
-    /// Adds with whom it happened, unless that is known already.
+    /// Adds the peer with which it happened, unless one is known already.
     #[must_use]
     pub fn with_peer(mut self, peer: Identity) -> Self {
         self.0.peer.get_or_insert(peer);
         self
     }
 
-    /// Adds the certificate of the peer it happened with, if there is one, unless
-    /// that is known already.
+    /// Adds the certificate of the peer, if there is one, unless one is known already.
     #[must_use]
     pub fn with_certificate(mut self, certificate: impl Into<Option<Certificate>>) -> Self {
         let known = self.0.certificate.take();

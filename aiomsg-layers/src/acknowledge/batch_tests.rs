@@ -1,4 +1,4 @@
-//! In batches, acknowledgements are what they are frame by frame.
+//! Acknowledgements in batches do the same as frame by frame.
 
 use std::future::poll_fn;
 
@@ -54,7 +54,7 @@ async fn requests_that_were_sent_are_forgotten_once_they_are_acknowledged() {
         tx.send(Frame::from(message)).unwrap();
         std::future::ready(Ok::<_, aiomsg_core::Error>(()))
     }));
-    // More than are told on at a time.
+    // More than are reported at a time.
     for _ in 0..600 {
         service.call(Outbound::new("x")).await.unwrap();
     }
@@ -105,8 +105,8 @@ async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
     assert!((1 << 20..(1 << 20) + 10).contains(&got), "{got}");
 }
 
-/// A caller without room saw no end, though nothing was left before it: its peer
-/// waited for the end of a connection that had been read.
+/// A caller without room did not see the end, though nothing was left before it. So its
+/// peer waited for the end of a connection that had been read.
 #[tokio::test]
 async fn the_end_is_seen_without_room_and_a_frame_before_it_is_kept() {
     let end = async |frames: Vec<Frame>| {

@@ -10,12 +10,12 @@ use super::Deferral;
 use super::exchange::{Exchange, MOST_GATHERED};
 use crate::at_least_once::ConnectionAcks;
 
-/// The most acknowledgements that wait to be sent (16 bytes each). A peer that
-/// sends requests and takes no acknowledgements is not read from beyond this.
+/// The most acknowledgements that wait to be sent (16 bytes each). Beyond it, a peer
+/// that takes no acknowledgements is not read.
 ///
-/// It is far more than a peer lets wait (65,536 messages, by default): two
-/// peers that flood each other must both go on reading while neither can
-/// write, or neither ever could again.
+/// It is far more than a peer leaves unacknowledged (65,536 messages, by default).
+/// Two peers that flood each other must both go on reading while neither can write,
+/// or neither ever could again.
 pub(crate) const MOST_OWED: usize = 1 << 20;
 
 /// A connection that acknowledges requests and hears acknowledgements. See the
@@ -23,13 +23,13 @@ pub(crate) const MOST_OWED: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Acknowledge<C> {
     inner: C,
-    /// A frame that was read to see what comes before the end, and not yielded yet.
+    /// A frame that was read to find the end, and not yielded yet.
     ahead: Option<Frame>,
     /// Requests that were yielded and not yet acknowledged.
     owed: VecDeque<MessageId>,
-    /// What left and what the peer acknowledged.
+    /// The requests that left, and those that the peer acknowledged.
     exchange: Exchange,
-    /// Others acknowledge what is yielded.
+    /// Leaves the acknowledgements to the handler.
     deferral: Deferral,
 }
 
@@ -54,7 +54,7 @@ impl<C> Acknowledge<C> {
         &mut self.inner
     }
 
-    /// The connection inside. Acknowledgements that are owed are not given.
+    /// The connection inside. Owed acknowledgements are dropped.
     pub fn into_inner(self) -> C {
         self.inner
     }
@@ -70,7 +70,7 @@ impl<C: Connection> Acknowledge<C> {
         }
     }
 
-    /// Looks for the end behind what is no message.
+    /// Looks for the end behind frames that are no messages.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         if self.ahead.is_some() {
             return Poll::Pending;
@@ -85,7 +85,7 @@ impl<C: Connection> Acknowledge<C> {
             None => Poll::Ready(None),
             Some(Ok(())) => {
                 if self.ahead.is_none() {
-                    // Others have their turn.
+                    // Other tasks have their turn.
                     cx.waker().wake_by_ref();
                 }
                 Poll::Pending
@@ -93,7 +93,7 @@ impl<C: Connection> Acknowledge<C> {
         }
     }
 
-    /// Gives the connection all acknowledgements that are owed.
+    /// Sends all owed acknowledgements.
     #[inline]
     fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.owed.is_empty() {
@@ -128,7 +128,7 @@ impl<C: Connection> Connection for Acknowledge<C> {
                 false => Poll::Ready(Some(Ok(()))),
             };
             match polled {
-                // This stopped it, and not the visitor.
+                // This layer stopped, not the visitor.
                 Poll::Ready(Some(Ok(()))) if arriving.wanted.is_continue() => {}
                 Poll::Ready(Some(Ok(()))) => return polled,
                 _ => {
@@ -170,12 +170,12 @@ impl<C: Connection> Connection for Acknowledge<C> {
     }
 }
 
-/// Notes what is to be acknowledged and what is.
+/// Notes which requests to acknowledge, and which of ours are acknowledged.
 struct Arriving<'a, V> {
     owed: &'a mut VecDeque<MessageId>,
     exchange: &'a mut Exchange,
     deferral: &'a Deferral,
-    /// What the visitor said last.
+    /// The last answer of the visitor.
     wanted: ControlFlow<()>,
     visitor: &'a mut V,
 }
@@ -203,7 +203,7 @@ impl<V: FrameVisitor> FrameVisitor for Arriving<'_, V> {
 
 /// Keeps the first frame that is a message.
 struct LookingAhead<'a> {
-    /// How many frames were none.
+    /// How many frames were no messages.
     heard: usize,
     exchange: &'a mut Exchange,
     ahead: &'a mut Option<Frame>,
@@ -240,7 +240,7 @@ impl FrameHook for Leaving<'_> {
     }
 }
 
-/// Acknowledgements that are owed.
+/// The owed acknowledgements.
 pub(crate) struct Owed<'a>(pub(crate) &'a mut VecDeque<MessageId>);
 
 impl FrameSource for Owed<'_> {

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Who acknowledges what arrives: the connection at once, or, while deferred,
-/// whoever handles it. Clones are one switch.
+/// Who acknowledges an arrived message: the connection at once or, while deferred,
+/// the handler. Clones share one switch.
 #[derive(Debug, Clone, Default)]
 pub struct Deferral(Arc<AtomicBool>);
 
 impl Deferral {
-    /// Not deferred: what arrives is acknowledged at once.
+    /// Not deferred: the connection acknowledges at once.
     pub fn new() -> Self {
         Self::default()
     }
@@ -17,7 +17,7 @@ impl Deferral {
         self.0.store(true, Relaxed);
     }
 
-    /// Whether acknowledging is left to whoever handles a message.
+    /// Whether the handler acknowledges.
     #[inline]
     pub fn is_deferred(&self) -> bool {
         self.0.load(Relaxed)

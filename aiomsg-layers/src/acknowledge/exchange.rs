@@ -1,5 +1,5 @@
-//! What left by a connection and what its peer has acknowledged, for the messages that
-//! wait for that.
+//! Reports to the unacknowledged messages: which left on this connection, and which its
+//! peer has acknowledged.
 
 use aiomsg_core::MessageId;
 
@@ -9,11 +9,11 @@ use crate::at_least_once::ConnectionAcks;
 /// pauses.
 pub(super) const MOST_GATHERED: usize = 256;
 
-/// Reports what is left when it is dropped: what left by this connection will not be
-/// acknowledged by it any more.
+/// Reports the rest when it is dropped. After that, this connection brings no
+/// acknowledgements.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    /// What the peer acknowledged and was not yet reported.
+    /// Acknowledgements of the peer that were not yet reported.
     heard: Vec<MessageId>,
     /// Requests that were given to the connection since the last flush.
     sent: Vec<MessageId>,
@@ -41,15 +41,15 @@ impl Exchange {
     /// A request is about to be given to the connection.
     #[inline(always)]
     pub(super) fn send(&mut self, id: MessageId) {
-        // This one is not yet with the connection, the others are.
+        // The connection has the others, but not yet this one.
         if self.sent.len() >= MOST_GATHERED {
             self.tell_sent();
         }
         self.sent.push(id);
     }
 
-    /// Reports what the peer has acknowledged, and before that what was given to the
-    /// connection: it may be among it.
+    /// Reports the acknowledgements of the peer. First come the requests that were given
+    /// to the connection, since these may be among the acknowledged ones.
     #[inline]
     pub(super) fn tell_heard(&mut self) {
         if !self.heard.is_empty() {
@@ -57,7 +57,7 @@ impl Exchange {
         }
     }
 
-    /// Reports what was given to the connection.
+    /// Reports the requests that were given to the connection.
     #[inline]
     pub(super) fn tell_sent(&mut self) {
         if !self.sent.is_empty() {

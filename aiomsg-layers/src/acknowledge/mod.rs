@@ -1,12 +1,10 @@
-//! Acknowledgements on a connection: giving them, and hearing them.
+//! Acknowledgements on a connection, in both directions.
 //!
 //! A [`Frame::Request`](aiomsg_core::Frame::Request) that was yielded is
-//! acknowledged at the next flush, on the connection by which it came, and
-//! ahead of everything that waits to be sent. A
-//! [`Frame::Ack`](aiomsg_core::Frame::Ack) from the peer is taken out of the
-//! stream and told to the [`Unacked`] messages,
-//! as are the requests that left and, when the connection ends, those that
-//! will not be acknowledged by it any more.
+//! acknowledged at the next flush, on its own connection, and ahead of everything
+//! that waits to be sent. A [`Frame::Ack`](aiomsg_core::Frame::Ack) from the peer is
+//! consumed, and reported to the [`Unacked`] messages. So are the requests that left
+//! and, when the connection ends, those that it leaves unacknowledged.
 
 mod connection;
 mod deferral;
@@ -25,7 +23,7 @@ use crate::at_least_once::Unacked;
 /// ```
 /// use aiomsg_layers::AcknowledgeLayer;
 ///
-/// // Gives acknowledgements; nobody here waits for any.
+/// // Sends acknowledgements, and ignores those of the peer.
 /// let layer = AcknowledgeLayer::new();
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -35,22 +33,20 @@ pub struct AcknowledgeLayer {
 }
 
 impl AcknowledgeLayer {
-    /// Acknowledges what the peer sends. What the peer acknowledges is
-    /// dropped.
+    /// Acknowledges requests of the peer, and drops acknowledgements from it.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Tells what the peer acknowledges to the messages that wait for it.
+    /// Reports the peer's acknowledgements to the messages that wait for them.
     #[must_use]
     pub fn unacked(mut self, unacked: Unacked) -> Self {
         self.unacked = Some(unacked);
         self
     }
 
-    /// While deferred, does not acknowledge what is yielded: whoever handles a
-    /// request sends its [`Frame::Ack`](aiomsg_core::Frame::Ack) when that is
-    /// done.
+    /// While deferred, leaves acknowledgements to the handler, which sends the
+    /// [`Frame::Ack`](aiomsg_core::Frame::Ack) of a request when it is done.
     #[must_use]
     pub fn deferral(mut self, deferral: Deferral) -> Self {
         self.deferral = deferral;

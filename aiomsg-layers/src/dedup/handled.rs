@@ -6,7 +6,7 @@ use tokio::time::Instant;
 /// Collections that are smaller than this keep their room.
 const SMALL: usize = 16;
 
-/// What was handled of one peer.
+/// The handled messages of one peer.
 #[derive(Default)]
 pub(super) struct Handled {
     ids: HashSet<MessageId>,
@@ -46,8 +46,8 @@ impl Handled {
         if let Some((_, id)) = self.order.pop_front() {
             self.ids.remove(&id);
         }
-        // The bound on all messages is one on memory only if what is empty is
-        // given back. Half stays, so that this is seldom.
+        // The bound on all messages bounds the memory only if unused memory is freed.
+        // Half of it stays, so that this is rare.
         let room = self.order.capacity();
         if room > SMALL && self.len() < room / 4 {
             self.order.shrink_to(room / 2);

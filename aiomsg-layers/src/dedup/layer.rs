@@ -8,10 +8,9 @@ use super::peers::Bounds;
 use super::window::Window;
 use crate::time::bounded;
 
-/// Puts [`Dedup`] around a service of messages that arrived: around the handler
-/// of a socket that acknowledges after handling, or around the receive path of
-/// one that acknowledges what it has received. What was handled is known to all
-/// services that one layer makes.
+/// Puts [`Dedup`] around a service of received messages: around the handler of a socket
+/// that acknowledges after handling, or around the receive path of one that acknowledges
+/// on receipt. All services that one layer makes share one window.
 ///
 /// ```
 /// use aiomsg_core::{BoxError, Delivery, Identity, MessageId};
@@ -41,18 +40,18 @@ pub struct DedupLayer {
 }
 
 impl DedupLayer {
-    /// How many messages of one peer are remembered: 65,536.
+    /// The default number of remembered messages of one peer: 65,536.
     pub const LIMIT: usize = 65_536;
 
-    /// How many messages of all peers are remembered: 524,288. That takes some
+    /// The default number of remembered messages of all peers: 524,288. They take some
     /// 50 MB, and 140 MB at most.
     pub const TOTAL: usize = 524_288;
 
-    /// Of how many peers messages are remembered: 65,536. That takes some 30 MB.
+    /// The default number of peers with remembered messages: 65,536. They take some 30 MB.
     pub const PEERS: usize = 65_536;
 
-    /// How long a message is remembered: 5 minutes, which is longer than a
-    /// sender with default settings goes on sending it again.
+    /// The default time to remember a message: 5 minutes. That is longer than a sender
+    /// with default settings resends it.
     pub const KEEP: Duration = Duration::from_secs(300);
 
     /// A window of 5 minutes and 65,536 messages for each of 65,536 peers, and of
@@ -66,8 +65,8 @@ impl DedupLayer {
         Self::with(bounds, Self::KEEP)
     }
 
-    /// Sets how many messages of each peer are remembered; beyond that, its
-    /// oldest are forgotten.
+    /// Sets the number of remembered messages of each peer. Beyond it, the peer's oldest
+    /// are forgotten.
     #[must_use]
     pub fn limit(self, messages: usize) -> Self {
         let bounds = Bounds {
@@ -77,8 +76,8 @@ impl DedupLayer {
         Self::with(bounds, self.keep)
     }
 
-    /// Sets how many messages of all peers are remembered. Beyond that, the oldest
-    /// are forgotten of the peers of which the most are remembered.
+    /// Sets the number of remembered messages of all peers. Beyond it, peers with the
+    /// most remembered messages lose their oldest.
     #[must_use]
     pub fn total(self, messages: usize) -> Self {
         let bounds = Bounds {
@@ -88,9 +87,8 @@ impl DedupLayer {
         Self::with(bounds, self.keep)
     }
 
-    /// Sets of how many peers messages are remembered. Beyond that, a peer of
-    /// which the fewest are remembered is forgotten: see
-    /// [the module](crate::dedup).
+    /// Sets the number of peers with remembered messages. Beyond it, a peer with the
+    /// fewest is forgotten: see [the module](crate::dedup).
     #[must_use]
     pub fn peers(self, peers: usize) -> Self {
         let bounds = Bounds {
@@ -100,7 +98,7 @@ impl DedupLayer {
         Self::with(bounds, self.keep)
     }
 
-    /// Sets how long a message is remembered.
+    /// Sets the time to remember a message.
     #[must_use]
     pub fn keep(self, time: Duration) -> Self {
         Self::with(self.bounds, time)

@@ -14,7 +14,7 @@ impl Links {
     }
 }
 
-/// What is in a list, under its place in a slab.
+/// The entries of a list, by their place in a slab.
 pub(super) trait Linked<const LIST: usize> {
     fn links(&mut self) -> &mut Links;
 }
@@ -44,7 +44,7 @@ impl<const LIST: usize> List<LIST> {
         self.last = Some(at);
     }
 
-    /// Takes out what is in this list.
+    /// Takes an entry out of this list.
     pub(super) fn remove(&mut self, slab: &mut Slab<impl Linked<LIST>>, at: usize) {
         let Links { before, after } = std::mem::take(slab[at].links());
         match before {

@@ -1,10 +1,10 @@
-//! Handling a message once, though it comes twice.
+//! Deduplication: a message that comes twice is handled once.
 //!
-//! At-least-once sends a message again when its acknowledgement is late or
-//! lost, under the same id. This layer remembers the ids of what was handled,
-//! for a while, and answers a message that comes again without handing it on.
-//! Together with acknowledgements that are given after handling, each message
-//! takes effect once, within the window, as long as neither process ends.
+//! At-least-once sends a message again when its acknowledgement is late or lost, under
+//! the same id. This layer remembers the ids of handled messages for a while, and
+//! answers a message that comes again without forwarding it. Together with
+//! acknowledgements after handling, each message takes effect once, within the window,
+//! as long as neither process ends.
 //!
 //! ```text
 //!  message ─▶ id known? ── no ──▶ inner service ── Ok ──▶ remembered
@@ -14,28 +14,27 @@
 //! ```
 //!
 //! Each peer has a window of its own, so a busy one takes nothing from the others.
-//! What is remembered is bounded three times:
+//! Three bounds limit the memory:
 //!
-//! - Of one peer, beyond [`limit`](DedupLayer::limit), the oldest message is
-//!   forgotten.
-//! - Of all peers, beyond [`total`](DedupLayer::total), the oldest message of one of
-//!   those is forgotten of which the most are remembered. Each peer keeps half its
-//!   share at least: `total` divided by the number of peers.
-//! - When another peer comes, and there are [`peers`](DedupLayer::peers) already, one
+//! - A peer with more than [`limit`](DedupLayer::limit) messages loses its oldest.
+//! - When all peers together have more than [`total`](DedupLayer::total) messages, one
+//!   with the most loses its oldest. Each peer keeps at least half of its share, which
+//!   is `total` divided by the number of peers.
+//! - When a new peer comes, and there are [`peers`](DedupLayer::peers) already, one
 //!   loses its window: first one that has sent nothing for the
-//!   [time](DedupLayer::keep) of the window, and otherwise one of which the fewest
-//!   messages are remembered (as a power of two: 1, 2 to 3, 4 to 7, …), and of these
-//!   the one that has been silent for longest.
+//!   [time](DedupLayer::keep) of the window, and otherwise one with the fewest
+//!   messages (as a power of two: 1, 2 to 3, 4 to 7, …), and of these the one that has
+//!   been silent for longest.
 //!
-//! So strangers that send one message each do not push out a peer of which two are
-//! remembered, however many strangers come. Strangers that send more share `total`:
-//! with the defaults there is no room for as many as it takes, with more than 8
-//! messages each, to push out a peer of which 16 are remembered.
+//! So strangers that send one message each do not push out a peer with two remembered
+//! messages, however many strangers come. Strangers that send more share `total`: with
+//! the defaults, there is no room for enough of them, with more than 8 messages each, to
+//! push out a peer with 16.
 //!
-//! A message is known by its sender's identity and its id. Senders that give a
-//! new id to each resend, as both versions of the Python library do, cannot be
-//! recognised: from them messages may take effect more than once. Messages
-//! without an id are never sent again, and pass.
+//! A message is known by its sender's identity and its id. Senders that give a new id
+//! to each resend, as both versions of the Python library do, defeat this: their
+//! messages may take effect more than once. Messages without an id are never sent
+//! again, and pass.
 
 mod handled;
 mod layer;

@@ -3,7 +3,7 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
-//! What other peers send takes nothing from a peer's window.
+//! Messages of other peers take nothing from a peer's window.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn strangers_do_not_push_out_the_window_of_a_peer_that_sends_more() {
     );
 }
 
-/// Of those that have sent as little, the one that is silent for longest.
+/// Among the peers with the fewest messages, the one that is silent for longest goes.
 #[tokio::test(start_paused = true)]
 async fn of_strangers_the_one_that_has_been_silent_for_longest_is_forgotten() {
     let mut service = service(&DedupLayer::new().peers(3));
@@ -77,7 +77,7 @@ async fn of_strangers_the_one_that_has_been_silent_for_longest_is_forgotten() {
     }
 }
 
-/// One that has sent much, and is gone, goes before one that has sent little.
+/// A peer that has sent much, and is silent, goes before one that has sent little.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_is_not_heard_is_forgotten_first() {
     let layer = DedupLayer::new().peers(2).keep(Duration::from_secs(10));
@@ -95,7 +95,7 @@ async fn a_peer_that_is_not_heard_is_forgotten_first() {
     assert!(is_handled(&mut service, 1, 9));
 }
 
-/// The bound on all is paid for by those that have sent the most.
+/// The peers that have sent the most pay for the bound on all.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_much_does_not_use_up_the_bound_on_all() {
     let mut service = service(&DedupLayer::new().total(100));

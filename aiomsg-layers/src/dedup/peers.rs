@@ -7,10 +7,10 @@ use tokio::time::Instant;
 use super::handled::Handled;
 use super::list::{Linked, Links, List};
 
-/// How many peers that have nothing left in the window one look forgets at most.
+/// The most peers with an empty window that one look forgets.
 const FORGOTTEN_AT_ONCE: usize = 16;
 
-/// How much is remembered.
+/// The bounds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// Messages of one peer.
@@ -20,20 +20,19 @@ pub(super) struct Bounds {
     pub(super) peers: usize,
 }
 
-/// What was handled lately, by peer.
+/// The messages handled lately, by peer.
 ///
-/// Which peer loses something when there is too much depends on how many of its
-/// messages are remembered, by powers of two: a stranger that has sent little
-/// cannot outlive one that has sent more, and one that has sent the most pays
-/// for the bound on all.
+/// When there are too many, the number of a peer's remembered messages, as a power of
+/// two, decides which peer loses some: a stranger that has sent little cannot outlive a
+/// peer that has sent more, and a peer that has sent the most pays for the bound on all.
 pub(super) struct Peers {
     bounds: Bounds,
     peers: Slab<Peer>,
     places: HashMap<Identity, usize>,
-    /// The one whose last message is oldest is first.
+    /// The peer with the oldest last message is first.
     by_time: List<BY_TIME>,
-    /// By the number of messages that are remembered, in powers of two; in each
-    /// the one that has not changed for longest is first.
+    /// Peers by the number of their messages, as a power of two. In each list, the one
+    /// that has not changed for longest is first.
     by_size: [List<BY_SIZE>; usize::BITS as usize],
     messages: usize,
 }
@@ -41,7 +40,7 @@ pub(super) struct Peers {
 const BY_TIME: usize = 0;
 const BY_SIZE: usize = 1;
 
-/// A peer of which something is remembered: it is in both lists.
+/// A peer with remembered messages. It is in both lists.
 struct Peer {
     identity: Identity,
     handled: Handled,
@@ -155,7 +154,7 @@ impl Peers {
         at
     }
 
-    /// Puts a peer whose number of messages has changed where it belongs.
+    /// Moves a peer whose number of messages has changed to its list.
     fn classify(&mut self, at: usize) {
         let peer = &mut self.peers[at];
         let class = peer.handled.len().checked_ilog2().unwrap_or(0) as usize;
@@ -185,7 +184,7 @@ impl Peers {
         self.messages -= peer.handled.len();
     }
 
-    /// Forgets peers of which nothing was handled since.
+    /// Forgets peers without a message since this time.
     fn forget_before(&mut self, then: Option<Instant>) {
         // The clock may not have run for as long yet.
         let Some(then) = then else { return };
@@ -199,8 +198,7 @@ impl Peers {
         }
     }
 
-    /// Makes room for another peer: one of those of which the fewest messages are
-    /// remembered goes.
+    /// Makes room for another peer: one with the fewest messages goes.
     fn forget_one(&mut self) {
         if let Some(at) = self.by_size.iter().find_map(List::first) {
             self.forget(at);

@@ -30,8 +30,8 @@ impl<S> Dedup<S> {
     }
 }
 
-/// A message came again while it was being handled, and that failed: it is not
-/// to be acknowledged, and may come once more.
+/// A message came again while it was being handled, and the handling failed. It must not
+/// be acknowledged, and may come once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the message came again while it was being handled, and handling it failed")]
 #[non_exhaustive]
@@ -53,8 +53,8 @@ where
         let Some(id) = message.id() else {
             return DedupFuture(State::Handling(self.inner.call(message), None));
         };
-        // Where it is not handed on, the readiness of the inner service stays
-        // for the next message.
+        // A message that is not forwarded leaves the readiness of the inner service to the
+        // next one.
         match self.window.look((message.from().clone(), id)) {
             Known::New(in_hand) => {
                 let handling = self.inner.call(message);
@@ -66,8 +66,8 @@ where
     }
 }
 
-/// The future of [`Dedup`]. Dropped before it is ready, its message may come
-/// again, and is handled then.
+/// The future of [`Dedup`]. If it is dropped before it is ready, its message is handled
+/// when it comes again.
 #[pin_project]
 pub struct DedupFuture<F>(#[pin] State<F>);
 

@@ -87,8 +87,8 @@ async fn what_failed_is_handled_again() {
     assert_eq!(service.oneshot(message(1, 1)).await.unwrap(), None);
 }
 
-/// A message that came again while it was in hand was acknowledged before it
-/// was handled.
+/// A message that came again while it was being handled was acknowledged before it was
+/// handled.
 #[tokio::test]
 async fn what_is_in_hand_is_waited_for() {
     for outcome in [true, false] {

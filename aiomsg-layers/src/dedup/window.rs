@@ -11,18 +11,18 @@ use tokio::time::Instant;
 use super::peers::{Bounds, Peers};
 use crate::queue::WakerList;
 
-/// What names a message.
+/// The key of a message.
 pub(super) type Key = (Identity, MessageId);
 
-/// What was handled lately, and what is being handled.
+/// Messages that were handled lately, and those being handled.
 pub(super) struct Window {
     keep: Duration,
     state: Mutex<State>,
 }
 
 struct State {
-    /// In hand, and who waits for the outcome. There is one for each future that
-    /// the caller holds, whichever peers they are from.
+    /// Messages being handled, with the tasks that wait for the outcome. There is one for
+    /// each future that the caller holds, whichever peer it is from.
     in_hand: HashMap<Key, Arc<Mutex<Waiting>>>,
     handled: Peers,
 }
@@ -33,11 +33,11 @@ struct Waiting {
     tasks: WakerList,
 }
 
-/// What is known of a message that has come.
+/// The state of a message that has come.
 pub(super) enum Known {
-    /// It is new, and in the hands of whoever asked.
+    /// It is new, and the caller handles it.
     New(InHand),
-    /// It is in the hands of somebody else.
+    /// Another caller handles it.
     Elsewhere(Outcome),
     /// It was handled.
     Handled,
@@ -58,7 +58,7 @@ impl Window {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks a message up, and takes it in hand if it is new.
+    /// Looks a message up, and marks it as being handled if it is new.
     pub(super) fn look(self: &Arc<Self>, key: Key) -> Known {
         let mut state = self.lock();
         let then = Instant::now().checked_sub(self.keep);
@@ -91,7 +91,7 @@ impl Window {
     }
 }
 
-/// A message in hand. Dropped without being handled, it may come again.
+/// A message being handled. If this is dropped before it is handled, it may come again.
 pub(super) struct InHand {
     window: Arc<Window>,
     key: Key,
@@ -107,7 +107,7 @@ impl InHand {
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        // The window first: who is woken may look.
+        // The window first, because a woken task may look.
         self.window.settle(&self.key, self.handled);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.outcome = Some(self.handled);
@@ -117,7 +117,7 @@ impl Drop for InHand {
     }
 }
 
-/// What will become of a message that somebody else has in hand.
+/// The outcome of a message that another caller handles.
 pub(super) struct Outcome(Arc<Mutex<Waiting>>);
 
 impl Outcome {

@@ -1,4 +1,4 @@
-//! In batches, a heartbeat does what it does frame by frame.
+//! Heartbeats in batches do the same as frame by frame.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -43,7 +43,7 @@ async fn heartbeats_are_swallowed_and_count_as_life() {
     assert!(timeout(SECOND * 14, rest).await.is_err());
     assert_eq!(seen.frames.len(), 3);
     mock.receive(Frame::Heartbeat);
-    // It is silence from here on, and not from the message on.
+    // The silence begins here, not with the message.
     let rest = poll_fn(|cx| connection.poll_recv(cx, &mut seen));
     assert!(timeout(SECOND * 14, rest).await.is_err());
     let start = Instant::now();

@@ -9,8 +9,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::HeartbeatLayer;
 use super::stuck::Stuck;
 
-/// A connection that sends heartbeats, swallows those of the peer, and fails
-/// with a timeout when the peer is dead. See the [module](super).
+/// A connection that sends heartbeats, consumes those of the peer, and fails with a
+/// timeout when the peer is dead. See the [module](super).
 #[derive(Debug)]
 pub struct Heartbeat<C> {
     pub(super) inner: C,
@@ -22,24 +22,23 @@ pub struct Heartbeat<C> {
     pub(super) sent_at: Instant,
     /// Whether a frame was given to the connection since then.
     pub(super) sending: bool,
-    /// When the peer last gave a sign of life.
+    /// The peer's last sign of life.
     pub(super) heard_at: Instant,
-    /// What the link had received by then.
+    /// The bytes that the link had received by then.
     pub(super) heard: u64,
-    /// When the peer had last done what makes for more than a drip: a frame, or
-    /// enough bytes of one. What the link had received by then.
+    /// The last time at which the peer did more than drip: it finished a frame, or sent
+    /// enough bytes of one. And the bytes that the link had received by then.
     pub(super) moved_at: Instant,
     pub(super) moved: u64,
-    /// Of the whole frames that the link tells of: layers below keep some to
-    /// themselves, as acknowledgements.
+    /// The link's mark of whole frames, since layers below consume some, such as
+    /// acknowledgements.
     pub(super) frames: u64,
-    /// Whether the stream is being waited for. While it is not, silence is
-    /// our own.
+    /// Whether the caller waits for frames. While it does not, the silence is ours.
     pub(super) listening: bool,
-    /// Whether the stream was polled since the last flush. Whoever flushes and
-    /// does not read has stopped listening.
+    /// Whether frames were polled since the last flush. A caller that flushes and does
+    /// not read has stopped listening.
     pub(super) polled: bool,
-    /// What the time of day asks for was done since the last flush.
+    /// Whether the timed work was done since the last flush.
     pub(super) timed: bool,
     /// The peer takes nothing.
     pub(super) stuck: Option<Stuck>,
@@ -126,8 +125,8 @@ impl<C: Connection> Connection for Heartbeat<C> {
         if !std::mem::take(&mut self.polled) {
             self.listening = false;
         }
-        // Nothing came a moment ago, nothing was sent since, and nothing waits: what
-        // the time of day asks for was done then.
+        // Nothing came a moment ago, nothing was sent since, and nothing waits: the timed
+        // work was done then.
         let idle = std::mem::take(&mut self.timed) && !self.sending && self.stuck.is_none();
         if idle && self.inner.poll_flush(cx)?.is_ready() {
             return Poll::Ready(Ok(()));
@@ -137,7 +136,7 @@ impl<C: Connection> Connection for Heartbeat<C> {
         if flushed.is_pending() {
             self.note_stuck(now);
         }
-        // Whoever flushes without reading wants to live on, too.
+        // A caller that flushes without reading wants to live on, too.
         match self.poll_time(cx, now) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => flushed.map(Ok),
@@ -150,7 +149,7 @@ impl<C: Connection> Connection for Heartbeat<C> {
     }
 }
 
-/// Whether any frame has passed. Those of the peer that are heartbeats go no further.
+/// Whether any frame has passed. Heartbeats of the peer are consumed.
 struct Passed(bool);
 
 impl FrameHook for Passed {

@@ -28,17 +28,17 @@ pub struct HeartbeatLayer {
 }
 
 impl HeartbeatLayer {
-    /// After how long without a send a heartbeat is sent: 5 s.
+    /// The default time without a send before a heartbeat: 5 s.
     pub const INTERVAL: Duration = Duration::from_secs(5);
 
-    /// After how long without a byte a peer is dead: 15 s.
+    /// The default time without a byte before a peer is dead: 15 s.
     pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-    /// How many bytes of an unfinished frame must come within the timeout:
-    /// 1 KiB, which is less than the slowest of modems brings.
+    /// The default number of bytes of an unfinished frame that must come within the
+    /// timeout: 1 KiB, which is less than the slowest modem brings.
     pub const LEAST: u64 = 1024;
 
-    /// Heartbeats at the intervals that both dialects ask for.
+    /// Heartbeats at the intervals of both dialects.
     pub fn new() -> Self {
         Self {
             interval: Self::INTERVAL,
@@ -49,39 +49,39 @@ impl HeartbeatLayer {
         }
     }
 
-    /// Sets after how long without a send a heartbeat is sent.
+    /// Sets the time without a send before a heartbeat.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = bounded(interval);
         self
     }
 
-    /// Sets after how long without a byte a peer is dead. One that sends, and takes
-    /// nothing of what waits for it, is dead after eight times as long.
+    /// Sets the time without a byte before a peer is dead. A peer that sends, and takes
+    /// none of the bytes that wait for it, is dead after eight times as long.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = bounded(timeout);
         self
     }
 
-    /// Sets how many bytes must come within the timeout, as long as no frame is
-    /// finished. A peer that drips less could keep a connection, and what it
-    /// holds, for ever.
+    /// Sets the number of bytes that must come within the timeout while no frame is
+    /// finished. A peer that drips fewer could keep a connection, and its memory, for
+    /// ever.
     #[must_use]
     pub fn least(mut self, bytes: u64) -> Self {
         self.least = bytes;
         self
     }
 
-    /// While this is patient, no peer is dead.
+    /// Shares a switch: while it is patient, no peer is dead.
     #[must_use]
     pub fn patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Looks at the bytes of this connection. Without a link only whole frames
-    /// count as life, and a peer that takes nothing is not noticed.
+    /// Observes the bytes of this connection. Without a link, only whole frames count
+    /// as life, and a peer that takes nothing is not noticed.
     #[must_use]
     pub fn link(mut self, link: Link) -> Self {
         self.link = Some(link);

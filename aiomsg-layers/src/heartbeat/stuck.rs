@@ -3,30 +3,29 @@ use std::time::Duration;
 use aiomsg_core::Link;
 use tokio::time::Instant;
 
-/// For how many timeouts a peer that is heard may take nothing. Its system tells of
-/// room again when a good part of its receive buffer is free: with 8 MiB, and a program
-/// that reads 10 kB/s, after 90 s.
+/// For how many timeouts a peer that is heard may take nothing. Its system announces
+/// room when a good part of its receive buffer is free: with 8 MiB, and a program that
+/// reads 10 kB/s, after 90 s.
 const HEARD: u32 = 8;
 
 /// How often the system is asked within a timeout.
 const ASKED: u32 = 8;
 
-/// Bytes that wait for a peer, as the system takes no more of them.
+/// Bytes that wait for a peer because the system takes no more.
 #[derive(Debug)]
 pub(super) struct Stuck {
-    /// When the peer is last known to have taken some.
+    /// The last time at which the peer is known to have taken some.
     taken_at: Instant,
-    /// What the system had taken by then. Without a view of the wire nobody knows
-    /// whether it takes some of it: the peer is not dead then, but no heartbeat is
-    /// due, either.
+    /// The bytes that the system had taken by then. Without a view of the wire that is
+    /// not known: then the peer is not dead, but no heartbeat is due, either.
     sent: Option<u64>,
-    /// What had been received by then.
+    /// The bytes that had been received by then.
     received: u64,
     /// Whether a frame came since.
     heard: bool,
-    /// What the system held of it when it last said so.
+    /// The bytes that the system held at the last look.
     queue: Option<u64>,
-    /// When it was asked.
+    /// The time of the last look.
     asked_at: Instant,
 }
 
@@ -52,8 +51,8 @@ impl Stuck {
         self.heard = true;
     }
 
-    /// Asks the system whether the peer has taken some of what it holds, if it is
-    /// time for that.
+    /// Asks the system whether the peer has taken some of the bytes that it holds, if it
+    /// is time for that.
     pub(super) fn ask(&mut self, now: Instant, link: Option<&Link>, timeout: Duration) {
         let Some(link) = link.filter(|_| now >= self.asked_at + timeout / ASKED) else {
             return;
@@ -62,8 +61,8 @@ impl Stuck {
         let Some(queue) = link.send_queue() else {
             return;
         };
-        // The first answer is one to compare with. The peer may have taken some
-        // until now.
+        // The first answer is compared with the next. The peer may have taken some until
+        // now.
         if self
             .queue
             .replace(queue)
@@ -90,7 +89,7 @@ impl Stuck {
         Some(self.taken_at + self.limit(link, timeout))
     }
 
-    /// When there is something to be done.
+    /// The time of the next check.
     pub(super) fn deadline(&self, link: Option<&Link>, timeout: Duration) -> Option<Instant> {
         let dead_at = self.dead_at(link, timeout)?;
         Some(dead_at.min(self.asked_at + timeout / ASKED))

@@ -17,10 +17,10 @@ const SECOND: Duration = Duration::from_secs(1);
 /// More than once within an eighth of the timeout.
 const EIGHTH: Duration = Duration::from_millis(1_875);
 
-/// A peer that takes what its system has acknowledged, and no more room for it.
+/// A peer that takes bytes that its system has acknowledged, while ours has no room.
 struct Peer {
     mock: Mock,
-    /// What the system holds.
+    /// The bytes that the system holds.
     queue: Arc<AtomicU64>,
     /// How often it was asked.
     asked: Arc<AtomicU64>,
@@ -56,7 +56,7 @@ impl Peer {
         });
     }
 
-    /// The peer takes some, once in so many seconds.
+    /// The peer takes some, at this interval.
     fn take_every(&self, period: Duration) {
         let queue = Arc::clone(&self.queue);
         tokio::spawn(async move {
@@ -75,8 +75,8 @@ async fn death(connection: &mut Connection) -> (Duration, Error) {
     (start.elapsed(), error)
 }
 
-/// The system had no room for more for longer than the timeout, and the peer, which
-/// took what the system held, was dead.
+/// The system had no room for longer than the timeout. So the peer counted as dead, though
+/// it took bytes from the system.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_what_the_system_holds_is_not_dead() {
     let (peer, mut connection) = stuck().await;
@@ -121,7 +121,7 @@ async fn a_peer_that_is_silent_and_takes_nothing_is_dead_in_time() {
     );
 }
 
-/// What a peer says is not heard while nobody reads.
+/// A peer is not heard while the connection is not read.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_while_nobody_reads_is_dead_in_time() {
     let (_peer, mut connection) = stuck().await;

@@ -1,4 +1,4 @@
-//! What the time of day asks for: heartbeats, and the end of a peer that is dead.
+//! Timed work: sending heartbeats, and ending a dead peer's connection.
 
 use std::future::Future;
 use std::task::{Context, Poll, ready};
@@ -15,7 +15,7 @@ impl<C> Heartbeat<C> {
         self.settings.link.as_ref().map_or(0, Link::received)
     }
 
-    /// Nothing came: notes when the silence began.
+    /// Notes when the silence began.
     fn note_silence(&mut self, now: Instant) {
         let received = self.received();
         let frames = self.settings.link.as_ref().map_or(0, Link::frames);
@@ -31,7 +31,7 @@ impl<C> Heartbeat<C> {
         }
     }
 
-    /// The peer does not take what waits for it: notes since when.
+    /// Notes since when the peer takes nothing.
     pub(super) fn note_stuck(&mut self, now: Instant) {
         let link = self.settings.link.as_ref();
         match &mut self.stuck {
@@ -78,7 +78,7 @@ impl<C> Heartbeat<C> {
     fn next_deadline(&self) -> Instant {
         let timeout = self.settings.timeout;
         let send = self.sent_at + self.settings.interval;
-        // A drip counts from earlier on than silence does.
+        // A drip has begun before the silence.
         let since = match self.heard > self.moved {
             true => self.moved_at.min(self.heard_at),
             false => self.heard_at,
@@ -105,7 +105,7 @@ impl<C> Heartbeat<C> {
         self.stuck.is_none() && !self.closed
     }
 
-    /// Sees to it that the task is woken at the next deadline.
+    /// Sets the alarm to the next deadline.
     fn set_alarm(&mut self, cx: &mut Context<'_>) {
         let deadline = self.next_deadline();
         if self.alarm.is_elapsed() || self.alarm.deadline() > deadline {
@@ -144,7 +144,7 @@ impl<C: Connection> Heartbeat<C> {
         self.poll_time(cx, now)
     }
 
-    /// Does what the time of day asks for.
+    /// Does the timed work.
     pub(super) fn poll_time(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! How a queue ends.
+//! The end of a queue.
 
 use std::task::{Context, Poll};
 
@@ -10,15 +10,14 @@ use super::wakers::Woken;
 use crate::sync::MutexGuard;
 
 impl<T: Weight> Queue<T> {
-    /// Refuses pushes from now on. What is there can still be taken.
+    /// Refuses pushes from now on. The items in the queue can still be taken.
     pub fn close(&self) {
         Self::close_locked(self.lock());
     }
 
-    /// Puts items that were taken, and could not be used, back in front of all
-    /// others in their order, and closes the queue in the same step: whoever
-    /// sees it closed sees all that is left. Nothing that was taken is to be
-    /// released after that.
+    /// Puts taken, unused items back in front of all others, in their order, and closes the
+    /// queue in the same step: a task that sees it closed sees all items that are left.
+    /// Release no item after that.
     pub fn close_with(&self, items: impl DoubleEndedIterator<Item = T>) {
         let mut state = self.lock();
         for item in items.rev() {
@@ -38,7 +37,7 @@ impl<T: Weight> Queue<T> {
         consumers.wake();
     }
 
-    /// Closes the queue since its consumer is too slow, who finds it
+    /// Closes the queue because its consumer is too slow. The consumer finds it
     /// [cut](Queue::poll_cut).
     pub fn cut(&self) {
         let mut state = self.lock();
@@ -46,16 +45,16 @@ impl<T: Weight> Queue<T> {
         Self::close_locked(state);
     }
 
-    /// Ready when the queue was [cut](Queue::cut). Asked by a consumer that has
-    /// taken what it cannot pass on now: until it [releases](Queue::release)
-    /// some of that, the queue [is stuck](Queue::is_stuck).
+    /// Ready when the queue was [cut](Queue::cut). A consumer polls it while it cannot
+    /// forward the items that it has taken. Until it [releases](Queue::release) some, the
+    /// queue [is stuck](Queue::is_stuck).
     pub fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.cut {
             return Poll::Ready(());
         }
         state.consumers.register(cx.waker());
-        // Whoever waits for room may lose patience now.
+        // A producer that waits for room may cut the queue now.
         let woken = match std::mem::replace(&mut state.stuck, true) {
             true => Woken::default(),
             false => state.producers.take(),
@@ -65,9 +64,9 @@ impl<T: Weight> Queue<T> {
         Poll::Pending
     }
 
-    /// Whether its consumer has taken what it cannot pass on now. A queue may be
-    /// full and not stuck: when more was pushed at once than it holds, and its
-    /// consumer has not had its turn since.
+    /// Whether its consumer cannot forward the items that it has taken. A queue may be
+    /// full and not stuck, when more was pushed at once than it holds, and its consumer
+    /// has not had its turn since.
     pub fn is_stuck(&self) -> bool {
         self.lock().stuck
     }

@@ -1,4 +1,4 @@
-//! What consumers do.
+//! The consumer's side of a queue.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -11,13 +11,12 @@ use super::state::State;
 use super::wakers::Woken;
 use crate::sync::MutexGuard;
 
-/// An idle queue keeps room for as many items.
+/// An idle queue keeps room for this many items.
 const IDLE_CAPACITY: usize = 16;
 
 impl<T: Weight> Queue<T> {
-    /// Takes everything that waits, in exchange for the empty `batch`. What
-    /// was taken counts against the limits until it is
-    /// [released](Queue::release).
+    /// Takes all items, in exchange for the empty `batch`. They count against the limits
+    /// until they are [released](Queue::release).
     ///
     /// `Ready(false)` says that the queue is closed and empty.
     pub fn poll_take(&self, cx: &mut Context<'_>, batch: &mut VecDeque<T>) -> Poll<bool> {
@@ -31,8 +30,8 @@ impl<T: Weight> Queue<T> {
         if state.closed {
             return Poll::Ready(false);
         }
-        // Nothing has come since the last look, either: a burst that is over
-        // costs nothing, and one that goes on does not grow its memory anew.
+        // Nothing has come since the last look, either. So a burst that is over costs
+        // nothing, and one that goes on does not grow its memory anew.
         if std::mem::replace(&mut state.idle, true) {
             if state.items.capacity() > IDLE_CAPACITY {
                 state.items = VecDeque::new();
@@ -45,7 +44,7 @@ impl<T: Weight> Queue<T> {
         Poll::Pending
     }
 
-    /// Gives back the room of items that were taken.
+    /// Frees the room of items that were taken.
     pub fn release(&self, items: usize, bytes: usize) {
         let mut state = self.lock();
         state.stuck = false;
@@ -71,8 +70,8 @@ impl<T: Weight> Queue<T> {
         self.poll_pop_with(cx, |item| item)
     }
 
-    /// The same, and takes of the item what is wanted, which is under the lock of
-    /// the queue: less is moved then.
+    /// The same, and applies a function to the item under the lock of the queue, so that
+    /// less is moved.
     #[inline]
     pub fn poll_pop_with<R>(
         &self,
@@ -93,7 +92,7 @@ impl<T: Weight> Queue<T> {
         Poll::Ready(Some(item))
     }
 
-    /// Tells whoever waits for room, and whoever hears of levels.
+    /// Wakes producers that wait for room, and reports the level.
     #[inline]
     fn popped(&self, mut state: MutexGuard<'_, State<T>>) {
         // Waking producers at the high-water mark would have them push one
@@ -110,9 +109,8 @@ impl<T: Weight> Queue<T> {
         }
     }
 
-    /// Takes up to `most` items, and their room, and puts them behind what is in
-    /// `items`: under one lock, and with one wake. Says how many; zero if the queue
-    /// is closed and empty.
+    /// Takes up to `most` items, and their room, and appends them to `items`, under one
+    /// lock and with one wake. Returns how many; zero if the queue is closed and empty.
     pub fn poll_pop_all(
         &self,
         cx: &mut Context<'_>,

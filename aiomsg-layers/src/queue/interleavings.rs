@@ -1,4 +1,4 @@
-//! Every interleaving of tasks that share a queue: nobody sleeps for good.
+//! Every interleaving of tasks that share a queue: no task sleeps for ever.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -11,7 +11,7 @@ use loom::thread;
 use super::*;
 use crate::sync::every_interleaving;
 
-/// What waits. One is as heavy as another.
+/// An item. All have the same weight.
 #[derive(Debug, PartialEq, Eq)]
 struct Item(u8);
 
@@ -134,8 +134,8 @@ fn cutting_wakes_whoever_waits() {
     });
 }
 
-/// What was accepted is there for whoever finds the queue closed, behind what
-/// was put back.
+/// An accepted item is there for a task that finds the queue closed, behind the items that
+/// were put back.
 #[test]
 fn an_item_is_refused_or_left() {
     every_interleaving(|| {
@@ -153,7 +153,7 @@ fn an_item_is_refused_or_left() {
     });
 }
 
-/// Pitfall 28, in the queue: whoever gave up was woken in place of another.
+/// Pitfall 28, in the queue: a task that no longer waited was woken in place of another.
 #[test]
 fn a_consumer_that_gave_up_takes_nobodys_wake() {
     every_interleaving(|| {
@@ -188,8 +188,7 @@ fn a_producer_that_gave_up_takes_nobodys_wake() {
     });
 }
 
-/// A list that is full wakes all that are on it, and those that live register
-/// again.
+/// A full list wakes all of its tasks, and the living ones register again.
 #[test]
 fn no_waker_is_lost_from_a_list_that_is_full() {
     every_interleaving(|| {

@@ -1,4 +1,4 @@
-//! Who hears when a queue becomes full, and when half of it is free again.
+//! Levels of a queue: full, and half free again.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use aiomsg_core::{Limits, Weight, hook};
 use super::Queue;
 use super::state::State;
 
-/// How full a queue has become.
+/// The level of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// It has reached one of its limits.

@@ -1,4 +1,4 @@
-//! A queue as a service of tower's.
+//! A queue as a tower service.
 
 use std::task::{Context, Poll};
 

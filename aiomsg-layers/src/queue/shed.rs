@@ -1,4 +1,4 @@
-//! Taking items out of a queue to make room, or since it has ended.
+//! Taking items out of a queue to make room, or because it has ended.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use aiomsg_core::Weight;
 use super::Queue;
 use super::level::Level;
 
-/// Which items are taken out of a queue to make room.
+/// Which items to take out of a queue to make room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shed {
     /// The oldest, until one more is admitted.
@@ -19,13 +19,13 @@ pub enum Shed {
 }
 
 impl<T: Weight> Queue<T> {
-    /// Takes everything that is there, and its room.
+    /// Takes all items in the queue, and their room.
     pub fn drain(&self) -> VecDeque<T> {
         self.shed(Shed::All)
     }
 
-    /// Takes some of what is there, and its room. What a consumer has taken
-    /// already is not among it.
+    /// Takes some of the items in the queue, and their room, but none that a consumer has
+    /// taken already.
     pub fn shed(&self, which: Shed) -> VecDeque<T> {
         let mut state = self.lock();
         let items = match which {

@@ -1,4 +1,4 @@
-//! The queue, and what it shares under its lock.
+//! The queue, and its state under the lock.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,9 +10,9 @@ use super::level::{Level, Levels};
 use super::wakers::WakerList;
 use crate::sync::{Mutex, MutexGuard};
 
-/// A bounded queue, shared by whoever has a clone of it.
+/// A bounded queue. Clones share it.
 ///
-/// Any number of producers and consumers may wait on it at once.
+/// Any number of producers and consumers may wait for it at once.
 pub struct Queue<T>(pub(super) Arc<Shared<T>>);
 
 pub(super) struct Shared<T> {
@@ -27,9 +27,9 @@ pub(super) struct State<T> {
     pub(super) used_items: usize,
     pub(super) used_bytes: usize,
     pub(super) closed: bool,
-    /// Closed by somebody for whom its consumer is too slow.
+    /// Closed because its consumer is too slow.
     pub(super) cut: bool,
-    /// Its consumer has more than it can pass on.
+    /// Its consumer has more items than it can forward.
     pub(super) stuck: bool,
     /// It has been full, and not half empty since.
     pub(super) high: bool,
@@ -46,10 +46,10 @@ impl<T: Weight> Queue<T> {
         Self::build(limits, None)
     }
 
-    /// An empty queue that tells when it becomes full, and when half of it is
-    /// free again. `levels` must not block, and is called when this thread holds no lock
-    /// of a socket's, see [`hook`](aiomsg_core::hook). When it panics, that ends here:
-    /// whoever pushes and pops has others to look after.
+    /// An empty queue that reports when it becomes full, and when half of it is free again.
+    /// `levels` must not block. It is called when this thread holds no lock of a socket,
+    /// see [`hook`](aiomsg_core::hook). A panic of it ends here, because the caller has
+    /// other work to finish.
     pub fn with_levels(limits: Limits, levels: impl Fn(Level) + Send + Sync + 'static) -> Self {
         Self::build(limits, Some(Arc::new(levels)))
     }
@@ -83,7 +83,7 @@ impl<T: Weight> Queue<T> {
         self.room_and(Limits { items: 0, bytes: 0 })
     }
 
-    /// How much may be pushed before so much more than the limits is reached.
+    /// How much may be pushed until the limits are exceeded by this much.
     pub fn room_and(&self, more: Limits) -> Limits {
         let state = self.lock();
         let Limits { items, bytes } = state.limits;
@@ -97,7 +97,7 @@ impl<T: Weight> Queue<T> {
         }
     }
 
-    /// Makes room for so much more, for good.
+    /// Raises the limits by this much, for good.
     pub fn raise_limits(&self, by: Limits) {
         let mut state = self.lock();
         state.limits.items = state.limits.items.saturating_add(by.items);
@@ -117,7 +117,7 @@ impl<T: Weight> Queue<T> {
         self.lock().used_bytes
     }
 
-    /// Whether nothing is in the queue or taken from it and not released.
+    /// Whether the queue is empty, and every item that was taken is released.
     pub fn is_empty(&self) -> bool {
         self.lock().used_items == 0
     }

@@ -4,10 +4,9 @@ use crate::shared::catch;
 
 /// The tasks that wait for one thing.
 ///
-/// A future that was dropped leaves its waker behind. So that these cannot
-/// pile up without end, a list that has grown to its limit wakes everyone, and
-/// the living register again. The limit grows, lest many living tasks wake
-/// each other for ever, up to [`WakerList::MOST`].
+/// A dropped future leaves its waker behind. To keep these from piling up, a list that has
+/// grown to its limit wakes all tasks, and the living ones register again. The limit grows
+/// up to [`WakerList::MOST`], so that many living tasks do not wake each other for ever.
 #[derive(Debug)]
 pub struct WakerList {
     wakers: Vec<Waker>,
@@ -39,7 +38,7 @@ impl WakerList {
         self.wakers.push(waker.clone());
     }
 
-    /// Takes all tasks, to be woken once the lock is released.
+    /// Takes all tasks, to wake them once the lock is released.
     pub fn take(&mut self) -> Woken {
         match self.wakers.len() {
             0 => Woken::default(),
@@ -54,7 +53,7 @@ impl WakerList {
         }
     }
 
-    /// Whether nobody waits.
+    /// Whether no task waits.
     pub fn is_empty(&self) -> bool {
         self.wakers.is_empty()
     }
@@ -69,8 +68,8 @@ pub struct Woken {
 }
 
 impl Woken {
-    /// Wakes them. To be called without a lock held. One that panics keeps no other from
-    /// being woken.
+    /// Wakes them. Call it without a lock held. A waker that panics keeps no other task
+    /// from being woken.
     pub fn wake(self) {
         for waker in self.one.into_iter().chain(self.more) {
             let _ = catch("a waker", || waker.wake());

@@ -1,13 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long to wait, after how many tries in a row that failed (0 is the
-/// first).
+/// The delay after a number of failed tries in a row; 0 is the first.
 pub type Delay = Arc<dyn Fn(u32) -> Duration + Send + Sync>;
 
-/// Twice as long after each try, from `first` up to `most`, each time
-/// shortened by a random part of up to a half: peers that lost the same server
-/// do not come back in step.
+/// Doubles the delay after each try, from `first` up to `most`. A random part of up to
+/// a half is taken off each time, so that peers of one lost server do not come back in
+/// step.
 ///
 /// ```
 /// use aiomsg_layers::reconnect::exponential;

@@ -31,7 +31,7 @@ impl ReconnectLayer {
     /// The longest delay: 10 s.
     pub const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
-    /// How long a connection must last for the delays to start anew: 1 s.
+    /// How long a connection must last to reset the delay: 1 s.
     pub const GOOD_AFTER: Duration = Duration::from_secs(1);
 
     /// Reconnecting with [`exponential`] delays from 0.1 s to 10 s.
@@ -43,33 +43,30 @@ impl ReconnectLayer {
         }
     }
 
-    /// Sets the delay, from the number of tries in a row that failed.
+    /// Sets the delay, as a function of the number of failed tries in a row.
     ///
-    /// # Panics
-    ///
-    /// Not here, and not where it is called: when the function panics, whoever
-    /// hears of failures hears of it, and the wait is the usual one.
+    /// A panic of the function is reported as a failure, and the usual delay is used.
     #[must_use]
     pub fn delay(self, delay: impl Fn(u32) -> Duration + Send + Sync + 'static) -> Self {
         self.shared_delay(Arc::new(delay))
     }
 
-    /// Sets the delay to a function that is shared.
+    /// Sets the delay, by a shared function.
     #[must_use]
     pub fn shared_delay(mut self, delay: Delay) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Sets how long a connection must last for the delays to start anew.
+    /// Sets how long a connection must last to reset the delay.
     #[must_use]
     pub fn good_after(mut self, good_after: Duration) -> Self {
         self.good_after = good_after;
         self
     }
 
-    /// Sets who hears of each try that failed. It must not block. When it
-    /// panics, that is logged.
+    /// Sets a function to call for each failed try. It must not block. A panic of it is
+    /// logged.
     #[must_use]
     pub fn on_failure(mut self, report: impl Fn(Failure<'_>) + Send + Sync + 'static) -> Self {
         self.report = Arc::new(report);

@@ -11,15 +11,15 @@ use tower::{BoxError, Service, ServiceExt};
 use super::{ReconnectLayer, exponential};
 use crate::shared::{catch, caught, note};
 
-/// A try that failed.
+/// A failed try.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
-    /// Where to.
+    /// The endpoint.
     pub endpoint: &'a Endpoint,
-    /// What went wrong.
+    /// The error.
     pub error: BoxError,
-    /// When the next try will be.
+    /// The time until the next try.
     pub retry_in: Duration,
 }
 
@@ -28,8 +28,8 @@ pub(super) type Report = Arc<dyn Fn(Failure<'_>) + Send + Sync>;
 /// A service of endpoints that tries until it has a connection. See the
 /// [module](super).
 ///
-/// One service is for one endpoint: it remembers how its tries went. Calling
-/// it again says that the connection before has ended.
+/// One service is for one endpoint, because it remembers its failures. A call says that
+/// the connection before has ended.
 #[derive(Debug, Clone)]
 pub struct Reconnect<S> {
     inner: S,
@@ -55,9 +55,9 @@ impl<S> Reconnect<S> {
 }
 
 impl<S> Reconnect<S> {
-    /// The connection that has just ended counts as a good one, however short it was:
-    /// it ended at a message, and not because the peer was not well. The next try comes
-    /// after the first delay.
+    /// Counts the connection that has just ended as a good one, however short it was: it
+    /// ended at a message, and not because the peer was unwell. The next try comes after
+    /// the first delay.
     pub fn pardon(&self) {
         self.history().pardoned = true;
     }
@@ -77,8 +77,8 @@ where
     type Error = std::convert::Infallible;
     type Future = ReconnectFuture<S::Response>;
 
-    /// Always ready: the inner service is waited for within the call, as its
-    /// failing is a reason to try again.
+    /// Always ready: the call waits for the inner service, since its failure is a reason
+    /// to try again.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -103,8 +103,7 @@ where
         } = self;
         let lock = || history.lock().unwrap_or_else(PoisonError::into_inner);
 
-        // How often it has failed before, if there is something to wait for
-        // before the first try.
+        // The number of failures, if the first try has to wait.
         let failed = {
             let mut history = lock();
             let pardoned = std::mem::take(&mut history.pardoned);
@@ -145,7 +144,7 @@ where
 }
 
 impl History {
-    /// Counts a failure, and says how many there were before it.
+    /// Counts a failure, and returns the number of failures before it.
     fn fail(&mut self) -> u32 {
         let before = self.failures;
         self.failures = before.saturating_add(1);
@@ -153,8 +152,7 @@ impl History {
     }
 }
 
-/// The functions are a user's: a panic in one of them is told of, and does not
-/// end the connecting.
+/// Calls a user's function. A panic in it is reported, and does not end the reconnecting.
 impl ReconnectLayer {
     fn delay_after(&self, failures: u32, endpoint: &Endpoint) -> Duration {
         let panicked: Error = match catch("the delay function", || (self.delay)(failures)) {

@@ -87,7 +87,7 @@ fn delays_are_spread() {
     }
 }
 
-/// A panic in a function of a user's ended the connecting for good.
+/// A panic in a user's function ended the reconnecting for good.
 #[tokio::test(start_paused = true)]
 async fn a_delay_function_that_panics_is_told_of_and_the_next_try_follows() {
     let failures = Arc::new(AtomicU32::new(2));

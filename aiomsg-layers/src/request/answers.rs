@@ -25,10 +25,10 @@ use super::{Requests, header};
 /// let peer = Identity::random();
 ///
 /// let news = Delivery::new(peer.clone(), "it rains");
-/// let passed_on = arriving.ready().await?.call(news).await?;
-/// assert_eq!(passed_on.as_deref(), Some(&b"it rains"[..]));
+/// let forwarded = arriving.ready().await?.call(news).await?;
+/// assert_eq!(forwarded.as_deref(), Some(&b"it rains"[..]));
 ///
-/// // An id and a zero byte make an answer. Nobody has asked.
+/// // An id and a zero byte make an answer. There was no request.
 /// let answer = Delivery::new(peer, "id\0it does");
 /// assert_eq!(arriving.ready().await?.call(answer).await?, None);
 /// assert_eq!(requests.unknown(), 1);
@@ -56,23 +56,22 @@ impl<S> Layer<S> for AnswersLayer {
     }
 }
 
-/// A service of messages that arrive: takes the answers, and passes on what is
-/// none. See the [module](super).
+/// A service of received messages that takes the answers, and forwards all others. See the
+/// [module](super).
 ///
-/// A message with a zero byte among its first 64 bytes is an answer, and what
-/// stands before the zero byte is its id. An answer is never passed on, also if
-/// nobody waits for it: so this is not for sockets that receive requests, or
-/// other messages that may have a zero byte there.
+/// A message with a zero byte among its first 64 bytes is an answer, and the bytes before
+/// the zero byte are its id. An answer is never forwarded, even if no request waits for
+/// it. So this is not for sockets that receive requests, or other messages that may have
+/// a zero byte there.
 ///
-/// The response is that of the service that it wraps, or `None` for an answer.
+/// The response is that of the inner service, or `None` for an answer.
 ///
-/// When the last `Answers` of a table is dropped, nobody hears answers any more: the
+/// When the last `Answers` of a table is dropped, no answer can arrive any more: the
 /// requests that wait for one fail with [`Error::is_closed`](aiomsg_core::Error::is_closed).
-/// So one of them is kept as long as answers are awaited, rather than made for each
-/// message.
+/// So keep one as long as answers are awaited, rather than make one for each message.
 ///
-/// It is ready when the service that it wraps is. While that is not, answers
-/// wait too: in a socket somebody must receive what is no answer.
+/// It is ready when the inner service is. While that is not, answers wait too: a socket
+/// must receive its other messages.
 #[derive(Debug, Clone)]
 pub struct Answers<S> {
     inner: S,
@@ -107,7 +106,7 @@ impl<S: Service<Delivery>> Service<Delivery> for Answers<S> {
 #[derive(Debug)]
 #[pin_project]
 pub struct AnswersFuture<F> {
-    /// `None`: it was an answer.
+    /// `None` for an answer.
     #[pin]
     inner: Option<F>,
 }

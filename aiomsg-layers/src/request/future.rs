@@ -15,8 +15,8 @@ use super::pending::{Outcome, Ticket};
 ///
 /// # Cancel safety
 ///
-/// Dropped, it frees the request's place among the pending ones, and an answer
-/// that comes later is counted as late. The request may have been sent.
+/// Dropping the future frees the request's place among the pending ones. An answer that
+/// comes later is counted as late. The request may have been sent.
 #[derive(Debug)]
 #[pin_project]
 pub struct RequestFuture<F> {
@@ -32,7 +32,7 @@ pub struct RequestFuture<F> {
 #[derive(Debug)]
 #[pin_project(project = StageProject)]
 enum Stage<F> {
-    /// With the message as it is sent, to be handed back if that fails.
+    /// With the message, to return it if sending fails.
     Sending(#[pin] F, Outbound),
     Waiting,
 }
@@ -79,7 +79,7 @@ where
                 }
             }
         }
-        // The answer first: one that is there is not to be lost to the clock.
+        // The answer first, so that it is not lost to the clock.
         if let Poll::Ready(outcome) = this.ticket.poll_outcome(cx) {
             return Poll::Ready(outcome.into_answer(this.peer.take()));
         }

@@ -1,13 +1,12 @@
-//! What stands before the payload of a request and of its answer: the id and a
-//! zero byte.
+//! The header of a request and of its answer: the id and a zero byte.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// The zero byte that ends an id is among so many first bytes of a message, or
+/// The zero byte that ends an id is among this many first bytes of a message. Otherwise
 /// the message has no id.
 pub(super) const REACH: usize = 64;
 
-/// Where the id of a message ends, which is where its zero byte is.
+/// The position of the zero byte that ends the id.
 pub(super) fn end_of_id(message: &[u8]) -> Option<usize> {
     message.iter().take(REACH).position(|byte| *byte == 0)
 }

@@ -10,9 +10,9 @@ pub(super) const LEN: usize = 2 * MessageId::LEN;
 
 /// Makes ids of numbers, and finds the number in an id of its own.
 ///
-/// A peer that has been asked cannot tell from its ids how others are asked, and so
-/// cannot answer for them. Nor is an answer to a request of the last run of a program
-/// taken for one of this run.
+/// A peer that has been asked cannot derive the ids of other requests, and so cannot
+/// answer for other peers. Nor is an answer to a request of the program's last run taken
+/// for one of this run.
 #[derive(Debug)]
 pub(super) struct Ids(Names);
 
@@ -39,7 +39,7 @@ impl Ids {
             *byte = value(pair[0])? << 4 | value(pair[1])?;
         }
         let number = self.0.place(MessageId::from_bytes(bytes));
-        // Any id has a number in it: only ours is what we make of that.
+        // Any id has a number in it. Only ours is the one that we make of that number.
         (self.id_of(number) == *digits).then_some(number)
     }
 }

@@ -14,7 +14,7 @@ use super::{Request, Requests};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
 /// let requests = Requests::new();
 ///
-/// // What arrives. In a socket: `.receive_layer(requests.answers())`.
+/// // The receive path. In a socket: `.receive_layer(requests.answers())`.
 /// let recv = service_fn(|_: Delivery| async { Ok::<_, Error>(()) });
 /// let arriving = requests.answers().layer(recv);
 ///
@@ -23,7 +23,7 @@ use super::{Request, Requests};
 ///     Ok::<_, Error>(payload.to_ascii_uppercase())
 /// }));
 ///
-/// // What is sent. Here it goes straight to the peer, and the answer back.
+/// // The send path. Here a request goes straight to the peer, and its answer back.
 /// let peer = Identity::random();
 /// let sending = service_fn(move |request: Outbound| {
 ///     let (peer, capitals, arriving) = (peer.clone(), capitals.clone(), arriving.clone());

@@ -1,18 +1,18 @@
 //! Request and reply: a message that is answered by a message.
 //!
-//! - A request is an id, a zero byte and the payload. The answer is the same
-//!   id, a zero byte and the answer's payload, sent to the peer that asked.
-//!   There is no more to it, so any peer can ask and answer.
+//! - A request is an id, a zero byte and the payload. The answer is the same id, a zero
+//!   byte and the answer's payload, sent to the peer that asked. So any peer can ask
+//!   and answer.
 //! - [`Request`] gives each request its id and waits for the answer, for
 //!   [`timeout`](Requests::timeout) at most. Any number of requests may be
 //!   pending, up to [`limit`](Requests::limit), and their answers may come in
 //!   any order.
-//! - [`Answers`] takes the answers out of the messages that arrive, and hands
-//!   each to the request with its id. An answer that nobody waits for is
-//!   counted: see [`Requests::late`] and [`Requests::unknown`].
+//! - [`Answers`] takes the answers out of the received messages, and gives each to the
+//!   request with its id. An answer without a request is counted: see
+//!   [`Requests::late`] and [`Requests::unknown`].
 //! - A request to one peer is answered by this peer and by no other.
-//! - [`Reply`] is the other side: it takes the id off a request, has a service
-//!   answer the payload, and puts the id before the answer.
+//! - [`Reply`] is the other side: it takes the id off a request, calls a service with
+//!   the payload, and puts the id before the answer.
 //!
 //! ```text
 //!            asking                                        answering
@@ -20,23 +20,23 @@
 //!  payload ─▶ Request ─▶ send path ─── id 00 payload ───▶ Reply ─▶ service
 //!                │ pending                                  │         │
 //!  answer  ◀── Answers ◀─────────────── id 00 answer ───────┴◀────────┘
-//!                └─▶ what is no answer, to recv
+//!                └─▶ all other messages, to recv
 //! ```
 //!
-//! [`Requests`] is what [`Request`] and [`Answers`] share. Their layers come
-//! from it: [`Requests::layer`] goes around a service that sends, and
-//! [`Requests::answers`] around the receive path.
+//! [`Request`] and [`Answers`] share a table, [`Requests`], and their layers come from it:
+//! [`Requests::layer`] goes around a service that sends, and [`Requests::answers`] around
+//! the receive path.
 //!
 //! [`Request`] is a plain service from [`Bytes`](bytes::Bytes) to
 //! [`Bytes`](bytes::Bytes): tower's `Timeout`, `Retry`, `ConcurrencyLimit` and
 //! the rest go around it, and [`Request::to`] makes the services of single
 //! peers that `Balance` chooses from.
 //!
-//! Nobody tells a request that its peer is gone: it waits until its time is up. One
-//! that waits when its socket ends fails at once: nobody hears answers any more when
-//! the last [`Answers`] of its table is dropped, and a socket drops those of its
-//! receive path when it is closed or its runtime has ended. Under at-least-once a request may arrive twice, and be
-//! answered twice; the second answer is a late one.
+//! A request does not hear that its peer is gone: it waits until its time is up. A
+//! request that waits when its socket ends fails at once: no answer can arrive when the
+//! last [`Answers`] of its table is dropped, and a socket drops those of its receive path
+//! when it is closed or its runtime has ended. Under at-least-once, a request may arrive
+//! twice, and be answered twice; the second answer is a late one.
 
 mod answers;
 mod future;

@@ -24,24 +24,24 @@ struct State {
     unknown: u64,
     /// Tasks that wait for room.
     askers: WakerList,
-    /// How many hear answers.
+    /// The number of receivers of answers.
     listeners: usize,
 }
 
 struct Entry {
-    /// Who is to answer. `None`: anyone.
+    /// The peer that may answer, or `None` for any.
     peer: Option<Identity>,
-    /// The answer, until its future takes it. So long it counts as pending:
-    /// the limit bounds answers too.
+    /// The answer, until its future takes it. Until then it counts as pending, so the limit
+    /// bounds answers too.
     outcome: Option<Outcome>,
     waker: Option<Waker>,
 }
 
-/// How a request has ended.
+/// The end of a request.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
     Answered(Bytes),
-    /// Nobody hears answers any more.
+    /// No receiver of answers is left.
     Unheard,
 }
 
@@ -126,7 +126,7 @@ impl Pending {
 
     // ===== answers =====
 
-    /// An answer came: its request gets it, or it is counted.
+    /// Gives an answer to its request, or counts it.
     pub(super) fn answer(&self, from: &Identity, id: &[u8], answer: Bytes) {
         let number = self.ids.number_of(id);
         let mut state = self.lock();
@@ -153,7 +153,7 @@ impl Pending {
         }
     }
 
-    /// The last one that hears answers is gone: what waits for one has ended.
+    /// Ends all requests, because the last receiver of answers is gone.
     fn unheard(&self) {
         let mut wakers = Vec::new();
         let mut state = self.lock();
@@ -170,7 +170,7 @@ impl Pending {
 }
 
 impl State {
-    /// The tasks to be woken, if there is room for them.
+    /// The tasks to wake, if there is room for them.
     fn has_room(&mut self) -> Woken {
         match self.requests.len() < self.limit {
             true => self.askers.take(),
@@ -196,17 +196,17 @@ impl fmt::Debug for Pending {
 pub(super) struct Ticket {
     number: u64,
     id: [u8; ids::LEN],
-    /// `None`: the place is free already.
+    /// `None` if the place is free already.
     pending: Option<Arc<Pending>>,
 }
 
 impl Ticket {
-    /// The id under which the request is sent.
+    /// The id of the request on the wire.
     pub(super) fn id(&self) -> &[u8] {
         &self.id
     }
 
-    /// Ready once: with the answer, or when there can be none.
+    /// Ready once, with the answer, or when none can come.
     pub(super) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let Some(pending) = &self.pending else {
             return Poll::Pending;
@@ -226,7 +226,7 @@ impl Ticket {
         self.free().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Frees the place. What has come in the last moment is returned.
+    /// Frees the place, and returns an answer that came at the last moment.
     pub(super) fn free(&mut self) -> Option<Outcome> {
         self.pending.take()?.remove(self.number)
     }
@@ -238,7 +238,7 @@ impl Drop for Ticket {
     }
 }
 
-/// One that hears answers. Requests that wait when the last one is dropped have ended.
+/// A receiver of answers. When the last one is dropped, all waiting requests end.
 #[derive(Debug)]
 pub(super) struct Listener(Arc<Pending>);
 

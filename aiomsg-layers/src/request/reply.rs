@@ -47,19 +47,17 @@ impl<S> Layer<S> for ReplyLayer {
     }
 }
 
-/// A service that answers requests: takes the id off a request, has the service
-/// that it wraps answer the payload, and puts the id before the answer. See the
-/// [module](super).
+/// A service that answers requests: it takes the id off a request, calls the inner service
+/// with the payload, and puts the id before the answer. See the [module](super).
 ///
-/// The id is what stands before the first zero byte, which must be among the
-/// first 64 bytes; it is sent back as it came.
+/// The bytes before the first zero byte are the id. The zero byte must be among the first
+/// 64 bytes. The id is sent back unchanged.
 ///
 /// # Errors
 ///
-/// - The message is no request: [`Error::is_payload`], with the peer.
-/// - That of the service that it wraps. There is no answer then, and the peer
-///   waits until its time is up; a service that wants to tell the peer makes an
-///   answer of its error.
+/// - [`Error::is_payload`], with the peer, if the message is no request.
+/// - The error of the inner service. Then the peer gets no answer, and waits until its
+///   time is up. To report an error to the peer, a service returns it as an answer.
 #[derive(Debug, Clone)]
 pub struct Reply<S> {
     inner: S,

@@ -7,8 +7,8 @@ use crate::time::bounded;
 
 /// The requests that wait for their answers.
 ///
-/// Shared by the services that ask and the one that hears answers: a clone
-/// is another handle on the same table.
+/// The services that ask share the table with the one that receives answers. A clone is
+/// another handle to the same table.
 ///
 /// ```
 /// use aiomsg_layers::request::Requests;
@@ -27,10 +27,10 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// How many requests may be pending: 65,536.
+    /// The default number of pending requests: 65,536.
     pub const LIMIT: usize = 65_536;
 
-    /// How long an answer may take: 30 s.
+    /// The default time for an answer: 30 s.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
 
     /// An empty table, with ids of its own.
@@ -41,8 +41,8 @@ impl Requests {
         }
     }
 
-    /// Sets how many requests may be pending, for all that share the table; at
-    /// least 1. Beyond it a [`Request`](super::Request) is not ready.
+    /// Sets how many requests may be pending, for all services that share the table; at
+    /// least 1. Beyond it, a [`Request`](super::Request) is not ready.
     ///
     /// Readiness is not a reservation: the limit may be exceeded by one request
     /// for each service that is ready at the same time.
@@ -52,9 +52,8 @@ impl Requests {
         self
     }
 
-    /// Sets how long a request may take, from its call to its answer, for the
-    /// layers that come from this handle and its clones. Those that were made
-    /// before keep their time.
+    /// Sets how long a request may take, from its call to its answer, for the layers of
+    /// this handle and its clones. Layers that were made before keep their time.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = bounded(timeout);
@@ -68,7 +67,7 @@ impl Requests {
         RequestLayer::new(self.clone())
     }
 
-    /// The layer that takes the answers out of what arrives.
+    /// The layer that takes the answers out of the received messages.
     pub fn answers(&self) -> AnswersLayer {
         AnswersLayer::new(self.clone())
     }
@@ -85,15 +84,14 @@ impl Requests {
         self.len() == 0
     }
 
-    /// How many answers came to requests that were not pending any more: their
-    /// time was up, their futures were dropped, or they had been answered
-    /// before.
+    /// How many answers came to requests that were not pending any more: their time was
+    /// up, their futures were dropped, or they had been answered before.
     pub fn late(&self) -> u64 {
         self.pending.late()
     }
 
-    /// How many answers came with an id that is not one of ours, or from
-    /// another peer than the one that was asked.
+    /// How many answers came with an unknown id, or from another peer than the one that
+    /// was asked.
     pub fn unknown(&self) -> u64 {
         self.pending.unknown()
     }

@@ -9,18 +9,18 @@ use super::{RequestFuture, Requests, header};
 /// A service that sends a request and returns its answer. See the
 /// [module](super).
 ///
-/// It is ready when there is room in the table of pending requests, and the
-/// service that it wraps is ready.
+/// It is ready when there is room in the table of pending requests, and the inner service
+/// is ready.
 ///
 /// # Errors
 ///
-/// - The request could not be sent: the error of the service that it wraps.
-///   [`Error::take_message`] hands the request back as it was, without an id,
-///   so that it can be made again.
-/// - There was no answer in time: [`Error::is_timeout`]. The request comes back
-///   if it was not sent; if it was, it may have been dealt with.
-/// - Answers are not heard any more, as the socket is closed or its runtime has ended:
-///   [`Error::is_closed`].
+/// - The error of the inner service, if the request could not be sent.
+///   [`Error::take_message`] returns the request without its id, so that it can be made
+///   again.
+/// - [`Error::is_timeout`], if there was no answer in time. The request comes back if it
+///   was not sent; if it was, it may have been handled.
+/// - [`Error::is_closed`], if no answer can arrive any more, because the socket is closed
+///   or its runtime has ended.
 ///
 /// # Panics
 ///
@@ -41,8 +41,8 @@ impl<S> Request<S> {
         }
     }
 
-    /// Asks one peer. Without this, whoever gets the message may answer; if
-    /// all peers get it, the first answer counts, and the others are late.
+    /// Asks one peer. Without this, any peer that gets the message may answer. If all
+    /// peers get it, the first answer counts, and the others are late.
     ///
     /// ```
     /// use aiomsg_core::{Error, Identity, Outbound};

@@ -39,7 +39,7 @@ impl Wire {
         self.0.lock().unwrap().len()
     }
 
-    /// The id and the payload of what was sent.
+    /// The id and the payload of a sent message.
     fn sent(&self, at: usize) -> (Bytes, Bytes) {
         let mut payload = self.0.lock().unwrap()[at].payload().clone();
         let id = payload.split_to(payload.iter().position(|byte| *byte == 0).unwrap());
@@ -51,12 +51,12 @@ impl Wire {
     }
 }
 
-/// What arrives: answers for requests, and what recv is left with.
+/// The receive path: answers for requests, and the messages for `recv`.
 #[derive(Clone)]
 struct Arriving {
     requests: Requests,
     inbox: Arc<Mutex<Vec<Delivery>>>,
-    /// Hears answers between two messages.
+    /// Receives answers between two messages.
     _listener: Answers<()>,
 }
 
@@ -69,7 +69,7 @@ impl Arriving {
         }
     }
 
-    /// Whether the message was passed on.
+    /// Whether the message was forwarded.
     fn take(&self, from: &Identity, payload: impl Into<Bytes>) -> bool {
         let inbox = self.inbox.clone();
         let inner = service_fn(move |message: Delivery| {
@@ -92,7 +92,7 @@ fn peer(name: &str) -> Identity {
     Identity::new(name).unwrap()
 }
 
-/// A peer that answers after so long: sends to it, and lets it answer.
+/// A peer that answers after this time.
 fn answering(
     requests: &Requests,
     name: &'static str,
@@ -350,7 +350,7 @@ async fn a_full_table_makes_callers_wait() {
     let second = start(&mut service, "b");
     assert!(service.ready().now_or_never().is_none());
 
-    // Each way in which a place becomes free wakes who waits.
+    // Each way to free a place wakes a waiting task.
     let wait = |mut service: Request<_>| {
         let waiting = tokio::spawn(async move { service.ready().await.map(drop) });
         async { timeout(SECOND, waiting).await.unwrap().unwrap().unwrap() }
@@ -626,7 +626,7 @@ async fn a_request_whose_answers_nobody_hears_any_more_is_closed() {
     assert_eq!(begin.elapsed(), Duration::ZERO);
     assert!(requests.is_empty());
 
-    // A socket that comes later hears the answers to what is asked then.
+    // A later socket receives the answers to its requests.
     let arriving = Arriving::new(&requests);
     let again = start(&mut service, "again");
     arriving.answer(&peer("p"), &wire.id(3), "yes");

@@ -2,24 +2,24 @@ use std::sync::Arc;
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many connections that are refused may stay at the same time, to be ended in good
-/// order. Cheap to clone: clones are the same.
+/// A bound on refused connections that stay for a moment, to end in good order. Clones
+/// share it.
 ///
-/// A peer that has sent what cannot be taken, or is not let in, is to read what it was
-/// sent, and why it ends. That takes a moment, and so a bound: beyond it connections are
-/// ended at once.
+/// A peer that has sent something unacceptable, or is not admitted, should still read its
+/// messages, and why its connection ends. That takes a moment. Beyond the bound,
+/// connections are ended at once.
 #[derive(Debug, Clone)]
 pub struct Farewells {
     under_way: Arc<AtomicUsize>,
     most: usize,
 }
 
-/// The place of one of them, until it is dropped.
+/// The place of one connection, until it is dropped.
 #[derive(Debug)]
 pub struct Farewell(Arc<AtomicUsize>);
 
 impl Farewells {
-    /// At most so many.
+    /// Allows this many at a time.
     pub fn new(most: usize) -> Self {
         Self {
             under_way: Arc::new(AtomicUsize::new(0)),
@@ -30,7 +30,7 @@ impl Farewells {
     /// A place for one more, if there is one.
     pub fn begin(&self) -> Option<Farewell> {
         let place = Farewell(Arc::clone(&self.under_way));
-        // It is given back if there are too many.
+        // Dropping it frees the place again.
         (self.under_way.fetch_add(1, Ordering::Relaxed) < self.most).then_some(place)
     }
 }

@@ -1,9 +1,9 @@
-//! How a session ends, so that the peer reads all that it was sent.
+//! The end of a session, in which the peer reads everything that it was sent.
 //!
 //! ```text
-//!  this end's wish:  send all ─▶ (a sign of life) ─▶ end our direction ─▶ read to the peer's end
-//!  the peer's end:   what it wants to know is sent ─▶ end ours
-//!  a failed write:   read what had come, if there is room
+//!  we end:         send all ─▶ (a sign of life) ─▶ end our direction ─▶ read to the peer's end
+//!  the peer ends:  send the owed acknowledgements ─▶ end our direction
+//!  a write fails:  read the rest, if there is room
 //! ```
 
 use std::future::{Future, poll_fn};
@@ -19,49 +19,48 @@ use super::{Farewells, Intake};
 use crate::heartbeat::Patience;
 
 /// How long an ended session that has sent no message waits for more of a peer that
-/// never ends its direction, or has sent what is wrong. What the peer had sent by then
-/// is read to its end, whether or not the intake has room: it would be lost otherwise,
-/// and a connection that is closed with unread bytes in it is reset by the system,
-/// which can take from the peer what it has not read yet.
+/// never ends its direction, or has sent something wrong. The bytes of the peer are read
+/// to their end, whether or not the intake has room. Otherwise they would be lost, and
+/// the system would reset the connection, which can take from the peer the bytes that
+/// it has not read yet.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// How long that goes on while more comes: a peer may take no notice of the end.
+/// How long that goes on while more comes: a peer may ignore the end.
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
 
-/// As much is read then, at most. The system holds less for one connection.
+/// The most bytes that are read then. The system holds less for one connection.
 const LINGER_BYTES: usize = 32 << 20;
 
-/// An ended session waits until the peer has read its messages, and has ended its own
-/// direction. So long, if nobody else has a deadline.
+/// How long an ended session waits until the peer has read its messages, and has ended its
+/// own direction, if the close has no deadline.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A peer that never ends its direction has read everything when it is silent for
-/// longer than the time between two heartbeats. One that does, and to which nothing
-/// was sent, is left then.
+/// A peer that never ends its direction has read everything when it is silent for longer
+/// than the time between two heartbeats. A session that has sent nothing stops waiting
+/// for its peer's end after this silence.
 const SILENCE: Duration = Duration::from_secs(6);
 
-/// How many batches are read of a connection by which nothing can be sent any more,
-/// if there is room for them.
+/// How many batches are read of a connection that can send no more, if there is room.
 const LAST_ROUNDS: usize = 128;
 
-/// How long the answer to the peer's end may take.
+/// The time limit for answering the peer's end.
 const ANSWER: Duration = Duration::from_millis(500);
 
-/// As much of what is here is read, at most, behind a frame that is wrong. A message
-/// over the limit by less than this does not cost what is behind it.
+/// The most bytes that are read behind a wrong frame, of those that have arrived. A
+/// message over the limit by less than this does not cost the ones behind it.
 const BEHIND: u64 = 256 << 10;
 
-/// How a connection ends.
+/// The settings for the end of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     pub(super) patience: Patience,
     pub(super) peer_never_ends: bool,
-    /// How many may be turned away at once, if that has a bound.
+    /// Bounds the connections that are turned away at once.
     pub(super) farewells: Option<Farewells>,
 }
 
 impl<C: Connection, I: Intake> Session<C, I> {
-    /// Sends what is queued and ends the connection in good order.
+    /// Sends the queue, and ends the connection in good order.
     pub(super) async fn finish(&mut self) -> Result<(), Error> {
         self.left.queue.close();
         let mut longest = pin!(sleep(LONGEST));
@@ -70,13 +69,13 @@ impl<C: Connection, I: Intake> Session<C, I> {
             poll_fn(|cx| self.connection.poll_close(cx)).await?;
             match self.ending.peer_never_ends {
                 true => self.linger(LINGER, LONGEST_LINGER).await,
-                // What it sent before it heard of the end may take a while to come.
+                // Messages that it sent before it heard of the end may take a while.
                 false => self.linger(SILENCE, LONGEST).await,
             }
             return Ok(());
         }
         if self.ending.peer_never_ends {
-            // A program that was stopped, or busy, is silent, too.
+            // A stopped or busy program is silent, too.
             let read = self.left.link.read();
             poll_fn(|cx| self.poll_life(cx, read, &mut longest)).await?;
         }
@@ -111,15 +110,14 @@ impl<C: Connection, I: Intake> Session<C, I> {
         Ok(())
     }
 
-    /// Whether the peer may lose anything. What is waited for to be acknowledged has
-    /// been, if somebody else has a deadline; otherwise its acknowledgements come
-    /// until the end.
+    /// Whether the peer may lose anything. If the close has a deadline, it has waited for
+    /// acknowledgements already; otherwise they come until the end.
     fn is_anything_at_stake(&self) -> bool {
         let requests = !self.ending.patience.is_patient() && self.has_sent();
         self.left.unconfirmed > 0 || requests
     }
 
-    /// Sends all messages, and all acknowledgements that are owed.
+    /// Sends all messages, and all owed acknowledgements.
     fn poll_all_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Poll::Ready(error) = self.poll_run(cx) {
             return Poll::Ready(Err(error));
@@ -131,7 +129,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         Poll::Pending
     }
 
-    /// Ready when the peer has said anything since then.
+    /// Ready when the peer has sent anything since then.
     fn poll_life(
         &mut self,
         cx: &mut Context<'_>,
@@ -147,7 +145,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         }
     }
 
-    /// Ready when it takes too long, if that is for this session to say.
+    /// Ready when it takes too long, if the close has no deadline.
     fn poll_longest(&self, cx: &mut Context<'_>, longest: &mut Pin<&mut Sleep>) -> Poll<Error> {
         ready!(longest.as_mut().poll(cx));
         match self.ending.patience.is_patient() {
@@ -159,7 +157,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         }
     }
 
-    /// Reads what comes until the peer ends its direction, or is silent for so long.
+    /// Reads until the peer ends its direction, or is silent for this long.
     async fn linger(&mut self, silence: Duration, longest: Duration) {
         let rest = async {
             let mut bytes = 0;
@@ -172,7 +170,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         let _ = timeout(longest, rest).await;
     }
 
-    /// Leaves a connection that has ended with this error.
+    /// Finishes a connection that has ended with this error.
     pub(super) async fn leave(&mut self, error: &Error) {
         match self.stream {
             StreamState::Open if is_wrong(error) => {
@@ -182,13 +180,13 @@ impl<C: Connection, I: Intake> Session<C, I> {
                     _place => _ = timeout(LONGEST_LINGER, self.turn_away()).await,
                 }
             }
-            // It has said goodbye, reads what was sent until now, and waits for us to
-            // say that we have read everything.
+            // The peer has said goodbye, reads the rest, and waits for our end, which says
+            // that we have read everything.
             StreamState::Ended => {
                 self.left.unconfirmed = 0;
                 let _ = timeout(ANSWER, self.say_end()).await;
             }
-            // The system takes no more, and may have more for us.
+            // The system takes no more bytes, and may have some for us.
             StreamState::Open if error.is_disconnected() => {
                 let mut rounds = 0;
                 poll_fn(|cx| {
@@ -205,8 +203,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
         }
     }
 
-    /// Writes the acknowledgements that are owed, as far as the connection takes them
-    /// at once: for one that is to be dropped in the next moment.
+    /// Writes the owed acknowledgements, as far as the connection takes them at once, just
+    /// before it is dropped.
     ///
     /// # Cancel safety
     ///
@@ -221,8 +219,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
         .await;
     }
 
-    /// The peer has sent what cannot be taken. Whatever else it has sent is, as far as
-    /// it is here; it is acknowledged, and the connection ends in good order.
+    /// Ends the connection of a peer that has sent something unacceptable. Everything else
+    /// that has arrived is read and acknowledged, and the connection ends in good order.
     async fn turn_away(&mut self) {
         let begin = self.left.link.read();
         poll_fn(|cx| {
@@ -248,14 +246,14 @@ impl<C: Connection, I: Intake> Session<C, I> {
             return;
         }
         match self.left.link.is_passing() {
-            // It is in the middle of a large message, and is to stop there.
+            // The peer is in the middle of a large message, and should stop there.
             true => sleep(LINGER).await,
             false => self.linger(LINGER, LONGEST_LINGER).await,
         }
     }
 
-    /// Waits until the layers have dealt with what was read, and acknowledges it: it
-    /// would be sent again otherwise, with what cannot be taken.
+    /// Waits until the layers have handled the messages that were read, and acknowledges
+    /// them. Otherwise they would be sent again, together with the unacceptable one.
     async fn work(&mut self) -> Result<(), Error> {
         poll_fn(|cx| {
             self.intake.poll_work(cx, &mut self.acks)?;
@@ -270,7 +268,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         .await
     }
 
-    /// Ends our direction, behind the acknowledgements that are owed.
+    /// Ends our direction, behind the owed acknowledgements.
     async fn say_end(&mut self) -> Result<(), Error> {
         poll_fn(|cx| {
             ready!(self.poll_send_first(cx))?;
@@ -279,7 +277,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         .await
     }
 
-    /// Reads what the peer had sent, though there may be no room. Says how many bytes.
+    /// Reads the peer's bytes, even without room, and returns how many.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         self.intake.poll_work(cx, &mut self.acks)?;
         let room = ready!(self.intake.poll_last(cx))?;
@@ -292,9 +290,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
     }
 }
 
-/// Whether the peer has ended the connection, and not said so where TLS is below, as
-/// Python does not once it has read our end. It is no reset, which would have cut off
-/// what was not read.
+/// Whether the peer has ended the connection without TLS's goodbye, as Python does once it
+/// has read our end. That is no reset, which would have cut off unread bytes.
 fn is_end(error: &Error) -> bool {
     let io = error.io();
     io.is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof)

@@ -1,4 +1,4 @@
-//! What a session hands to its connection and is handed by it, frame by frame.
+//! The frames that a session gives to its connection, and takes from it.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -8,13 +8,13 @@ use aiomsg_core::{
     Weight,
 };
 
-/// Messages that are being read.
+/// The batch that is being read.
 pub(super) struct Arriving<'a> {
     pub(super) peer: &'a Identity,
     pub(super) messages: &'a mut VecDeque<Delivery>,
     /// How many bytes of payload they have.
     pub(super) bytes: usize,
-    /// The last one may exceed it.
+    /// The bound in bytes. The last message may exceed it.
     pub(super) most: Limits,
 }
 
@@ -42,9 +42,9 @@ impl FrameVisitor for Arriving<'_> {
     }
 }
 
-/// What is sent ahead of messages.
+/// Frames that are sent ahead of messages.
 pub(super) struct First<'a> {
-    /// A heartbeat is to be sent at once.
+    /// Whether to send a heartbeat at once.
     pub(super) probe: &'a mut bool,
     pub(super) acks: &'a mut VecDeque<MessageId>,
 }
@@ -80,24 +80,24 @@ impl FrameSource for Alone<'_> {
     fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
         if let Some(message) = self.0.messages.pop_front() {
             self.0.note(&message);
-            // No other is to follow.
+            // No other may follow.
             let _ = visitor.visit(message.into());
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Messages that are being sent.
+/// The batch that is being sent.
 pub(super) struct Leaving<'a> {
     pub(super) messages: &'a mut VecDeque<Outbound>,
     /// How many were taken, and how many bytes of payload they have.
     pub(super) taken: &'a mut (usize, usize),
-    /// Counts those that want no acknowledgement.
+    /// Counts messages that ask for no acknowledgement.
     pub(super) unconfirmed: &'a mut u64,
 }
 
 impl Leaving<'_> {
-    /// The next one, unless it is to be sent by itself.
+    /// The next message, unless it must be sent by itself.
     #[inline(always)]
     fn next(&mut self) -> Option<Outbound> {
         let message = self.messages.pop_front_if(|next| next.interrupted() == 0)?;
@@ -105,7 +105,7 @@ impl Leaving<'_> {
         Some(message)
     }
 
-    /// Notes that this one is sent.
+    /// Notes that a message is sent.
     #[inline(always)]
     fn note(&mut self, message: &Outbound) {
         self.taken.0 += 1;
@@ -118,8 +118,8 @@ impl FrameSource for Leaving<'_> {
     #[inline(always)]
     fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
         while let Some(message) = self.next() {
-            // The visitor knows what kind of frame it has where that is written: so
-            // it is, for those that come by the million.
+            // Written out, so that the compiler knows the kind of the frame in the
+            // visitor: these come by the million.
             match message.target() {
                 Target::Any if message.id().is_none() => visitor.visit(Frame::Data {
                     payload: message.into_payload(),

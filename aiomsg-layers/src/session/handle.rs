@@ -7,7 +7,7 @@ use aiomsg_core::MessageId;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
-/// What others may ask of a [`Session`](super::Session), from any task.
+/// A handle to a [`Session`](super::Session), to ask something of it from any task.
 #[derive(Debug, Clone, Default)]
 pub struct SessionHandle(Arc<Inner>);
 
@@ -17,8 +17,7 @@ struct Inner {
     sending: AtomicBool,
     held: AtomicBool,
     unconfirmed: AtomicU64,
-    /// Whether anything is asked: looked at with every batch, so without a
-    /// lock.
+    /// Whether anything is asked. Read with every batch, so without a lock.
     asked: AtomicBool,
     state: Mutex<State>,
 }
@@ -31,54 +30,51 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// What was asked of a session.
+/// Requests to a session.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     pub(super) probe: bool,
 }
 
 impl SessionHandle {
-    /// The handle of a session that is yet to be made.
+    /// The handle of a session to be made.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Acknowledges a message that this peer sent, ahead of what waits to be
-    /// sent. `false`: the session has ended, and nobody is there to be told.
+    /// Acknowledges a message of this peer, ahead of queued messages. Returns `false` if
+    /// the session has ended.
     pub fn acknowledge(&self, id: MessageId) -> bool {
         self.ask(|state| state.acks.push_back(id))
     }
 
-    /// Sends a heartbeat now, to see whether the peer is there: where its
-    /// system knows nothing of this connection any more, it answers with a
-    /// reset.
+    /// Sends a heartbeat now, to see whether the peer is there: a system that does not
+    /// know this connection any more answers with a reset.
     pub fn probe(&self) -> bool {
         self.ask(|state| state.probe = true)
     }
 
-    /// Whether the session does not read since there is no room for more: then
-    /// silence says nothing of the peer.
+    /// Whether the session does not read for lack of room. Then the silence is ours.
     pub fn is_held_back(&self) -> bool {
         self.0.held_back.load(Ordering::Relaxed)
     }
 
-    /// Whether the session has taken messages from its queue, of which it has not
-    /// yet said that they have left. To be asked after the queue.
+    /// Whether the session has taken messages from its queue that it has not yet reported
+    /// as sent. Ask it after the queue.
     pub fn is_sending(&self) -> bool {
         self.0.sending.load(Ordering::Acquire)
     }
 
-    /// How many messages the peer may not have read, once the session has ended:
-    /// those that it was given and wanted no acknowledgement for, unless this end
-    /// has ended the connection and the peer has ended it, too, after it had read
-    /// everything.
+    /// The most messages that the peer may not have read, once the session has ended:
+    /// those that were sent without asking for an acknowledgement. It is zero if this end
+    /// has ended the connection, and the peer has read everything and ended it, too.
     pub fn unconfirmed(&self) -> u64 {
         self.0.unconfirmed.load(Ordering::Acquire)
     }
 
-    /// Has the session send no messages, if its peer has not yet said anything by
-    /// its connection: it may not have let that in. Asked for while another
-    /// connection of the peer waits for its place.
+    /// Keeps the session from sending messages until its peer has sent something: the
+    /// peer may not have admitted the connection. Used while another connection of the
+    /// peer waits for its place.
     pub(crate) fn set_held(&self, held: bool) {
         if self.0.held.swap(held, Ordering::AcqRel) && !held {
             self.ask(|_| {});
@@ -118,7 +114,7 @@ impl SessionHandle {
         self.0.sending.store(sending, Ordering::Release);
     }
 
-    /// Takes what was asked, if anything was.
+    /// Takes the requests, if there are any.
     pub(super) fn take(&self, acks: &mut VecDeque<MessageId>) -> Asked {
         if !self.0.asked.load(Ordering::Acquire) {
             return Asked::default();
@@ -131,8 +127,8 @@ impl SessionHandle {
         }
     }
 
-    /// Has the session woken when something is asked. `false`: something was
-    /// asked already.
+    /// Wakes the session when something is asked. Returns `false` if something was asked
+    /// already.
     pub(super) fn register(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
         if self.0.asked.load(Ordering::Relaxed) {

@@ -12,18 +12,18 @@ use crate::acknowledge::Deferral;
 use crate::queue::{Closed, Queue};
 use crate::shared::{Shared, catch, caught, note};
 
-/// Where a session puts what it has read. Asked once per batch.
+/// Takes the messages that a session has read. Called once per batch.
 pub trait Intake: Send {
-    /// Ready when more may be read, and how much. While it is pending, the
-    /// peer is held back.
+    /// Ready when more may be read, with how much. While it is pending, the peer is held
+    /// back.
     ///
     /// # Errors
     ///
     /// An error ends the connection.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>>;
 
-    /// How much may be read of a connection that this end is ending, room or
-    /// not: what is not read then is lost. While it is pending, nothing is.
+    /// How much may be read of a connection that this end is ending, even without room:
+    /// unread messages are lost then. While it is pending, nothing is read.
     ///
     /// # Errors
     ///
@@ -36,15 +36,15 @@ pub trait Intake: Send {
         }))
     }
 
-    /// Takes a batch, which is left empty.
+    /// Takes a batch, and leaves it empty.
     ///
     /// # Errors
     ///
     /// An error ends the connection.
     fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error>;
 
-    /// Works on what was taken, and names the messages that are to be
-    /// acknowledged, unless that is for others to do.
+    /// Works on the messages that were taken, and names those to acknowledge, unless the
+    /// handler acknowledges.
     ///
     /// # Errors
     ///
@@ -58,17 +58,16 @@ pub trait Intake: Send {
         Ok(())
     }
 
-    /// Whether nothing that was taken is being worked on.
+    /// Whether no message is being worked on.
     fn is_idle(&self) -> bool {
         true
     }
 
-    /// Works on what is left when the connection has ended. Ready when nothing
-    /// is.
+    /// Works on the rest when the connection has ended. Ready when nothing is left.
     ///
     /// # Errors
     ///
-    /// When what is left cannot be dealt with.
+    /// When the rest cannot be handled.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let _ = cx;
         Poll::Ready(Ok(()))
@@ -107,25 +106,22 @@ impl<T: Intake + ?Sized> Intake for Box<T> {
 
 // ===== Inbox =====
 
-/// The messages that arrived and wait to be received: the innermost service of
-/// the receive path.
+/// The messages that wait to be received: the innermost service of the receive path.
 ///
-/// This is what layers of the receive path are put around. It is ready while
-/// there is room. Sessions without such layers fill it directly: a lock per
-/// batch, and nothing per message.
+/// Layers of the receive path wrap it. It is ready while there is room. Without such
+/// layers, sessions fill it directly, with one lock per batch.
 #[derive(Debug, Clone)]
 pub struct Inbox(Queue<Delivery>);
 
 impl Inbox {
-    /// So much more than its limits an inbox takes of connections that this end
-    /// ends: 1,048,576 messages or 32 MiB. A system may hold as much of one
-    /// connection.
+    /// How much an inbox takes beyond its limits of connections that this end ends:
+    /// 1,048,576 messages or 32 MiB. A system may hold as much of one connection.
     pub const LAST: Limits = Limits {
         items: 1 << 20,
         bytes: 32 << 20,
     };
 
-    /// An inbox that is this queue.
+    /// An inbox over this queue.
     pub fn new(queue: Queue<Delivery>) -> Self {
         Self(queue)
     }
@@ -149,8 +145,7 @@ impl Intake for Inbox {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
         ready!(self.0.poll_ready(cx)).map_err(closed)?;
         let Limits { items, bytes } = self.0.room();
-        // Others may have filled it in between. The one that was there is
-        // ours.
+        // Others may have filled it in between. The place that was free is ours.
         Poll::Ready(Ok(Limits {
             items: items.max(1),
             bytes: bytes.max(1),
@@ -178,12 +173,11 @@ fn closed<T>(_: Closed<T>) -> Error {
 
 type Refuse = Arc<dyn Fn(Delivery, BoxError) + Send + Sync>;
 
-/// Through a service that all sessions of a socket share, one message of a
+/// An intake through a service that all sessions of a socket share, one message of a
 /// session after the other.
 ///
-/// A message is acknowledged when the service has returned `Ok`. One that it
-/// refuses is handed to a function, and so is what it has not dealt with when
-/// this is dropped.
+/// A message is acknowledged when the service has returned `Ok`. A refused message goes
+/// to a function, and so do unhandled ones when this is dropped.
 ///
 /// ```
 /// use aiomsg_core::Limits;
@@ -212,11 +206,11 @@ pub struct ServiceIntake<R> {
     deferral: Deferral,
     certificate: Option<Certificate>,
     waiting: VecDeque<Delivery>,
-    /// What waits in all sessions, if that has a bound.
+    /// The messages that wait in all sessions, if these have a bound.
     all: Option<Waiting>,
-    /// What of that is here, in messages and bytes.
+    /// This session's share of them, in messages and bytes.
     here: (usize, usize),
-    /// What the service is working on, if anything; the box is used again.
+    /// The call in progress, if there is one. The box is used again.
     working: Option<ReusableBoxFuture<'static, Result<(), BoxError>>>,
     current: Option<Delivery>,
 }
@@ -240,15 +234,14 @@ impl<R> ServiceIntake<R> {
         }
     }
 
-    /// While deferred, leaves acknowledging to others: to whoever handles the
-    /// message after the service.
+    /// While deferred, leaves acknowledgements to the handler of the message.
     #[must_use]
     pub fn deferral(mut self, deferral: Deferral) -> Self {
         self.deferral = deferral;
         self
     }
 
-    /// Reads nothing while too much waits in all sessions that have this. Without it,
+    /// Reads nothing while too much waits in all sessions that share this. Without it,
     /// each session reads a batch, and a message may be as large as the codec allows.
     #[must_use]
     pub fn waiting(mut self, all: Waiting) -> Self {
@@ -268,7 +261,7 @@ impl<R> ServiceIntake<R>
 where
     R: Service<Delivery, Error: Into<BoxError>, Future: Send> + Send + 'static,
 {
-    /// Works until it must wait, or there is nothing left.
+    /// Works until it must wait, or nothing is left.
     fn poll_all(
         &mut self,
         cx: &mut Context<'_>,
@@ -285,7 +278,7 @@ where
         worked
     }
 
-    /// Counts what is `done`.
+    /// Counts the message that is done.
     fn poll_each(
         &mut self,
         cx: &mut Context<'_>,
@@ -381,7 +374,7 @@ where
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // Nobody is there any more to take an acknowledgement.
+        // The connection for an acknowledgement is gone.
         self.poll_all(cx, &mut VecDeque::new())
     }
 }
@@ -397,11 +390,11 @@ impl<R> ServiceIntake<R> {
     }
 }
 
-/// What is said to have panicked.
+/// The name of this code in the report of a panic.
 const LAYER: &str = "a layer";
 
-/// A connection would end with a function that panics, and the process when that is
-/// dropped by a panic.
+/// A function that panics would end the connection, or the process if it panics during
+/// another panic.
 fn refuse(refuse: &Refuse, message: Delivery, error: BoxError) {
     let told = catch("the function that hears of refused messages", || {
         refuse(message, error);
@@ -411,7 +404,7 @@ fn refuse(refuse: &Refuse, message: Delivery, error: BoxError) {
     }
 }
 
-/// What the service has not dealt with is not gone in silence.
+/// Messages that the service has not handled are not lost in silence.
 impl<R> Drop for ServiceIntake<R> {
     fn drop(&mut self) {
         let current = self.current.take();
@@ -463,7 +456,7 @@ mod tests {
         assert!(matches!(inbox.poll_last(&mut cx), Poll::Ready(Err(_))));
     }
 
-    /// It ended the connection, or as that was dropped, the process.
+    /// A panic ended the connection or, as that was dropped, the process.
     #[test]
     fn a_function_of_refusals_that_panics_costs_no_other_message() {
         let service = tower::service_fn(|message: Delivery| {

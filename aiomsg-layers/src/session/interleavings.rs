@@ -1,4 +1,4 @@
-//! Every interleaving of a session with those who ask something of it.
+//! Every interleaving of a session with tasks that ask something of it.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -59,8 +59,8 @@ fn one_after_the_other_is_heard() {
     });
 }
 
-/// Whoever asks a session that has ended is told so: nothing that was said to
-/// be taken is left behind for nobody, but what the end itself throws away.
+/// A task that asks an ended session hears so: no accepted request is left behind, except
+/// those that the end itself drops.
 #[test]
 fn who_asks_after_the_end_is_told() {
     every_interleaving(|| {

@@ -1,4 +1,4 @@
-//! What a session has not sent when it ends.
+//! The unsent messages of a session that ends.
 
 use std::collections::VecDeque;
 
@@ -7,8 +7,8 @@ use aiomsg_core::{Discard, DropReason, Frame, Link, Outbound, Target};
 use super::SessionHandle;
 use crate::queue::Queue;
 
-/// What is not sent when a session ends, in whatever way: also when its task is
-/// dropped in the middle.
+/// The unsent messages of a session, put back at its end, also when its task is dropped in
+/// the middle.
 pub(super) struct Left {
     pub(super) queue: Queue<Outbound>,
     /// Messages taken from the queue and not yet given to the connection.
@@ -16,12 +16,11 @@ pub(super) struct Left {
     pub(super) link: Link,
     pub(super) handle: SessionHandle,
     pub(super) discard: Option<Discard>,
-    /// How many messages were given to the connection that want no
-    /// acknowledgement. Nothing but the end of the peer's direction, after that of
-    /// ours, says that it has read them.
+    /// How many messages without acknowledgements were given to the connection. Only the
+    /// end of the peer's direction, after ours, says that it has read them.
     pub(super) unconfirmed: u64,
-    /// A message is on its way by itself, in the middle of which so many connections
-    /// have ended.
+    /// Set while a message is on its way by itself: the number of connections that have
+    /// ended in the middle of it.
     pub(super) alone: Option<u8>,
     /// The connection has failed, or the peer has ended it.
     pub(super) failed: bool,
@@ -59,8 +58,8 @@ impl Drop for Left {
     }
 }
 
-/// The message of a frame that wanted no acknowledgement, unless it was about
-/// the connection that has ended.
+/// The message of a frame that asked for no acknowledgement, unless it was meant for the
+/// ended connection only.
 pub(super) fn message(frame: Frame) -> Option<Outbound> {
     match frame {
         Frame::Data {

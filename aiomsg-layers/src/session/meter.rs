@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counts what passes through sessions. Clones count together; the counters
-/// change once per batch.
+/// Counts the messages of sessions. Clones count together. The counters change once per
+/// batch.
 ///
 /// ```
 /// use aiomsg_layers::session::Meter;
 ///
 /// let all = Meter::new();
-/// let of_one_session = all.child(); // what it counts, `all` counts, too
+/// let of_one_session = all.child(); // its messages count in `all`, too
 /// assert_eq!(of_one_session.sent_messages(), all.sent_messages());
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ impl Meter {
         Self::default()
     }
 
-    /// A meter at zero. What it counts is counted here, too.
+    /// A meter at zero, whose messages count here, too.
     pub fn child(&self) -> Self {
         Self(Arc::new(Counts {
             parent: Some(self.clone()),
@@ -37,7 +37,7 @@ impl Meter {
         }))
     }
 
-    /// Messages that were handed to a connection.
+    /// Messages that were given to a connection.
     pub fn sent_messages(&self) -> u64 {
         self.0.sent_messages.load(Relaxed)
     }

@@ -1,26 +1,25 @@
-//! The traffic of one connection: from a queue to the wire, and from the wire
-//! to whoever receives.
+//! The traffic of one connection: from its queue to the wire, and from the wire to the
+//! inbox.
 //!
-//! A [`Session`] is the one task that a connection has. It takes what waits in
-//! the [`Queue`](crate::queue::Queue) of its peer, a batch at a time, and
-//! gives what it reads to an [`Intake`]: the [`Inbox`] itself, or a service in
-//! front of it ([`ServiceIntake`]).
+//! A [`Session`] is the one task of a connection. It takes messages from the
+//! [`Queue`](crate::queue::Queue) of its peer, a batch at a time, and gives received
+//! ones to an [`Intake`]: the [`Inbox`] itself, or a service in front of it
+//! ([`ServiceIntake`]).
 //!
 //! ```text
 //!  send path ─▶ queue of the peer ─▶ ┌─────────┐ ─▶ connection with its layers ─▶ wire
-//!                                 │ Session │
-//!  recv  ◀── Inbox ◀── Intake ◀── └─────────┘ ◀── connection with its layers ◀─ wire
+//!                                    │ Session │
+//!  recv ◀── Inbox ◀── Intake ◀────── └─────────┘ ◀─ connection with its layers ◀─ wire
 //! ```
 //!
-//! A session that is asked to end sends everything, ends its direction of the
-//! connection, and waits for the peer to end the other one: a peer does so when it
-//! has read everything, and nothing else says that it has. What it was sent and may
-//! not have read is [counted](SessionHandle::unconfirmed).
+//! A session that should end sends everything, ends its direction of the connection, and
+//! waits for the peer to end the other one. A peer does so when it has read everything,
+//! and nothing else says that it has. Messages that it may not have read are
+//! [counted](SessionHandle::unconfirmed).
 //!
-//! While the intake has no room, the connection is not read, and TCP holds the
-//! peer back. When a session is dropped, whatever it had taken and what never
-//! left is back in the queue, which is closed in the same step: the send path then
-//! sends it elsewhere.
+//! While the intake has no room, the connection is not read, and TCP holds the peer back.
+//! A session that is dropped puts the messages that never left back into the queue, and
+//! closes the queue in the same step. The send path then sends them elsewhere.
 
 mod farewells;
 mod finish;

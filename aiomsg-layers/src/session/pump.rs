@@ -13,13 +13,12 @@ use super::left::Left;
 use super::{Intake, Meter};
 use crate::acknowledge::MOST_OWED;
 
-/// How often a session goes round, sending, before it lets other tasks run. When
-/// there is more to read it does so at once, so that they take what has come, and
-/// send more, while it is in the processor's cache.
+/// How many rounds of sending a session makes before it lets other tasks run. When there
+/// is more to read, it lets them run at once, so that they take the received messages,
+/// and send more, while these are in the processor's cache.
 const ROUNDS: usize = 16;
 
-/// The most messages that are read before they are delivered and others are
-/// sent.
+/// The most messages that are read before they are delivered, and others are sent.
 pub(super) const READ_BATCH: usize = 1024;
 
 /// The same in bytes of payload; the last message may exceed it.
@@ -50,30 +49,30 @@ pub(super) const READ_BATCH_BYTES: usize = 256 << 10;
 /// # }
 /// ```
 pub struct Session<C, I> {
-    // Dropped before `left`, so that it has left there what was not sent.
+    // Dropped before `left`, so that it has put the unsent frames there.
     pub(super) connection: C,
     pub(super) left: Left,
     pub(super) peer: Identity,
-    /// Messages and bytes given to the connection, whose room in the queue is
-    /// not yet released.
+    /// Messages and bytes that were given to the connection, and whose room in the queue
+    /// is not yet released.
     pub(super) fed: (usize, usize),
     pub(super) intake: I,
-    /// Acknowledgements that others ask for.
+    /// Acknowledgements by handlers.
     pub(super) acks: VecDeque<MessageId>,
-    /// A heartbeat is to be sent at once.
+    /// Whether to send a heartbeat at once.
     pub(super) probe: bool,
     /// Messages read and not yet delivered. Empty between polls.
     pub(super) arrived: VecDeque<Delivery>,
     pub(super) meter: Meter,
-    /// How the connection ends, and how long that may take.
+    /// The settings for the end of the connection.
     pub(super) ending: Ending,
-    /// No messages are sent before this, unless the peer says something.
+    /// No messages are sent before this time, unless the peer sends something.
     pub(super) held: Option<Pin<Box<Sleep>>>,
     /// Whether nothing more can be read.
     pub(super) stream: StreamState,
 }
 
-/// What is known of the bytes that come.
+/// The state of the incoming bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StreamState {
     Open,
@@ -82,24 +81,24 @@ pub(super) enum StreamState {
     Failed,
 }
 
-/// What came of reading once.
+/// The result of reading once.
 pub(super) struct ReadBatch {
     /// How many bytes the messages have, counted with at least one for each.
     pub(super) bytes: usize,
-    /// It was for us that it stopped.
+    /// The visitor stopped, not the connection.
     more: bool,
-    /// Why the connection has ended.
+    /// The reason for the end of the connection.
     pub(super) ended: Option<Error>,
 }
 
 impl<C: Connection, I: Intake> Session<C, I> {
-    /// Runs until the connection ends, and says why it did. When `finish` is
-    /// ready, the session sends what is queued and ends in good order.
+    /// Runs until the connection ends, and returns the reason. When `finish` is ready, the
+    /// session sends its queue, and ends in good order.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, nothing is lost: `run` may be called again,
-    /// and when the session is dropped, what was not sent is in its queue.
+    /// When the future is dropped, nothing is lost: `run` may be called again. When the
+    /// session is dropped, unsent messages are in its queue.
     pub async fn run(&mut self, finish: impl Future<Output = ()>) -> Error {
         let mut finish = pin!(finish);
         let ended = poll_fn(|cx| {
@@ -108,8 +107,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
             }
             finish.as_mut().poll(cx).map(|()| None)
         });
-        // Boxed: these are large, and come once, and a session has room for them all
-        // the time otherwise.
+        // Boxed: these are large and run once. A session would have room for them all
+        // the time.
         let error = match ended.await {
             Some(error) => error,
             None => match Box::pin(self.finish()).await {
@@ -119,15 +118,14 @@ impl<C: Connection, I: Intake> Session<C, I> {
                 Err(error) => error,
             },
         };
-        // Neither the end of the whole socket nor our impatience says anything of
-        // what was on its way.
+        // Neither the end of the whole socket nor our impatience makes a message suspect.
         self.left.failed = !error.is_closed() && !error.is_limit();
         Box::pin(self.leave(&error)).await;
         error
     }
 
-    /// Ends the session, and hands out the intake, which may still have to work
-    /// on what was read.
+    /// Ends the session, and returns the intake, which may still have to work on received
+    /// messages.
     pub fn into_intake(self) -> I {
         let Self {
             connection,
@@ -170,8 +168,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
         Poll::Pending
     }
 
-    /// Reads while the intake has room. Says whether there may be more: if not,
-    /// the task is woken when there is.
+    /// Reads while the intake has room. Returns whether there may be more; if not, the
+    /// task is woken when there is.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         self.intake.poll_work(cx, &mut self.acks)?;
         // A peer that takes no acknowledgements is not read for ever, either.
@@ -197,18 +195,18 @@ impl<C: Connection, I: Intake> Session<C, I> {
         }
     }
 
-    /// There is no room. The peer may have ended all the same, and wait for us: if it
-    /// has sent nothing more, that is not a matter of room.
+    /// Looks for the peer's end while there is no room: a peer that has ended, and sent
+    /// nothing more, waits for us.
     fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         if !self.intake.is_idle() {
-            // It goes on, and what it still acknowledges is to reach the peer.
+            // The session goes on, and its acknowledgements must reach the peer.
             return Ok(false);
         }
         match self.connection.poll_ended(cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(None) => Err(self.note_end()),
             Poll::Ready(Some(error)) => {
-                // What comes behind a frame that is wrong can still be read.
+                // The bytes behind a wrong frame can still be read.
                 if !is_wrong(&error) {
                     self.stream = StreamState::Failed;
                 }
@@ -222,7 +220,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         Error::new(ErrorKind::Disconnected).with_reason("the peer closed the connection")
     }
 
-    /// Reads a batch, as far as it is there.
+    /// Reads a batch, as far as it has arrived.
     pub(super) fn read_batch(&mut self, cx: &mut Context<'_>, room: Limits) -> ReadBatch {
         let mut arriving = Arriving {
             peer: &self.peer,
@@ -259,9 +257,9 @@ impl<C: Connection, I: Intake> Session<C, I> {
         }
     }
 
-    /// Gives the connection a batch of what is queued, as far as it takes it, and
-    /// takes the next one. Says whether there is one: if not, the task is woken when
-    /// there is, or when the connection takes more.
+    /// Gives the connection a batch from the queue, as far as it takes it, and takes the
+    /// next batch. Returns whether there is one; if not, the task is woken when there is,
+    /// or when the connection takes more.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         if self.poll_send_first(cx)?.is_pending() || self.is_held(cx) {
             return Ok(false);
@@ -292,7 +290,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
 
     /// The connection takes no more now.
     pub(super) fn poll_stuck(&self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        // The peer takes nothing now: somebody may lose patience with it.
+        // The peer takes nothing now, so an overflow rule may disconnect it.
         match self.left.queue.poll_cut(cx) {
             Poll::Ready(()) => Err(too_slow()),
             Poll::Pending => Ok(false),
@@ -311,15 +309,13 @@ impl<C: Connection, I: Intake> Session<C, I> {
         }
         let polled = self.connection.poll_send(cx, &mut first);
         if polled.is_pending() {
-            // A probe may be left out when there are bytes that wait already: they do
-            // as well.
+            // Bytes that wait already do the work of a probe.
             self.probe = false;
         }
         polled
     }
 
-    /// Whether messages are not to be sent now. If so, the task is woken when they
-    /// may be.
+    /// Whether messages must not be sent now. If so, the task is woken when they may.
     fn is_held(&mut self, cx: &mut Context<'_>) -> bool {
         if self.left.link.read() > 0 {
             self.held = None;
@@ -334,12 +330,12 @@ impl<C: Connection, I: Intake> Session<C, I> {
         self.left.handle.is_held()
     }
 
-    /// Takes what is queued. Says whether there was anything; if not, the task is
-    /// woken when there is.
+    /// Takes the queue. Returns whether there was anything; if not, the task is woken
+    /// when there is.
     fn take_batch(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         match self.left.queue.poll_take(cx, &mut self.left.batch) {
             Poll::Ready(true) => {
-                // While they still count in the queue, lest somebody sees neither.
+                // They still count in the queue, so they are seen in one place at least.
                 self.left.handle.set_sending(true);
                 Ok(true)
             }
@@ -378,8 +374,7 @@ fn too_slow() -> Error {
     )
 }
 
-/// Whether it is about a frame that the peer has sent. The bytes behind it can be
-/// read.
+/// Whether the error is about a frame of the peer. The bytes behind that can be read.
 pub(super) fn is_wrong(error: &Error) -> bool {
     error.is_too_large() || error.is_protocol()
 }

@@ -1,4 +1,4 @@
-//! What a session is made of.
+//! Creating a session.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::queue::Queue;
 use crate::time::bounded;
 
 impl<C: Connection, I: Intake> Session<C, I> {
-    /// The session of a connection to `peer`: sends what is in `queue`, and
-    /// gives what arrives to `intake`.
+    /// The session of a connection to `peer`: it sends from `queue`, and gives received
+    /// messages to `intake`.
     pub fn new(peer: Identity, connection: C, queue: Queue<Outbound>, intake: I) -> Self {
         Self {
             connection,
@@ -36,9 +36,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
     }
 
     /// The session of a peer that was [admitted](crate::admission::Admission),
-    /// with its queue, its link, its handle and its meter. It is to be dropped before the
-    /// place of the peer is given up: the router then finds in the queue what
-    /// was not sent.
+    /// with its queue, its link, its handle and its meter. Drop it before the place of the
+    /// peer, so that the unsent messages are in the queue by then.
     pub fn of<T>(member: &Member<T>, connection: C, intake: I) -> Self {
         let queue = member.queue().clone();
         Self::new(member.identity().clone(), connection, queue, intake)
@@ -47,31 +46,31 @@ impl<C: Connection, I: Intake> Session<C, I> {
             .meter(member.counts().clone())
     }
 
-    /// Says where the connection leaves the frames that never left. Without
-    /// it, they are lost with the connection.
+    /// Sets the link in which the connection leaves frames that never left. Without it,
+    /// they are lost with the connection.
     #[must_use]
     pub fn link(mut self, link: Link) -> Self {
         self.left.link = link;
         self
     }
 
-    /// Sets the handle by which others ask something of the session.
+    /// Sets the handle through which other tasks ask something of the session.
     #[must_use]
     pub fn handle(mut self, handle: SessionHandle) -> Self {
         self.left.handle = handle;
         self
     }
 
-    /// Sets what counts the messages.
+    /// Sets the meter that counts the messages.
     #[must_use]
     pub fn meter(mut self, meter: Meter) -> Self {
         self.meter = meter;
         self
     }
 
-    /// While this is patient, the session waits for its peer's end as long as it
-    /// runs: whoever drops it has a deadline. Otherwise it waits for 60 s at most,
-    /// and not for a peer that is silent.
+    /// Shares a switch: while it is patient, the session waits for its peer's end as long
+    /// as it runs, since its owner has a deadline. Otherwise it waits for 60 s at most,
+    /// and not for a silent peer.
     #[must_use]
     pub fn patience(mut self, patience: Patience) -> Self {
         self.ending.patience = patience;
@@ -87,23 +86,23 @@ impl<C: Connection, I: Intake> Session<C, I> {
         self
     }
 
-    /// Bounds how many sessions stay at the same time to turn their peers away, which
-    /// have sent what cannot be taken. Beyond it they end at once.
+    /// Bounds the sessions that stay for a moment, to turn away peers that have sent
+    /// something unacceptable. Beyond the bound they end at once.
     #[must_use]
     pub fn farewells(mut self, farewells: Farewells) -> Self {
         self.ending.farewells = Some(farewells);
         self
     }
 
-    /// Sends no messages for so long, unless the peer says something before that:
-    /// it may not have let the connection in.
+    /// Sends no messages for this time, unless the peer sends something before: it may not
+    /// have admitted the connection.
     #[must_use]
     pub fn hold(mut self, time: Option<Duration>) -> Self {
         self.held = time.map(|time| Box::pin(sleep(bounded(time))));
         self
     }
 
-    /// Sets where messages go of which nobody knows whether they left.
+    /// Sets where messages go that may or may not have left.
     #[must_use]
     pub fn discard(mut self, discard: Discard) -> Self {
         self.left.discard = Some(discard);

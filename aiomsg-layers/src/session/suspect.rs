@@ -1,9 +1,9 @@
 //! Messages in the middle of which connections end.
 //!
-//! The message may be the reason: the peer does not take one so large, or fails at
-//! it. Such a message would end one connection after the other, and what waits behind
-//! it would never leave. So it is noted how often that has happened to it, it is sent
-//! by itself, and whoever gets it back [gives it up](DropReason::Poison) in the end.
+//! The message may be the reason: it is too large for the peer, or makes it fail. Such a
+//! message would end one connection after the other, and the messages behind it would
+//! never leave. So it counts the connections that have ended in the middle of it, it is
+//! sent by itself, and it is [dropped](DropReason::Poison) in the end.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -15,15 +15,15 @@ use super::left::{Left, message};
 use super::{Intake, Session};
 
 impl<C: Connection, I: Intake> Session<C, I> {
-    /// Whether the next message is to be sent by itself.
+    /// Whether the next message must be sent by itself.
     #[inline]
     pub(super) fn is_next_suspect(&self) -> bool {
         let next = self.left.batch.front();
         next.is_some_and(|message| message.interrupted() > 0)
     }
 
-    /// Sends the next message after everything before it has left, and lets nothing
-    /// follow before it has left itself. Says whether there is more to do at once.
+    /// Sends the next message after everything before it has left, and lets nothing follow
+    /// before it has left itself. Returns whether there is more to do at once.
     pub(super) fn poll_send_alone(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         if self.connection.poll_flush(cx)?.is_pending() {
             return self.poll_stuck(cx);
@@ -56,8 +56,8 @@ impl<C: Connection, I: Intake> Session<C, I> {
 }
 
 impl Left {
-    /// The messages that have not left, those that are sent again by at-least-once
-    /// excepted. Of the first one, how many connections have ended in the middle of it.
+    /// The messages that have not left, without those that at-least-once sends again. The
+    /// first one notes how many connections have ended in the middle of it.
     pub(super) fn take_unsent(&mut self) -> VecDeque<Outbound> {
         let mut frames = self.link.take_unsent().into_iter().peekable();
         let is_message = matches!(frames.peek(), Some(Frame::Data { .. }));
@@ -72,8 +72,7 @@ impl Left {
         unsent
     }
 
-    /// Gives up the messages that layers of the connection have made larger than a
-    /// message may be.
+    /// Drops the messages that connection layers have made larger than a message may be.
     pub(super) fn drop_refused(&self) {
         for frame in self.link.take_refused() {
             let message = match frame {

@@ -7,9 +7,8 @@ use super::pump::{READ_BATCH, READ_BATCH_BYTES};
 use crate::queue::WakerList;
 use crate::sync::{Mutex, MutexGuard};
 
-/// What sessions have read and a [service](super::ServiceIntake) has yet to deal with,
-/// of all sessions together: those that have ended, too. Cheap to clone: clones are the
-/// same.
+/// The messages that sessions have read, and that a [service](super::ServiceIntake) has yet
+/// to take: of all sessions together, also of ended ones. Clones share one count.
 #[derive(Debug, Clone)]
 pub struct Waiting(Arc<Inner>);
 
@@ -27,8 +26,8 @@ struct State {
 }
 
 impl Waiting {
-    /// Sessions read nothing more while so much waits, or what one of them reads at
-    /// once if that is more: 1,024 messages or 256 KiB.
+    /// Sessions read nothing more while this much waits. It is at least one batch: 1,024
+    /// messages or 256 KiB.
     pub fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner {
             limits: Limits {
@@ -43,7 +42,7 @@ impl Waiting {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How much may be read before there is so much more than the limits.
+    /// How much may be read until the limits are exceeded by this much.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>, more: Limits) -> Poll<Limits> {
         let mut state = self.lock();
         let Limits { items, bytes } = self.0.limits;
