@@ -3,6 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use aiomsg_core::error::chain;
 use aiomsg_core::{BoxError, Identity};
 use tokio::time::sleep;
 use tower::discover::{Change, Discover};
@@ -54,6 +55,7 @@ impl<P: Peer + Clone> Peers<P> {
 /// Logs that changes to the set of peers are heard of no more.
 fn unheard(error: &BoxError) {
     let _ = catch("the subscriber of logs", || {
+        let error = chain(&**error);
         tracing::warn!(%error, "a `Discover` failed: peers that come and go are not heard of any more");
     });
 }
