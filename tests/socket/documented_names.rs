@@ -1,4 +1,5 @@
-//! The names in `docs/architecture.md` and `docs/layers.md`: files and items exist.
+//! The files that `docs/architecture.md` and `docs/layers.md` name, and the items that the
+//! former names, exist.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,8 +14,10 @@ fn every_documented_name_exists() {
         for code in code_spans(&fs::read_to_string(root.join(page)).unwrap()) {
             if code.contains('/') {
                 assert!(root.join(&code).exists(), "{page}: no file {code}");
-            } else if let Some(word) = last_word(&code) {
-                assert!(words.contains(word), "{page}: no item {code}");
+            } else if page == "docs/architecture.md" {
+                // The guide speaks of its own programs, which the compiler checks.
+                let exists = last_word(&code).is_none_or(|word| words.contains(word));
+                assert!(exists, "{page}: no item {code}");
             }
         }
     }

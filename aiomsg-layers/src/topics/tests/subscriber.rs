@@ -16,7 +16,7 @@ fn told(subscriptions: &Subscriptions) -> (Wire, SubscribeStream) {
     )
 }
 
-/// What has arrived.
+/// The frames that have arrived.
 fn arrived(wire: &mut Wire) -> Vec<String> {
     let next = || wire.next().now_or_never().flatten();
     std::iter::from_fn(next)
