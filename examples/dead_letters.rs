@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg::core::BoxError;
+use aiomsg::core::error::{BoxError, chain};
 use aiomsg::{Delivery, Socket};
 use tokio::sync::mpsc;
 use tower::{Service, filter::FilterLayer, layer::layer_fn};
@@ -66,7 +66,7 @@ async fn main() -> Result<(), BoxError> {
     sender.send("good news").await?;
     println!("received {}", receiver.recv_text().await?);
     let (letter, error) = dead_letters.recv().await.ok_or("no dead letter")?;
-    println!("dead letter {:?}: {error}", letter.payload());
+    println!("dead letter {:?}: {}", letter.payload(), chain(&*error));
     // Both are acknowledged, so neither is sent again.
     let report = sender.close(Duration::from_secs(5)).await;
     println!("{} to send again", report.unacknowledged.len());

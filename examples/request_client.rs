@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use aiomsg::Socket;
+use aiomsg::core::error::chain;
 use aiomsg::layers::Requests;
 use bytes::Bytes;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
@@ -38,7 +39,7 @@ async fn main() -> Result<(), BoxError> {
             let request = Bytes::from(n.to_string());
             match client.ready().await?.call(request).await {
                 Ok(answer) => println!("{n}: {}", String::from_utf8_lossy(&answer)),
-                Err(error) => println!("{n}: no answer, {error}"),
+                Err(error) => println!("{n}: no answer, {}", chain(&*error)),
             }
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }

@@ -60,7 +60,7 @@ async fn main() -> Result<(), Error> {
         match sender.send(message).await {
             Ok(()) => println!("received {}", receiver.recv_text().await?),
             Err(mut error) => {
-                println!("refused: {error}");
+                println!("refused: {}", error.chain());
                 if let Some(message) = error.take_message() {
                     println!("came back: {}", String::from_utf8_lossy(message.payload()));
                 }

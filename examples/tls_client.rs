@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         while let Some(event) = events.next().await {
             match event {
                 Event::PeerUp { peer } => println!("connected to {}", peer.identity),
-                Event::DialFailed { error, .. } => println!("not connected: {error}"),
+                Event::DialFailed { error, .. } => println!("not connected: {}", error.chain()),
                 _ => {}
             }
         }

@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         while let Some(event) = events.next().await {
             match event {
                 Event::PeerUp { peer } => println!("connected to {}", peer.identity),
-                Event::AcceptFailed { error, .. } => println!("refused: {error}"),
+                Event::AcceptFailed { error, .. } => println!("refused: {}", error.chain()),
                 _ => {}
             }
         }

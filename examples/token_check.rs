@@ -59,7 +59,7 @@ async fn main() -> Result<(), Error> {
     println!("received {}", server.recv_text().await?);
     while let Some(event) = events.next().await {
         if let Event::AcceptFailed { error, .. } = event {
-            println!("refused: {error}");
+            println!("refused: {}", error.chain());
             break;
         }
     }

@@ -7,7 +7,8 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::common::failure::{Failure, Outcome};
-use crate::common::say;
+use crate::common::print;
+use crate::common::said::said;
 
 /// Writes a completion script for a shell to standard output
 ///
@@ -32,7 +33,7 @@ pub(crate) struct ManArgs {
 pub(crate) fn completions(args: &CompletionsArgs, mut command: Command) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "aiomsg", &mut script);
-    say::print_text(&String::from_utf8_lossy(&script))
+    print::print_text(&String::from_utf8_lossy(&script))
 }
 
 pub(crate) fn man(args: &ManArgs, mut command: Command) -> Outcome {
@@ -40,7 +41,7 @@ pub(crate) fn man(args: &ManArgs, mut command: Command) -> Outcome {
     command.build();
     let Some(dir) = &args.dir else {
         let page = page(command, "aiomsg")?;
-        return say::print_text(&String::from_utf8_lossy(&page));
+        return print::print_text(&String::from_utf8_lossy(&page));
     };
     std::fs::create_dir_all(dir).map_err(|error| wrong(dir, &error))?;
     for what in command.get_subcommands() {
@@ -57,7 +58,10 @@ fn page(command: Command, name: &str) -> Outcome<Vec<u8>> {
     let man = Man::new(command.display_name(name.to_owned())).title(name.to_owned());
     match man.render(&mut page) {
         Ok(()) => Ok(page),
-        Err(error) => Err(Failure::failed(format!("{name}: no page: {error}"))),
+        Err(error) => Err(Failure::failed(format!(
+            "{name}: no page: {}",
+            said(&error)
+        ))),
     }
 }
 
@@ -67,5 +71,5 @@ fn write(dir: &Path, name: &str, page: Vec<u8>) -> Outcome {
 }
 
 fn wrong(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("{}: {error}", path.display()))
+    Failure::usage(format!("{}: {}", path.display(), said(error)))
 }

@@ -1,5 +1,6 @@
 //! `aiomsg echo`: sends every message back to its sender.
 
+use crate::common::print;
 use crate::common::say::say;
 use std::num::NonZeroU64;
 use std::task::Poll;
@@ -12,9 +13,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::common::aside::{Aside, Full};
 use crate::common::failure::{Failure, Outcome};
-use crate::common::say;
+use crate::common::said::said;
 use crate::common::socket::SocketArgs;
-use crate::common::stop::{Stop, Stopped};
+use crate::common::stop::Stop;
+use crate::common::stopped::Stopped;
 
 /// Sends each message back to its sender
 ///
@@ -148,7 +150,7 @@ impl Counts {
     fn answered(&mut self, answered: Result<(), aiomsg::Error>) -> Outcome {
         match answered {
             Err(error) if error.is_closed() => return Err(error.into()),
-            Err(error) => self.refuse(error),
+            Err(error) => self.refuse(said(&error)),
             Ok(()) => {}
         }
         Ok(())
@@ -172,7 +174,7 @@ impl Counts {
 
     fn tell(&self, as_json: bool) -> Outcome {
         if as_json {
-            return say::print_line(self);
+            return print::print_line(self);
         }
         let Self {
             messages,

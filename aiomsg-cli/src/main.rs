@@ -27,6 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use common::failure::{Failure, Outcome};
 use common::log::LogArgs;
+use common::said::said;
 #[cfg(unix)]
 use common::signals;
 use common::stop::Stop;
@@ -100,7 +101,9 @@ fn run(what: What) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("the runtime does not start: {error}")))?;
+        .map_err(|error| {
+            Failure::failed(format!("the runtime does not start: {}", said(&error)))
+        })?;
     let outcome = runtime.block_on(async {
         match what {
             What::Send(args) => send::run(args, &mut Stop::new()?).await,

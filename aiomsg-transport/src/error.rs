@@ -11,9 +11,7 @@ pub(crate) fn system(error: io::Error) -> Error {
         io::ErrorKind::TimedOut => ErrorKind::Timeout,
         _ => ErrorKind::Io,
     };
-    Error::new(kind)
-        .with_reason(text(&error))
-        .with_source(error)
+    Error::new(kind).with_source(error)
 }
 
 /// The error for an endpoint without a transport in this build.
@@ -25,36 +23,9 @@ pub(crate) fn unsupported(endpoint: &Endpoint) -> Error {
     Error::new(ErrorKind::Config).with_reason(reason)
 }
 
-/// The text of a system error, in lower case like all our errors.
-pub(crate) fn text(error: &io::Error) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        // "Connection refused", but not "SUN_LEN".
-        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
-            let mut lower: String = first.to_lowercase().collect();
-            lower.push_str(&text[first.len_utf8()..]);
-            lower
-        }
-        _ => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn system_errors_read_like_ours() {
-        for (given, shown) in [
-            ("Connection refused", "connection refused"),
-            ("SUN_LEN is short", "SUN_LEN is short"),
-            ("", ""),
-            ("É", "É"),
-        ] {
-            assert_eq!(text(&io::Error::other(given)), shown);
-        }
-    }
 
     #[test]
     fn a_refused_connection_is_io_and_a_slow_one_a_timeout() {

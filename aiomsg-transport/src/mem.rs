@@ -28,7 +28,7 @@ fn listeners() -> MutexGuard<'static, Listeners> {
 pub(crate) async fn connect(name: &str) -> Result<DuplexStream, Error> {
     let refused = || {
         system(io::ErrorKind::ConnectionRefused.into()).with_reason(format!(
-            "connection refused: nothing in this process is bound to the name \"{name}\""
+            "nothing in this process is bound to the name \"{name}\""
         ))
     };
     let listener = listeners().get(name).cloned().ok_or_else(refused)?;
@@ -50,7 +50,7 @@ impl MemListener {
         let mut listeners = listeners();
         if listeners.contains_key(name) {
             return Err(system(io::ErrorKind::AddrInUse.into()).with_reason(format!(
-                "address in use: the name \"{name}\" is bound already in this process"
+                "the name \"{name}\" is bound already in this process"
             )));
         }
         let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);

@@ -8,8 +8,6 @@ use std::sync::Arc;
 
 use aiomsg_core::{Error, ErrorKind};
 
-use crate::error::text;
-
 type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// The resolver of host names, by default the system's.
@@ -46,12 +44,12 @@ impl Resolver {
         };
         let fail = |why: &str| {
             Error::new(ErrorKind::Address)
-                .with_reason(format!("the name \"{host}\" does not resolve: {why}"))
+                .with_reason(format!("the name \"{host}\" does not resolve{why}"))
         };
         match found {
-            Ok(addresses) if addresses.is_empty() => Err(fail("it has no address")),
+            Ok(addresses) if addresses.is_empty() => Err(fail(": it has no address")),
             Ok(addresses) => Ok(addresses),
-            Err(error) => Err(fail(&text(&error)).with_source(error)),
+            Err(error) => Err(fail("").with_source(error)),
         }
     }
 }

@@ -2,14 +2,16 @@
 
 mod eyeballs;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use aiomsg_core::Error;
+use aiomsg_core::error::chain;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::error::{system, text};
+use crate::error::system;
 use crate::resolve::Resolver;
 
 /// Connects to the first address of a host that answers.
@@ -142,23 +144,45 @@ fn bind_one(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
 
 /// One error for all addresses, with the failure of each.
 fn all_failed(mut failures: eyeballs::Failures) -> Error {
-    let reason: Vec<_> = failures
-        .iter()
-        .map(|(address, error)| match lacks_zone(address) {
-            true => format!(
-                "{address}: {}: an address of a link needs its zone, as in [fe80::1%eth0]:25000",
-                text(error)
-            ),
-            false => format!("{address}: {}", text(error)),
-        })
-        .collect();
-    // At least one address was tried, as a name without any does not resolve.
-    let last = match failures.pop() {
-        Some((_, error)) => error,
-        None => io::ErrorKind::AddrNotAvailable.into(),
-    };
-    system(last).with_reason(reason.join("; "))
+    match failures.pop() {
+        // At least one address was tried, for a name without any does not resolve.
+        None => system(io::ErrorKind::AddrNotAvailable.into()),
+        Some((address, error)) if failures.is_empty() => {
+            system(error).with_reason(described(&address))
+        }
+        Some(last) => {
+            let kind = last.1.kind();
+            failures.push(last);
+            system(io::Error::new(kind, EachFailed(failures)))
+        }
+    }
 }
+
+fn described(address: &SocketAddr) -> String {
+    match lacks_zone(address) {
+        true => {
+            format!("{address}: an address of a link needs its zone, as in [fe80::1%eth0]:25000")
+        }
+        false => address.to_string(),
+    }
+}
+
+/// What went wrong at each of several addresses: a source of one error with the texts
+/// of several.
+#[derive(Debug)]
+struct EachFailed(eyeballs::Failures);
+
+impl fmt::Display for EachFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (address, error)) in self.0.iter().enumerate() {
+            let between = if number > 0 { "; " } else { "" };
+            write!(f, "{between}{}: {}", described(address), chain(error))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for EachFailed {}
 
 /// Whether an address is link-local and lacks its zone.
 fn lacks_zone(address: &SocketAddr) -> bool {
@@ -210,7 +234,7 @@ mod tests {
         let io = error.io().unwrap();
         assert_eq!(io.kind(), io::ErrorKind::ConnectionRefused);
         for part in [one.to_string(), other.to_string(), "refused".into()] {
-            assert!(error.to_string().contains(&part), "{error}");
+            assert!(error.chain().to_string().contains(&part), "{error}");
         }
     }
 
@@ -244,7 +268,10 @@ mod tests {
         let connected = connect(&resolver, "fe80::1", 7).await.unwrap_err();
         let bound = bind(&resolver, "fe80::1", 0, 8).await.unwrap_err();
         for error in [connected, bound] {
-            assert!(error.to_string().contains("needs its zone"), "{error}");
+            assert!(
+                error.chain().to_string().contains("needs its zone"),
+                "{error}"
+            );
         }
         assert!(!lacks_zone(&"[fe80::1%2]:7".parse().unwrap()));
         assert!(!lacks_zone(&"[::1]:7".parse().unwrap()));
@@ -284,7 +311,7 @@ mod tests {
             let error = bind(&to(&addresses), "two.test", port, 8)
                 .await
                 .unwrap_err();
-            assert!(error.to_string().contains("in use"), "{error}");
+            assert!(error.chain().to_string().contains("in use"), "{error}");
         }
         let error = bind(&to(&[taken.1]), "one.test", taken.1.port(), 8)
             .await
@@ -292,6 +319,6 @@ mod tests {
 
         let io = error.io().unwrap();
         assert_eq!(io.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().contains("in use"), "{error}");
+        assert!(error.chain().to_string().contains("in use"), "{error}");
     }
 }

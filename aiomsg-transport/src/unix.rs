@@ -12,7 +12,7 @@ use aiomsg_core::{Error, ErrorKind};
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use crate::error::{system, text};
+use crate::error::system;
 
 /// The longest path: the system's limit without the terminating zero.
 const LONGEST: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
@@ -34,8 +34,7 @@ pub(crate) async fn connect(path: &Path) -> Result<UnixStream, Error> {
             Ok(metadata) if !metadata.file_type().is_socket() => "the file is not a socket",
             _ => return system(error),
         };
-        let reason = format!("{}: {what}", text(&error));
-        system(error).with_reason(reason)
+        system(error).with_reason(what)
     })
 }
 
@@ -164,9 +163,7 @@ fn listen(path: &Path, backlog: u32, mode: Option<u32>) -> io::Result<UnixListen
 /// stale file at the same instant may both succeed, and the first of them then listens at
 /// no path.
 async fn remove_stale(path: &Path) -> Result<(), Error> {
-    let in_use = |why: &str| {
-        system(io::ErrorKind::AddrInUse.into()).with_reason(format!("address in use: {why}"))
-    };
+    let in_use = |why: &str| system(io::ErrorKind::AddrInUse.into()).with_reason(why);
     let metadata = fs::symlink_metadata(path).map_err(system)?;
     if metadata.is_dir() {
         return Err(in_use("it is a directory"));
@@ -281,7 +278,10 @@ mod tests {
         let error = BoundUnix::bind(&folder.path(), 8, None).await.unwrap_err();
 
         assert!(in_use(&error), "{error}");
-        assert!(error.to_string().contains("not a socket"), "{error}");
+        assert!(
+            error.chain().to_string().contains("not a socket"),
+            "{error}"
+        );
         assert_eq!(fs::read_to_string(folder.path()).unwrap(), "precious");
     }
 
@@ -319,7 +319,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(
-            error.is_config() && error.to_string().contains("4755"),
+            error.is_config() && error.chain().to_string().contains("4755"),
             "{error}"
         );
         assert!(!folder.path().exists());
@@ -364,7 +364,10 @@ mod tests {
             for error in [bound, connected] {
                 assert!(error.is_address() || error.is_io(), "{error}");
                 for word in &expected {
-                    assert!(error.to_string().contains(word), "{path:?}: {error}");
+                    assert!(
+                        error.chain().to_string().contains(word),
+                        "{path:?}: {error}"
+                    );
                 }
             }
         }

@@ -435,7 +435,7 @@ fn unusable(builder: TlsConfigBuilder, expected: &[&str]) {
     let error = builder.build().unwrap_err();
     assert!(error.is_config(), "{error}");
     for part in expected {
-        assert!(error.to_string().contains(part), "{error}");
+        assert!(error.chain().to_string().contains(part), "{error}");
     }
 }
 
@@ -521,7 +521,7 @@ async fn missing_settings_are_named_before_anything_is_dialled_or_bound() {
         ),
     ] {
         assert!(error.is_config(), "{error}");
-        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.chain().to_string().contains(expected), "{error}");
         assert_eq!(error.endpoint(), Some(&endpoint));
     }
 }

@@ -100,7 +100,10 @@ fn repeats_nothing(error: &Error, content: &[u8]) {
 
 fn refused(name: &str, error: &Error, content: &[u8], expected: &str) {
     assert!(error.is_config(), "{name}: {error}");
-    assert!(error.to_string().contains(expected), "{name}: {error}");
+    assert!(
+        error.chain().to_string().contains(expected),
+        "{name}: {error}"
+    );
     repeats_nothing(error, content);
 }
 
@@ -285,7 +288,10 @@ fn a_broken_key_file_is_named_and_not_shown() {
         let error = files().build().unwrap_err();
         refused(name, &error, &content, expected);
         assert!(
-            error.to_string().contains(at("key").to_str().unwrap()),
+            error
+                .chain()
+                .to_string()
+                .contains(at("key").to_str().unwrap()),
             "{error}"
         );
         let bytes = TlsConfig::builder().certificate_pem(cert.as_str(), content.clone());
@@ -406,7 +412,7 @@ fn a_chain_in_the_wrong_order_is_said_to_be() {
         wrong.as_bytes(),
         "certificates are in the wrong order",
     );
-    assert!(error.to_string().contains("number 2"), "{error}");
+    assert!(error.chain().to_string().contains("number 2"), "{error}");
 }
 
 /// Behind our own certificate anything was presented, to be refused by peers.
@@ -442,11 +448,14 @@ fn a_folder_is_no_file_and_what_has_no_end_is_not_read_to_it() {
     let trust = |path: &Path| TlsConfig::builder().trust_file(path).build().unwrap_err();
     let folder = tempfile::tempdir().unwrap();
     let error = trust(folder.path());
-    assert!(error.to_string().contains("is a directory"), "{error}");
+    assert!(
+        error.chain().to_string().contains("is a directory"),
+        "{error}"
+    );
     #[cfg(unix)]
     {
         let error = trust(Path::new("/dev/zero"));
-        assert!(error.to_string().contains("larger than"), "{error}");
+        assert!(error.chain().to_string().contains("larger than"), "{error}");
     }
 }
 

@@ -141,7 +141,7 @@ fn a_pin_that_is_no_certificate_is_refused() {
     ] {
         let error = builder.build().unwrap_err();
         assert!(error.is_config(), "{error}");
-        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.chain().to_string().contains(expected), "{error}");
     }
 }
 
@@ -219,7 +219,10 @@ async fn with_system_roots(folder: &Path) {
     let unclear = presents(&web).trust_system_roots();
     let error = bind(&unclear.clone().build().unwrap()).await.unwrap_err();
     assert!(error.is_config(), "{error}");
-    assert!(error.to_string().contains("whom to accept"), "{error}");
+    assert!(
+        error.chain().to_string().contains("whom to accept"),
+        "{error}"
+    );
     bind(&unclear.without_client_certificates().build().unwrap())
         .await
         .unwrap();
@@ -279,7 +282,10 @@ async fn a_reload_is_for_new_connections_and_all_clones() {
     let error = server.reload().unwrap_err();
     assert!(error.is_config(), "{error}");
     assert!(
-        error.to_string().contains("is not that of the certificate"),
+        error
+            .chain()
+            .to_string()
+            .contains("is not that of the certificate"),
         "{error}"
     );
     let (near, _) = connect(&mut listener, &client).await;
@@ -291,7 +297,7 @@ async fn a_reload_is_for_new_connections_and_all_clones() {
     assert_eq!(shown(&near.unwrap()).common_name(), Some("second"));
 
     std::fs::remove_file(at("key")).unwrap();
-    let error = server.reload().unwrap_err().to_string();
+    let error = server.reload().unwrap_err().chain().to_string();
     assert!(error.contains("key: no such file"), "{error}");
 
     // The old connection has not noticed.
@@ -312,7 +318,10 @@ async fn settings_without_files_are_replaced_and_keep_their_roles() {
     for tls in [&server, &client, &TlsConfig::from_rustls(None, None)] {
         let error = tls.reload().unwrap_err();
         assert!(error.is_config(), "{error}");
-        assert!(error.to_string().contains("replace_with"), "{error}");
+        assert!(
+            error.chain().to_string().contains("replace_with"),
+            "{error}"
+        );
     }
     for (lost, old, new) in [
         ("binding", &server, &client),
@@ -320,7 +329,7 @@ async fn settings_without_files_are_replaced_and_keep_their_roles() {
     ] {
         let error = old.replace_with(new).unwrap_err();
         assert!(error.is_config(), "{error}");
-        assert!(error.to_string().contains(lost), "{error}");
+        assert!(error.chain().to_string().contains(lost), "{error}");
     }
     let second = presents(&issued(&root, "second")).build().unwrap();
     server.replace_with(&second).unwrap();
@@ -350,7 +359,10 @@ async fn a_watch_reloads_by_itself_and_says_once_what_is_wrong() {
     let second = issued(&root, "second");
     std::fs::write(at("key"), &second.key).unwrap();
     let error = outcome().await.unwrap_err();
-    assert!(error.to_string().contains("is not that of"), "{error}");
+    assert!(
+        error.chain().to_string().contains("is not that of"),
+        "{error}"
+    );
     // It is tried again, and not told again.
     tokio::time::sleep(interval * 5).await;
     std::fs::write(at("cert"), &second.cert).unwrap();
@@ -420,7 +432,7 @@ async fn a_certificate_that_is_demanded_and_missing_is_said_to_be() {
         let endpoint = aiomsg_core::Endpoint::tls("127.0.0.1", port);
         let io = tower::ServiceExt::oneshot(dial, endpoint).await.unwrap();
         let outcome = greet(io).await;
-        let error = outcome.as_ref().unwrap_err().to_string();
+        let error = outcome.as_ref().unwrap_err().chain().to_string();
         assert!(error.contains("certificate_files(..)"), "{error}");
         refused(outcome, expected);
     }
@@ -460,7 +472,7 @@ async fn a_server_that_asks_for_no_certificate_is_not_said_to_demand_one() {
     let read = near.read(&mut [0]).await;
     let said = match read {
         Ok(bytes) => format!("{bytes} bytes"),
-        Err(error) => aiomsg_transport::io::explain(error).to_string(),
+        Err(error) => aiomsg_transport::io::explain(error).chain().to_string(),
     };
     assert!(!said.contains("certificate"), "{said}");
 }

@@ -88,7 +88,10 @@ async fn a_port_in_use_is_named() {
 
     assert_eq!(error.io().unwrap().kind(), io::ErrorKind::AddrInUse);
     assert_eq!(error.endpoint(), Some(&taken));
-    assert!(error.to_string().starts_with(&taken.to_string()), "{error}");
+    assert!(
+        error.chain().to_string().starts_with(&taken.to_string()),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -134,7 +137,7 @@ async fn a_refused_connection_names_endpoint_and_address() {
     let expected = format!(
         "tcp://127.0.0.1:{port}: input or output failed: 127.0.0.1:{port}: connection refused"
     );
-    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert!(error.chain().to_string().starts_with(&expected), "{error}");
 }
 
 /// A name was looked up once and never again, so a peer that had moved stayed
@@ -162,7 +165,7 @@ async fn a_name_is_resolved_anew_and_all_its_addresses_are_tried() {
         .oneshot(endpoint.clone())
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("[::1]"), "{error}");
+    assert!(error.chain().to_string().contains("[::1]"), "{error}");
     connector.oneshot(endpoint).await.unwrap();
 
     assert_eq!(asked.load(Ordering::Relaxed), 2);
@@ -210,7 +213,7 @@ async fn tls_that_is_not_built_in_is_said_so() {
     let bound = bind(&endpoint).await.unwrap_err();
     for error in [dialled, bound] {
         assert!(error.is_config(), "{error}");
-        assert!(error.to_string().contains("feature"), "{error}");
+        assert!(error.chain().to_string().contains("feature"), "{error}");
     }
 }
 
@@ -233,6 +236,9 @@ async fn an_address_with_a_zone_is_bound_and_dialled_as_shown() {
     let dialled = Connector::new().oneshot(nowhere.clone()).await;
     for error in [bind(&nowhere).await.unwrap_err(), dialled.unwrap_err()] {
         assert!(error.is_address(), "{error}");
-        assert!(error.to_string().contains("no such interface"), "{error}");
+        assert!(
+            error.chain().to_string().contains("no such interface"),
+            "{error}"
+        );
     }
 }

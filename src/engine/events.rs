@@ -279,7 +279,7 @@ impl Reporter {
             tracing::info!(
                 peer = %peer.identity.short(),
                 endpoint = %peer.endpoint,
-                %reason,
+                reason = %reason.chain(),
                 "peer down"
             );
         });
@@ -306,7 +306,7 @@ impl Reporter {
 
     pub(crate) fn dial_failed(&self, endpoint: &Endpoint, error: Error, retry_in: Duration) {
         Counters::count(&self.0.counters.failed_connections);
-        say(|| tracing::debug!(%endpoint, %error, ?retry_in, "could not connect"));
+        say(|| tracing::debug!(%endpoint, error = %error.chain(), ?retry_in, "could not connect"));
         self.tell(Event::DialFailed {
             endpoint: endpoint.clone(),
             error: Arc::new(error),
@@ -321,7 +321,10 @@ impl Reporter {
         error: Error,
     ) {
         Counters::count(&self.0.counters.failed_connections);
-        say(|| tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted"));
+        say(|| {
+            let error = error.chain();
+            tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
+        });
         if !self.0.refusals.admit() {
             return;
         }
@@ -334,9 +337,10 @@ impl Reporter {
 
     pub(crate) fn refused(&self, message: Delivery, error: Error) {
         Counters::count(&self.0.counters.refused_messages);
-        say(
-            || tracing::debug!(peer = %message.from().short(), %error, "a received message was refused"),
-        );
+        say(|| {
+            let (peer, error) = (message.from().short(), error.chain());
+            tracing::debug!(%peer, %error, "a received message was refused");
+        });
         self.tell(Event::Refused {
             message,
             error: Arc::new(error),

@@ -77,12 +77,18 @@ const FAREWELLS: usize = 64;
 /// The error of a service that may have layers of others around it.
 pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
     let error = error.into();
-    if error.is::<tower::timeout::error::Elapsed>() {
-        return Error::new(ErrorKind::Timeout)
+    match !error.is::<Error>() && has_elapsed(&*error) {
+        true => Error::new(ErrorKind::Timeout)
             .with_reason("a layer waited no longer")
-            .with_source(error);
+            .with_source(error),
+        false => Error::from_boxed(error),
     }
-    Error::from_boxed(error)
+}
+
+/// Whether it is the error of tower's timeout, or was caused by it.
+fn has_elapsed(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut all = std::iter::successors(Some(error), |&error| error.source());
+    all.any(<dyn std::error::Error>::is::<tower::timeout::error::Elapsed>)
 }
 
 /// The paths of a socket, with the layers of a user's own around them.

@@ -59,9 +59,7 @@ impl<S> Socket<S> {
         let (from, payload, _) = self.take().await?.into_parts();
         serde_json::from_slice(&payload).map_err(|error| {
             Error::new(ErrorKind::Payload)
-                .with_reason(format!(
-                    "the message is not the json that was asked for: {error}"
-                ))
+                .with_reason("the message is not the json that was asked for")
                 .with_peer(from)
                 .with_source(error)
         })

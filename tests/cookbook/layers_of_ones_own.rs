@@ -53,7 +53,7 @@ async fn schema_check_hands_back_what_it_refuses() {
             r#"received {"kind": "job", "number": 1}"#,
             &format!("{reason} json object with a field \"kind\""),
             r#"came back: {"number": 2}"#,
-            &format!("{reason}t json"),
+            &format!("{reason}t json: expected ident at line 1 column 3"),
             "came back: number 3",
         ]
     );

@@ -1,32 +1,25 @@
 //! An example program as a child process.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{ChildStdin, Command, Stdio};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::watch;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../support/running.rs"]
+pub(crate) mod running;
 
-/// How long anything may take. Generous, because a loaded machine is slow; a
-/// test that passes never waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+#[allow(
+    unused_imports,
+    reason = "the tests of `cruel` have a patience of their own"
+)]
+pub(crate) use running::PATIENCE;
+use running::Running;
 
 /// A running example. It is killed when this is dropped.
 pub(crate) struct Program {
-    name: String,
-    child: Child,
+    running: Running,
     stdin: ChildStdin,
-    /// Ends when both streams of the child have ended.
-    output: watch::Receiver<Output>,
-}
-
-/// What a program has written so far.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Output {
-    pub(crate) lines: Vec<String>,
-    errors: Vec<String>,
 }
 
 /// A program that is to be run.
@@ -53,8 +46,7 @@ pub(crate) fn example(name: &str) -> Start {
         .env("PAUSE_MS", "10")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+        .stderr(Stdio::piped());
     Start {
         name: name.to_owned(),
         command,
@@ -84,51 +76,22 @@ impl Start {
     }
 
     pub(crate) fn run(mut self) -> Program {
-        let name = self.name;
-        let mut child = self
-            .command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let stdin = child.stdin.take().expect("stdin is a pipe");
-        let stdout = child.stdout.take().expect("stdout is a pipe");
-        let stderr = child.stderr.take().expect("stderr is a pipe");
-        let (sender, output) = watch::channel(Output::default());
-        // Reads on whether the test looks or not: a full pipe would stop the
-        // child.
-        tokio::spawn(async move {
-            tokio::join!(
-                read(stdout, &sender, |output| &mut output.lines),
-                read(stderr, &sender, |output| &mut output.errors),
-            );
-        });
+        let mut running = Running::start(&self.name, &mut self.command);
         Program {
-            name,
-            child,
-            stdin,
-            output,
+            stdin: running.take_stdin().expect("stdin is a pipe"),
+            running,
         }
-    }
-}
-
-async fn read(
-    stream: impl AsyncRead + Unpin,
-    output: &watch::Sender<Output>,
-    part: fn(&mut Output) -> &mut Vec<String>,
-) {
-    let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        output.send_modify(|output| part(output).push(line));
     }
 }
 
 impl Program {
     pub(crate) fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
+        self.running.id()
     }
 
     /// The lines it has written so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.output.borrow().lines.clone()
+        self.running.output().lines
     }
 
     /// Waits until its lines are as they should be, and returns them.
@@ -137,14 +100,11 @@ impl Program {
         what: &str,
         mut enough: impl FnMut(&[String]) -> bool,
     ) -> Vec<String> {
-        let mut output = self.output.clone();
-        let output = output.wait_for(|output| enough(&output.lines));
-        match tokio::time::timeout(PATIENCE, output).await {
-            Ok(Ok(output)) => return output.lines.clone(),
-            Ok(Err(_)) => {}
-            Err(_) => self.fail(&format!("{PATIENCE:?} passed without {what}")),
-        }
-        self.fail(&format!("ended without {what}"))
+        self.running
+            .wait(what, |output| {
+                enough(&output.lines).then(|| output.lines.clone())
+            })
+            .await
     }
 
     /// Waits for a line with this text.
@@ -158,69 +118,45 @@ impl Program {
     /// Waits for the address that it prints behind `label`, and returns it as
     /// `host:port`.
     pub(crate) async fn address(&self, label: &str) -> String {
-        let address = |lines: &[String]| {
-            let line = lines.iter().find_map(|line| line.strip_prefix(label))?;
-            Some(line.rsplit('/').next()?.to_owned())
-        };
-        let lines = self.until(label, |lines| address(lines).is_some()).await;
-        address(&lines).expect("it was there just now")
+        let address =
+            |line: &String| Some(line.strip_prefix(label)?.rsplit('/').next()?.to_owned());
+        self.running
+            .wait(label, |output| output.lines.iter().find_map(address))
+            .await
     }
 
     /// Types a line.
     pub(crate) async fn type_line(&mut self, line: &str) {
-        let line = format!("{line}\n");
-        let written = self.stdin.write_all(line.as_bytes()).await;
-        written.unwrap_or_else(|error| self.fail(&format!("takes no input: {error}")));
+        let written = self.stdin.write_all(format!("{line}\n").as_bytes());
+        if let Err(error) = written {
+            self.running.fail(&format!("takes no input: {error}"));
+        }
     }
 
-    /// `SIGKILL`: no code of the program runs any more. Returns when it is
-    /// dead.
+    /// `SIGKILL`: no code of the program runs any more. Returns when it is dead.
     #[allow(dead_code, reason = "the tests of `cruel` use it")]
     pub(crate) async fn kill(mut self) {
-        let killed = self.child.kill().await;
-        killed.unwrap_or_else(|error| self.fail(&format!("cannot be killed: {error}")));
+        self.running.kill();
     }
 
     /// Presses Ctrl-C. A program that has just started may not be ready for
     /// it: wait for something that it does first.
     pub(crate) async fn ctrl_c(&self) {
-        // The shell's own `kill`, since the command may not be installed.
-        let kill = format!("kill -INT {}", self.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().await;
-        assert!(
-            status.expect("there is a shell").success(),
-            "`{kill}` failed for {}",
-            self.name
-        );
+        self.running.signals(&["INT"]);
     }
 
     /// Waits until it ends by itself, with success, and returns its lines.
     pub(crate) async fn end(&mut self) -> Vec<String> {
-        let status = match tokio::time::timeout(PATIENCE, self.child.wait()).await {
-            Ok(status) => status.expect("it can be waited for"),
-            Err(_) => self.fail(&format!("did not end within {PATIENCE:?}")),
-        };
-        // The last lines may still be in the pipes.
-        while self.output.changed().await.is_ok() {}
+        let (status, output) = self.running.ended().await;
         if !status.success() {
-            self.fail(&format!("ended with {status}"));
+            self.running.fail(&format!("ended with {status}"));
         }
-        self.lines()
+        output.lines
     }
 
     /// Ends it with Ctrl-C, and returns its lines.
     pub(crate) async fn stop(&mut self) -> Vec<String> {
         self.ctrl_c().await;
         self.end().await
-    }
-
-    fn fail(&self, what: &str) -> ! {
-        let output = self.output.borrow();
-        panic!(
-            "{} {what}; it wrote:\n{}\nand as errors:\n{}",
-            self.name,
-            output.lines.join("\n"),
-            output.errors.join("\n")
-        )
     }
 }

@@ -8,15 +8,14 @@
 //! has sent comes back, whatever happens to the server.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use aiomsg::{AckMode, Delivery, DeliveryGuarantee, Outbound, Socket, TlsConfig};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::AsyncReadExt;
 use tower::service_fn;
 
+use crate::program::running::Running;
 use crate::server::{Certificates, Identity};
-use crate::within;
 
 /// `ADDRESS IDENTITY [FOLDER_OF_CERTIFICATES]`.
 const SERVE: &str = "AIOMSG_CRUEL_SERVE";
@@ -24,7 +23,7 @@ const SERVE: &str = "AIOMSG_CRUEL_SERVE";
 /// What the process says when it is ready.
 const READY: &str = "ready at ";
 
-pub(crate) struct OurServer(Child);
+pub(crate) struct OurServer(Running);
 
 impl OurServer {
     pub(crate) async fn start(
@@ -35,31 +34,24 @@ impl OurServer {
         let endpoint = endpoint(address, tls.is_some());
         let identity = std::str::from_utf8(&identity).unwrap().to_owned();
         let folder = tls.map_or(String::new(), |tls| tls.folder().display().to_string());
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["our_server::server_process", "--exact", "--nocapture"])
             .env(SERVE, format!("{endpoint}\n{identity}\n{folder}"))
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        within("our server", async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                // The test harness may have begun the line.
-                if line.contains(READY) {
-                    return;
-                }
-            }
-            panic!("our server ended before it was ready");
-        })
-        .await;
-        Self(child)
+            .stdout(Stdio::piped());
+        let server = Running::start("our server", &mut command);
+        // The test harness may have begun the line.
+        let is_ready = |line: &String| line.contains(READY).then_some(());
+        server
+            .wait(READY, |output| output.lines.iter().find_map(is_ready))
+            .await;
+        Self(server)
     }
 
     /// `SIGKILL`: no code of ours runs any more.
     pub(crate) async fn kill(mut self) {
-        self.0.kill().await.unwrap();
+        self.0.kill();
     }
 }
 

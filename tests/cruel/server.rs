@@ -21,7 +21,7 @@ pub(crate) enum Kind {
 /// A server in a process of its own.
 pub(crate) enum Server {
     Ours(OurServer),
-    Python(Peer),
+    Python(Box<Peer>),
 }
 
 /// Certificates of both ends as the cookbook makes them, each of which trusts
@@ -45,7 +45,7 @@ impl Server {
                 }
                 let peer = builder.start().await;
                 peer.echo().await;
-                Self::Python(peer)
+                Self::Python(Box::new(peer))
             }
         }
     }

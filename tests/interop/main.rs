@@ -82,6 +82,9 @@ mod payloads;
 mod proxy;
 mod requests;
 mod restart;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../support/running.rs"]
+mod running;
 mod slow;
 mod strangers;
 #[path = "../support/mod.rs"]

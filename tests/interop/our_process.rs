@@ -3,12 +3,12 @@
 //! It is this very test binary, told by an environment variable to run an echo
 //! peer in place of a test.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::AsyncReadExt;
 
 use super::*;
+use crate::running::Running;
 
 /// `bind ADDRESS` or `connect ADDRESS`.
 const ROLE: &str = "AIOMSG_INTEROP_ROLE";
@@ -20,7 +20,7 @@ const READY: &str = "ready at port ";
 pub(crate) const IDENTITY: [u8; 16] = *b"the rust process";
 
 pub(crate) struct OurProcess {
-    child: Child,
+    running: Running,
     port: u16,
 }
 
@@ -34,26 +34,22 @@ impl OurProcess {
     }
 
     async fn start(role: &str, address: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["our_process::peer_process", "--exact", "--nocapture"])
             .env(ROLE, format!("{role} {address}"))
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = within("our process", async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                // The test harness may have begun the line.
-                if let Some((_, port)) = line.split_once(READY) {
-                    return port.parse().unwrap();
-                }
-            }
-            panic!("our process ended before it was ready");
-        })
-        .await;
-        Self { child, port }
+            .stdout(Stdio::piped());
+        let running = Running::start("our process", &mut command);
+        // The test harness may have begun the line.
+        let port = |line: &String| Some(line.split_once(READY)?.1.to_owned());
+        let port = running
+            .wait(READY, |output| output.lines.iter().find_map(port))
+            .await;
+        Self {
+            running,
+            port: port.parse().unwrap(),
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -62,7 +58,7 @@ impl OurProcess {
 
     /// `SIGKILL`: no code of ours runs any more.
     pub(crate) async fn kill(mut self) {
-        self.child.kill().await.unwrap();
+        self.running.kill();
     }
 }
 

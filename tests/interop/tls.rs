@@ -116,7 +116,7 @@ async fn a_server_that_demands_a_certificate_is_said_to(version: Version) {
     stranger.connect(tls_endpoint_of(&peer)).unwrap();
     for _ in 0..3 {
         let error = dial_failed(&mut events).await;
-        let said = error.to_string();
+        let said = error.chain().to_string();
         assert!(error.is_tls(), "{said}");
         assert!(
             said.contains("demand") && said.contains("certificate_files"),

@@ -223,7 +223,7 @@ async fn a_send_stack_that_has_ended_is_not_asked_again() {
     let sender = Socket::builder().layer(layer).build().unwrap();
     sender.send("1").await.unwrap();
     let ended = sender.send("2").await.unwrap_err();
-    assert!(ended.is_layer() && ended.to_string().contains("the database is gone"));
+    assert!(ended.is_layer() && ended.chain().to_string().contains("the database is gone"));
     for payload in ["3", "4"] {
         let mut again = sender.send(payload).await.unwrap_err();
         assert!(again.is_layer());
@@ -264,7 +264,7 @@ async fn a_receive_stack_that_has_ended_is_not_asked_again() {
         })
         .await;
         assert!(
-            reason.to_string().contains("the database is gone"),
+            reason.chain().to_string().contains("the database is gone"),
             "{reason}"
         );
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use super::*;
 use aiomsg::core::connection::{ArrivingFn, HookLayer, LeavingFn, arriving_fn, leaving_fn};
@@ -11,6 +10,7 @@ use aiomsg::core::{
     Connection, ErrorKind, Frame, FrameHook, FrameSource, FrameVisitor, Identified, Target,
 };
 use aiomsg::{DeliveryGuarantee, Error, Identity};
+use tokio::time::Instant;
 use tower::layer::layer_fn;
 
 /// Counts the frames that arrive.

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::chart;
 use crate::common::failure::{Failure, Outcome};
-use crate::common::say;
+use crate::common::print;
+use crate::common::said::said;
 
 pub(super) struct Report {
     pub(super) what: &'static str,
@@ -118,8 +119,8 @@ impl Report {
 
     pub(super) fn tell(&self, as_json: bool) -> Outcome {
         match as_json {
-            true => say::print_line(&self.json()),
-            false => say::print_text(&self.text()),
+            true => print::print_line(&self.json()),
+            false => print::print_text(&self.text()),
         }
     }
 
@@ -180,8 +181,10 @@ impl Report {
                 count,
                 first: Some(first),
             } => {
-                let refused =
-                    Failure::failed(format!("{count} messages were refused, the first: {first}"));
+                let refused = Failure::failed(format!(
+                    "{count} messages were refused, the first: {}",
+                    said(first)
+                ));
                 Err(match rest {
                     Ok(()) => refused,
                     Err(rest) => refused.but(rest),

@@ -101,7 +101,7 @@ impl Answers {
     fn new() -> Outcome<Self> {
         let latencies = Histogram::new_with_bounds(1, LONGEST, 3);
         Ok(Self {
-            latencies: latencies.map_err(|error| Failure::failed(error.to_string()))?,
+            latencies: latencies.map_err(|error| Failure::because(&error))?,
             strange: 0,
             last: None,
         })

@@ -2,12 +2,17 @@
 
 use std::io;
 
+use aiomsg::core::error::Remedy;
 use aiomsg::{Endpoint, Error, ErrorKind};
 
 use super::failure::Failure;
+use super::said::said;
 
 /// What to do about an error of connecting or binding, where that can be said.
 pub(crate) fn advice(error: &Error) -> Option<&'static str> {
+    if let Some(option) = error.remedy().and_then(option) {
+        return Some(option);
+    }
     let is_file = matches!(error.endpoint(), Some(Endpoint::Unix { .. }));
     match error.io().map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => {
@@ -53,14 +58,37 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
     })
 }
 
-/// The error as the end of a command.
+/// The option for what the library names a method for.
+fn option(remedy: Remedy) -> Option<&'static str> {
+    Some(match remedy {
+        Remedy::Tls => "give --trust, or --cert and --key",
+        Remedy::Certificate => "set one with --cert and --key, or check tls:// or tcp://",
+        Remedy::Trust => "give the peer's certificate, or its issuer's, with --trust",
+        Remedy::ServerName => "set the name that it has with --server-name",
+        _ => return None,
+    })
+}
+
+/// The error of connecting or binding as the end of a command.
 pub(crate) fn with_advice(error: &Error) -> Failure {
-    let said = match advice(error) {
-        Some(advice) => format!("{error}; {advice}"),
-        None => error.to_string(),
-    };
+    failure(error, advice(error))
+}
+
+fn failure(error: &Error, advice: Option<&'static str>) -> Failure {
+    let mut text = said(error).to_string();
+    if let Some(advice) = advice {
+        text = format!("{text}; {advice}");
+    }
+    // What is wrong with settings is wrong on the command line.
     match error.is_config() {
-        true => Failure::usage(said),
-        false => Failure::failed(said),
+        true => Failure::usage(text),
+        false => Failure::failed(text),
+    }
+}
+
+/// Any other error: no more is advised than the option that it lacks.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        failure(&error, error.remedy().and_then(option))
     }
 }

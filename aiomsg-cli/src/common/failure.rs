@@ -1,11 +1,13 @@
 //! How a command ends when it does not succeed: one line that says what to do,
 //! and a code that scripts can use.
 
-use super::say::say;
+use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use super::stop::Stopped;
+use super::said::said;
+use super::say::say;
+use super::stopped::Stopped;
 
 /// What a command comes to.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -32,6 +34,11 @@ pub(crate) enum Kind {
 impl Failure {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Kind::Failed, message)
+    }
+
+    /// That something failed for this reason.
+    pub(crate) fn because(error: &(dyn Error + 'static)) -> Self {
+        Self::failed(said(error).to_string())
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -77,32 +84,11 @@ impl Failure {
     }
 }
 
-/// The library names the methods that would help, where the command has options.
-const OPTIONS: [(&str, &str); 3] = [
-    ("TlsConfig::builder().server_name(..)", "--server-name"),
-    (
-        "TlsConfig::builder().certificate_files(..)",
-        "--cert and --key",
-    ),
-    ("TlsConfig::builder().trust_file(..)", "--trust"),
-];
-
+/// Always one line: some texts of other crates are several.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = self.message.replace('\n', "; ");
-        for (method, option) in OPTIONS {
-            line = line.replace(method, option);
-        }
-        f.write_str(&line)
-    }
-}
-
-/// What is wrong with settings is said as usage.
-impl From<aiomsg::Error> for Failure {
-    fn from(error: aiomsg::Error) -> Self {
-        match error.is_config() {
-            true => Self::usage(error.to_string()),
-            false => Self::failed(error.to_string()),
-        }
+        let mut lines = self.message.lines();
+        f.write_str(lines.next().unwrap_or_default())?;
+        lines.try_for_each(|line| write!(f, "; {line}"))
     }
 }

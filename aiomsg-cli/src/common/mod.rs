@@ -7,12 +7,15 @@ pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;
 pub(crate) mod off_thread;
+pub(crate) mod print;
 pub(crate) mod progress;
+pub(crate) mod said;
 pub(crate) mod say;
 #[cfg(unix)]
 pub(crate) mod signals;
 pub(crate) mod socket;
 pub(crate) mod stop;
+pub(crate) mod stopped;
 pub(crate) mod text;
 pub(crate) mod tls;
 pub(crate) mod value;

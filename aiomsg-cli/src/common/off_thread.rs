@@ -13,6 +13,6 @@ pub(crate) async fn off_thread<T: Send + 'static>(
 ) -> Outcome<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        Err(error) => Err(Failure::failed(error.to_string())),
+        Err(error) => Err(Failure::because(&error)),
     }
 }

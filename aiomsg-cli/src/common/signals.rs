@@ -10,7 +10,7 @@ use std::io;
 use nix::sys::signal::{SigSet, Signal};
 use tokio::sync::mpsc;
 
-use super::stop::Stopped;
+use super::stopped::Stopped;
 
 /// Those that ask any command to end.
 const ENDS: [Signal; 2] = [Signal::SIGINT, Signal::SIGTERM];

@@ -6,8 +6,10 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use super::failure::{Failure, Outcome};
+use super::said::said;
 #[cfg(unix)]
 use super::signals;
+use super::stopped::Stopped;
 
 /// Hears SIGINT and SIGTERM.
 #[derive(Debug)]
@@ -15,10 +17,6 @@ pub(crate) struct Stop {
     #[cfg(unix)]
     asked: mpsc::Receiver<Stopped>,
 }
-
-/// The code that shells give a command that ended by this signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stopped(pub(crate) u8);
 
 impl Stop {
     /// From now on the signals are heard, also those that have come.
@@ -51,7 +49,10 @@ impl Stop {
     fn hear(asked: std::io::Result<mpsc::Receiver<Stopped>>) -> Outcome<Self> {
         match asked {
             Ok(asked) => Ok(Self { asked }),
-            Err(error) => Err(Failure::failed(format!("signals cannot be heard: {error}"))),
+            Err(error) => Err(Failure::failed(format!(
+                "signals cannot be heard: {}",
+                said(&error)
+            ))),
         }
     }
 
@@ -99,17 +100,5 @@ impl Stop {
             Ok(outcome) => outcome,
             Err(stopped) => Err(Failure::stopped(stopped, format!("stopped before {what}"))),
         }
-    }
-}
-
-#[cfg(unix)]
-impl Stopped {
-    pub(super) fn by(signal: Signal) -> Self {
-        // The numbers that any system has for these: 1, 2 and 15.
-        Self(match signal {
-            Signal::SIGHUP => 129,
-            Signal::SIGINT => 130,
-            _ => 143,
-        })
     }
 }

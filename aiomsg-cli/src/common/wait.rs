@@ -1,5 +1,6 @@
 //! Waiting until the peers are there.
 
+use super::said::said;
 use super::say::say;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
@@ -171,7 +172,7 @@ fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
     };
     let key = Endpoint::to_string(&endpoint);
     if tell && !failures.contains_key(&key) {
-        say(format_args!("note: {error}; trying again"));
+        say(format_args!("note: {}; trying again", said(&*error)));
     }
     failures.insert(key, error);
 }
@@ -179,7 +180,7 @@ fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
 fn because(mut missing: String, failures: &Failures) -> String {
     match failures.values().next() {
         Some(error) => {
-            let _ = write!(missing, ": {error}");
+            let _ = write!(missing, ": {}", said(&**error));
             if let Some(advice) = advice(error) {
                 let _ = write!(missing, "; {advice}");
             }

@@ -10,7 +10,6 @@ mod tally;
 mod worker;
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use aiomsg::{Endpoint, Socket};
 use clap::Args;
@@ -18,12 +17,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::common::failure::{Failure, Outcome};
+use crate::common::print;
 use crate::common::progress::Progress;
-use crate::common::say::{self, say};
+use crate::common::say::say;
 use crate::common::stop::Stop;
 use crate::proxy::InProcess;
 use tally::Tally;
-use worker::Worker;
+use worker::{DEADLINE, Worker};
 
 /// Runs a producer of jobs, a proxy and two consumers
 ///
@@ -46,9 +46,6 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     json: bool,
 }
-
-/// How long each step of the end may take.
-pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is remembered of each job is a byte.
 fn jobs(text: &str) -> Result<NonZeroU32, String> {
@@ -108,7 +105,7 @@ async fn show(args: &DemoArgs) -> Outcome {
     };
     // From the source down, so that each end has sent all before the next one ends.
     let work = async {
-        creator.await.map_err(|error| failed(&error))??;
+        creator.await.map_err(|error| Failure::because(&error))??;
         proxy.drain().await?;
         for worker in workers {
             worker.stop().await?;
@@ -118,8 +115,8 @@ async fn show(args: &DemoArgs) -> Outcome {
     tokio::try_join!(count, work)?;
     let time = started.elapsed();
     let told = match args.json {
-        true => say::print_line(&tally.summary(time)),
-        false => say::print_text(&tally.table(time)),
+        true => print::print_line(&tally.summary(time)),
+        false => print::print_text(&tally.table(time)),
     };
     tally.outcome().and(told)
 }
@@ -140,8 +137,4 @@ async fn create(jobs: u32, proxy: Endpoint) -> Outcome {
             report.unsent.len()
         ))),
     }
-}
-
-pub(super) fn failed(error: &dyn std::error::Error) -> Failure {
-    Failure::failed(error.to_string())
 }

@@ -1,12 +1,16 @@
 //! The workers of the demo.
 
+use std::time::Duration;
+
 use aiomsg::{Endpoint, Socket};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{DEADLINE, failed};
-use crate::common::failure::Outcome;
+use crate::common::failure::{Failure, Outcome};
+
+/// How long each step of the end may take.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Which worker did which job.
 pub(super) type Done = (u32, Bytes);
@@ -29,7 +33,7 @@ impl Worker {
     pub(super) async fn stop(self) -> Outcome {
         // An error says that it has ended already, and the next line why.
         let _ = self.stop.send(());
-        self.task.await.map_err(|error| failed(&error))?
+        self.task.await.map_err(|error| Failure::because(&error))?
     }
 }
 

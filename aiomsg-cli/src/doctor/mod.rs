@@ -20,6 +20,7 @@ use clap::Args;
 use crate::common::advice::{advice, with_advice};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
+use crate::common::said::said;
 use crate::common::stop::Stop;
 use crate::common::tls::TlsFiles;
 use crate::common::value::duration;
@@ -119,7 +120,7 @@ async fn examine(args: &DoctorArgs, tls: Option<TlsConfig>, report: &mut Report)
 
 fn nobody(error: &aiomsg::Error) -> Failure {
     let advice = advice(error).unwrap_or("check the address");
-    Failure::nobody(format!("nobody can be reached: {error}; {advice}"))
+    Failure::nobody(format!("nobody can be reached: {}; {advice}", said(error)))
 }
 
 /// It answered a moment ago.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::join::Joined;
 use super::look::Asked;
 use crate::common::failure::Outcome;
-use crate::common::{identity, say};
+use crate::common::{identity, print};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -59,8 +59,8 @@ impl Report {
         self.ok = outcome.is_ok();
         self.problem = outcome.as_ref().err().map(ToString::to_string);
         match as_json {
-            true => say::print_line(&self),
-            false => say::print_text(&self.text()),
+            true => print::print_line(&self),
+            false => print::print_text(&self.text()),
         }
     }
 

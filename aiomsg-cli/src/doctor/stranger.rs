@@ -10,6 +10,7 @@ use super::first_bytes;
 use super::look::{Answer, Look, PROBE};
 use crate::common::advice::advice;
 use crate::common::failure::Failure;
+use crate::common::said::said;
 
 /// What is wrong where something listens that does not answer as an aiomsg socket
 /// does.
@@ -22,13 +23,14 @@ pub(super) async fn explain(look: &Look, answer: Answer) -> Failure {
         Answer::Other { said, error } => other(look, &said, &error),
         Answer::Ended { error } if error.is_tls() => {
             let advice = advice(&error).unwrap_or_default();
-            Failure::failed(format!("{endpoint}: {error}; {advice}"))
+            Failure::failed(format!("{endpoint}: {}; {advice}", said(&error)))
         }
         Answer::Ended { error } => match guess(look).await {
             Some(failure) => failure,
             None => Failure::failed(format!(
-                "{endpoint}: something listens, but {error}: it is not aiomsg, or it lets nobody \
-                 in now; see its log"
+                "{endpoint}: something listens, but {}: it is not aiomsg, or it lets nobody in now; \
+                 see its log",
+                said(&error)
             )),
         },
         Answer::Silent { said } => match guess(look).await {
@@ -66,23 +68,24 @@ pub(super) async fn without_tls(look: &Look, error: &Error) -> Failure {
         }
     }
     let advice = advice(error).unwrap_or_default();
-    Failure::failed(format!("{error}; {advice}"))
+    Failure::failed(format!("{}; {advice}", said(error)))
 }
 
-fn other(look: &Look, said: &[u8], error: &Error) -> Failure {
+fn other(look: &Look, bytes: &[u8], error: &Error) -> Failure {
     let endpoint = &look.endpoint;
-    match (first_bytes::protocol(said), with_tls(endpoint)) {
+    match (first_bytes::protocol(bytes), with_tls(endpoint)) {
         (Some("tls"), Some(other)) => expects_tls(endpoint, &other),
         (Some(protocol), _) => Failure::failed(format!(
             "{endpoint}: not aiomsg, but {protocol} is spoken there; check the port"
         )),
         (None, _) if error.is_version() => Failure::failed(format!(
-            "{endpoint}: {error}; the two ends need versions that go together"
+            "{endpoint}: {}; the two ends need versions that go together",
+            said(error)
         )),
         (None, _) => Failure::failed(format!(
             "{endpoint}: something listens that is not aiomsg, and begins with \"{}\"; check the \
              port",
-            first_bytes::shown(said)
+            first_bytes::shown(bytes)
         )),
     }
 }

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 
 use super::url::Url;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,26 +37,26 @@ async fn ask(base: &Url, path: &str) -> Result<Bytes, String> {
     // One of ours: it knows a connection to itself from one to a server.
     let stream = Connector::new().oneshot(base.endpoint.clone()).await;
     let stream = stream.map_err(|error| match error.io() {
-        Some(error) => format!("nobody is there: {error}"),
-        None => error.to_string(),
+        Some(error) => format!("nobody is there: {}", said(error)),
+        None => said(&error).to_string(),
     })?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| said(&error).to_string())?;
     let request = Request::get(base.path(path))
         .header(header::HOST, &*base.host)
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| said(&error).to_string())?;
     tokio::spawn(async {
         // What becomes of it, the request is told.
         let _ = connection.await;
     });
     let response = sender.send_request(request).await;
-    let response = response.map_err(|error| format!("no answer in http: {error}"))?;
+    let response = response.map_err(|error| format!("no answer in http: {}", said(&error)))?;
     let status = response.status();
     let body = Limited::new(response.into_body(), LARGEST).collect().await;
-    let body = body.map_err(|error| format!("the answer breaks off: {error}"))?;
+    let body = body.map_err(|error| format!("the answer breaks off: {}", said(&*error)))?;
     match status.is_success() {
         true => Ok(body.to_bytes()),
         false => Err(format!(

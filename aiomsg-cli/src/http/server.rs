@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::places::Places;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 
 /// What is served.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
@@ -69,7 +70,12 @@ impl Asked {
 
 /// Listens, and says where.
 pub(crate) async fn listen(address: SocketAddr) -> Outcome<(TcpListener, SocketAddr)> {
-    let fail = |error| Failure::failed(format!("http://{address}: cannot listen there: {error}"));
+    let fail = |error: std::io::Error| {
+        Failure::failed(format!(
+            "http://{address}: cannot listen there: {}",
+            said(&error)
+        ))
+    };
     let listener = TcpListener::bind(address).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     if !address.ip().is_loopback() {
@@ -89,7 +95,7 @@ pub(crate) async fn serve(
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::debug!(%error, "a look was not accepted");
+                tracing::debug!(error = %said(&error), "a look was not accepted");
                 sleep(PAUSE).await;
                 continue;
             }

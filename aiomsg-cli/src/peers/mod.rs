@@ -17,7 +17,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::common::closed::Closed;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
-use crate::common::say::{self, say};
+use crate::common::print;
+use crate::common::said::said;
+use crate::common::say::say;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::Stop;
 use crate::common::value::duration;
@@ -171,12 +173,12 @@ impl View<'_> {
                 "down",
                 &peer.identity,
                 Some(&peer),
-                Some(reason.to_string()),
+                Some(said(&*reason).to_string()),
             ),
             Event::DialFailed { error, .. } | Event::AcceptFailed { error, .. }
                 if self.args.watch =>
             {
-                say(format_args!("note: {error}"));
+                say(format_args!("note: {}", said(&*error)));
                 Ok(())
             }
             _ => Ok(()),
@@ -206,7 +208,7 @@ impl View<'_> {
             reason,
         };
         if self.args.json {
-            return say::print_line(&row);
+            return print::print_line(&row);
         }
         let mut line = format!("{} {event:<9} {}", row.time, row.identity);
         if let Some(it) = row.connection {
@@ -217,7 +219,7 @@ impl View<'_> {
             let _ = write!(line, ": {reason}");
         }
         line.push('\n');
-        say::print_text(&line)
+        print::print_text(&line)
     }
 
     /// Those that are connected now.
@@ -229,7 +231,7 @@ impl View<'_> {
         peers.sort_by(|one, other| one.identity.as_bytes().cmp(other.identity.as_bytes()));
         if self.args.json {
             for peer in &peers {
-                say::print_line(&Row {
+                print::print_line(&Row {
                     time: now(),
                     event: None,
                     identity: identity::show(&peer.identity),
@@ -258,6 +260,6 @@ impl View<'_> {
                 heard.messages,
             );
         }
-        say::print_text(&table)
+        print::print_text(&table)
     }
 }

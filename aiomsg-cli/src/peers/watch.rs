@@ -16,7 +16,10 @@ pub(super) struct Watch(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    peers: HashMap<Identity, Heard>,
+    /// By peer: the number of its connection, and what was heard on it.
+    peers: HashMap<Identity, (u64, Heard)>,
+    /// How many connections there have been.
+    connections: u64,
     heartbeats: Option<mpsc::Sender<Identity>>,
 }
 
@@ -39,21 +42,51 @@ impl Watch {
     }
 
     pub(super) fn heard(&self, peer: &Identity) -> Heard {
-        self.lock().peers.get(peer).copied().unwrap_or_default()
+        let state = self.lock();
+        let heard = state.peers.get(peer).map(|(_, heard)| *heard);
+        heard.unwrap_or_default()
     }
 
-    fn note(&self, peer: &Identity, frame: &Frame) {
+    /// A new connection with a peer. One that takes the place of another begins anew.
+    fn watched(&self, peer: Identity) -> Watched {
         let mut state = self.lock();
-        let heard = state.peers.entry(peer.clone()).or_default();
+        state.connections += 1;
+        let number = state.connections;
+        let counts = (number, Heard::default());
+        state.peers.insert(peer.clone(), counts);
+        drop(state);
+        Watched {
+            peer,
+            number,
+            watch: self.clone(),
+        }
+    }
+
+    fn note(&self, peer: &Identity, number: u64, frame: &Frame) {
+        let mut state = self.lock();
+        if let (Frame::Heartbeat, Some(listener)) = (frame, &state.heartbeats) {
+            let _ = listener.try_send(peer.clone());
+        }
+        let Some((current, heard)) = state.peers.get_mut(peer) else {
+            return;
+        };
         match frame {
-            Frame::Heartbeat => {
-                heard.heartbeats += 1;
-                if let Some(listener) = &state.heartbeats {
-                    let _ = listener.try_send(peer.clone());
-                }
-            }
+            _ if *current != number => {}
+            Frame::Heartbeat => heard.heartbeats += 1,
             Frame::Data { .. } | Frame::Request { .. } => heard.messages += 1,
             _ => {}
+        }
+    }
+
+    /// Forgets a connection, and not the one that has taken its place.
+    fn end(&self, peer: &Identity, number: u64) {
+        let mut state = self.lock();
+        if state
+            .peers
+            .get(peer)
+            .is_some_and(|(current, _)| *current == number)
+        {
+            state.peers.remove(peer);
         }
     }
 
@@ -67,10 +100,7 @@ impl<C: Identified> Layer<C> for Watch {
 
     fn layer(&self, inner: C) -> Hooked<C, Watched> {
         let peer = inner.identity().clone();
-        // A connection that takes the place of another one begins anew.
-        self.lock().peers.insert(peer.clone(), Heard::default());
-        let watch = self.clone();
-        Hooked::new(inner, Watched { peer, watch })
+        Hooked::new(inner, self.watched(peer))
     }
 }
 
@@ -78,18 +108,44 @@ impl<C: Identified> Layer<C> for Watch {
 #[derive(Debug)]
 pub(super) struct Watched {
     peer: Identity,
+    number: u64,
     watch: Watch,
 }
 
 impl FrameHook for Watched {
     fn arriving(&mut self, frame: Frame) -> Option<Frame> {
-        self.watch.note(&self.peer, &frame);
+        self.watch.note(&self.peer, self.number, &frame);
         Some(frame)
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.watch.lock().peers.remove(&self.peer);
+        self.watch.end(&self.peer, self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The counts of the new connection went with the old one.
+    #[test]
+    fn the_end_of_an_old_connection_leaves_the_counts_of_the_new_one() {
+        let (watch, peer) = (Watch::default(), Identity::random());
+        let heartbeats = || watch.heard(&peer).heartbeats;
+        let mut old = watch.watched(peer.clone());
+        old.arriving(Frame::Heartbeat);
+        let mut new = watch.watched(peer.clone());
+        assert_eq!(heartbeats(), 0);
+        new.arriving(Frame::Heartbeat);
+        // What the old one still hears is not the new one's.
+        old.arriving(Frame::Heartbeat);
+        assert_eq!(heartbeats(), 1);
+        drop(old);
+        assert_eq!(heartbeats(), 1);
+        drop(new);
+        assert_eq!(heartbeats(), 0);
+        assert!(watch.lock().peers.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::control::State;
 use super::counts::{Loss, read};
-use super::{Proxy, Relays};
+use super::shared::{Proxy, Relays};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::say::tell;
 use crate::common::wait::until;

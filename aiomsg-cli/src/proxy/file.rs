@@ -13,6 +13,7 @@ use super::args::{AtLeastOnceArg, ModeArg, endpoint};
 use super::limits::Limits;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
+use crate::common::said::said;
 use crate::common::socket::DialectArg;
 use crate::common::text::Time;
 use crate::common::tls::TlsFiles;
@@ -104,7 +105,7 @@ impl File {
         // A device has no end, and a reload is not to end a proxy that runs.
         std::fs::File::open(path)
             .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
-            .map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
+            .map_err(|error| wrong(format!("the file cannot be read: {}", said(&error))))?;
         if text.len() as u64 > LARGEST {
             return Err(wrong(format!(
                 "the file has more than {LARGEST} bytes (1 MiB), and is no file of settings"

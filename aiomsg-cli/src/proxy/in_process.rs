@@ -6,7 +6,9 @@ use aiomsg::Endpoint;
 use clap::{Args, Command, FromArgMatches};
 use tokio::time::timeout;
 
-use super::{Proxy, ProxyArgs, Relays, Side};
+use super::args::ProxyArgs;
+use super::shared::{Proxy, Relays};
+use super::side::Side;
 use crate::common::failure::{Failure, Outcome};
 
 /// What `aiomsg proxy` runs, without its signals and what shows it.

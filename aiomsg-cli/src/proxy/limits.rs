@@ -61,6 +61,11 @@ pub(crate) struct Limits {
     /// [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     max_message: Option<Size>,
+    /// The incomplete messages of more than 64KiB, of all peers together; beyond
+    /// it, the connection with the slowest message is ended [default: 256MiB, or
+    /// four times max-message if that is more]
+    #[arg(long, value_name = "SIZE")]
+    max_incomplete_bytes: Option<Size>,
     /// The connected peers [default: 65536]
     #[arg(long, value_name = "COUNT")]
     max_peers: Option<usize>,
@@ -84,6 +89,10 @@ pub(crate) struct Limits {
     /// [default: 4096]
     #[arg(long, value_name = "COUNT")]
     backlog: Option<u32>,
+    /// The dropped and refused messages in the events that wait for the proxy; the
+    /// oldest events beyond it are lost [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    event_bytes: Option<Size>,
     /// The mode of the files of Unix sockets, such as 0660: who may connect
     /// [default: set by the umask]
     #[arg(long, value_name = "MODE")]
@@ -155,6 +164,7 @@ fields! {
     max_resends "max-resends",
     overflow "overflow",
     max_message "max-message",
+    max_incomplete_bytes "max-incomplete-bytes",
     max_peers "max-peers",
     max_handshakes "max-handshakes",
     handshake_timeout "handshake-timeout",
@@ -162,6 +172,7 @@ fields! {
     heartbeat_timeout "heartbeat-timeout",
     takeover_timeout "takeover-timeout",
     backlog "backlog",
+    event_bytes "event-bytes",
     unix_mode "unix-mode",
 }
 
@@ -228,6 +239,7 @@ impl Limits {
             ack_timeout time(self.ack_timeout),
             max_resends self.max_resends,
             max_message_size self.max_message.map(|size| size.0),
+            max_incomplete_bytes self.max_incomplete_bytes.map(|size| size.0),
             max_peers self.max_peers,
             max_pending_handshakes self.max_handshakes,
             handshake_timeout time(self.handshake_timeout),
@@ -235,6 +247,7 @@ impl Limits {
             heartbeat_timeout time(self.heartbeat_timeout),
             takeover_timeout time(self.takeover_timeout),
             backlog self.backlog,
+            event_bytes self.event_bytes.map(|size| size.0),
             unix_mode self.unix_mode.map(|mode| mode.0),
         }
         builder

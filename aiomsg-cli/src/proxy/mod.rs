@@ -12,13 +12,11 @@ mod relay;
 mod reload;
 mod reload_task;
 mod settings;
+mod shared;
 mod side;
 mod signals;
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use std::sync::Arc;
 
 pub(crate) use args::ProxyArgs;
 pub(crate) use in_process::InProcess;
@@ -27,32 +25,9 @@ pub(crate) use observe::status;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::off_thread::off_thread;
 use crate::common::say::tell;
-use control::Control;
-use counts::Counts;
-use relay::Relay;
 use reload_task::Reloading;
-use settings::Settings;
-use side::Side;
+use shared::{Proxy, Relays};
 use signals::{Order, Signal, Signals};
-
-/// A proxy, for all that have to do with it.
-struct Proxy {
-    settings: Mutex<Settings>,
-    /// What was said on the command line, which stays said when a file is
-    /// reloaded.
-    args: Arc<ProxyArgs>,
-    frontend: Side,
-    backend: Side,
-    control: Control,
-    counts: Arc<Counts>,
-    started: Instant,
-}
-
-/// The tasks that hand messages on.
-struct Relays {
-    onward: JoinHandle<()>,
-    back: JoinHandle<()>,
-}
 
 pub(crate) async fn run(args: ProxyArgs) -> Outcome {
     // Before anything that takes time.
@@ -97,38 +72,6 @@ fn ended() -> Failure {
 }
 
 impl Proxy {
-    /// Reads all files that the settings name.
-    fn load(args: ProxyArgs) -> Outcome<Self> {
-        let settings = Settings::load(&args)?;
-        Ok(Self {
-            frontend: Side::frontend(&settings)?,
-            backend: Side::backend(&settings)?,
-            args: Arc::new(args),
-            settings: Mutex::new(settings),
-            control: Control::new(),
-            counts: Arc::default(),
-            started: Instant::now(),
-        })
-    }
-
-    /// Workers first: what creators send has somewhere to go.
-    async fn open(&self, settings: &Settings) -> Outcome {
-        self.backend.open(&settings.backend).await?;
-        self.frontend.open(&settings.frontend).await
-    }
-
-    fn tell_places(&self) {
-        for side in [&self.backend, &self.frontend] {
-            for place in side.places() {
-                let what = match place.listens {
-                    true => "listening at",
-                    false => "connecting to",
-                };
-                tell(format_args!("{}: {what} {}", side.name, place.endpoint()));
-            }
-        }
-    }
-
     /// Hands messages on, and does what it is told, until it is told to end.
     async fn run(self: &Arc<Self>, signals: &mut Signals) -> Outcome<Relays> {
         let mut relays = self.relay(&self.settings());
@@ -173,68 +116,5 @@ impl Proxy {
         };
         report.print();
         report.outcome()
-    }
-
-    fn relay(&self, settings: &Settings) -> Relays {
-        let (frontend, backend) = (self.frontend.socket.clone(), self.backend.socket.clone());
-        let relay = Relay::new(frontend, backend, Arc::clone(&self.counts))
-            .replies(settings.replies)
-            .defers(settings.defers());
-        let gate = self.control.gate();
-        let onward = match settings.defers() && settings.resends() {
-            true => tokio::spawn(relay.clone().acknowledged(gate, settings.in_flight)),
-            false => tokio::spawn(relay.clone().onward(gate)),
-        };
-        Relays {
-            onward,
-            back: tokio::spawn(relay.back()),
-        }
-    }
-
-    fn settings(&self) -> Settings {
-        let settings = self.settings.lock();
-        settings.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn pause(&self, by: &str) {
-        if self.control.pause() {
-            tracing::warn!(by, "paused: nothing is taken from the frontend");
-            tell("paused");
-        }
-    }
-
-    fn resume(&self, by: &str) {
-        if self.control.resume() {
-            tracing::warn!(by, "resumed");
-            tell("resumed");
-        }
-    }
-
-    /// Messages of creators that are in the proxy and nobody else's yet.
-    fn held(&self) -> u64 {
-        let waiting = self.frontend.socket.stats().unreceived_messages;
-        let backend = self.backend.socket.stats();
-        let unsent = backend.buffered_messages + backend.unacknowledged_messages;
-        self.counts.messages.in_hand() + (waiting + unsent) as u64
-    }
-
-    /// Why the proxy is not ready to get work. `None`: it is.
-    fn not_ready(&self) -> Option<String> {
-        let state = self.control.state();
-        if state != control::State::Running {
-            return Some(format!("it is {}", state.name()));
-        }
-        for side in [&self.frontend, &self.backend] {
-            let places = side.places();
-            if places.is_empty() {
-                return Some(format!("the {} is not yet open", side.name));
-            }
-            if let Some(error) = places.into_iter().find_map(|it| it.at.err()) {
-                return Some(format!("the {} lacks an endpoint: {error}", side.name));
-            }
-        }
-        let wanted = self.settings().ready_workers;
-        let workers = self.backend.socket.stats().peers;
-        (workers < wanted).then(|| format!("{workers} of {wanted} workers are connected"))
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::Proxy;
 use super::counts::add;
 use super::settings::Settings;
+use super::shared::Proxy;
 use super::side::{Place, Side};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::off_thread::off_thread;
+use crate::common::said::said;
 use crate::common::say::tell;
 
 impl Proxy {
@@ -64,7 +65,7 @@ impl Proxy {
                     Ok(()) => opened.push((side, endpoint)),
                     Err(error) => {
                         back(&opened, &let_go).await;
-                        return Err(Failure::failed(format!("{}: {error}", side.name)));
+                        return Err(Failure::failed(format!("{}: {}", side.name, said(&error))));
                     }
                 }
             }
@@ -72,7 +73,7 @@ impl Proxy {
         for ((side, settings), renewal) in sides.into_iter().zip(renewals) {
             if let Err(error) = side.renew(renewal) {
                 // They were read and found good: there is nothing left to fail.
-                tracing::error!(side = side.name, %error, "the old certificates stay in use");
+                tracing::error!(side = side.name, error = %said(&error), "the old certificates stay in use");
             }
             side.let_go(settings).await;
             side.connect_to(settings);
@@ -93,7 +94,7 @@ async fn back(opened: &[(&Side, aiomsg::Endpoint)], let_go: &[(&Side, Place)]) {
     for (side, place) in let_go {
         if let Err(error) = side.listen(&place.wanted, place.endpoint()).await {
             // Somebody else has taken the port in this moment.
-            tracing::error!(side = side.name, %error, "an endpoint is not in use");
+            tracing::error!(side = side.name, error = %said(&error), "an endpoint is not in use");
         }
     }
 }

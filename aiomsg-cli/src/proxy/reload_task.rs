@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::Proxy;
+use super::shared::Proxy;
+use crate::common::said::said;
 
 /// At most one reload that goes on, and one that follows it.
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ impl Reloading {
         match &mut self.task {
             Some(task) => {
                 if let Err(error) = task.await {
-                    tracing::error!("a reload was not finished: {error}");
+                    tracing::error!(error = %said(&error), "a reload was not finished");
                 }
             }
             None => std::future::pending().await,

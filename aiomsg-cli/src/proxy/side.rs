@@ -8,6 +8,7 @@ use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Event, SendMode, Socket, TlsC
 use super::args::ModeArg;
 use super::settings::{Settings, SideSettings};
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 use crate::common::say::tell;
 
 pub(super) struct Side {
@@ -141,7 +142,9 @@ impl Side {
             let Ok(at) = gone.at else { continue };
             match self.socket.unbind(at.clone()).await {
                 Ok(()) => tracing::info!(side = self.name, endpoint = %at, "no longer listening"),
-                Err(error) => tracing::error!(side = self.name, %error, "not unbound"),
+                Err(error) => {
+                    tracing::error!(side = self.name, error = %said(&error), "not unbound");
+                }
             }
         }
     }
@@ -196,14 +199,16 @@ impl Side {
         self.remove(|it| it.listens == listens && it.wanted == *endpoint);
         let noted = match at {
             Ok(at) => Ok(at.clone()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(said(error).to_string()),
         };
         self.add(endpoint, listens, noted);
         // Whoever reads it may rely on it.
         match at {
             Ok(at) if listens => tell(format_args!("{}: listening at {at}", self.name)),
             Ok(at) => tell(format_args!("{}: connecting to {at}", self.name)),
-            Err(error) => tracing::error!(side = self.name, %error, "an endpoint is not in use"),
+            Err(error) => {
+                tracing::error!(side = self.name, error = %said(error), "an endpoint is not in use");
+            }
         }
     }
 
@@ -257,7 +262,7 @@ async fn note_dial_errors(
             Event::DialFailed {
                 endpoint, error, ..
             } => {
-                lock(&errors).insert(endpoint, error.to_string());
+                lock(&errors).insert(endpoint, said(&*error).to_string());
             }
             Event::PeerUp { peer } if peer.dialled => {
                 lock(&errors).remove(&peer.endpoint);

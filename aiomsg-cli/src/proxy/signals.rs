@@ -8,7 +8,8 @@ use nix::sys::signal::Signal as Number;
 use tokio::sync::Notify;
 
 use crate::common::failure::Outcome;
-use crate::common::stop::{Stop, Stopped};
+use crate::common::stop::Stop;
+use crate::common::stopped::Stopped;
 
 /// What it is told while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

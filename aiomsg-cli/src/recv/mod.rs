@@ -18,8 +18,10 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::progress::Progress;
+use crate::common::said::said;
 use crate::common::socket::SocketArgs;
-use crate::common::stop::{Stop, Stopped};
+use crate::common::stop::Stop;
+use crate::common::stopped::Stopped;
 use crate::common::wait::{PEERS, WaitArgs, after};
 
 use output::{Format, Output};
@@ -367,14 +369,15 @@ async fn unless_stopped(
 }
 
 fn failed(error: &BoxError) -> Ended {
-    Ended::Failed(Failure::failed(error.to_string()))
+    Ended::Failed(Failure::because(&**error))
 }
 
 fn output_failed(error: &std::io::Error) -> Ended {
     match error.kind() {
         std::io::ErrorKind::BrokenPipe => Ended::ReaderLeft,
         _ => Ended::Failed(Failure::failed(format!(
-            "the output cannot be written: {error}"
+            "the output cannot be written: {}",
+            said(error)
         ))),
     }
 }

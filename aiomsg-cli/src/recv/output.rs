@@ -14,6 +14,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use crate::common::closed::Closed;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
+use crate::common::said::said;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
@@ -43,7 +44,9 @@ impl Output {
         let mut old = None;
         let (to, closed): (Box<dyn AsyncWrite + Send + Unpin>, _) = match file {
             Some(path) => {
-                let wrong = |error| Failure::usage(format!("{}: {error}", path.display()));
+                let wrong = |error: io::Error| {
+                    Failure::usage(format!("{}: {}", path.display(), said(&error)))
+                };
                 let (file, same) = open(path).await.map_err(wrong)?;
                 old = same;
                 (Box::new(file), Closed::never())
@@ -73,7 +76,9 @@ impl Output {
             return Ok(());
         };
         let emptied = old.set_len(0).await;
-        emptied.map_err(|error| Failure::failed(format!("the output cannot be written: {error}")))
+        emptied.map_err(|error| {
+            Failure::failed(format!("the output cannot be written: {}", said(&error)))
+        })
     }
 
     pub(super) async fn write(&mut self, message: &Delivery) -> io::Result<()> {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::cut::{Cut, MAX, Next, Reader, skip_line, too_long_whole};
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 use crate::common::value::Repeat;
 
 /// Where messages come from.
@@ -110,7 +111,7 @@ fn is_stdin(file: &Path) -> bool {
 }
 
 fn wrong(file: &Path, error: &io::Error) -> Failure {
-    Failure::usage(format!("{}: {error}", file.display()))
+    Failure::usage(format!("{}: {}", file.display(), said(error)))
 }
 
 impl Input {
@@ -143,7 +144,8 @@ impl Input {
                 taken: 0,
             }),
             Err(error) => Err(Failure::failed(format!(
-                "no thread can be started: {error}"
+                "no thread can be started: {}",
+                said(&error)
             ))),
         }
     }

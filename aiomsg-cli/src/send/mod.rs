@@ -22,10 +22,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
+use crate::common::print;
 use crate::common::progress::Progress;
-use crate::common::say::{self, say};
+use crate::common::say::say;
 use crate::common::socket::SocketArgs;
-use crate::common::stop::{Stop, Stopped};
+use crate::common::stop::Stop;
+use crate::common::stopped::Stopped;
 use crate::common::value::{Patience, Rate, Repeat, duration, size};
 use crate::common::wait::{PEERS, WaitArgs, after, until};
 use cut::Cut;
@@ -153,7 +155,7 @@ pub(crate) async fn run(args: SendArgs, stop: &mut Stop) -> Outcome {
 impl SendArgs {
     fn tell(&self, summary: &Summary) -> Outcome {
         if self.json {
-            return say::print_line(summary);
+            return print::print_line(summary);
         }
         if !self.quiet {
             say(format_args!("sent {summary}"));
@@ -283,7 +285,7 @@ async fn drive<S: SendService + Send>(
     // An error says it already, or says why there is nothing to sum up.
     match outcome {
         Ok(()) => args.tell(&summary),
-        failed if args.json => failed.and(say::print_line(&summary)),
+        failed if args.json => failed.and(print::print_line(&summary)),
         failed => failed,
     }
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 use crate::common::say;
-use crate::common::stop::{Stop, Stopped};
+use crate::common::stop::Stop;
+use crate::common::stopped::Stopped;
 use crate::common::text::Time;
 use crate::http::client;
 use crate::http::url::{self, Url};
@@ -79,7 +81,8 @@ async fn look(address: &Url) -> Outcome<Status> {
     let body = client::get(address, "/api/status").await?;
     serde_json::from_slice(&body).map_err(|error| {
         Failure::failed(format!(
-            "{address}/api/status: what is there is not of this version of aiomsg: {error}"
+            "{address}/api/status: what is there is not of this version of aiomsg: {}",
+            said(&error)
         ))
     })
 }
@@ -89,7 +92,7 @@ async fn lines(args: &TopArgs, mut status: Status) -> Outcome {
         let shown = match args.json {
             true => {
                 let json = serde_json::to_string(&status);
-                json.map_err(|error| Failure::failed(error.to_string()))?
+                json.map_err(|error| Failure::because(&error))?
             }
             false => line::line(&status),
         };

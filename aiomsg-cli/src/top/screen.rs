@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::line::waiting;
 use super::look;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
 use crate::common::stop::Stop;
 use crate::http::url::Url;
 use crate::proxy::status::{Side, Status};
@@ -34,8 +35,9 @@ enum Key {
 
 /// Shows it until a key or a signal ends that.
 pub(super) async fn run(address: &Url, every: Duration, first: Status, stop: &mut Stop) -> Outcome {
-    let failed =
-        |error: io::Error| Failure::failed(format!("the terminal does not take it: {error}"));
+    let failed = |error: io::Error| {
+        Failure::failed(format!("the terminal does not take it: {}", said(&error)))
+    };
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let shown = stop.unless_asked(show(&mut terminal, address, every, first));
     let shown = shown.await;

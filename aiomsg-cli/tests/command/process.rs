@@ -1,20 +1,24 @@
 //! Running the command, with a limit for what hangs.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread::{self, JoinHandle};
+use std::thread;
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
-/// Longer than anything takes on a machine that is busy with other tests.
-const HANGS: Duration = Duration::from_secs(60);
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../../../tests/support/running.rs"]
+mod running;
+
+#[cfg(target_os = "linux")]
+use running::PATIENCE;
+use running::{Missing, Running};
 
 /// A command that runs.
 pub(crate) struct Process {
-    child: Child,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    lines: Receiver<String>,
-    stderr: String,
+    running: Running,
+    /// The lines of standard error that were looked at.
+    heard: usize,
 }
 
 /// What became of it.
@@ -54,21 +58,14 @@ pub(crate) fn run_with(args: &[&str], input: &[u8]) -> Done {
 
 impl Process {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command(args).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let mut this = Self::of(child);
-        this.collect(stdout);
-        this
+        Self::of(command(args).spawn().unwrap())
     }
 
     /// The same, with an open standard input.
     pub(crate) fn with_stdin(args: &[&str]) -> (Self, ChildStdin) {
         let mut child = command(args).stdin(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let mut this = Self::of(child);
-        this.collect(stdout);
-        (this, stdin)
+        (Self::of(child), stdin)
     }
 
     /// The same, where nobody reads standard output but the caller.
@@ -78,65 +75,40 @@ impl Process {
         (Self::of(child), stdout)
     }
 
-    pub(crate) fn of(mut child: Child) -> Self {
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (told, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                if told.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+    pub(crate) fn of(child: Child) -> Self {
         Self {
-            child,
-            stdout: None,
-            lines,
-            stderr: String::new(),
+            running: Running::of("the command", child),
+            heard: 0,
         }
     }
 
-    fn collect(&mut self, mut stdout: ChildStdout) {
-        self.stdout = Some(thread::spawn(move || {
-            let mut bytes = Vec::new();
-            stdout.read_to_end(&mut bytes).unwrap();
-            bytes
-        }));
+    /// Waits for the next line on standard error that begins like this, and returns
+    /// the rest of it.
+    fn find(&mut self, begins: &str) -> Result<String, Missing> {
+        let heard = self.heard;
+        let finding = self.running.find(|output| {
+            let mut lines = output.errors.iter().enumerate().skip(heard);
+            lines.find_map(|(at, line)| Some((at, line.strip_prefix(begins)?.to_owned())))
+        });
+        let (at, rest) = block_on(finding)?;
+        self.heard = at + 1;
+        Ok(rest)
     }
 
-    /// Waits for a line on standard error that begins like this, and returns the
-    /// rest of it.
+    /// The same, where it must come.
     pub(crate) fn says(&mut self, begins: &str) -> String {
-        loop {
-            let line = match self.lines.recv_timeout(HANGS) {
-                Ok(line) => line,
-                Err(error) => panic!("no \"{begins}…\": {error}: {}", self.stderr),
-            };
-            self.stderr.push_str(&line);
-            self.stderr.push('\n');
-            if let Some(rest) = line.strip_prefix(begins) {
-                return rest.to_owned();
-            }
-        }
+        self.find(begins)
+            .unwrap_or_else(|why| self.running.fail(&format!("lacks \"{begins}…\": {why:?}")))
     }
 
     /// Whether it says a line on standard error that begins like this before it
     /// ends.
     #[cfg(unix)]
     pub(crate) fn says_before_its_end(&mut self, begins: &str) -> bool {
-        loop {
-            let line = match self.lines.recv_timeout(HANGS) {
-                Ok(line) => line,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return false,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    panic!("neither \"{begins}…\" nor an end: {}", self.stderr)
-                }
-            };
-            self.stderr.push_str(&line);
-            self.stderr.push('\n');
-            if line.starts_with(begins) {
-                return true;
-            }
+        match self.find(begins) {
+            Ok(_) => true,
+            Err(Missing::Ended) => false,
+            Err(Missing::Late) => self.running.fail("says neither this nor ends"),
         }
     }
 
@@ -147,14 +119,14 @@ impl Process {
 
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
+        let pid = rustix::process::Pid::from_raw(self.running.id().cast_signed()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// What the system says of it.
     #[cfg(target_os = "linux")]
     fn status(&self, name: &str) -> Option<String> {
-        let status = format!("/proc/{}/status", self.child.id());
+        let status = format!("/proc/{}/status", self.running.id());
         let status = std::fs::read_to_string(status).unwrap();
         let line = status.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace().nth(1).map(str::to_owned)
@@ -172,7 +144,7 @@ impl Process {
         const STEP: Duration = Duration::from_millis(1);
         let mut waited = Duration::ZERO;
         while !is_so() {
-            assert!(waited < HANGS, "it does not come so far");
+            assert!(waited < PATIENCE, "it does not come so far");
             thread::sleep(STEP);
             waited += STEP;
         }
@@ -199,36 +171,23 @@ impl Process {
 
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Done {
-        // Standard error ends with it.
-        loop {
-            match self.lines.recv_timeout(HANGS) {
-                Ok(line) => {
-                    self.stderr.push_str(&line);
-                    self.stderr.push('\n');
-                }
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    self.child.kill().unwrap();
-                    panic!("it does not end: {}", self.stderr);
-                }
-            }
-        }
-        let code = self.child.wait().unwrap().code();
-        let stdout = self.stdout.take();
+        let (status, output) = block_on(self.running.ended());
         Done {
-            code,
-            stdout: stdout.map_or_else(Vec::new, |thread| thread.join().unwrap()),
-            stderr: std::mem::take(&mut self.stderr),
+            code: status.code(),
+            stdout: output.bytes,
+            stderr: output
+                .errors
+                .iter()
+                .map(|line| line.clone() + "\n")
+                .collect(),
         }
     }
 }
 
-/// A test that fails leaves nothing behind.
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// These tests are threads, and what they wait for has futures.
+fn block_on<T>(waiting: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().build().unwrap().block_on(waiting)
 }
 
 impl Done {

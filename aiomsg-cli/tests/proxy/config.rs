@@ -68,6 +68,10 @@ async fn what_is_wrong_on_the_command_line_is_named() {
             "must be longer than its interval",
         ),
         (&["--queue-messages", "0"], "leaves no room"),
+        (
+            &["--max-incomplete-bytes", "0"],
+            "max_incomplete_bytes is 0",
+        ),
         (&["--backend-trust", "/no/such.cert"], "/no/such.cert"),
         // These are refused where they are read.
         (&["--frontend-cert", "x"], "--frontend-key"),

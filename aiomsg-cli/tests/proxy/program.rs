@@ -1,31 +1,17 @@
 //! The command as a child process.
 
 use std::ffi::OsStr;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "../../../tests/support/running.rs"]
+mod running;
 
-/// How long anything may take. Generous, because a loaded machine is slow; a
-/// test that passes never waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+use running::Running;
+pub(crate) use running::{Output, PATIENCE};
 
 /// A running command. It is killed when this is dropped.
-pub(crate) struct Program {
-    child: Child,
-    output: watch::Receiver<Output>,
-    reader: JoinHandle<()>,
-}
-
-/// What it has written so far.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Output {
-    pub(crate) lines: Vec<String>,
-    pub(crate) errors: Vec<String>,
-}
+pub(crate) struct Program(Running);
 
 /// How it has ended.
 #[derive(Debug)]
@@ -37,29 +23,13 @@ pub(crate) struct Ended {
 
 impl Program {
     pub(crate) fn start(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_aiomsg"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aiomsg"));
+        command
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the command starts");
-        let stdout = child.stdout.take().expect("it is a pipe");
-        let stderr = child.stderr.take().expect("it is a pipe");
-        let (sender, output) = watch::channel(Output::default());
-        // Reads on whether the test looks or not: a full pipe would stop it.
-        let reader = tokio::spawn(async move {
-            tokio::join!(
-                read(stdout, &sender, |output| &mut output.lines),
-                read(stderr, &sender, |output| &mut output.errors),
-            );
-        });
-        Self {
-            child,
-            output,
-            reader,
-        }
+            .stderr(Stdio::piped());
+        Self(Running::start("the command", &mut command))
     }
 
     /// Runs it to its end.
@@ -69,17 +39,12 @@ impl Program {
 
     /// What it has written so far.
     pub(crate) fn output(&self) -> Output {
-        self.output.borrow().clone()
+        self.0.output()
     }
 
     /// Waits until what it has written is as it should be.
     pub(crate) async fn until(&self, what: &str, enough: impl Fn(&Output) -> bool) {
-        let mut output = self.output.clone();
-        match tokio::time::timeout(PATIENCE, output.wait_for(|it| enough(it))).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) => panic!("it ended without {what}: {:?}", self.output()),
-            Err(_) => panic!("{PATIENCE:?} passed without {what}: {:?}", self.output()),
-        }
+        self.0.wait(what, |it| enough(it).then_some(())).await;
     }
 
     /// Waits for so many lines with this text.
@@ -100,47 +65,29 @@ impl Program {
 
     /// Waits for a line that begins so, and returns its rest.
     pub(crate) async fn after(&self, label: &str) -> String {
-        self.until(label, |output| {
-            output.lines.iter().any(|it| it.starts_with(label))
-        })
-        .await;
-        let lines = self.output().lines;
-        let mut rests = lines.iter().filter_map(|it| it.strip_prefix(label));
-        rests.next().expect("it is there").to_owned()
+        let rest = |line: &String| line.strip_prefix(label).map(str::to_owned);
+        self.0
+            .wait(label, |output| output.lines.iter().find_map(rest))
+            .await
     }
 
     /// Sends it a signal, by its name without `SIG`.
     pub(crate) async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it runs").to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status().await;
-        assert!(status.expect("kill is there").success());
+        self.signals(&[name]).await;
     }
 
     /// Sends several, one right behind the other.
     pub(crate) async fn signals(&self, names: &[&str]) {
-        let id = self.child.id().expect("it runs");
-        let kills: Vec<_> = names
-            .iter()
-            .map(|it| format!("kill -s {it} {id}"))
-            .collect();
-        let shell = Command::new("sh").args(["-c", &kills.join("; ")]).status();
-        assert!(shell.await.expect("sh is there").success());
+        self.0.signals(names);
     }
 
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> Ended {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        let status: ExitStatus = match status {
-            Ok(status) => status.expect("it can be waited for"),
-            Err(_) => panic!("it does not end: {:?}", self.output()),
-        };
-        // The last lines may still be in the pipes.
-        let _ = tokio::time::timeout(PATIENCE, self.reader).await;
-        let Output { lines, errors } = self.output.borrow().clone();
+        let (status, output) = self.0.ended().await;
         Ended {
             code: status.code(),
-            lines,
-            errors,
+            lines: output.lines,
+            errors: output.errors,
         }
     }
 
@@ -152,7 +99,7 @@ impl Program {
 
     /// Kills it, as a crash would.
     pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.expect("it is killed");
+        self.0.kill();
     }
 }
 
@@ -169,16 +116,5 @@ impl Ended {
     pub(crate) fn report(&self) -> &str {
         let line = self.lines.iter().find(|it| it.starts_with("drained: "));
         line.unwrap_or_else(|| panic!("no report: {self:?}"))
-    }
-}
-
-async fn read(
-    stream: impl AsyncRead + Unpin,
-    output: &watch::Sender<Output>,
-    part: fn(&mut Output) -> &mut Vec<String>,
-) {
-    let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        output.send_modify(|output| part(output).push(line));
     }
 }

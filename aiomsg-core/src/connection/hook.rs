@@ -5,7 +5,7 @@ use crate::{Error, Frame};
 /// Sees each frame of a connection: the easy way to write a connection layer.
 ///
 /// A hook passes a frame on, changes it, or drops it. It has state, and each connection
-/// has a hook of its own, so it needs no lock. [`HookLayer`] makes a layer of it.
+/// has a hook of its own, so it needs no lock. [`HookLayer`](super::HookLayer) makes a layer of it.
 ///
 /// A hook is below the heartbeat and the acknowledgements, so it sees these, too. A
 /// request that it drops is not acknowledged, and its sender sends it again. A message

@@ -61,9 +61,8 @@ pub fn drop_caught<T>(what: &'static str, value: T) {
 
 /// Logs a panic that no error reports. A log subscriber may panic as well.
 pub fn note(error: &Error) {
-    let said = std::error::Error::source(error).map(ToString::to_string);
     let _ = catch("the subscriber of logs", || {
-        tracing::warn!(%error, said, "a panic was caught");
+        tracing::warn!(error = %error.chain(), "a panic was caught");
     });
 }
 

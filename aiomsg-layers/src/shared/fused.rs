@@ -1,7 +1,7 @@
 use std::fmt;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{BoxError, Error, ErrorKind};
+use aiomsg_core::error::{BoxError, Error, ErrorKind, chain};
 use tower::Service;
 
 /// A service that is not polled again when it has ended.
@@ -40,7 +40,8 @@ impl<S> Fused<S> {
                 .into()));
         }
         let ready = ready!(self.service.poll_ready(cx)).map_err(Into::into);
-        self.ended = ready.as_ref().err().map(ToString::to_string);
+        let failed = ready.as_ref().err();
+        self.ended = failed.map(|error: &BoxError| chain(&**error).to_string());
         Poll::Ready(ready)
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aiomsg_core::{Error, ErrorKind};
+use aiomsg_core::error::{Error, ErrorKind, Remedy};
 use ring::digest::{Context, SHA256};
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring as provider};
@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::asked::Noting;
-use super::config::{Made, NO_CERTIFICATE, TlsConfig, server_name};
+use super::config::{Made, NO_CERTIFICATE, NotForBinding, TlsConfig, server_name};
 use super::pem::{Pem, Source};
 use super::trust::Trusted;
 use super::{chain, key};
@@ -25,10 +25,12 @@ use super::{chain, key};
 const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
 /// Why there are no settings for binding although there is a certificate.
-const WHO_MAY_CONNECT: &str = "whom to accept is not said: the system's authorities are for \
-                               connecting only, or anyone with a certificate of the web could \
-                               connect. Call trust_file(..) or pin_file(..) for the certificates \
-                               of peers, or without_client_certificates() to accept everyone";
+const WHO_MAY_CONNECT: NotForBinding = NotForBinding {
+    reason: "whom to accept is not said: the system's authorities are for connecting only, or \
+             anyone with a certificate of the web could connect; \
+             without_client_certificates() accepts everyone",
+    remedy: Remedy::Trust,
+};
 
 /// A builder for a [`TlsConfig`]. [`build`](TlsConfigBuilder::build) reads the files, and
 /// [`TlsConfig::reload`] reads them again.
@@ -426,7 +428,5 @@ fn server(
 
 /// What rustls refuses although it has all it needs.
 fn internal<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
-    Error::new(ErrorKind::Config)
-        .with_reason(error.to_string())
-        .with_source(error)
+    Error::new(ErrorKind::Config).with_source(error)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use aiomsg_core::{Error, ErrorKind};
+use aiomsg_core::error::{Error, ErrorKind, Remedy};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
@@ -43,15 +43,23 @@ pub(super) struct Inner {
 pub(super) struct Made {
     pub(super) client: Option<Arc<ClientConfig>>,
     /// The settings for binding, or the reason why there are none.
-    pub(super) server: Result<Arc<ServerConfig>, &'static str>,
+    pub(super) server: Result<Arc<ServerConfig>, NotForBinding>,
     pub(super) server_name: Option<ServerName<'static>>,
     /// Their source, and the digest of the files that were read.
     pub(super) origin: Option<(TlsConfigBuilder, [u8; 32])>,
 }
 
-/// The reason why there are no settings for binding.
-pub(super) const NO_CERTIFICATE: &str = "binding with tls needs a certificate and its key; give \
-                                         them to TlsConfig::builder().certificate_files(..)";
+/// The reason why there are no settings for binding, and the setting that is missing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NotForBinding {
+    pub(super) reason: &'static str,
+    pub(super) remedy: Remedy,
+}
+
+pub(super) const NO_CERTIFICATE: NotForBinding = NotForBinding {
+    reason: "binding with tls needs a certificate and its key",
+    remedy: Remedy::Certificate,
+};
 
 impl TlsConfig {
     /// Returns a builder without a certificate and without trust.
@@ -100,10 +108,9 @@ impl TlsConfig {
     pub(crate) fn client(&self, host: &str) -> Result<Client, Error> {
         let made = self.current();
         let config = made.client.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::Config).with_reason(
-                "connecting with tls needs something to trust; give the peer's certificate, or \
-                 that of its authority, to TlsConfig::builder().trust_file(..)",
-            )
+            Error::new(ErrorKind::Config)
+                .with_reason("connecting with tls needs something to trust")
+                .with_remedy(Remedy::Trust)
         })?;
         let name = match &made.server_name {
             Some(name) => name.clone(),
@@ -123,7 +130,11 @@ impl TlsConfig {
     /// Returns the settings for the next handshake of the binding end.
     pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, Error> {
         let server = self.current().server.clone();
-        server.map_err(|reason| Error::new(ErrorKind::Config).with_reason(reason))
+        server.map_err(|lack| {
+            Error::new(ErrorKind::Config)
+                .with_reason(lack.reason)
+                .with_remedy(lack.remedy)
+        })
     }
 }
 
@@ -141,10 +152,8 @@ impl fmt::Debug for TlsConfig {
 pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(name.to_owned()).map_err(|error| {
         Error::new(ErrorKind::Config)
-            .with_reason(format!(
-                "\"{name}\" cannot be the name in a certificate; set another with \
-                 TlsConfig::builder().server_name(..)"
-            ))
+            .with_reason(format!("\"{name}\" cannot be the name in a certificate"))
+            .with_remedy(Remedy::ServerName)
             .with_source(error)
     })
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use aiomsg_core::{Error, ErrorKind};
+use aiomsg_core::error::{Error, ErrorKind, Remedy};
 use tokio_rustls::rustls::{
     self, AlertDescription, CertificateError, PeerIncompatible, PeerMisbehaved,
 };
@@ -11,10 +11,9 @@ use super::unanswered::MayBe;
 
 /// The error for a TLS endpoint without settings.
 pub(crate) fn missing() -> Error {
-    Error::new(ErrorKind::Config).with_reason(
-        "a tls endpoint needs tls settings; make them with TlsConfig::builder() and pass them to \
-         tls(..)",
-    )
+    Error::new(ErrorKind::Config)
+        .with_reason("a tls endpoint needs tls settings")
+        .with_remedy(Remedy::Tls)
 }
 
 /// An error of the handshake.
@@ -22,10 +21,11 @@ pub(super) fn handshake_failed(error: io::Error) -> Error {
     use io::ErrorKind as Io;
     let explained = explain(&error).unwrap_or_else(|| match error.kind() {
         Io::UnexpectedEof | Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe => tls(
-            "the peer closed the connection during the tls handshake; is its endpoint a plain one? if \
-             it demands a certificate, set one with TlsConfig::builder().certificate_files(..)",
-        ),
-        _ => tls(crate::error::text(&error)),
+            "the peer closed the connection during the tls handshake; is its endpoint a plain one? \
+             if it is not, it may demand a certificate",
+        )
+        .with_remedy(Remedy::Certificate),
+        _ => ErrorKind::Tls.into(),
     });
     explained.with_source(error)
 }
@@ -47,7 +47,10 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
     if let Some(why) = error.get_ref().and_then(|why| why.downcast_ref::<MayBe>()) {
-        return Some(tls(why.to_string()));
+        // The source says what.
+        let demanded = matches!(why, MayBe::Demanded);
+        let remedy = demanded.then_some(Remedy::Certificate);
+        return Some(Error::from(ErrorKind::Tls).with_remedy(remedy));
     }
     if is_truncation(error) {
         return Some(Error::new(ErrorKind::Disconnected).with_reason(
@@ -56,11 +59,15 @@ pub(crate) fn explain(error: &io::Error) -> Option<Error> {
         ));
     }
     Some(match of_rustls(error)? {
-        Tls::InvalidCertificate(reason) => tls(certificate(reason)),
+        Tls::InvalidCertificate(reason) => {
+            tls(certificate(reason)).with_remedy(certificate_remedy(reason))
+        }
         Tls::NoCertificatesPresented => {
             tls("the peer presents no certificate, and one is demanded")
         }
-        Tls::AlertReceived(description) => tls(alert(*description)),
+        Tls::AlertReceived(description) => {
+            tls(alert(*description)).with_remedy(alert_remedy(*description))
+        }
         Tls::InvalidMessage(_) => speaks_plain(),
         Tls::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
             tls("the peer asks for renegotiation, which is not done")
@@ -75,7 +82,7 @@ pub(crate) fn explain(error: &io::Error) -> Option<Error> {
         Tls::PeerIncompatible(reason) => tls(format!(
             "the peer and we have no tls version or cipher in common: {reason:?}"
         )),
-        other => tls(other.to_string()),
+        _ => ErrorKind::Tls.into(),
     })
 }
 
@@ -126,6 +133,28 @@ fn certificate(reason: &CertificateError) -> String {
     format!("the peer's certificate {what}")
 }
 
+/// The setting of ours that makes the peer's certificate good.
+fn certificate_remedy(reason: &CertificateError) -> Option<Remedy> {
+    use CertificateError as Why;
+    match reason {
+        Why::UnknownIssuer => Some(Remedy::Trust),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => Some(Remedy::ServerName),
+        _ => None,
+    }
+}
+
+/// The setting of ours that a peer may miss that refuses us.
+fn alert_remedy(description: AlertDescription) -> Option<Remedy> {
+    use AlertDescription as Alert;
+    match description {
+        Alert::CertificateRequired
+        | Alert::ProtocolVersion
+        | Alert::HandshakeFailure
+        | Alert::InsufficientSecurity => Some(Remedy::Certificate),
+        _ => None,
+    }
+}
+
 /// The reason why the peer refuses us.
 fn alert(description: AlertDescription) -> String {
     use AlertDescription as Alert;
@@ -134,10 +163,9 @@ fn alert(description: AlertDescription) -> String {
         Alert::CertificateExpired => {
             "the peer refused our certificate: it is not valid now".to_owned()
         }
-        Alert::CertificateRequired => "the peer demands a certificate, and we have none to \
-                                       present; set one with TlsConfig::builder()\
-                                       .certificate_files(..)"
-            .to_owned(),
+        Alert::CertificateRequired => {
+            "the peer demands a certificate, and we have none to present".to_owned()
+        }
         Alert::DecryptError => {
             "the peer refused our proof that we hold the key of our certificate".to_owned()
         }
@@ -149,7 +177,7 @@ fn alert(description: AlertDescription) -> String {
         | Alert::AccessDenied => format!("the peer refused our certificate: {description:?}"),
         Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(
             "the peer and we have no tls version or cipher in common, or it demands a \
-             certificate, to be set with TlsConfig::builder().certificate_files(..): {description:?}"
+             certificate: {description:?}"
         ),
         other => format!("the peer ended tls: {other:?}"),
     }

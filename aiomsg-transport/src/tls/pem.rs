@@ -10,7 +10,6 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::blocks::{self, Block, Kind, Problem};
-use crate::error::text;
 
 /// The largest file to read. The systems' bundles of authorities have less than a MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -41,7 +40,8 @@ impl Source {
     pub(super) fn read(&self) -> Result<Pem, Error> {
         let bytes = match self {
             Self::File(path) => {
-                read(path).map_err(|error| wrong(self, text(&error)).with_source(error))?
+                let refused = Error::new(ErrorKind::Config).with_reason(self.to_string());
+                read(path).map_err(|error| refused.with_source(error))?
             }
             Self::Bytes { pem, .. } => pem.clone(),
         };

@@ -61,7 +61,7 @@ impl TlsConfig {
         let old = self.current();
         let lost = match (&old.client, &new.client, &old.server, &new.server) {
             (Some(_), None, _, _) => "connecting: they trust nothing",
-            (_, _, Ok(_), Err(reason)) => reason,
+            (_, _, Ok(_), Err(lack)) => lack.reason,
             _ => {
                 self.set(new);
                 return Ok(());
@@ -93,7 +93,7 @@ impl TlsConfig {
     /// # async fn renew(tls: TlsConfig) {
     /// tokio::spawn(tls.watch(Duration::from_secs(60), |outcome| match outcome {
     ///     Ok(()) => println!("new certificates"),
-    ///     Err(error) => eprintln!("the old certificates stay in use: {error}"),
+    ///     Err(error) => eprintln!("the old certificates stay in use: {}", error.chain()),
     /// }));
     /// # }
     /// ```
@@ -120,9 +120,9 @@ impl TlsConfig {
                         tell(&mut report, Ok(()));
                     }
                     Ok(Err(error)) => {
-                        let text = error.to_string();
+                        let text = error.chain().to_string();
                         if told.as_ref() != Some(&text) {
-                            tracing::warn!(%error, "tls certificates not reloaded");
+                            tracing::warn!(error = text, "tls certificates not reloaded");
                             told = Some(text);
                             tell(&mut report, Err(error));
                         }

@@ -109,10 +109,7 @@ impl fmt::Display for MayBe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the peer closed the connection right after tls, before it said anything: ")?;
         f.write_str(match self {
-            Self::Demanded => {
-                "it may demand a certificate, and we presented none; set one with \
-                 TlsConfig::builder().certificate_files(..)"
-            }
+            Self::Demanded => "it may demand a certificate, and we presented none",
             Self::Refused => "it may not trust the certificate that we presented",
         })
     }

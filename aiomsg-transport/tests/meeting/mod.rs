@@ -61,5 +61,5 @@ pub(crate) async fn greet(mut io: Io) -> Result<Io, Error> {
 pub(crate) fn refused(outcome: Result<Io, Error>, expected: &str) {
     let error = outcome.unwrap_err();
     assert!(error.is_tls(), "{error}");
-    assert!(error.to_string().contains(expected), "{error}");
+    assert!(error.chain().to_string().contains(expected), "{error}");
 }

@@ -186,7 +186,9 @@ where
             }
         }
         if let Err(error) = &result {
-            say(|| tracing::warn!(%error, "serving ends: no message is handled any more"));
+            say(
+                || tracing::warn!(error = %error.chain(), "serving ends: no message is handled any more"),
+            );
         }
         while running.next().await.is_some() {}
         result

@@ -95,7 +95,7 @@ async fn reply_to<S: SendService + Send>(socket: &Socket<S>, replies: &Replies, 
         }
     };
     if let Err(mut error) = sent {
-        say(|| tracing::debug!(%error, "a reply could not be sent"));
+        say(|| tracing::debug!(error = %error.chain(), "a reply could not be sent"));
         if let Some(reply) = error.take_message() {
             let discard = &socket.engine().discard;
             discard.message(reply, DropReason::ReplyRefused);

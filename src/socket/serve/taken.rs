@@ -77,7 +77,7 @@ impl<S> Taken<S> {
 /// The error for a message that was not handled. The error of the handler goes to the
 /// caller of [`Socket::serve`].
 fn not_ready(error: &Error) -> Error {
-    Error::new(error.kind()).with_reason(format!("the handler is not ready: {error}"))
+    Error::new(error.kind()).with_reason(format!("the handler is not ready: {}", error.chain()))
 }
 
 /// A message, and the future of the handler, or an error if it panicked.

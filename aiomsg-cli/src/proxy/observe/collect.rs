@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::facts::{at_least_once, drops, mode};
 use super::history::{self, History, Totals};
 use super::metrics::Metrics;
 use super::peers::Peers;
-use super::status::{Drop, Place, Side, Status, Way};
-use crate::proxy::counts::{self, Loss, read};
-use crate::proxy::settings::Settings;
+use super::status::{Place, Side, Status, Way};
+use crate::proxy::counts::{self, read};
+use crate::proxy::shared::Proxy;
 use crate::proxy::side;
-use crate::proxy::{Proxy, args};
 
 /// Looks at the proxy once a second, however many ask.
 pub(super) struct Collector {
@@ -114,21 +114,6 @@ impl Collector {
     }
 }
 
-pub(super) fn mode(settings: &Settings) -> &'static str {
-    match settings.mode {
-        args::ModeArg::RoundRobin => "round-robin",
-        args::ModeArg::Publish => "publish",
-    }
-}
-
-pub(super) fn at_least_once(settings: &Settings) -> Option<&'static str> {
-    settings.at_least_once.map(|side| match side {
-        args::AtLeastOnceArg::Frontend => "frontend",
-        args::AtLeastOnceArg::Backend => "backend",
-        args::AtLeastOnceArg::Both => "both",
-    })
-}
-
 fn way(way: &counts::Way, rate: f64) -> Way {
     Way {
         taken: read(&way.taken),
@@ -136,31 +121,6 @@ fn way(way: &counts::Way, rate: f64) -> Way {
         left: read(&way.left),
         rate,
     }
-}
-
-/// All that was given up, by side and reason; also where there is none.
-pub(super) fn drops(proxy: &Proxy) -> Vec<Drop> {
-    let mut drops = Vec::new();
-    for side in [&proxy.frontend, &proxy.backend] {
-        for (reason, count) in side.socket.stats().drops.iter() {
-            drops.push(Drop {
-                side: side.name.to_owned(),
-                reason: reason.name().to_owned(),
-                means: reason.to_string(),
-                count,
-            });
-        }
-    }
-    let Proxy { counts, .. } = proxy;
-    for why in Loss::ALL {
-        drops.push(Drop {
-            side: "proxy".to_owned(),
-            reason: why.name().to_owned(),
-            means: why.means().to_owned(),
-            count: counts.messages.lost(why) + counts.replies.lost(why),
-        });
-    }
-    drops
 }
 
 fn show_side(side: &side::Side, (peer_count, peers): (usize, Vec<super::status::Peer>)) -> Side {

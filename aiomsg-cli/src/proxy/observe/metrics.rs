@@ -5,10 +5,10 @@
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use super::collect;
-use crate::proxy::Proxy;
+use super::facts;
 use crate::proxy::control::State;
 use crate::proxy::counts::read;
+use crate::proxy::shared::Proxy;
 use crate::proxy::side::Side;
 
 /// A recorder of our own: a request reads the counters of the sockets, and counting costs
@@ -120,8 +120,8 @@ fn record_proxy(proxy: &Proxy) {
     gauge!(
         "aiomsg_proxy_info",
         "version" => env!("CARGO_PKG_VERSION"),
-        "mode" => collect::mode(&settings),
-        "at_least_once" => collect::at_least_once(&settings).unwrap_or("none"),
+        "mode" => facts::mode(&settings),
+        "at_least_once" => facts::at_least_once(&settings).unwrap_or("none"),
     )
     .set(1.0);
     let state = proxy.control.state().name();
@@ -143,7 +143,7 @@ fn record_proxy(proxy: &Proxy) {
     counter!("aiomsg_proxy_reloads_total", "result" => "done").absolute(read(&counts.reloads));
     counter!("aiomsg_proxy_reloads_total", "result" => "failed")
         .absolute(read(&counts.failed_reloads));
-    for drop in collect::drops(proxy) {
+    for drop in facts::drops(proxy) {
         counter!("aiomsg_dropped_messages_total", "side" => drop.side, "reason" => drop.reason)
             .absolute(drop.count);
     }

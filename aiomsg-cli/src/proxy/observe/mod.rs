@@ -1,6 +1,7 @@
 //! Looking at a proxy: metrics, health, and a page that shows it live.
 
 mod collect;
+mod facts;
 mod history;
 mod metrics;
 mod peers;
@@ -10,8 +11,8 @@ pub(crate) mod status;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Proxy;
 use super::settings::Settings;
+use super::shared::Proxy;
 use crate::common::failure::Outcome;
 use crate::common::say::tell;
 use crate::http::server;

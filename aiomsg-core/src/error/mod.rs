@@ -1,21 +1,37 @@
 //! The error of every socket operation.
 
+mod chain;
+mod kind;
+mod remedy;
+
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{Certificate, Endpoint, Identity, Outbound};
+
+pub use chain::{Chain, chain};
+pub use kind::ErrorKind;
+pub use remedy::Remedy;
 
 /// Any error: the same type as `tower::BoxError`, the error of tower's own middleware.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong in a socket, and where.
 ///
-/// The error is opaque, so that it can grow. Ask it by the `is_…` methods. They
-/// look through boxed errors: an [`Error`] that came back through tower's
-/// middleware, or that wraps a [`BoxError`] which holds one, still answers.
+/// The error is opaque, so that it can hold more later. Its [`kind`](Error::kind)
+/// and the `is_…` methods tell errors apart, and they agree with each other. They
+/// look through the errors of layers: an [`Error`] that came back through tower's
+/// middleware, in a box or as the source of another error, has the kind that it had.
 ///
 /// A message that could not be sent comes back in the error: see
 /// [`Error::take_message`].
+///
+/// # Text
+///
+/// `Display` says one level: the endpoint, the peer, the kind and a reason. The
+/// cause is the [`source`](StdError::source). [`Error::chain`] displays all levels in
+/// one line, for logs and people. The text may change in any version.
 ///
 /// ```
 /// use aiomsg_core::{Endpoint, Error, ErrorKind};
@@ -38,65 +54,8 @@ struct Inner {
     peer: Option<Identity>,
     certificate: Option<Certificate>,
     message: Option<Outbound>,
+    remedy: Option<Remedy>,
     source: Option<BoxError>,
-}
-
-/// The kinds of [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The socket is closed, or closing.
-    Closed,
-    /// Something took longer than it may.
-    Timeout,
-    /// The connection ended.
-    Disconnected,
-    /// The settings contradict each other or are out of range.
-    Config,
-    /// An address could not be read or looked up.
-    Address,
-    /// The system refused: bind, connect, read or write.
-    Io,
-    /// TLS refused.
-    Tls,
-    /// The peer broke the protocol.
-    Protocol,
-    /// The peer speaks a version or dialect that this socket does not.
-    Version,
-    /// A frame or message is larger than the limit.
-    TooLarge,
-    /// The identity is taken by another connection.
-    IdentityInUse,
-    /// The peer may not have the identity that it has chosen.
-    IdentityRefused,
-    /// Refused because a limit is reached.
-    Limit,
-    /// A middleware that is not ours failed.
-    Layer,
-    /// The payload could not be turned into text or JSON, or back.
-    Payload,
-}
-
-impl ErrorKind {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Closed => "the socket is closed",
-            Self::Timeout => "timed out",
-            Self::Disconnected => "the connection ended",
-            Self::Config => "the settings cannot be used",
-            Self::Address => "the address cannot be used",
-            Self::Io => "input or output failed",
-            Self::Tls => "tls failed",
-            Self::Protocol => "the peer broke the protocol",
-            Self::Version => "the peer speaks another version",
-            Self::TooLarge => "too large",
-            Self::IdentityInUse => "the identity is in use by another connection",
-            Self::IdentityRefused => "the identity is refused",
-            Self::Limit => "a limit is reached",
-            Self::Layer => "a layer failed",
-            Self::Payload => "the payload cannot be converted",
-        }
-    }
 }
 
 impl Error {
@@ -109,11 +68,13 @@ impl Error {
             peer: None,
             certificate: None,
             message: None,
+            remedy: None,
             source: None,
         }))
     }
 
-    /// Says more, in lower case and without a full stop.
+    /// Says more, in lower case and without a full stop. The text of the source
+    /// is no part of it.
     #[must_use]
     pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
@@ -156,21 +117,40 @@ impl Error {
         self
     }
 
+    /// Adds the setting that may mend it, if there is one.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<Option<Remedy>>) -> Self {
+        self.0.remedy = remedy.into();
+        self
+    }
+
     /// An error of a kind from one of tower's boxed errors. An [`Error`] in
     /// the box is taken out; anything else becomes the source of an error of
     /// kind [`ErrorKind::Layer`].
     pub fn from_boxed(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
-            Err(other) => Self::new(ErrorKind::Layer)
-                .with_reason(other.to_string())
-                .with_source(other),
+            Err(other) => Self::new(ErrorKind::Layer).with_source(other),
         }
     }
 
-    /// What kind of error it is.
+    /// What kind of error it is. The failure of a layer that was caused by an
+    /// [`Error`] has the kind of that one.
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        match (self.0.kind, self.nested()) {
+            (ErrorKind::Layer, Some(nested)) => nested.kind(),
+            (kind, _) => kind,
+        }
+    }
+
+    /// The setting that may mend it, or the error below it, if there is one.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.0.remedy.or_else(|| self.nested()?.remedy())
+    }
+
+    /// Displays this error and all of its sources in one line: see [`chain`].
+    pub fn chain(&self) -> Chain<'_> {
+        chain(self)
     }
 
     /// The endpoint it happened at, if it is known.
@@ -200,106 +180,96 @@ impl Error {
         self.0.message.take()
     }
 
-    fn any(&self, kind: ErrorKind) -> bool {
-        if self.0.kind == kind {
-            return true;
-        }
-        let mut source = self.source();
-        while let Some(error) = source {
-            if let Some(error) = error.downcast_ref::<Self>() {
-                return error.any(kind);
-            }
-            source = error.source();
-        }
-        false
+    /// The error itself, or the one that is shared.
+    fn of<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        let shared = || error.downcast_ref::<Arc<Self>>().map(Arc::as_ref);
+        error.downcast_ref().or_else(shared)
+    }
+
+    /// The nearest [`Error`] below this one.
+    fn nested(&self) -> Option<&Self> {
+        chain::sources(self).find_map(Self::of)
     }
 
     /// The socket is closed, or closing.
     pub fn is_closed(&self) -> bool {
-        self.any(ErrorKind::Closed)
+        self.kind() == ErrorKind::Closed
     }
 
     /// Something took longer than it may.
     pub fn is_timeout(&self) -> bool {
-        self.any(ErrorKind::Timeout)
+        self.kind() == ErrorKind::Timeout
     }
 
     /// The connection ended.
     pub fn is_disconnected(&self) -> bool {
-        self.any(ErrorKind::Disconnected)
+        self.kind() == ErrorKind::Disconnected
     }
 
     /// The settings contradict each other or are out of range.
     pub fn is_config(&self) -> bool {
-        self.any(ErrorKind::Config)
+        self.kind() == ErrorKind::Config
     }
 
     /// An address could not be read or looked up.
     pub fn is_address(&self) -> bool {
-        self.any(ErrorKind::Address)
+        self.kind() == ErrorKind::Address
     }
 
     /// The system refused to bind, connect, read or write; the
     /// [`std::io::Error`] is the source.
     pub fn is_io(&self) -> bool {
-        self.any(ErrorKind::Io)
+        self.kind() == ErrorKind::Io
     }
 
     /// TLS refused.
     pub fn is_tls(&self) -> bool {
-        self.any(ErrorKind::Tls)
+        self.kind() == ErrorKind::Tls
     }
 
     /// The peer broke the protocol, or speaks another one.
     pub fn is_protocol(&self) -> bool {
-        self.any(ErrorKind::Protocol) || self.any(ErrorKind::Version)
+        matches!(self.kind(), ErrorKind::Protocol | ErrorKind::Version)
     }
 
     /// The peer speaks a version or dialect that this socket does not.
     pub fn is_version(&self) -> bool {
-        self.any(ErrorKind::Version)
+        self.kind() == ErrorKind::Version
     }
 
     /// A frame or message is larger than the limit.
     pub fn is_too_large(&self) -> bool {
-        self.any(ErrorKind::TooLarge)
+        self.kind() == ErrorKind::TooLarge
     }
 
     /// The identity is taken by another connection.
     pub fn is_identity_in_use(&self) -> bool {
-        self.any(ErrorKind::IdentityInUse)
+        self.kind() == ErrorKind::IdentityInUse
     }
 
     /// The peer may not have the identity that it has chosen.
     pub fn is_identity_refused(&self) -> bool {
-        self.any(ErrorKind::IdentityRefused)
+        self.kind() == ErrorKind::IdentityRefused
     }
 
     /// Refused because a limit is reached.
     pub fn is_limit(&self) -> bool {
-        self.any(ErrorKind::Limit)
+        self.kind() == ErrorKind::Limit
     }
 
     /// A middleware that is not ours failed; its error is the source.
     pub fn is_layer(&self) -> bool {
-        self.any(ErrorKind::Layer)
+        self.kind() == ErrorKind::Layer
     }
 
     /// The payload could not be turned into text or JSON, or back.
     pub fn is_payload(&self) -> bool {
-        self.any(ErrorKind::Payload)
+        self.kind() == ErrorKind::Payload
     }
 
     /// The system's error, if there is one below this one.
     pub fn io(&self) -> Option<&std::io::Error> {
-        let mut source = self.source();
-        while let Some(error) = source {
-            if let Some(io) = error.downcast_ref() {
-                return Some(io);
-            }
-            source = error.source();
-        }
-        None
+        chain::sources(self).find_map(|error| error.downcast_ref())
     }
 }
 
@@ -332,6 +302,7 @@ impl fmt::Debug for Error {
             peer,
             certificate,
             message,
+            remedy,
             source,
             ..
         } = &*self.0;
@@ -349,6 +320,9 @@ impl fmt::Debug for Error {
         }
         if let Some(message) = message {
             debug.field("message_len", &message.payload().len());
+        }
+        if let Some(remedy) = remedy {
+            debug.field("remedy", remedy);
         }
         if let Some(source) = source {
             debug.field("source", source);
@@ -386,9 +360,7 @@ impl From<std::io::Error> for Error {
             Io::TimedOut => ErrorKind::Timeout,
             _ => ErrorKind::Io,
         };
-        Self::new(kind)
-            .with_reason(error.to_string())
-            .with_source(error)
+        Self::new(kind).with_source(error)
     }
 }
 
@@ -401,47 +373,9 @@ impl From<std::convert::Infallible> for Error {
 
 impl From<crate::endpoint::EndpointError> for Error {
     fn from(error: crate::endpoint::EndpointError) -> Self {
-        Self::new(ErrorKind::Address)
-            .with_reason(error.to_string())
-            .with_source(error)
+        Self::new(ErrorKind::Address).with_source(error)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn questions_are_answered_through_boxes() {
-        let inner: BoxError = Error::new(ErrorKind::Closed).into();
-        assert!(Error::new(ErrorKind::Layer).with_source(inner).is_closed());
-
-        let boxed: BoxError = Error::new(ErrorKind::Timeout).into();
-        let error = Error::from_boxed(boxed);
-        assert!(error.is_timeout() && !error.is_layer());
-
-        let foreign = Error::from_boxed("a layer of the user's".into());
-        assert!(foreign.is_layer() && !foreign.is_closed());
-        assert_eq!(
-            foreign.source().map(ToString::to_string).as_deref(),
-            Some("a layer of the user's")
-        );
-    }
-
-    #[test]
-    fn the_message_can_be_taken_back() {
-        let mut error = Error::new(ErrorKind::Closed).with_message(Outbound::new("kept"));
-        assert_eq!(
-            error.take_message().map(Outbound::into_payload).as_deref(),
-            Some(&b"kept"[..])
-        );
-        assert!(error.take_message().is_none());
-    }
-
-    #[test]
-    fn a_reset_is_a_disconnect() {
-        let error = Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
-        assert!(error.is_disconnected());
-        assert!(error.io().is_some());
-    }
-}
+mod tests;
