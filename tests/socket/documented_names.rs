@@ -1,5 +1,4 @@
-//! The files that `docs/architecture.md` and `docs/layers.md` name, and the items that the
-//! former names, exist.
+//! The files and items that the pages about the inside of a socket name exist.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,11 +9,15 @@ use std::path::Path;
 fn every_documented_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let words = words_of_all_sources(root);
-    for page in ["docs/architecture.md", "docs/layers.md"] {
+    for page in [
+        "docs/architecture.md",
+        "docs/where-a-message-waits.md",
+        "docs/layers.md",
+    ] {
         for code in code_spans(&fs::read_to_string(root.join(page)).unwrap()) {
             if code.contains('/') {
                 assert!(root.join(&code).exists(), "{page}: no file {code}");
-            } else if page == "docs/architecture.md" {
+            } else if page != "docs/layers.md" {
                 // The guide speaks of its own programs, which the compiler checks.
                 let exists = last_word(&code).is_none_or(|word| words.contains(word));
                 assert!(exists, "{page}: no item {code}");
