@@ -265,7 +265,7 @@ where
             Ok(sending) => sending,
             Err(error) => return Err(with_message(error, message)),
         };
-        // What is behind it comes after it.
+        // The messages behind it come after it.
         poll_fn(|cx| sending.poll_accepted(cx)).await?;
         drop(place);
         sending.await

@@ -71,7 +71,7 @@ impl Unacked {
                 given_up.extend(state.remove(id, false));
                 continue;
             }
-            // It would go by the same connection again, behind what is there.
+            // It would go on the same connection again, behind the messages there.
             let same = lives && (entry.message.peer().is_some() || connections.len() == 1);
             if same && !entry.passed_over && !probed.insert(connection) {
                 entry.sends = entry.sends.saturating_add(1);

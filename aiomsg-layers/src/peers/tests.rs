@@ -7,7 +7,7 @@ use crate::distribute::{Distribute, RoundRobin};
 use crate::test_stack::{Peer, Stack, cx, name, queue, table, taken};
 use tower::Service;
 
-/// A failure was taken for "nothing new", without a waker for what comes after it,
+/// A failure was taken for "nothing new", without a waker for later changes,
 /// and without a word.
 #[test]
 fn a_discover_that_fails_has_ended_and_its_peers_stay() {

@@ -98,7 +98,7 @@ fn what_is_published_keeps_the_bounds_whatever_else_uses_the_room() {
     assert_eq!((a.items(), b.items()), (3, 0));
 }
 
-/// Somebody else pushes into the queue of a peer, and the table does not know.
+/// Another task pushes into the queue of a peer, and the table does not know.
 #[test]
 fn room_that_is_gone_without_a_word_is_found_out() {
     let mut it = Stack::new(RoundRobin::new());

@@ -33,7 +33,7 @@ fn an_end_that_is_seen_before_it_is_told_loses_nothing() {
     }
     a.close();
     it.send("5");
-    // It takes no more, and goes on sending what it has.
+    // It takes no more, and goes on sending its messages.
     let mut batch = std::collections::VecDeque::new();
     assert!(a.poll_take(&mut cx(), &mut batch).is_ready());
     assert_eq!(text(&batch.pop_front().unwrap()), "1");
@@ -70,7 +70,7 @@ fn what_finds_its_peer_gone_stays_first_in_line() {
     it.send_to("full", "in the way");
     let gone = it.join("gone", 10);
     gone.close();
-    // What it had is offered to one that is full, and to one that has ended.
+    // Its messages are offered to a full peer, and to one that has ended.
     it.leave("a", &a);
     assert_eq!(taken(&full), ["in the way"]);
     for payload in ["1", "2", "3"] {
