@@ -63,8 +63,11 @@ impl<P: Peer + Clone> Peers<P> {
             self.went(&state, &identity, old);
         }
         let inboxes = [&state.by_identity, &state.distribute].map(Clone::clone);
-        for inbox in inboxes.iter().flatten() {
+        if let Some(inbox) = &inboxes[0] {
             inbox.push(News::Came(identity.clone(), peer.clone()));
+        }
+        if let Some(inbox) = &inboxes[1] {
+            inbox.push(News::Came(identity, peer));
         }
         drop(state);
         wake(inboxes);
