@@ -17,7 +17,7 @@
 //! | the bounded queue of a peer | [`queue`] | nothing |
 //! | one stack for many tasks, and its driver | [`driven`] | a service of messages |
 //! | one service for many tasks | [`shared`] | any service |
-//! | waiting in order | [`line`] | nothing |
+//! | waiting in order | [`line`](mod@line) | nothing |
 //!
 //! The standard stack, from the caller of `send` down to the wire:
 //!
