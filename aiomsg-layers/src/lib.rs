@@ -2,21 +2,22 @@
 //!
 //! | behaviour | module | wraps |
 //! |---|---|---|
-//! | heartbeats, and noticing a dead peer | [`heartbeat`] | a connection |
-//! | acknowledging what arrived, and hearing acknowledgements | [`acknowledge`] | a connection |
-//! | resending what was not acknowledged | [`at_least_once`] | a service of messages |
-//! | handling once what comes twice | [`dedup`] | a service of received messages |
-//! | sending what is addressed to its peer, or keeping it until that is back | [`by_identity`] | a service of messages |
+//! | heartbeats, and detecting a dead peer | [`heartbeat`] | a connection |
+//! | acknowledgements, in both directions | [`acknowledge`] | a connection |
+//! | resending unacknowledged messages | [`at_least_once`] | a service of messages |
+//! | handling a repeated message once | [`dedup`] | a service of received messages |
+//! | addressed messages, and mailboxes of absent peers | [`by_identity`] | a service of messages |
 //! | holding messages while nobody is connected | [`buffer`] | a service of messages |
-//! | publish, round robin, least loaded | [`distribute`] | the changing set of [`peers`] |
+//! | publish, round robin, least loaded, your own policy | [`distribute`] | the changing set of [`peers`] |
 //! | publishing by topic, and subscribing | [`topics`] | the set of peers, and a connection |
-//! | connecting again, later and later | [`reconnect`] | a service of endpoints |
-//! | asking and answering | [`request`] | services of messages, on both ways |
+//! | reconnecting, with growing delays | [`reconnect`] | a service of endpoints |
+//! | request and reply | [`request`] | services of messages, in both directions |
 //! | who may connect under an identity | [`admission`] | the set of peers |
 //! | moving messages between queues and the wire | [`session`] | a connection |
-//! | holding what waits for a peer, bounded | [`queue`] | nothing |
-//! | one stack for many tasks, which moves while nobody sends | [`driven`] | a service of messages |
+//! | the bounded queue of a peer | [`queue`] | nothing |
+//! | one stack for many tasks, and its driver | [`driven`] | a service of messages |
 //! | one service for many tasks | [`shared`] | any service |
+//! | waiting in order | [`line`](mod@line) | nothing |
 //!
 //! The standard stack, from the caller of `send` down to the wire:
 //!
@@ -28,11 +29,11 @@
 //!            Heartbeat( Acknowledge( framed connection ) )
 //! ```
 //!
-//! Between any two of the first line is a plain `tower::Service` of messages, so each works
-//! alone, and [`ServiceBuilder`](tower::ServiceBuilder) stacks them with others. Where a message
-//! waits, and for how long: [`line`].
+//! Between any two of the first row is a plain `tower::Service` of messages. So each works
+//! alone, and [`ServiceBuilder`](tower::ServiceBuilder) stacks them with others.
+//! `docs/where-a-message-waits.md` says where a message waits, and for how long.
 //!
-//! Every layer works alone and knows `aiomsg-core` only.
+//! Every layer depends on `aiomsg-core` only.
 
 #![forbid(unsafe_code)]
 

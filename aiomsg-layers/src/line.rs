@@ -1,20 +1,9 @@
-//! Where a message waits, and for how long.
+//! Waiting tasks: first come, first served.
 //!
-//! | a message waits for | where | until | then |
-//! |---|---|---|---|
-//! | its turn at the stack, and for room there | its sender's future, in the [`Line`] of the stack | the stack is ready, or the socket closes | the sender passes it on, or has it back |
-//! | room at the one peer that it is for | its sender's future, in the [`Line`] of this peer ([`by_identity`](crate::by_identity)) | the peer has room, or goes, or the socket closes | the peer's queue; its mailbox; back to the sender |
-//! | the return of its peer | the peer's mailbox ([`by_identity`](crate::by_identity)) | the peer is back, or `absent_timeout` is over (60 s) | the peer's queue; dropped with [`PeerAbsent`](aiomsg_core::DropReason::PeerAbsent) |
-//! | any peer | the [`buffer`](crate::buffer) | a peer comes | the peer's queue |
-//! | another peer, as its connection ended | [`distribute`](crate::distribute), before anything new | a peer has room | the peer's queue |
-//! | the connection | the peer's [queue](crate::queue) | the session takes it | the wire, or one of the above |
-//! | an acknowledgement | [`at_least_once`](crate::at_least_once), as a copy | it comes, or no resend is left | done; dropped with [`RetriesExhausted`](aiomsg_core::DropReason::RetriesExhausted) |
+//! A [`Line`] wakes only the first of its tasks. So a place that becomes free does not wake
+//! ten thousand senders.
 //!
-//! Each of these is bounded, and [`Overflow`](crate::Overflow) says what happens at
-//! the bound.
-//!
-//! A [`Line`] is how tasks wait: first come, first served, and only the first of them is
-//! woken. So a place that becomes free does not wake ten thousand senders.
+//! `docs/where-a-message-waits.md` lists the places where messages wait, and for how long.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -30,9 +19,9 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// Tasks that wait for one thing, such as a service.
 ///
-/// A service need only remember the task that polled it last. So whoever shares one
-/// polls it with the [waker](Line::waker) of a line, which wakes the first of those who
-/// [stand in it](Line::join), and all who [look in](Line::poll).
+/// A service need only remember the task that polled it last. So tasks that share one poll
+/// it with the [waker](Line::waker) of a line. The waker wakes the first task that
+/// [stands in the line](Line::join), and all that [look in](Line::poll).
 ///
 /// A clone is a handle to the same line.
 #[derive(Clone)]
@@ -43,7 +32,7 @@ pub struct Line {
 
 #[derive(Default)]
 struct Shared {
-    /// How many stand in the line: asked with every message, so without the lock.
+    /// How many tasks stand in the line. Read with every message, so without the lock.
     len: AtomicUsize,
     state: Mutex<State>,
 }
@@ -51,11 +40,11 @@ struct Shared {
 #[derive(Default)]
 struct State {
     next: u64,
-    /// By number, as they came. The first is always somebody.
+    /// By number, in order of arrival. The first one has not left.
     places: VecDeque<Standing>,
     /// How many of these have left.
     left: usize,
-    /// Those who do not stand in the line.
+    /// Tasks that look in without a place.
     passing: WakerList,
 }
 
@@ -73,20 +62,20 @@ pub struct Place {
 }
 
 impl Line {
-    /// Nobody waits.
+    /// An empty line.
     pub fn new() -> Self {
         let shared = Arc::<Shared>::default();
         let waker = Waker::from(Arc::clone(&shared));
         Self { shared, waker }
     }
 
-    /// How many stand in the line, the first included.
+    /// How many tasks stand in the line, the first included.
     #[inline]
     pub fn len(&self) -> usize {
         self.shared.len.load(Ordering::Relaxed)
     }
 
-    /// Whether nobody stands in the line.
+    /// Whether no task stands in the line.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -109,15 +98,15 @@ impl Line {
         }
     }
 
-    /// What a shared service is polled with: wakes the first in the line, and those who
-    /// look in.
+    /// The waker with which to poll a shared service. It wakes the first task in the line,
+    /// and those that look in.
     #[inline]
     pub fn waker(&self) -> &Waker {
         &self.waker
     }
 
-    /// Polls a shared service for a task that stands in no line. All such tasks are woken
-    /// when the service is ready.
+    /// Polls a shared service for a task without a place. All such tasks are woken when
+    /// the service is ready.
     pub fn poll<T>(
         &self,
         cx: &mut Context<'_>,
@@ -141,12 +130,12 @@ impl Line {
         poll()
     }
 
-    /// Has a task woken with the first in the line, without a place in it.
+    /// Wakes a task together with the first in the line, without a place in it.
     pub fn look_in(&self, cx: &mut Context<'_>) {
         self.shared.lock().passing.register(cx.waker());
     }
 
-    /// Wakes the first in the line, and those who look in.
+    /// Wakes the first task in the line, and those that look in.
     pub fn wake(&self) {
         self.shared.wake_first();
     }
@@ -188,7 +177,7 @@ impl Place {
     /// Ready when this is the first in the line.
     pub fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.lock();
-        // They are in order, and those who have left may still be there.
+        // They are in order, and some that have left may still be there.
         let at = state
             .places
             .binary_search_by_key(&self.number, |it| it.number);
@@ -216,7 +205,7 @@ impl Place {
 }
 
 impl State {
-    /// Takes out those who have left and would be the first, or the last.
+    /// Removes tasks that have left from the front and from the back.
     fn trim(&mut self) {
         while self.places.pop_front_if(|it| !it.here).is_some() {
             self.left -= 1;
@@ -224,7 +213,7 @@ impl State {
         while self.places.pop_back_if(|it| !it.here).is_some() {
             self.left -= 1;
         }
-        // Those who stay may stay for long, while others come and go between them.
+        // Some tasks may stay for long, while others come and go between them.
         if self.left > 16 + self.places.len() / 2 {
             self.places.retain(|it| it.here);
             self.left = 0;
@@ -278,16 +267,16 @@ impl fmt::Debug for Place {
 
 // ===== one for each peer =====
 
-/// A line for each peer for which somebody waits.
+/// A line for each peer with waiting senders.
 ///
-/// A message for one peer has nothing to wait for but this peer. So its sender stands in
-/// no line with others.
+/// A message for one peer waits for nothing but this peer. So its sender shares no line with
+/// those of other peers.
 #[derive(Debug, Clone, Default)]
 pub struct Lines(Arc<PerPeer>);
 
 #[derive(Debug, Default)]
 struct PerPeer {
-    /// How many stand in any of the lines.
+    /// How many tasks stand in all lines together.
     len: std::sync::atomic::AtomicUsize,
     lines: std::sync::Mutex<HashMap<Identity, Line>>,
 }
@@ -295,14 +284,14 @@ struct PerPeer {
 /// A place in the line of one peer. Dropping it leaves.
 #[derive(Debug)]
 pub struct PeerPlace {
-    /// Given up before the lines are looked at.
+    /// Dropped before the lines are looked at.
     place: Option<Place>,
     lines: Lines,
     peer: Identity,
 }
 
 impl Lines {
-    /// Whether nobody stands in any line.
+    /// Whether no task stands in any line.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.len.load(Ordering::Relaxed) == 0

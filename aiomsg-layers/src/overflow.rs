@@ -1,33 +1,31 @@
-//! What happens to a message for which there is no room: one rule for everything that
-//! holds messages.
+//! The overflow rule: what happens to a message without room, wherever messages are held.
 
 use aiomsg_core::{Discard, DropReason, Error, ErrorKind, Outbound};
 
 use crate::queue::{Peer, Shed};
 
-/// What is done with a message for which there is no room.
+/// What happens to a message without room.
 ///
-/// It is asked when the peers that would get the message have full queues, and
-/// when the buffer for the time without peers, or the mailbox of an absent peer, is
-/// full. Every message that is dropped is counted and reported, with
+/// The rule applies when the queues of the message's peers are full, and when the buffer
+/// for the time without peers, or the mailbox of an absent peer, is full. Every dropped
+/// message is counted and reported, with
 /// [`DropReason::Overflow`](aiomsg_core::DropReason::Overflow).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Its sender waits until there is room. The default.
+    /// The sender waits until there is room. The default.
     #[default]
     Wait,
-    /// It is refused, with an error that hands it back
-    /// ([`Error::is_limit`](aiomsg_core::Error::is_limit)). A published message
-    /// goes to the peers that have room, and the copies for others are dropped.
+    /// The message is refused, and returned in the error
+    /// ([`Error::is_limit`](aiomsg_core::Error::is_limit)). A published message goes to
+    /// the peers with room, and the copies for the others are dropped.
     RefuseNewest,
-    /// The oldest messages that wait are dropped, until there is room.
+    /// The oldest waiting messages are dropped until there is room.
     DropOldest,
-    /// All messages that wait are dropped: for news of which only the last one
-    /// matters.
+    /// All waiting messages are dropped: for news of which only the last one matters.
     KeepNewest,
-    /// The peer is disconnected. What waited for it goes to others, or waits
-    /// for its return. Where no peer is to blame, the sender waits.
+    /// The peer is disconnected. Its waiting messages go to other peers, or wait for its
+    /// return. Where no peer is to blame, the sender waits.
     Disconnect,
 }
 
@@ -39,26 +37,26 @@ pub(crate) trait Holder {
     /// Drops its oldest messages until one more fits, as far as that helps.
     fn drop_oldest(&mut self);
 
-    /// Drops all its messages. Says whether one more fits then: others may fill it,
-    /// whose newest are not to go for this one.
+    /// Drops all its messages. Returns whether one more fits then: messages of other peers
+    /// may fill it, and these must not go for this one.
     fn drop_all(&mut self) -> bool;
 
-    /// Disconnects the peer that is to blame. Says whether there is one.
+    /// Disconnects the peer that is to blame. Returns whether there is one.
     fn disconnect(&mut self) -> bool {
         false
     }
 }
 
-/// What the rule says of one message.
+/// The decision of the rule about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// There is room for it, by now.
+    /// There is room by now.
     Fits,
     /// It waits.
     Waits,
     /// It goes back to its sender.
     Refused,
-    /// The holder is no more.
+    /// The holder is gone.
     Disconnected,
 }
 
@@ -68,7 +66,7 @@ impl Overflow {
         !matches!(self, Self::Wait | Self::Disconnect)
     }
 
-    /// Makes room for one more message, if the rule is to make some.
+    /// Makes room for one more message, if the rule says so.
     pub(crate) fn make_room(self, holder: &mut impl Holder) -> Verdict {
         if holder.has_room() {
             return Verdict::Fits;
@@ -92,7 +90,7 @@ impl Overflow {
     }
 }
 
-/// The queue of a peer, which is full.
+/// The full queue of a peer.
 pub(crate) struct FullQueue<'a, P> {
     pub(crate) peer: &'a mut P,
     pub(crate) discard: &'a Discard,
@@ -121,7 +119,7 @@ impl<P: Peer> Holder for FullQueue<'_, P> {
     }
 
     fn disconnect(&mut self) -> bool {
-        // More may have come at once than the queue holds: no fault of the peer's.
+        // More may have come at once than the queue holds. That is no fault of the peer.
         let stuck = self.peer.is_stuck();
         if stuck {
             self.peer.disconnect();
@@ -130,7 +128,7 @@ impl<P: Peer> Holder for FullQueue<'_, P> {
     }
 }
 
-/// The error of a message that is not to wait for room.
+/// The error of a message that must not wait for room.
 pub(crate) fn refused(message: Outbound) -> Error {
     Error::new(ErrorKind::Limit)
         .with_reason("there is no room for the message")

@@ -1,4 +1,4 @@
-//! What the tests of the send path share: a stack over queues of peers.
+//! Shared by the tests of the send path: a stack over queues of peers.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -15,7 +15,7 @@ use crate::queue::Queue;
 pub(crate) type Peer = Queue<Outbound>;
 pub(crate) type Sending = ByIdentityFuture<std::future::Ready<Result<(), Error>>, Peer>;
 
-/// What was dropped, and why.
+/// The dropped messages, and why.
 pub(crate) type Lost = Arc<Mutex<Vec<(String, DropReason)>>>;
 
 pub(crate) fn text(message: &Outbound) -> String {
@@ -119,7 +119,7 @@ impl<Q: Policy<Peer>> Stack<Q> {
         self.service.call(Outbound::new(payload).to(name(peer)))
     }
 
-    /// How many wait to be placed again.
+    /// How many messages wait to be placed again.
     pub(crate) fn held(&self) -> usize {
         self.service.get_ref().len()
     }

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aiomsg_core::{Discard, Discarded, DropReason};
 use bytes::Bytes;
 
-/// A [`Discard`] for the layer under test, and the handle that tells what was
-/// given up.
+/// A [`Discard`] for the layer under test, and the handle with the dropped messages.
 ///
 /// ```
 /// use aiomsg_core::{DropReason, Outbound};
@@ -27,12 +26,12 @@ pub fn pair() -> (Discard, DiscardHandle) {
     (discard, handle)
 }
 
-/// Tells what was given up. See [`pair`].
+/// Holds the dropped messages. See [`pair`].
 #[derive(Clone)]
 pub struct DiscardHandle(Arc<Mutex<Vec<Discarded>>>);
 
 impl DiscardHandle {
-    /// Takes what was given up since it was last asked, the oldest first.
+    /// Takes the messages that were dropped since the last call, the oldest first.
     pub fn take(&self) -> Vec<Discarded> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut kept)

@@ -9,7 +9,7 @@
 //! | a layer around a connection | [`MockConnection`] | [`ConnectionHandle`]: the peer and the wire |
 //! | `Distribute`, `ByIdentity` or what wraps them | a table of [`MockPeer`]s | [`PeersHandle`]: peers that come, go and fill up |
 //! | a policy alone | a [`PeerSet`] of [`MockPeer`]s | one [`PeerHandle`] for each |
-//! | what gives messages up | a [`Discard`] | [`DiscardHandle`]: what was given up, and why |
+//! | a layer that drops messages | a [`Discard`] | [`DiscardHandle`]: the dropped messages, and why |
 //!
 //! The mocks need no runtime and know no time: under tokio's paused clock a
 //! test of a timeout takes no time, and without a runtime it is polled by hand.

@@ -1,31 +1,29 @@
 //! The standard socket, put together by hand.
 //!
-//! [`aiomsg::Socket`] is made of these pieces in this order, and so is the one
-//! here: copy the file, and change what you want to be otherwise. It takes the
-//! three crates below the socket, and tower.
+//! [`aiomsg::Socket`] is made of these pieces in this order, and so is the one here. Copy the
+//! file, and change it. It needs the three crates below the socket, and tower.
 //!
 //! ```text
 //!  send ─▶ AtLeastOnce ─▶ ByIdentity ─▶ Buffer ─▶ Distribute
 //!                              │                      │
 //!                              └─ a Queue for each peer ─┘ ───────────┐
 //!                                      ▲                              │
-//!                                      │ who comes and goes: Peers    ▼
+//!                                      │ Peers: they come and go      ▼
 //!  recv ◀─ Queue: the inbox ◀─ a Session for each peer: Heartbeat( Acknowledge( Framed ))
 //!                                      ▲
 //!  dial:    Reconnect( admit( Timeout( shake hands( Connector ))))
 //!  accept:  admit( ConcurrencyLimit( Timeout( shake hands( Acceptor ))))
 //! ```
 //!
-//! The names in the lines of `dial` and `accept` are layers, and tower's own
-//! fit there as they are. Layers around messages go between those of the send
-//! path, or around the `Inbox` (with a `ServiceIntake`, when they take their time); layers
-//! around frames go between those of a session.
+//! The names in the lines of `dial` and `accept` are layers, and tower's own fit there
+//! unchanged. Layers around messages go between those of the send path, or around the
+//! `Inbox` (with a `ServiceIntake`, if they have to wait). Layers around frames go between
+//! those of a session.
 //!
-//! What the standard socket has besides: events, numbers, settings, TLS (which
-//! is for the `Connector` and the `Listener`, and for `Framed` to know of),
-//! `disconnect` and `unbind`; callers that wait for room in the order in which
-//! they came; and handshakes that are ended for newer ones when there are too
-//! many, where here the newer ones wait.
+//! The standard socket also has: events, counters, settings, TLS (in the `Connector`, the
+//! `Listener` and `Framed`), `disconnect` and `unbind`. Its senders wait for room in the order
+//! in which they came. With too many handshakes it ends the oldest one, where here the newer
+//! ones wait.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -121,7 +119,7 @@ struct Parts {
 }
 
 impl Socket {
-    /// Messages that must be given up go to `lost`.
+    /// Dropped messages go to `lost`.
     pub(crate) fn new(identity: Identity, mode: Mode, lost: Discard) -> Self {
         let policy = match mode {
             Mode::Publish => AnyPolicy::Publish(Publish::new()),

@@ -1,4 +1,4 @@
-//! What runs behind a socket: sessions, dialling, accepting.
+//! The engine of a socket: sessions, dialling, accepting.
 //!
 //! ```text
 //!  Socket ──▶ stack of the send path ──────────────▶ queue of a peer ─┐
@@ -74,10 +74,10 @@ use running::ConnectionLayers;
 use session::MakeIntake;
 use stack::{Stack, StandardSend};
 
-/// So many connections that are refused may be ended in good order at the same time.
+/// The most refused connections that end in good order at the same time.
 const FAREWELLS: usize = 64;
 
-/// The error of a service that may have layers of others around it.
+/// The error of a service that may have users' layers around it.
 pub(crate) fn explain(error: impl Into<BoxError>) -> Error {
     let error = error.into();
     match !error.is::<Error>() && has_elapsed(&*error) {
@@ -94,9 +94,9 @@ fn has_elapsed(error: &(dyn std::error::Error + 'static)) -> bool {
     all.any(<dyn std::error::Error>::is::<tower::timeout::error::Elapsed>)
 }
 
-/// The paths of a socket, with the layers of a user's own around them.
+/// The paths of a socket, with the user's layers around them.
 pub(crate) struct Paths {
-    /// Who gets a message, if that is not for the send mode to say.
+    /// The user's policy, in place of the send mode's.
     pub(crate) policy: Option<Box<dyn Policy<Queue<Outbound>> + Send>>,
     pub(crate) dial: Gate<Endpoint>,
     pub(crate) accept: Gate<Incoming>,
@@ -109,35 +109,35 @@ pub(crate) struct Engine {
     pub(crate) reporter: Reporter,
     pub(crate) peers: Admission<PeerInfo>,
     pub(crate) endpoints: Endpoints,
-    /// Messages that arrived and wait to be received.
+    /// Received messages that wait for the program.
     pub(crate) inbox: Queue<Delivery>,
     /// How sessions fill the inbox, if there are layers around it.
     pub(crate) intake: Intakes,
-    /// The large messages of all connections that are not yet whole.
+    /// The incomplete large messages of all connections.
     pub(crate) incomplete: IncompleteFrames,
-    /// What is left of connections that have ended.
+    /// The rests of connections that have ended.
     pub(crate) rests: Rests,
     /// Peers that are not read for a while.
     pub(crate) holds: Holds,
-    /// Connections that are refused, and stay for a moment.
+    /// Refused connections that stay for a moment.
     pub(crate) farewells: Farewells,
-    /// What was not done when it was given up.
+    /// The report of the close.
     pub(crate) leftover: Leftover,
     /// Whether the socket closes, and has a deadline.
     pub(crate) patience: Patience,
-    /// Who acknowledges what arrives.
+    /// Whether the connection or the handler acknowledges.
     pub(crate) deferral: Deferral,
-    /// The layers of a user's own around each connection.
+    /// The user's layers around each connection.
     pub(crate) layers: ConnectionLayers,
-    /// How connections are made, with the layers around that.
+    /// The dialling service, with the user's layers.
     pub(crate) dial: Gate<Endpoint>,
-    /// The same for those that come.
+    /// The accepting service, with the user's layers.
     pub(crate) accept: Gate<Incoming>,
-    /// Where messages go that are given up.
+    /// Takes dropped messages.
     pub(crate) discard: Discard,
-    /// The send path, without layers of a user's own.
+    /// The send path, without the user's layers.
     pub(crate) send: StandardSend,
-    /// Under at-least-once, the messages that wait for acknowledgements.
+    /// Under at-least-once, the unacknowledged messages.
     pub(crate) unacked: Option<Unacked>,
     /// No more sends.
     pub(crate) closing: AtomicBool,
@@ -145,11 +145,11 @@ pub(crate) struct Engine {
     pub(crate) stop_intake: CancellationToken,
     /// No handshake goes on.
     pub(crate) stop_shaking: CancellationToken,
-    /// Tries to connect that are under way.
+    /// The dials under way.
     pub(crate) tries: Tries,
-    /// Peers that have connected and know who we are: they may have sent something.
+    /// Handshakes with peers that know our identity, and may have sent something.
     pub(crate) told: Tries,
-    /// Sessions send what is queued, and end.
+    /// Sessions send their queues, and end.
     pub(crate) finish: CancellationToken,
     /// Everything ends now.
     pub(crate) stop: CancellationToken,
@@ -282,7 +282,7 @@ impl Engine {
         self.tasks.spawn_on(task, &self.runtime);
     }
 
-    /// Ends everything at once. What waits is lost, unless it is taken first.
+    /// Ends everything at once. Waiting messages are lost, unless they are taken first.
     pub(crate) fn stop(&self) {
         self.stop_intake.cancel();
         self.stop_shaking.cancel();

@@ -1,7 +1,6 @@
 //! The standard stack of the send path, as a type.
 //!
-//! This is what the layers of [`SocketBuilder::layer`](crate::SocketBuilder::layer)
-//! are put around.
+//! The layers of [`SocketBuilder::layer`](crate::SocketBuilder::layer) wrap it.
 
 mod future;
 mod send;
@@ -24,7 +23,7 @@ type PeerQueue = Queue<Outbound>;
 /// All of it but at-least-once.
 pub(crate) type Core = ByIdentity<Buffer<Distribute<PeerQueue, AnyPolicy<PeerQueue>>>, PeerQueue>;
 
-/// The stack itself. `AtLeastOnce` is there or not; a layer that is not asked for costs nothing.
+/// The stack itself. Without at-least-once, its layer is not there, and costs nothing.
 #[derive(Debug)]
 pub(crate) enum Stack {
     AtMostOnce(Core),

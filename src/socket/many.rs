@@ -57,8 +57,8 @@ where
             if messages.len() < left {
                 continue;
             }
-            // The first one has to wait, or cannot be sent. A copy is kept for
-            // whoever drops this.
+            // The first one has to wait, or cannot be sent. Its copy stays, in case this is
+            // dropped.
             let Some(first) = messages.front().cloned() else {
                 break;
             };
@@ -122,7 +122,7 @@ impl<S> Inner<S>
 where
     S: Service<Outbound, Error: Into<BoxError>> + 'static,
 {
-    /// Sends what can be sent in one step. Pending when it is the turn of others.
+    /// Sends the messages that can be sent in one step. Pending when other tasks have their turn.
     fn poll_try_send_all(
         &self,
         cx: &mut Context<'_>,

@@ -82,9 +82,9 @@ struct Inner<S> {
     /// The standard stack, if there are no layers around it: most messages need
     /// not wait for anything, and then it need not be asked first.
     direct: Option<StandardSend>,
-    /// Who waits for the stack to be ready.
+    /// Senders that wait for the stack.
     line: Line,
-    /// Who waits until at-least-once has room for one peer.
+    /// Senders that wait until at-least-once has room for their peer.
     lines: Lines,
     sends: Pace,
     receives: Pace,

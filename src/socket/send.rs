@@ -144,7 +144,7 @@ pub(super) fn with_message(error: Error, message: Option<Outbound>) -> Error {
 }
 
 impl<S> Inner<S> {
-    /// Refuses what cannot be sent, and takes it out.
+    /// Refuses a message that cannot be sent, and takes it out.
     #[inline]
     pub(super) fn check(&self, slot: &mut Option<Outbound>) -> Result<(), Error> {
         let Some(message) = slot else { return Ok(()) };
@@ -164,8 +164,8 @@ impl<S> Inner<S> {
         {
             return false;
         }
-        // Ids are for the at-least-once layer to give: of others nobody would
-        // send the message again.
+        // Only the at-least-once layer gives ids: under another one, the message would not be
+        // sent again.
         message.set_id(None);
         true
     }
@@ -242,8 +242,8 @@ where
         result.map_err(|error| with_message(error, copy))
     }
 
-    /// Sends a message that is addressed, and waits for nothing but its peer: what is
-    /// for anyone may have to wait where this one has not, and the other way round.
+    /// Sends an addressed message, which waits for nothing but its peer: messages for anyone may
+    /// have to wait when this one has not, and the other way round.
     pub(super) async fn send_alone(
         &self,
         direct: StandardSend,
@@ -254,7 +254,7 @@ where
         let mut place = self.lines.join(&peer);
         let sending = poll_fn(|cx| {
             ready!(place.poll_first(cx));
-            // When the socket closes, whoever waits is woken, and refused.
+            // When the socket closes, waiting senders are woken, and refused.
             self.line.look_in(cx);
             match self.engine.closing.load(Ordering::Acquire) {
                 true => Poll::Ready(Err(ErrorKind::Closed.into())),
@@ -265,7 +265,7 @@ where
             Ok(sending) => sending,
             Err(error) => return Err(with_message(error, message)),
         };
-        // What is behind it comes after it.
+        // The messages behind it come after it.
         poll_fn(|cx| sending.poll_accepted(cx)).await?;
         drop(place);
         sending.await
@@ -299,16 +299,15 @@ where
         message: &mut Option<Outbound>,
     ) -> Poll<Result<S::Future, Error>> {
         if hook::is_held(&self.stack) {
-            // A layer, or what it calls, sends by the socket that has called it.
+            // A layer, or its callee, sends on the socket that has called it.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        // Asked anew each time: whoever waits when the socket closes is
-        // woken, and refused.
+        // Checked each time: when the socket closes, waiting senders are woken, and refused.
         if self.engine.closing.load(Ordering::Acquire) {
             return Poll::Ready(Err(with_message(ErrorKind::Closed.into(), message.take())));
         }
-        // What the stack tells is told when it is no longer locked.
+        // Reports of the stack are made when the lock is released.
         let _holding = Holding::new(&self.stack);
         let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shared = Context::from_waker(self.line.waker());
@@ -327,8 +326,8 @@ where
     }
 }
 
-/// Waits until the stack has accepted a message. A layer that panics fails this
-/// message, and whoever sends it goes on.
+/// Waits until the stack has accepted a message. A layer that panics fails this message, and
+/// not its sender.
 pub(super) async fn accepted<T, E: Into<BoxError>>(
     accepting: impl Future<Output = Result<T, E>>,
 ) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use crate::engine::stack::Sent;
 pub(super) struct Outgoing {
     /// Waits for the stack to be ready.
     message: Option<Outbound>,
-    /// What was given to the stack is to be accepted by it; the box is used
+    /// The message that the stack has to accept. The box is used
     /// again for each message.
     accepting: Option<ReusableBoxFuture<'static, Result<(), Error>>>,
     accepted: bool,

@@ -1,4 +1,4 @@
-//! The names in `docs/architecture.md` and `docs/layers.md`: files and items exist.
+//! The files and items that the pages about the inside of a socket name exist.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,12 +9,18 @@ use std::path::Path;
 fn every_documented_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let words = words_of_all_sources(root);
-    for page in ["docs/architecture.md", "docs/layers.md"] {
+    for page in [
+        "docs/architecture.md",
+        "docs/where-a-message-waits.md",
+        "docs/layers.md",
+    ] {
         for code in code_spans(&fs::read_to_string(root.join(page)).unwrap()) {
             if code.contains('/') {
                 assert!(root.join(&code).exists(), "{page}: no file {code}");
-            } else if let Some(word) = last_word(&code) {
-                assert!(words.contains(word), "{page}: no item {code}");
+            } else if page != "docs/layers.md" {
+                // The guide speaks of its own programs, which the compiler checks.
+                let exists = last_word(&code).is_none_or(|word| words.contains(word));
+                assert!(exists, "{page}: no item {code}");
             }
         }
     }

@@ -8,24 +8,24 @@ use tokio_util::sync::CancellationToken;
 use crate::queue::Queue;
 use crate::session::{Meter, SessionHandle};
 
-/// A peer, as others see it, with what its socket knows of it (`T`).
+/// A peer in the table, with information of its socket (`T`).
 #[derive(Debug)]
 pub struct Member<T> {
     pub(super) identity: Identity,
     pub(super) dialled: bool,
     pub(super) info: T,
-    /// What proves who the peer is, beyond its word.
+    /// Proves the peer's identity.
     pub(super) proof: Option<Bytes>,
     pub(super) link: Link,
     pub(super) queue: Queue<Outbound>,
     pub(super) handle: SessionHandle,
     meter: Meter,
     since: Instant,
-    /// The peer was told who we are, before this was asked to be let in.
+    /// Whether the peer knew our identity before the admission.
     pub(super) told: bool,
-    /// The peer had said more than who it is by then.
+    /// Whether the peer had sent more than its identity by then.
     heard: bool,
-    /// Asks for room for another connection of this peer.
+    /// Asks for the place for another connection of this peer.
     pub(super) evict: CancellationToken,
     /// The session has ended, and the identity is free.
     pub(super) ended: CancellationToken,
@@ -61,53 +61,53 @@ impl<T> Member<T> {
         }
     }
 
-    /// Adds what proves who the peer is, such as its certificate: a peer that
-    /// shows the same as the one that is connected takes its place at once.
+    /// Adds a proof of the peer's identity, such as its certificate. A new connection with the
+    /// same proof as the present one takes its place at once.
     #[must_use]
     pub fn proof(mut self, proof: Option<Bytes>) -> Self {
         self.proof = proof;
         self
     }
 
-    /// Says whether the peer was told who we are: it may have let this connection
-    /// in then. Whoever can asks before that.
+    /// Says whether the peer knows our identity already: then it may have admitted this
+    /// connection. Ask for admission before that, if possible.
     #[must_use]
     pub fn told(mut self, told: bool) -> Self {
         self.told = told;
         self
     }
 
-    /// Says whether bytes of the peer have come behind its handshake.
+    /// Says whether the peer has sent bytes behind its handshake.
     #[must_use]
     pub fn heard(mut self, heard: bool) -> Self {
         self.heard = heard;
         self
     }
 
-    /// Whether the peer has let this connection in, as far as can be known: it has
-    /// said more than who it is.
+    /// Whether the peer has admitted this connection, as far as is known: it has sent more
+    /// than its identity.
     pub fn is_confirmed(&self) -> bool {
         self.heard || self.link.read() > 0
     }
 
-    /// Sets what counts its messages.
+    /// Sets the meter of its messages.
     #[must_use]
     pub fn meter(mut self, meter: Meter) -> Self {
         self.meter = meter;
         self
     }
 
-    /// Who it is.
+    /// The identity of the peer.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// What its socket knows of it.
+    /// The socket's information about it.
     pub fn info(&self) -> &T {
         &self.info
     }
 
-    /// The messages that wait for it.
+    /// The queue of its messages.
     pub fn queue(&self) -> &Queue<Outbound> {
         &self.queue
     }
@@ -117,23 +117,23 @@ impl<T> Member<T> {
         &self.link
     }
 
-    /// What may be asked of its session, which is to be given this handle.
+    /// The handle of its session. Give it to the session.
     pub fn handle(&self) -> &SessionHandle {
         &self.handle
     }
 
-    /// How many messages it has sent and got, once its session runs.
+    /// Counts its messages in both directions, once its session runs.
     pub fn counts(&self) -> &Meter {
         &self.meter
     }
 
-    /// When it connected.
+    /// The time at which it connected.
     pub fn since(&self) -> Instant {
         self.since
     }
 
-    /// The place is wanted by a connection by which the peer was `told` who we are, or
-    /// was not.
+    /// Asks for the place for another connection. `told` says whether the peer knows our
+    /// identity on that one.
     pub(super) fn contest(self: &Arc<Self>, told: bool) -> Option<Contest<T>> {
         let mut contested = self
             .contested
@@ -143,15 +143,15 @@ impl<T> Member<T> {
             return None;
         }
         *contested = true;
-        // The peer may have let in the other one, and not this one: then whatever is
-        // sent by this one is lost.
+        // The peer may have admitted the other one, and not this one. Then messages on this
+        // one are lost.
         self.handle.set_held(told && !self.is_confirmed());
         Some(Contest(Arc::clone(self)))
     }
 }
 
-/// The right of one connection to wait for the identity of another. More than
-/// one would be no use, and could be very many.
+/// The right of one connection to wait for the identity of another. More than one would be of
+/// no use, and there could be very many.
 pub(super) struct Contest<T>(Arc<Member<T>>);
 
 impl<T> Drop for Contest<T> {

@@ -15,12 +15,12 @@ use crate::peers::Peers;
 use crate::queue::Queue;
 use crate::time::bounded;
 
-/// How long a peer has to notice that a connection has ended, before it is told
-/// who we are by another one: a peer that still knows the one refuses the other,
-/// and may do so without a word.
+/// How long a peer has to notice the end of a connection, before we send our identity on
+/// another one: a peer that still knows the first refuses the other, perhaps without a
+/// word.
 const NOTICE: Duration = Duration::from_millis(100);
 
-/// The peers that are connected. See the [module](super).
+/// The connected peers. See the [module](super).
 ///
 /// ```
 /// use aiomsg_core::{Discard, Identity, Limits, Link};
@@ -54,27 +54,25 @@ struct Inner<T> {
 
 struct Table<T> {
     members: HashMap<Identity, Arc<Member<T>>>,
-    /// Nobody comes in any more.
+    /// Whether no more connections are admitted.
     closed: bool,
 }
 
 impl<T> Admission<T> {
-    /// How long a connection whose place is wanted may be silent: 6 s, a little
-    /// more than the time between heartbeats.
+    /// How long a probed connection may be silent: 6 s, a little more than the time between
+    /// heartbeats.
     pub const PATIENCE: Duration = Duration::from_secs(6);
 
-    /// How many peers there may be: 65,536.
+    /// The most peers: 65,536.
     pub const MAX_PEERS: usize = 65_536;
 
-    /// Nobody is connected yet. `own` is our identity: a connection under it is
-    /// one to ourselves, and refused. Peers are in `peers` while they are
-    /// admitted.
+    /// An empty table. `own` is our identity: a connection under it is one to ourselves, and
+    /// refused. Admitted peers are in `peers`.
     pub fn new(own: Identity, peers: Peers<Queue<Outbound>>) -> Self {
         Self::with(own, peers, Self::MAX_PEERS, Self::PATIENCE)
     }
 
-    /// The same, with at most `max` peers, and with `patience` for a connection
-    /// whose place is wanted.
+    /// The same, with at most `max` peers, and `patience` for a probed connection.
     pub fn with(
         own: Identity,
         peers: Peers<Queue<Outbound>>,
@@ -99,13 +97,13 @@ impl<T> Admission<T> {
         *self.0.count.borrow()
     }
 
-    /// Whether nobody is connected.
+    /// Whether no peer is connected.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The number of peers, to wait for a change of it. A peer that came and
-    /// went in between is not seen.
+    /// The number of peers, to wait for a change of it. A peer that came and went in between
+    /// does not show.
     pub fn count(&self) -> watch::Receiver<usize> {
         self.0.count.subscribe()
     }
@@ -115,14 +113,13 @@ impl<T> Admission<T> {
         self.0.lock().members.get(identity).cloned()
     }
 
-    /// All peers that are connected.
+    /// All connected peers.
     pub fn members(&self) -> Vec<Arc<Member<T>>> {
         self.0.lock().members.values().cloned().collect()
     }
 
-    /// Whether nothing waits for any peer that is connected, in a queue or on
-    /// the way to the system, and whoever keeps account of what has left has been
-    /// told of it.
+    /// Whether nothing waits for any connected peer, in a queue or on the way to the system, and
+    /// all sent messages are reported.
     pub fn have_sent_all(&self) -> bool {
         let sent = |member: &Arc<Member<T>>| {
             member.queue.is_empty() && !member.handle.is_sending() && member.link.waiting() == 0
@@ -130,12 +127,12 @@ impl<T> Admission<T> {
         self.0.lock().members.values().all(sent)
     }
 
-    /// Lets nobody in from now on.
+    /// Admits no more connections from now on.
     pub fn close(&self) {
         self.0.lock().closed = true;
     }
 
-    /// Lets a new connection in, when its identity is free.
+    /// Admits a new connection, when its identity is free.
     ///
     /// # Errors
     ///
@@ -194,10 +191,10 @@ impl<T> Inner<T> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a newcomer in, or says who is there.
+    /// Admits a newcomer, or returns the present connection.
     fn insert(&self, newcomer: &Arc<Member<T>>) -> Result<Option<Arc<Member<T>>>, Error> {
         let identity = &newcomer.identity;
-        // What is dropped meanwhile is reported when the lock is released.
+        // Drops are reported when the lock is released.
         let _holding = Holding::new(self);
         let mut table = self.lock();
         if table.closed {
@@ -212,8 +209,8 @@ impl<T> Inner<T> {
         match members.entry(identity.clone()) {
             Entry::Vacant(entry) => {
                 entry.insert(Arc::clone(newcomer));
-                // Told under the lock, so that the send path hears of changes in
-                // the order in which they happened.
+                // Reported under the lock, so that the send path hears of changes in their
+                // order.
                 let queue = newcomer.queue.clone();
                 self.peers.insert(identity.clone(), queue);
                 self.count.send_replace(members.len());
@@ -239,27 +236,25 @@ impl<T> Inner<T> {
     }
 }
 
-/// Whether a newcomer gives way at once, being the other one of two that were
-/// made by two sockets that connected to each other at the same time: both peers
-/// have told who they are by both, before either knew, and neither has said more.
-/// Then each end gives up the one that the greater identity has dialled, if that is
-/// its newcomer. If it is the one that it has let in, it waits until the peer gives
-/// that up, as it will unless the newcomer is somebody else's.
+/// Whether a newcomer yields at once. Two sockets have connected to each other at the same
+/// time: both have sent their identities on both connections before either knew, and neither
+/// has sent more. Then each end drops the connection that the greater identity has dialled,
+/// if that is its newcomer. If it is the admitted one, the end waits until the peer drops it,
+/// which it will unless the newcomer is a stranger's.
 fn gives_way<T>(own: &Identity, present: &Member<T>, newcomer: &Member<T>) -> bool {
     let mutual = present.dialled != newcomer.dialled && newcomer.told;
     let we_are_smaller = *own < newcomer.identity;
     mutual && !present.is_confirmed() && present.dialled == we_are_smaller
 }
 
-/// Whether both have shown the same proof of who they are, and were made from the
-/// same end. Then the newer one is right: that end has given the other one up. Of
-/// two that connect to each other, neither has.
+/// Whether both have the same proof, and were dialled by the same end. Then that end has
+/// dropped the older one. Of two sockets that connect to each other, neither has.
 fn same_peer<T>(present: &Member<T>, newcomer: &Member<T>) -> bool {
     let proven = present.proof.is_some() && present.proof == newcomer.proof;
     proven && present.dialled == newcomer.dialled
 }
 
-/// Whether a connection that is asked for a sign of life gives none.
+/// Whether a probed connection gives no sign of life.
 async fn proves_dead<T>(member: &Member<T>, patience: Duration) -> bool {
     const STEP: Duration = Duration::from_millis(50);
     let read = member.link.read();
@@ -291,16 +286,16 @@ impl<T> fmt::Debug for Admission<T> {
     }
 }
 
-/// The place of a connection that was admitted. Dropping it says that its
-/// session has ended, or never began, and that its queue holds what was not sent.
+/// The place of an admitted connection. Drop it when the session has ended, or will not begin,
+/// and the queue holds the unsent messages.
 pub struct Admitted<T> {
     member: Arc<Member<T>>,
     admission: Arc<Inner<T>>,
 }
 
 impl<T> Admitted<T> {
-    /// Ready when another connection of the same peer is to take this place:
-    /// the session must end at once.
+    /// Ready when another connection of the same peer takes this place: the session must end
+    /// at once.
     pub fn evicted(&self) -> impl Future<Output = ()> + Send + Sync + use<T> {
         self.member.evict.clone().cancelled_owned()
     }

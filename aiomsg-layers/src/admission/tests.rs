@@ -89,7 +89,7 @@ async fn a_living_connection_stays() {
     assert_eq!(*admission.get(old.identity()).unwrap().info(), 1);
 }
 
-/// More than one would be no use, and could be very many.
+/// More than one would be of no use, and there could be very many.
 #[tokio::test(start_paused = true)]
 async fn one_waits_and_the_others_are_refused() {
     let admission = admission();
@@ -101,9 +101,9 @@ async fn one_waits_and_the_others_are_refused() {
     assert!(error.is_identity_in_use());
 }
 
-/// Both ends were told by both connections before they knew: they keep the one that
-/// was dialled by the smaller identity. The end that has dialled the other one waits
-/// until its peer closes that.
+/// Both ends sent their identities on both connections before they knew: they keep the one
+/// that the smaller identity has dialled. The end that has dialled the other one waits until
+/// its peer closes that.
 #[tokio::test(start_paused = true)]
 async fn mutual_connections_are_told_apart_at_once() {
     let admission = admission();
@@ -147,8 +147,8 @@ async fn a_living_connection_gives_way_to_no_stranger_from_the_other_end() {
     }
 }
 
-/// A peer keeps the connection that it has let in first, and refuses the other one
-/// without a word: it was given up at our end all the same.
+/// A peer keeps the connection that it has admitted first, and refuses the other one without
+/// a word. Our end dropped the first one all the same.
 #[tokio::test(start_paused = true)]
 async fn what_the_peer_was_not_told_of_takes_no_place() {
     let admission = admission();
@@ -164,9 +164,9 @@ async fn what_the_peer_was_not_told_of_takes_no_place() {
     assert_eq!(start.elapsed().as_secs(), 5, "its next heartbeat");
 }
 
-/// Two sockets with certificates that connect to each other: the one of which
-/// the connection was given up tries again and again, and each time, with the
-/// same certificate, took the place of the one that they had agreed on.
+/// Two sockets with certificates that connect to each other: the one whose connection was
+/// dropped tried again and again, and each time, with the same certificate, took the place
+/// of the one that they had agreed on.
 #[tokio::test(start_paused = true)]
 async fn the_same_certificate_from_the_other_end_takes_no_place() {
     let admission = admission();

@@ -5,8 +5,8 @@ use super::*;
 use aiomsg_core::{Error, ErrorKind, Outbound};
 use tower::{Layer, Service, service_fn};
 
-/// Refuses each message, as what it is within closes meanwhile: what that takes is in
-/// the report.
+/// Refuses each message, because its stack closes meanwhile. The close has taken the message
+/// into its report.
 fn closes(
     layer: &AtLeastOnceLayer,
     report: &Report,
@@ -83,7 +83,7 @@ async fn what_comes_after_the_close_is_refused_and_not_sent() {
     );
 }
 
-/// It was in the report, and an event told of it, too.
+/// It was in the report, and an event reported it, too.
 #[test]
 fn what_closing_has_taken_is_not_told_of_as_dropped() {
     let lost = Lost::default();

@@ -2,8 +2,8 @@ use aiomsg_core::MessageId;
 
 use super::Unacked;
 
-/// One connection's view of the messages that wait for acknowledgements. When
-/// it is dropped, what left by this connection is sent again.
+/// One connection's view of the unacknowledged messages. When it is dropped, those that left on
+/// this connection are sent again.
 #[derive(Debug)]
 pub struct ConnectionAcks {
     unacked: Unacked,
@@ -15,19 +15,18 @@ impl ConnectionAcks {
         Self { unacked, number }
     }
 
-    /// These messages have left by this connection.
+    /// Notes that these messages have left on this connection.
     pub fn sent(&self, ids: &[MessageId]) {
         self.exchanged(ids, &[]);
     }
 
-    /// The peer has acknowledged these messages. Ids that nobody waits for are
-    /// passed over, and so are those of messages that have not left by this
-    /// connection.
+    /// Notes that the peer has acknowledged these messages. Unknown ids are ignored, and so are
+    /// those of messages that have not left on this connection.
     pub fn acknowledged(&self, ids: &[MessageId]) {
         self.exchanged(&[], ids);
     }
 
-    /// Both in one step: what was sent before the acknowledgements came is told
+    /// Both in one step. The messages that were sent before the acknowledgements came are noted
     /// first.
     pub fn exchanged(&self, sent: &[MessageId], heard: &[MessageId]) {
         self.unacked.exchanged(sent, heard, self.number);

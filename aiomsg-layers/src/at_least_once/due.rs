@@ -1,4 +1,4 @@
-//! What is to be sent again, and when.
+//! Due messages: which to send again, and when.
 
 use std::collections::HashSet;
 use std::task::Context;
@@ -12,17 +12,17 @@ use super::progress::Prospect;
 use super::suspects::Care;
 use super::unacked::{State, Unacked};
 
-/// How long a message waits that is to be sent again and finds no room.
+/// The delay of a due message that finds no room.
 const SOON: Duration = Duration::from_millis(50);
 
-/// What is to be sent again now, the oldest first, and when there may be more.
+/// The messages to send again now, the oldest first, and the time of the next ones.
 struct Due {
     next: Option<Instant>,
     due: Vec<MessageId>,
 }
 
 impl Unacked {
-    /// A message that could not be sent again now is due again soon.
+    /// Postpones a message that could not be sent again now.
     pub(super) fn postpone(&self, id: MessageId) {
         let soon = Instant::now() + SOON.min(self.settings().timeout);
         let mut state = self.lock();
@@ -31,8 +31,8 @@ impl Unacked {
         }
     }
 
-    /// Takes what is to be sent again now. If there is nothing, says when
-    /// there may be something, as far as that is known. `None`: closed.
+    /// Takes the due messages. If there are none, returns when there may be some, as far as that
+    /// is known. `None` if it is closed.
     pub(super) fn take_due(
         &self,
         cx: &mut Context<'_>,
@@ -42,7 +42,7 @@ impl Unacked {
         if state.closed {
             return None;
         }
-        // Read under the lock, so that what was lost before that is due.
+        // Read under the lock, so that messages that were lost before that are due.
         let now = Instant::now();
         let Due { next, due } = state.due(now, self.settings().timeout);
         let mut resend = Vec::new();
@@ -71,7 +71,7 @@ impl Unacked {
                 given_up.extend(state.remove(id, false));
                 continue;
             }
-            // It would go by the same connection again, behind what is there.
+            // It would go on the same connection again, behind the messages there.
             let same = lives && (entry.message.peer().is_some() || connections.len() == 1);
             if same && !entry.passed_over && !probed.insert(connection) {
                 entry.sends = entry.sends.saturating_add(1);
@@ -81,7 +81,7 @@ impl Unacked {
             if !entry.suspect {
                 let care = Care::of(entry.lost, max_resends);
                 if !suspects.admit(entry.message.peer(), care) {
-                    // One that is on its way wakes the resender.
+                    // A message on its way wakes the resender.
                     continue;
                 }
                 entry.suspect = care != Care::None;

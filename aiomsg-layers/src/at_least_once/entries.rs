@@ -8,63 +8,61 @@ use tokio::time::Instant;
 
 use crate::shared::{Names, share};
 
-/// What a peer has to which nothing is addressed.
+/// The counts of a peer without addressed messages.
 const NONE: Limits = Limits { items: 0, bytes: 0 };
 
-/// The messages that wait for acknowledgements, each with what is known of its
-/// sends.
+/// The unacknowledged messages, each with its sends so far.
 #[derive(Debug)]
 pub(super) struct Entries {
     names: Names,
     next: u64,
     slab: Slab<Entry>,
     bytes: usize,
-    /// What of it is addressed to each peer.
+    /// The share of each peer with addressed messages.
     addressed: HashMap<Identity, Limits>,
 }
 
-/// A message that was not acknowledged when what waits for acknowledgements was closed.
+/// A message that was unacknowledged at the close.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Unacknowledged {
     /// The message.
     pub message: Outbound,
-    /// Whether it had been sent: it may have arrived. One that is to be sent again
-    /// waits in a queue or a buffer, as one that never was.
+    /// Whether it had been sent, and so may have arrived. A message that waits for its resend
+    /// in a queue or a buffer counts as unsent.
     pub sent: bool,
 }
 
-/// An empty table keeps room for as many.
+/// An empty table keeps room for this many.
 const IDLE_CAPACITY: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) message: Outbound,
-    /// Which one it is of all that came.
+    /// Its number among all messages.
     pub(super) order: u64,
     /// How often it has left.
     pub(super) sends: u32,
-    /// By which connections it has left, the last one first; of earlier ones nothing
-    /// is known any more.
+    /// The connections on which it has left, the last one first. Earlier ones are forgotten.
     by: [u64; 2],
-    /// The how manieth it was there.
+    /// Its place among the messages of that connection.
     pub(super) place: u64,
-    /// When it is to be sent again, unless it is on its way to a connection.
+    /// The time of its resend, unless it is on its way to a connection.
     pub(super) due: Option<Instant>,
-    /// When the end of a connection may have it sent again next; at once, if no
-    /// connection has ended under it so far.
+    /// The earliest resend after the next end of a connection; at once if none has ended so
+    /// far.
     paced: Option<Instant>,
     /// How many connections in a row have ended while it was on its way.
     pub(super) lost: u32,
-    /// It is sent again with care, and counts there.
+    /// Set when it is sent again with care, and counted there.
     pub(super) suspect: bool,
-    /// Its peer was seen to have acknowledged others that left later.
+    /// Whether its peer has acknowledged messages that left later.
     pub(super) passed_over: bool,
-    /// Who waits for its acknowledgement, if somebody does.
+    /// The sender that waits for its acknowledgement, if there is one.
     pub(super) waiter: Option<Waiter>,
 }
 
-/// Hears that its message is acknowledged, or that it is given up.
+/// Hears that its message is acknowledged or dropped.
 pub(super) type Waiter = oneshot::Sender<Result<(), super::unacked::GivenUp>>;
 
 impl Entries {
@@ -110,10 +108,10 @@ impl Entries {
         id
     }
 
-    /// The message of this id, and where it is.
+    /// The message of this id, and its place.
     pub(super) fn find(&self, id: MessageId) -> Option<(usize, &Entry)> {
         let at = self.names.place(id) as usize;
-        // Others may have had the place before.
+        // Another message may have had the place before.
         let entry = self.slab.get(at)?;
         (entry.message.id() == Some(id)).then_some((at, entry))
     }
@@ -130,7 +128,7 @@ impl Entries {
         self.take_at(at)
     }
 
-    /// Takes out the one that was found here.
+    /// Removes the message at a place.
     pub(super) fn take_at(&mut self, at: usize) -> Option<Entry> {
         let entry = self.slab.try_remove(at)?;
         let weight = entry.message.weight();
@@ -147,7 +145,7 @@ impl Entries {
         Some(entry)
     }
 
-    /// Whether there is room for one more, that is for this peer or for anyone.
+    /// Whether there is room for one more message for this peer, or for anyone.
     pub(super) fn have_room(&self, limits: &Limits, peer: Option<&Identity>) -> bool {
         let Some(peer) = peer else {
             return limits.admit(self.slab.len(), self.bytes);
@@ -192,7 +190,7 @@ impl Entries {
         unacknowledged.collect()
     }
 
-    /// Gives up the memory of a burst that is over.
+    /// Frees the memory of a burst that is over.
     pub(super) fn shrink(&mut self) {
         if self.slab.is_empty() && self.slab.capacity() > IDLE_CAPACITY {
             self.slab = Slab::new();
@@ -201,32 +199,32 @@ impl Entries {
 }
 
 impl Entry {
-    /// The connection that it has left by last.
+    /// The last connection on which it has left.
     pub(super) fn connection(&self) -> u64 {
         self.by[0]
     }
 
-    /// Whether it has left by this connection, whose peer may acknowledge it then.
+    /// Whether it has left on this connection, so that the peer may acknowledge it.
     #[inline]
     pub(super) fn has_left_by(&self, connection: u64) -> bool {
         self.by.contains(&connection)
     }
 
-    /// It has left, as the `place`th of this connection.
+    /// Notes that it has left, as the `place`th message of this connection.
     #[inline]
     pub(super) fn leave(&mut self, connection: u64, place: u64, due: Instant) {
         self.sends = self.sends.saturating_add(1);
         if self.by[0] != connection {
             self.by = [connection, self.by[0]];
-            // Of several it is the first that is acknowledged first.
+            // Of several sends, the first is acknowledged first.
             self.place = place;
         }
         self.passed_over = false;
         self.due = Some(due);
     }
 
-    /// Its connection has ended: it is to be sent again now, or, if that has
-    /// happened to it within `pace`, after that.
+    /// Notes that its connection has ended: it is due now or, if that has happened within
+    /// `pace` already, after that.
     pub(super) fn lose(&mut self, connection: u64, now: Instant, pace: Duration) -> bool {
         let Some(due) = self.due else {
             return false;
@@ -242,7 +240,7 @@ impl Entry {
     }
 }
 
-/// The number that no connection has.
+/// A number that no connection has.
 const NO_CONNECTION: u64 = u64::MAX;
 
 #[cfg(test)]

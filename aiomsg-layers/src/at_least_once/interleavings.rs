@@ -1,4 +1,4 @@
-//! Every interleaving of those who share the unacknowledged messages.
+//! Every interleaving of the tasks that share the unacknowledged messages.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -10,7 +10,7 @@ use loom::thread;
 use super::{Settings, Unacked};
 use crate::sync::every_interleaving;
 
-/// With one message, which is all that there is room for.
+/// With one message, which fills it.
 fn unacked() -> (Unacked, MessageId) {
     let settings = Settings {
         limits: Limits {
@@ -24,12 +24,12 @@ fn unacked() -> (Unacked, MessageId) {
     (unacked, id)
 }
 
-/// Waits until a message is to be sent again: how many, or none at the end.
+/// Waits until messages are due: how many, or none at the end.
 fn due(unacked: &Unacked) -> usize {
     let due = block_on(poll_fn(|cx| match unacked.take_due(cx) {
         None => Poll::Ready(Vec::new()),
         Some(Ok(messages)) => Poll::Ready(messages),
-        // A timer would be set for a deadline: it is far away.
+        // A timer would be set for a deadline, which is far away.
         Some(Err(_)) => Poll::Pending,
     }));
     due.len()
@@ -64,7 +64,7 @@ fn what_left_by_a_connection_that_ended_is_sent_again() {
     });
 }
 
-/// The resender must hear of the first deadline that there is.
+/// The resender must hear of the first deadline.
 #[test]
 fn a_resender_that_knows_of_no_deadline_hears_of_one() {
     every_interleaving(|| {

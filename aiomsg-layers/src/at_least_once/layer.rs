@@ -17,7 +17,7 @@ use crate::time::bounded;
 /// let settings = Settings::new().timeout(Duration::from_secs(2)).max_resends(3);
 /// let discard = Discard::new(|lost| eprintln!("dropped: {}", lost.reason));
 /// let layer = AtLeastOnceLayer::with_settings(settings, discard);
-/// // Each connection tells it what was sent and what was acknowledged.
+/// // Each connection reports its sent and its acknowledged messages.
 /// let connection_layer = AcknowledgeLayer::new().unacked(layer.unacked());
 /// ```
 #[derive(Debug, Clone)]
@@ -26,13 +26,13 @@ pub struct AtLeastOnceLayer {
 }
 
 impl AtLeastOnceLayer {
-    /// How long an acknowledgement may take: 5 s (wire document, "v1").
+    /// The default time for an acknowledgement: 5 s (wire document, "v1").
     pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// How often a message is sent again: 5 times (wire document, "v1").
+    /// The default number of resends: 5 (wire document, "v1").
     pub const MAX_RESENDS: u32 = 5;
 
-    /// How much may wait for acknowledgements: 65,536 messages or 64 MiB.
+    /// The default bound on unacknowledged messages: 65,536 messages or 64 MiB.
     pub const LIMITS: Limits = Limits {
         items: 65_536,
         bytes: 64 << 20,
@@ -51,14 +51,13 @@ impl AtLeastOnceLayer {
         }
     }
 
-    /// The messages that wait for acknowledgements.
+    /// The unacknowledged messages.
     pub fn unacked(&self) -> Unacked {
         self.unacked.clone()
     }
 
-    /// Where the layers further in are to hand messages that they give up: here
-    /// they are forgotten first, and not sent again, and then go where this
-    /// layer hands its own.
+    /// Takes messages that layers further in drop. This layer forgets them, so that they are
+    /// not sent again, and passes them to its own `discard`.
     pub fn discard(&self) -> Discard {
         let (unacked, discard) = (self.unacked.clone(), self.unacked.discard());
         Discard::new(move |given_up| {
@@ -70,8 +69,8 @@ impl AtLeastOnceLayer {
         })
     }
 
-    /// The future that sends again what is due, through a service of its own;
-    /// somebody must run it. It ends when [`Unacked::close`] is called.
+    /// The future that resends due messages, through a service of its own. It must be run, and
+    /// ends when [`Unacked::close`] is called.
     pub fn resender<S>(&self, service: S) -> Resender<S> {
         Resender::new(self.unacked.clone(), service)
     }

@@ -1,25 +1,25 @@
-//! At-least-once: what is not acknowledged is sent again.
+//! At-least-once: unacknowledged messages are sent again.
 //!
 //! - Each message gets an id, and every resend carries the same one.
-//! - The time for an acknowledgement, [`timeout`](AtLeastOnceLayer::timeout),
-//!   begins when the message has left by a connection; while it waits in a
-//!   buffer or a queue there is nothing to resend.
-//! - While the peer goes on acknowledging what left before, in order, it is slow, and
-//!   nothing is sent to it again. When it has acknowledged nothing for that time, the
-//!   oldest message goes to it again, and none of those behind, which it has.
-//! - An acknowledgement counts only on a connection by which the message has left.
+//! - The time for an acknowledgement, [`timeout`](AtLeastOnceLayer::timeout), begins
+//!   when the message has left on a connection. While it waits in a buffer or a queue,
+//!   there is nothing to resend.
+//! - A peer that acknowledges one earlier message after the other is slow, and nothing is
+//!   sent to it again. When it has acknowledged nothing for that time, it gets the oldest
+//!   message again, and none of those behind, which it has.
+//! - An acknowledgement counts only on a connection on which the message has left.
 //! - When that connection ends, the message is sent again at once; when the
 //!   next one ends, too, 5 s after that at the earliest, or the timeout if that
 //!   is shorter. So no peer that comes and goes uses up the resends in a moment.
-//! - What was on its way when two connections ended in a row is sent a few at a time,
-//!   and then each message by itself: one of them may be the reason.
-//! - After [`max_resends`](AtLeastOnceLayer::max_resends) resends the message
-//!   is given up, and handed to [`Discard`](aiomsg_core::Discard).
-//! - The number and size of messages that wait for acknowledgements is
-//!   bounded; a `send` beyond that waits.
+//! - Messages on their way when two connections ended in a row are sent a few at a time,
+//!   and then each by itself: one of them may be the reason.
+//! - After [`max_resends`](AtLeastOnceLayer::max_resends) resends the message is dropped,
+//!   and goes to [`Discard`](aiomsg_core::Discard).
+//! - The number and size of unacknowledged messages are bounded. A `send` beyond the bound
+//!   waits.
 //!
 //! ```text
-//!  call ─▶ waiting ─▶ left by a connection ─▶ acknowledged
+//!  call ─▶ waiting ─▶ left on a connection ─▶ acknowledged
 //!             ▲              │
 //!             └── resender ◀─┴─ time is up, or the connection ended
 //! ```

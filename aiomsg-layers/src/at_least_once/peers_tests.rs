@@ -26,8 +26,8 @@ fn id_of(wire: &Wire, payload: &str) -> MessageId {
     found.and_then(Outbound::id).expect("it was sent")
 }
 
-/// A peer that had received one message acknowledged those of another peer, which
-/// were lost then, and said to have been acknowledged.
+/// A peer that had received one message acknowledged those of another peer. These were lost,
+/// and reported as acknowledged.
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_counts_on_the_connection_of_its_message_alone() {
     let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(Lost::default().discard()));
@@ -57,7 +57,7 @@ async fn a_late_acknowledgement_counts_after_the_message_was_sent_to_another_pee
     assert!(layer.unacked().is_empty());
 }
 
-/// All that was unacknowledged for 5 s went again, though acknowledgements kept
+/// All messages that were unacknowledged for 5 s went again, though acknowledgements kept
 /// coming.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_again_to_a_slow_peer_that_goes_on_acknowledging() {
@@ -76,7 +76,7 @@ async fn nothing_is_sent_again_to_a_slow_peer_that_goes_on_acknowledging() {
     assert!(layer.unacked().is_empty());
 }
 
-/// A peer that stops for a while has all of it.
+/// A peer that stops for a while has all messages.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_stops_for_a_while_is_sent_the_oldest_again_and_no_other() {
     let (wire, layer, mut service) = set_up(AtLeastOnceLayer::new(Lost::default().discard()));
@@ -89,7 +89,7 @@ async fn a_peer_that_stops_for_a_while_is_sent_the_oldest_again_and_no_other() {
     sleep(SECOND * 7).await;
     assert_eq!(wire.ids()[100..], ids[..1]);
     connection.sent(&ids[..1]);
-    // It goes on, slowly: what it acknowledges is what was sent first.
+    // It goes on, slowly, and acknowledges the oldest messages.
     for id in &ids {
         connection.acknowledged(&[*id]);
         sleep(SECOND).await;
@@ -130,8 +130,8 @@ async fn a_peer_that_acknowledges_nothing_gives_nothing_up_late() {
     assert_eq!(lost.reasons(), [DropReason::RetriesExhausted; 50]);
 }
 
-/// The first five arrived four times, the last five never, and all eleven were given
-/// up, since they were sent again together.
+/// The first five arrived four times, the last five never, and all eleven were dropped, since
+/// they were sent again together.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_ends_connections_is_given_up_alone() {
     for max_resends in 1..6 {
@@ -150,7 +150,7 @@ async fn a_message_that_ends_connections_is_given_up_alone() {
             let new = &ids[std::mem::replace(&mut written, ids.len())..];
             connection.sent(new);
             match new.contains(&poison) {
-                // It acknowledges nothing of what came before, either.
+                // It does not acknowledge the earlier messages, either.
                 true => connection = layer.unacked().connection(),
                 false => connection.acknowledged(new),
             }

@@ -1,36 +1,36 @@
-//! How far each connection's peer has come.
+//! The progress of each connection's peer.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The connections that live, each with what its peer has acknowledged.
+/// The living connections, each with the progress of its peer.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     all: HashMap<u64, Progress>,
 }
 
-/// What the peer of a connection has acknowledged.
+/// The acknowledgements of a connection's peer.
 #[derive(Debug, Clone, Copy)]
 struct Progress {
-    /// How many messages have left by it.
+    /// How many messages have left on it.
     sent: u64,
-    /// Everything of them before this was acknowledged, or passed over.
+    /// All messages before this one are acknowledged, or skipped.
     reached: u64,
-    /// When it acknowledged something last.
+    /// The time of the last acknowledgement.
     at: Instant,
 }
 
-/// What a message may expect of the connection that it has left by.
+/// The prospects of a message on the connection on which it has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prospect {
     /// The connection has ended.
     None,
-    /// Its peer acknowledges others before this one: it is slow, and nothing is
-    /// wrong before this moment.
+    /// Its peer acknowledges messages before this one: it is slow, and has time until this
+    /// moment.
     Until(Instant),
-    /// Its peer has acknowledged others that left later.
+    /// Its peer has acknowledged messages that left later.
     PassedOver,
     /// Its peer has acknowledged nothing for long.
     Stalled,
@@ -58,8 +58,7 @@ impl Connections {
         self.all.len()
     }
 
-    /// So many messages leave by a connection: the place that the first of them has
-    /// there.
+    /// Notes that this many messages leave on a connection. Returns the place of the first.
     pub(super) fn sent(&mut self, connection: u64, count: u64) -> u64 {
         let Some(progress) = self.all.get_mut(&connection) else {
             return 0;
@@ -69,7 +68,7 @@ impl Connections {
         first
     }
 
-    /// A message with this place was acknowledged.
+    /// Notes the acknowledgement of the message at this place.
     pub(super) fn reached(&mut self, connection: u64, place: u64, now: Instant) {
         if let Some(progress) = self.all.get_mut(&connection) {
             progress.reached = progress.reached.max(place + 1);
@@ -77,7 +76,7 @@ impl Connections {
         }
     }
 
-    /// What a message with this place may expect.
+    /// The prospects of the message at this place.
     pub(super) fn prospect(
         &self,
         connection: u64,

@@ -10,7 +10,7 @@ use tower::{Service, ServiceExt};
 use super::Unacked;
 use crate::shared::{caught, note};
 
-/// Sends again what is due. See the [module](super).
+/// Resends due messages. See the [module](super).
 #[derive(Debug)]
 pub struct Resender<S> {
     unacked: Unacked,
@@ -28,25 +28,21 @@ impl<S: Service<Outbound>> Resender<S> {
     ///
     /// # Errors
     ///
-    /// That of the service's `poll_ready`. A message whose call failed stays
-    /// among the unacknowledged ones.
+    /// The error of the service's `poll_ready`. A message whose call failed stays
+    /// unacknowledged.
     ///
-    /// # Panics
-    ///
-    /// Not when the service does: that is logged, and counts as a call that
-    /// failed.
+    /// A panic of the service is logged, and counts as a failed call.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends resending; no message is lost by it.
+    /// Dropping the future ends resending, and loses no message.
     pub async fn run(mut self) -> Result<(), S::Error> {
         while let Some(messages) = self.due().await {
             let mut full = HashSet::new();
             for message in messages {
                 let (id, peer) = (message.id(), message.peer().cloned());
-                // A message whose peer has no room is not waited for: others
-                // would wait behind it. Nor is it overtaken by what is for the
-                // same peer. All that is due again in a moment.
+                // A message whose peer has no room does not hold up others, and none for
+                // the same peer overtakes it. They are due again in a moment.
                 let is_full = peer.as_ref().is_some_and(|peer| full.contains(peer));
                 if is_full || !self.sends(message).await? {
                     full.extend(peer);

@@ -15,7 +15,7 @@ use super::unacked::Outcome;
 pub struct AtLeastOnce<S> {
     inner: S,
     unacked: Unacked,
-    /// There was room for another message when the last one came.
+    /// Whether there was room for another message when the last one came.
     room: bool,
 }
 
@@ -28,15 +28,15 @@ impl<S> AtLeastOnce<S> {
         }
     }
 
-    /// Ready when there is room for a message to this peer: of all that waits for
-    /// acknowledgements, one peer has three quarters at most. Such a message may then
-    /// be given to [`Service::call`], if the service that is wrapped needs no readiness
-    /// for it, such as [`ByIdentity`](crate::ByIdentity).
+    /// Ready when there is room for a message to this peer. One peer has at most three quarters
+    /// of the unacknowledged messages. The message may then be given to [`Service::call`], if
+    /// the inner service needs no readiness for it, such as
+    /// [`ByIdentity`](crate::ByIdentity).
     pub fn poll_room_for(&self, cx: &mut Context<'_>, peer: &Identity) -> Poll<()> {
         self.unacked.poll_room(cx, Some(peer))
     }
 
-    /// The messages that wait for acknowledgements.
+    /// The unacknowledged messages.
     pub fn unacked(&self) -> &Unacked {
         &self.unacked
     }
@@ -73,7 +73,7 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // First, so that what waits further in moves while there is no room here.
+        // First, so that messages further in move while there is no room here.
         let inner = self.inner.poll_ready(cx);
         if !self.room {
             ready!(self.unacked.poll_room(cx, None));
@@ -104,9 +104,9 @@ where
     }
 }
 
-/// The future of [`AtLeastOnce`]: ready when the message is accepted, or, if
-/// that was [asked for](Outbound::until_acked), when it is acknowledged. Dropped
-/// before that, the message is not sent, or not sent again.
+/// The future of [`AtLeastOnce`]: ready when the message is accepted or, with
+/// [`until_acked`](Outbound::until_acked), when it is acknowledged. If it is dropped before
+/// that, the message is not sent, or not sent again.
 #[derive(Debug)]
 #[pin_project(PinnedDrop)]
 pub struct ResponseFuture<F> {
@@ -114,7 +114,7 @@ pub struct ResponseFuture<F> {
     accepting: Option<F>,
     outcome: Option<Outcome>,
     pending: Option<(MessageId, Unacked)>,
-    /// It came when nothing was kept any more.
+    /// It came after the close.
     refused: Option<Error>,
 }
 
@@ -123,12 +123,12 @@ where
     F: Future<Output = Result<(), E>>,
     E: From<Error>,
 {
-    /// Ready when the message is accepted, also where its acknowledgement is waited
-    /// for. To be polled on as a future unless it has failed.
+    /// Ready when the message is accepted, also if the future waits for its acknowledgement.
+    /// Unless it has failed, poll the future afterwards.
     ///
     /// # Errors
     ///
-    /// It was not accepted.
+    /// When the message was not accepted.
     #[inline]
     pub fn poll_accepted(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         let mut this = self.project();
@@ -144,7 +144,7 @@ where
             {
                 return Poll::Ready(Err(error));
             }
-            // One that was closed meanwhile is in the report, and in nothing else.
+            // A message that was closed meanwhile is in the report only.
         }
         Poll::Ready(Ok(()))
     }
@@ -175,7 +175,7 @@ where
                     let error = Error::new(kind).with_reason(reason.to_string());
                     Err(error.with_message(message).into())
                 }
-                // It is in the report of what was not acknowledged.
+                // It is in the report, among the unacknowledged ones.
                 Err(_) => Err(Error::new(ErrorKind::Closed).into()),
             });
         }

@@ -1,8 +1,8 @@
 //! Messages that were on their way when connections ended.
 //!
-//! One of them may be the reason. Sent again together, they would end the next
-//! connection together, and be given up together. So they go first as they came, in
-//! case it was not for them; then a few at a time; and then each by itself.
+//! One of them may be the reason. Sent again together, they would end the next connection
+//! together, and be dropped together. So they are sent once more as they came, in case none of
+//! them was the reason; then a few at a time; and then each by itself.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use aiomsg_core::Identity;
 /// The most that are on their way in one go.
 const MOST: usize = 64;
 
-/// How carefully a message is to be sent again.
+/// How carefully to send a message again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Care {
     None,
@@ -22,8 +22,8 @@ pub(super) enum Care {
 }
 
 impl Care {
-    /// So many connections in a row have ended while the message was on its way. The
-    /// last try is one by itself.
+    /// The care after this many connections in a row have ended while the message was on its
+    /// way. The last try is one by itself.
     pub(super) fn of(lost: u32, max_resends: u32) -> Self {
         match lost + 3u32.saturating_sub(max_resends) {
             _ if lost == 0 => Self::None,
@@ -34,8 +34,7 @@ impl Care {
     }
 }
 
-/// Those on their way, for each peer that messages are addressed to, and for the
-/// others together.
+/// The suspects on their way, for each addressed peer, and for all other messages together.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     lines: HashMap<Option<Identity>, Line>,
@@ -45,7 +44,7 @@ pub(super) struct Suspects {
 struct Line {
     out: usize,
     alone: bool,
-    /// How many more than one may be on their way at once.
+    /// How many beyond the first may be on their way at once.
     more: usize,
 }
 
@@ -69,8 +68,7 @@ impl Suspects {
         fits
     }
 
-    /// One of them is on its way no longer. If all is well with it, more may go at
-    /// once.
+    /// Notes that one of them is no longer on its way. If it was harmless, more may go at once.
     pub(super) fn release(&mut self, peer: Option<&Identity>, well: bool) {
         let Some(line) = self.lines.get_mut(&peer.cloned()) else {
             return;
@@ -83,7 +81,7 @@ impl Suspects {
         };
     }
 
-    /// There are no messages any more.
+    /// Forgets all, because no messages are left.
     pub(super) fn clear(&mut self) {
         self.lines.clear();
     }

@@ -85,7 +85,7 @@ async fn resends_every_five_seconds_five_times_with_one_id() {
     let connection = layer.unacked().connection();
 
     send(&mut service, "x").await;
-    // The connection writes whatever comes, a second later.
+    // The connection writes each message, a second later.
     let mut written = 0;
     for _ in 0..60 {
         sleep(SECOND).await;
@@ -148,7 +148,7 @@ async fn connections_that_end_one_after_the_other_do_not_use_up_the_resends_at_o
     tokio::spawn(layer.resender(wire.service()).run());
     let mut service = layer.layer(wire.service());
     send(&mut service, "x").await;
-    // Each connection takes what comes, and ends 100 ms later.
+    // Each connection takes the message, and ends 100 ms later.
     let mut written = 0;
     let start = Instant::now();
     let given_up = loop {
@@ -269,8 +269,8 @@ async fn readiness_that_is_not_used_takes_no_place() {
     assert!(service.ready().now_or_never().is_none(), "now it is full");
 }
 
-/// What found no room when it was to be sent again waited for five seconds each
-/// time, however soon there was room; and what came behind it could overtake it.
+/// A due message without room waited for five seconds each time, however soon there was room,
+/// and messages behind it could overtake it.
 #[tokio::test(start_paused = true)]
 async fn what_finds_no_room_is_sent_again_soon_and_in_order() {
     let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
@@ -322,7 +322,7 @@ async fn what_finds_no_room_is_sent_again_soon_and_in_order() {
     assert_eq!(others, in_order[1..]);
 }
 
-/// A panic in what it sends by ended resending for good.
+/// A panic in its service ended resending for good.
 #[tokio::test(start_paused = true)]
 async fn the_resender_outlives_a_service_that_panics() {
     let wire = Wire::default();

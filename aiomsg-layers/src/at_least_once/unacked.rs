@@ -19,11 +19,11 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How long an acknowledgement may take.
+    /// The time for an acknowledgement.
     pub timeout: Duration,
-    /// How often a message is sent again, at most.
+    /// The most resends of a message.
     pub max_resends: u32,
-    /// How much may wait for acknowledgements.
+    /// The bound on unacknowledged messages.
     pub limits: Limits,
 }
 
@@ -65,10 +65,9 @@ impl Default for Settings {
     }
 }
 
-/// The messages that wait for acknowledgements.
+/// The unacknowledged messages.
 ///
-/// Shared by the service that sends them, the connections that hear
-/// acknowledgements, and the resender.
+/// The service that sends them, the connections, and the resender share it.
 #[derive(Clone)]
 pub struct Unacked(Arc<Shared>);
 
@@ -86,25 +85,25 @@ pub(super) struct State {
     pub(super) closed: bool,
     pub(super) producers: WakerList,
     pub(super) resender: WakerList,
-    /// The resender knows of no deadline. While it knows of one, what leaves
-    /// now is due later than that, and need not wake it.
+    /// Whether the resender knows no deadline. While it knows one, messages that leave now are
+    /// due later, and need not wake it.
     pub(super) idle: bool,
 }
 
-/// How far apart the resends of one message are that ended connections cause,
-/// unless the timeout is shorter. A peer that connects and hangs up, again and
-/// again, would use up all of them in a moment otherwise.
+/// The time between resends of a message because of ended connections, unless the timeout is
+/// shorter. Otherwise a peer that connects and hangs up, again and again, would use up all of
+/// them in a moment.
 const PACE: Duration = AtLeastOnceLayer::TIMEOUT;
 
-/// What becomes of a message: acknowledged, or given up and handed back.
+/// The outcome of a message: acknowledged, or dropped and returned.
 pub(super) type Outcome = oneshot::Receiver<Result<(), GivenUp>>;
 
 /// A message that is kept.
 pub(super) struct Inserted {
     pub(super) id: MessageId,
-    /// What is to be sent of it.
+    /// The message to send.
     pub(super) message: Outbound,
-    /// How its sender hears of its acknowledgement, if it wants to.
+    /// The receiver of its outcome, if its sender waits for it.
     pub(super) outcome: Option<Outcome>,
     /// Whether there is room for another one.
     pub(super) room: bool,
@@ -143,24 +142,23 @@ impl Unacked {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many messages wait for acknowledgements.
+    /// How many messages are unacknowledged.
     pub fn len(&self) -> usize {
         self.lock().entries.len()
     }
 
-    /// Whether no message waits for an acknowledgement.
+    /// Whether no message is unacknowledged.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a message has left and is not yet acknowledged or given up.
+    /// Whether a message has left, and is not yet acknowledged or dropped.
     pub fn is_awaiting(&self) -> bool {
         let state = self.lock();
         state.entries.iter().any(|entry| entry.due.is_some())
     }
 
-    /// Ends the resender, and takes the messages that were not acknowledged,
-    /// the oldest first.
+    /// Ends the resender, and takes the unacknowledged messages, the oldest first.
     pub fn close(&self) -> Vec<Unacknowledged> {
         let mut state = self.lock();
         state.closed = true;
@@ -182,7 +180,7 @@ impl Unacked {
 
     // ===== the service =====
 
-    /// Ready when there is room for a message, that is for this peer or for anyone.
+    /// Ready when there is room for a message for this peer, or for anyone.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>, peer: Option<&Identity>) -> Poll<()> {
         let mut state = self.lock();
         if state.closed || state.entries.have_room(&self.0.settings.limits, peer) {
@@ -192,12 +190,12 @@ impl Unacked {
         Poll::Pending
     }
 
-    /// Gives a message its id and keeps a copy, and says how its sender hears
-    /// of its acknowledgement if it wants to.
+    /// Gives a message its id, and keeps a copy. Returns the receiver of its outcome, if its
+    /// sender waits for it.
     ///
     /// # Errors
     ///
-    /// The message, when this is closed: no report would have it any more.
+    /// The message, when this is closed: no report would hold it any more.
     pub(super) fn insert(&self, mut message: Outbound) -> Result<Inserted, Outbound> {
         let (waiter, outcome) = match message.is_until_acked() {
             true => {
@@ -220,16 +218,16 @@ impl Unacked {
         })
     }
 
-    /// Nobody waits for an acknowledgement of this message any more: the caller
-    /// has it back, or another layer has given it up. Says whether it was here: of a
-    /// message that was never sent, [`close`](Unacked::close) has taken it otherwise.
+    /// Forgets a message: its caller has it back, or another layer has dropped it. Returns
+    /// whether it was here. If a message that was never sent was not,
+    /// [`close`](Unacked::close) has taken it.
     pub fn forget(&self, id: MessageId) -> bool {
         self.remove(id).is_some()
     }
 
-    /// Another layer has given this message up. Says whether that is still to be told:
-    /// whoever waits for its acknowledgement hears of it here, and one that is not here
-    /// any more is acknowledged, was given up before, or is in the report of the close.
+    /// Forgets a message that another layer has dropped. Returns whether to report that: a
+    /// sender that waits for its acknowledgement hears of it here, and a message that is not
+    /// here any more is acknowledged, was dropped before, or is in the report of the close.
     pub(super) fn give_up(&self, id: MessageId, message: &Outbound, reason: DropReason) -> bool {
         let Some(entry) = self.remove(id) else {
             return false;
@@ -242,7 +240,7 @@ impl Unacked {
     fn remove(&self, id: MessageId) -> Option<Entry> {
         let mut state = self.lock();
         let removed = state.remove(id, false);
-        // Others may go that are sent with care.
+        // Other suspects may go.
         let suspect = removed.as_ref().is_some_and(|entry| entry.suspect);
         let (producers, resender) = (state.producers.take(), state.resender_if(suspect));
         drop(state);
@@ -253,8 +251,8 @@ impl Unacked {
 
     // ===== connections =====
 
-    /// These have left by a connection, and then its peer has acknowledged those. It
-    /// can acknowledge only what has left by this connection.
+    /// Notes that these messages have left on a connection, and then that its peer has
+    /// acknowledged those. Only messages that have left on this connection count.
     pub(super) fn exchanged(&self, sent: &[MessageId], heard: &[MessageId], connection: u64) {
         let now = Instant::now();
         let due = now + self.0.settings.timeout;
@@ -299,15 +297,15 @@ impl Unacked {
         let resender = state.resender_if(resender);
         drop(state);
         for waiter in acknowledged.into_iter().filter_map(|(_, waiter)| waiter) {
-            // Whoever waited may be gone.
+            // The sender may no longer wait.
             let _ = waiter.send(Ok(()));
         }
         producers.wake();
         resender.wake();
     }
 
-    /// A connection ended: what left by it is sent again at once, but for what
-    /// that has happened to just now.
+    /// Notes that a connection has ended: its messages are due at once, except for those to which
+    /// that has happened just before.
     pub(super) fn connection_ended(&self, connection: u64) {
         let now = Instant::now();
         let pace = PACE.min(self.0.settings.timeout);
@@ -337,13 +335,13 @@ impl Unacked {
 }
 
 impl State {
-    /// Takes a message out, with its place among those that are sent with care.
+    /// Removes a message, with its place among the suspects.
     pub(super) fn remove(&mut self, id: MessageId, well: bool) -> Option<Entry> {
         let (at, _) = self.entries.find(id)?;
         self.take(at, well)
     }
 
-    /// The same of the one that was found at this place.
+    /// The same, for the message at this place.
     fn take(&mut self, at: usize, well: bool) -> Option<Entry> {
         let entry = self.entries.take_at(at)?;
         if entry.suspect {

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use aiomsg_core::Error;
 use pin_project::pin_project;
 
-/// The future of [`Buffer`](super::Buffer): ready at once for a message that is held, and for any
-/// other when that of the service inside is.
+/// The future of [`Buffer`](super::Buffer). For a held message it is ready at once, and for any
+/// other with the future of the inner service.
 #[pin_project]
 pub struct BufferFuture<F>(#[pin] Sending<F>);
 

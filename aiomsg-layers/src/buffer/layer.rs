@@ -48,7 +48,7 @@ impl BufferLayer {
         bytes: 64 << 20,
     };
 
-    /// Holds so much.
+    /// Holds up to these limits.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -72,8 +72,8 @@ impl BufferLayer {
         self
     }
 
-    /// Holds messages only while nobody can be reached. While somebody can, the buffer is as
-    /// ready as the service inside, and what it holds costs no other message its place.
+    /// Holds messages only while no peer can be reached. Otherwise the buffer is as ready as the
+    /// inner service, and its held messages push out no others.
     #[must_use]
     pub fn while_nobody(mut self, reach: Reach) -> Self {
         self.reach = Some(reach);

@@ -12,20 +12,20 @@ use crate::distribute::Reach;
 use crate::overflow::{Holder, Verdict, refused};
 use crate::shared::note;
 
-/// A service of messages that holds some while the service inside is not ready. See the
+/// A service of messages that holds some while the inner service is not ready. See the
 /// [module](super).
 pub struct Buffer<S: Service<Outbound>> {
     inner: S,
     held: Held,
     overflow: Overflow,
     reach: Option<Reach>,
-    /// The service inside is ready, and nothing was passed on since.
+    /// The inner service is ready, and nothing was forwarded since.
     ready: bool,
-    /// A message that was held and is with the service inside now.
+    /// A held message that the inner service has now.
     sending: Option<Pin<Box<S::Future>>>,
 }
 
-/// What is held.
+/// The held messages.
 struct Held {
     limits: Limits,
     messages: VecDeque<Outbound>,
@@ -82,17 +82,17 @@ impl<S: Service<Outbound>> Buffer<S> {
         &mut self.inner
     }
 
-    /// Takes the service out. What is held is gone.
+    /// Takes the inner service out. Held messages are lost.
     pub fn into_inner(self) -> S {
         self.inner
     }
 
-    /// Whether messages are held at this time, and not refused room.
+    /// Whether messages are held now, rather than left to wait.
     fn is_holding(&self) -> bool {
         self.reach.as_ref().is_none_or(Reach::is_nobody)
     }
 
-    /// What is held has time: it is to cost no other message its place.
+    /// Held messages can wait, so they must not push out others.
     fn may_pass_on(&self) -> bool {
         self.reach.as_ref().is_none_or(|reach| !reach.is_full())
     }
@@ -102,8 +102,8 @@ impl<S> Buffer<S>
 where
     S: Service<Outbound, Response = (), Error: From<Error> + Into<BoxError>>,
 {
-    /// Passes on what is held, as far as the service inside takes it. Ready when it would
-    /// take another one.
+    /// Forwards held messages, as far as the inner service takes them. Ready when it would take
+    /// another one.
     fn poll_pass_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         loop {
             if let Some(sending) = &mut self.sending {
@@ -148,8 +148,8 @@ impl Held {
         }
     }
 
-    /// The service inside has failed on a message that was held: it was accepted, so nobody
-    /// waits for it. Says whether the next one may be tried.
+    /// Handles a failure of the inner service on a held message. The message was accepted, so
+    /// no sender waits for it. Returns whether to try the next one.
     fn failed(&mut self, error: BoxError) -> bool {
         let mut error = Error::from_boxed(error);
         let message = error.take_message();

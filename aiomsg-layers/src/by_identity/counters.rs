@@ -1,4 +1,4 @@
-//! What waits, peer by peer.
+//! Waiting messages and senders, by peer.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use super::mailbox::Mailbox;
 use crate::line::Line;
 use crate::queue::WakerList;
 
-/// All that waits.
+/// All that wait.
 pub(super) struct State<P> {
-    /// The peers for which something waits. In order, so that what happens next does not
-    /// hang on chance.
+    /// The peers for which something waits. Sorted, so that the next step does not depend on
+    /// chance.
     pub(super) counters: BTreeMap<Identity, Counter<P>>,
     pub(super) items: usize,
     pub(super) bytes: usize,
     pub(super) closed: bool,
-    /// Who hears of the first mail.
+    /// Woken by the first mail.
     pub(super) expiry: WakerList,
 }
 
-/// What waits for one peer.
+/// The messages and senders that wait for one peer.
 pub(super) struct Counter<P> {
     /// The peer, if it is connected.
     pub(super) peer: Option<P>,
@@ -42,7 +42,7 @@ impl<P> State<P> {
             })
     }
 
-    /// So much is in the mailboxes now.
+    /// Sets how much is in the mailboxes now.
     pub(super) fn weigh(&mut self, weight: usize) {
         let first = self.items == 0;
         self.items += 1;
@@ -59,7 +59,7 @@ impl<P> State<P> {
         }
     }
 
-    /// How many of these there is room for, from the first on.
+    /// For how many of these there is room, from the first on.
     pub(super) fn room_for<'a>(
         &self,
         limits: &Limits,

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep_until};
 use super::post_office::PostOffice;
 use crate::queue::Peer;
 
-/// Drops what has waited for an absent peer for too long. See the [module](super).
+/// Drops messages that have waited for an absent peer for too long. See the
+/// [module](super).
 pub struct Expiry<P>(PostOffice<P>);
 
 impl<P: Peer + Clone> Expiry<P> {
@@ -20,7 +21,7 @@ impl<P: Peer + Clone> Expiry<P> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the work; no message is lost by it.
+    /// Dropping the future ends the work, and loses no message.
     pub async fn run(self) {
         let mut alarm = pin!(sleep_until(Instant::now()));
         poll_fn(|cx| {

@@ -11,8 +11,9 @@ use crate::line::Place;
 use crate::overflow::refused;
 use crate::queue::Peer;
 
-/// The future of [`ByIdentity`](super::ByIdentity): for an addressed message, ready when it is in
-/// the queue of its peer, or in its mailbox. Dropped before it is ready, the message is not sent.
+/// The future of [`ByIdentity`](super::ByIdentity). For an addressed message, it is ready when
+/// the message is in the queue of its peer, or in its mailbox. If it is dropped before that,
+/// the message is not sent.
 #[pin_project]
 pub struct ByIdentityFuture<F, P: Peer + Clone>(#[pin] Sending<F, P>);
 
@@ -28,7 +29,7 @@ enum Sending<F, P: Peer + Clone> {
 struct Waiting<P: Peer + Clone> {
     office: PostOffice<P>,
     identity: Identity,
-    /// `None`: it has left the line.
+    /// `None` when it has left the line.
     place: Option<Place>,
     message: Option<Outbound>,
 }

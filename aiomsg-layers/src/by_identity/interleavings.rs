@@ -20,7 +20,7 @@ fn waiting<const N: usize>() -> (Stack<RoundRobin>, Peer, [Sending; N]) {
     (it, a, senders)
 }
 
-/// Takes what comes, until there were so many.
+/// Takes messages until there were this many.
 fn takes(queue: &Peer, mut count: usize) {
     block_on(poll_fn(|cx| {
         while count > 0

@@ -42,7 +42,7 @@ pub struct ByIdentityLayer<P> {
 }
 
 impl<P> ByIdentityLayer<P> {
-    /// Sends what is addressed to these peers.
+    /// Sends messages that are addressed to these peers.
     pub fn new(peers: &Peers<P>) -> Self {
         Self {
             peers: peers.clone(),
@@ -51,7 +51,7 @@ impl<P> ByIdentityLayer<P> {
         }
     }
 
-    /// Sets how much is kept for absent peers, and for how long.
+    /// Sets how much to keep for absent peers, and for how long.
     #[must_use]
     pub fn mailboxes(mut self, settings: MailboxSettings) -> Self {
         self.settings = settings;

@@ -13,9 +13,8 @@ pub struct MailboxSettings {
     /// 64 MiB. One of them has three quarters of it at most, and the more there are,
     /// the less.
     pub limits: Limits,
-    /// How long a message is kept: 60 s. Peers that choose a new identity each
-    /// time they start do not come back, and what waits for them is not to
-    /// fill the mailboxes of the others.
+    /// How long a message is kept: 60 s. Peers that choose a new identity each time they
+    /// start do not come back, and their messages must not fill the mailboxes of others.
     pub keep: Duration,
 }
 
@@ -31,11 +30,11 @@ impl Default for MailboxSettings {
     }
 }
 
-/// A message of less than this is copied: it may be a part of something larger that is
-/// gone by now, such as a block that was read.
+/// A message of less than this is copied, because it may hold a larger buffer, such as a
+/// block that was read.
 const COPIED_BELOW: usize = 16 << 10;
 
-/// What waits for one peer, each message with the time since when it waits.
+/// The messages for one peer, each with the time since when it waits.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
     waiting: VecDeque<(Instant, Outbound)>,
@@ -47,7 +46,7 @@ impl Mailbox {
         self.waiting.is_empty()
     }
 
-    /// What it holds.
+    /// The messages and bytes in it.
     pub(super) fn used(&self) -> Limits {
         Limits {
             items: self.waiting.len(),
@@ -63,7 +62,7 @@ impl Mailbox {
         weight
     }
 
-    /// Puts back what came out of a queue, before what came later.
+    /// Puts a message from a queue back in front of later ones.
     pub(super) fn put_back(&mut self, message: Outbound) -> usize {
         let weight = message.weight();
         self.bytes += weight;
@@ -97,7 +96,7 @@ impl Mailbox {
     }
 }
 
-/// What is kept for long is to hold no more than itself.
+/// A message that is kept for long must hold no more than its own bytes.
 fn compact(message: Outbound) -> Outbound {
     if message.payload().len() >= COPIED_BELOW {
         return message;

@@ -19,10 +19,10 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::bounded;
 
-/// The mailboxes, and who waits for room at one peer. A handle.
+/// The mailboxes, and the senders that wait for one peer. A handle.
 ///
-/// It has a lock of its own, so a sender that waits, and the expiry, need not hold the lock
-/// of the stack. Most messages find nothing here, and do not lock it.
+/// It has a lock of its own, so waiting senders and the expiry need not hold the lock of the
+/// stack. Most messages find nothing here, and do not lock it.
 pub(super) struct PostOffice<P>(pub(super) Arc<Shared<P>>);
 
 pub(super) struct Shared<P> {
@@ -34,10 +34,10 @@ pub(super) struct Shared<P> {
     state: Mutex<State<P>>,
 }
 
-/// What became of a message.
+/// The outcome of placing a message.
 pub(super) enum Placed {
     Done,
-    /// It waits for room.
+    /// The message waits for room.
     Waits(Outbound),
     Refused(Outbound),
     Closed(Outbound),
@@ -66,13 +66,13 @@ impl<P: Peer + Clone> PostOffice<P> {
     }
 
     fn lock(&self) -> (MutexGuard<'_, State<P>>, Holding) {
-        // What is dropped meanwhile is reported when the lock is released.
+        // Drops are reported when the lock is released.
         let holding = Holding::new(&*self.0);
         let state = self.0.state.lock();
         (state.unwrap_or_else(PoisonError::into_inner), holding)
     }
 
-    /// Whether something waits for this peer, so that a message for it must not pass by.
+    /// Whether something waits for this peer, so that a new message must not overtake it.
     #[inline]
     pub(super) fn holds(&self, identity: &Identity) -> bool {
         self.0.len.load(Ordering::Acquire) > 0 && self.lock().0.counters.contains_key(identity)
@@ -146,7 +146,7 @@ impl<P: Peer + Clone> PostOffice<P> {
             let counter = state.counters.get_mut(identity);
             let peer = counter.filter(|it| it.mail.is_empty());
             let peer = peer.and_then(|it| it.peer.as_mut());
-            // Otherwise it waits for room in the mailboxes, of which the line is told.
+            // Otherwise it waits for room in the mailboxes, which wakes the line.
             if peer.is_none_or(|peer| peer.poll_room(cx).is_pending()) {
                 return Placed::Waits(message);
             }
@@ -193,7 +193,7 @@ impl<P: Peer + Clone> PostOffice<P> {
                 }
                 Offered::Closed => {}
             }
-            // Its connection has ended, and we are the first to see it.
+            // The connection has ended, and we are the first to see it.
             counter.peer = None;
         }
         match slot {
@@ -222,9 +222,9 @@ impl<P: Peer + Clone> PostOffice<P> {
 
     // ===== peers =====
 
-    /// A peer came. What waits for it is delivered by `deliver`, but for copies of published
-    /// messages and what is before them: newer copies do not wait for those, so the peer has them
-    /// at once, whatever room it has. They were within the limits here.
+    /// A peer has connected. `deliver` delivers its messages, except for copies of published
+    /// messages and those before them. Newer copies would overtake these, so the peer gets them
+    /// at once, even without room. They were within the limits here.
     pub(super) fn came(&self, identity: &Identity, peer: &P) {
         if self.is_idle() {
             return;
@@ -256,10 +256,10 @@ impl<P: Peer + Clone> PostOffice<P> {
         counter.line.wake();
     }
 
-    /// A peer went, and had not been sent this: it goes to the front of its mailbox.
+    /// A peer has disconnected. Its unsent messages go to the front of its mailbox.
     ///
-    /// Of copies of published messages, those behind one at which connections end are kept as
-    /// far as there is room. All others are dropped: the other peers have theirs.
+    /// Copies of published messages are dropped, because the other peers have theirs. Those
+    /// behind a message at which connections end are kept, as far as there is room.
     pub(super) fn went(&self, identity: &Identity, mut left: VecDeque<Outbound>, behind: bool) {
         if left.is_empty() && self.is_idle() {
             return;
@@ -295,7 +295,7 @@ impl<P: Peer + Clone> PostOffice<P> {
         self.tidy(&mut state, identity);
     }
 
-    /// Gives the peers that are connected what waits for them, as far as they have room.
+    /// Delivers mail to the connected peers, as far as they have room.
     pub(super) fn deliver(&self, cx: &mut Context<'_>) {
         let (mut state, _holding) = self.lock();
         let State {
@@ -344,8 +344,8 @@ impl<P: Peer + Clone> PostOffice<P> {
 
     // ===== the expiry =====
 
-    /// Drops what has waited for too long. Says when there is something to drop next, or has
-    /// the task woken when there is something.
+    /// Drops messages that have waited for too long. Returns the time of the next drop, or
+    /// wakes the task when there is mail.
     pub(super) fn poll_expire(&self, cx: &mut Context<'_>, now: Instant) -> Poll<Option<Instant>> {
         let (mut state, _holding) = self.lock();
         if state.closed {
@@ -381,7 +381,7 @@ impl<P: Peer + Clone> PostOffice<P> {
         }
     }
 
-    /// Refuses messages from now on, and takes out those that wait.
+    /// Refuses messages from now on, and takes the waiting ones out.
     pub(super) fn close(&self) -> Vec<Outbound> {
         let (mut state, _holding) = self.lock();
         state.closed = true;
@@ -390,7 +390,7 @@ impl<P: Peer + Clone> PostOffice<P> {
         for counter in state.counters.values_mut() {
             while let Some(message) = counter.mail.pop() {
                 match message.target() {
-                    // Its message has been sent to others.
+                    // The other peers have got its message.
                     Target::Copy => self.discard().message(message, DropReason::PeerGone),
                     _ => messages.push(message),
                 }
@@ -408,7 +408,7 @@ impl<P: Peer + Clone> PostOffice<P> {
 
     // ===== counters =====
 
-    /// Takes out the counter of a peer for which nothing waits.
+    /// Removes the counter of a peer for which nothing waits.
     fn tidy(&self, state: &mut State<P>, identity: &Identity) {
         if state.counters.get(identity).is_some_and(Counter::is_idle) {
             state.counters.remove(identity);

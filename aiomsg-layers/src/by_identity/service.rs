@@ -12,8 +12,7 @@ use crate::peers::{News, Peers, View};
 use crate::queue::{Offered, Peer};
 use crate::shared::bell::Bell;
 
-/// A service of messages that sends what is addressed to one peer itself. See the
-/// [module](super).
+/// A service of messages that sends addressed ones itself. See the [module](super).
 pub struct ByIdentity<S, P> {
     inner: S,
     peers: Peers<P>,
@@ -42,7 +41,8 @@ impl<S, P: Peer + Clone> ByIdentity<S, P> {
         }
     }
 
-    /// The future that drops what has waited too long for an absent peer. Somebody must run it.
+    /// The future that drops messages that have waited too long for an absent peer. It must be
+    /// run, once.
     pub fn expiry(&self) -> Expiry<P> {
         Expiry::new(self.office.clone())
     }
@@ -57,14 +57,14 @@ impl<S, P: Peer + Clone> ByIdentity<S, P> {
         self.office.has_mail()
     }
 
-    /// Refuses addressed messages from now on, ends the [`Expiry`], and takes what waits in the
-    /// mailboxes. Senders that wait have their messages back.
+    /// Refuses addressed messages from now on, ends the [`Expiry`], and takes the messages out
+    /// of the mailboxes. Waiting senders get their messages back.
     pub fn close(&mut self) -> Vec<Outbound> {
         self.hear();
         self.office.close()
     }
 
-    /// Hears who has come and gone, and delivers what waits.
+    /// Notes which peers have come and gone, and delivers waiting messages.
     #[cold]
     fn hear(&mut self) {
         while let Poll::Ready(news) = self.view.poll_news(&mut self.bell.context()) {
@@ -131,7 +131,7 @@ impl<S, P> ByIdentity<S, P> {
         &mut self.inner
     }
 
-    /// Takes the service out. What waits in mailboxes is gone.
+    /// Takes the inner service out. Messages in mailboxes are lost.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -146,7 +146,7 @@ where
     type Error = S::Error;
     type Future = ByIdentityFuture<S::Future, P>;
 
-    /// Ready when the service inside is: only messages for anyone need that.
+    /// Ready when the inner service is. Only messages for anyone need that.
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.bell.has_rung(cx) {
@@ -155,7 +155,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    /// Sends a message. One that is addressed may come at any time.
+    /// Sends a message. An addressed one may come at any time.
     #[inline]
     fn call(&mut self, message: Outbound) -> Self::Future {
         match message.peer() {

@@ -116,8 +116,8 @@ fn who_waits_for_a_peer_that_goes_waits_no_longer() {
     assert_eq!(taken(&a), ["1", "2"]);
 }
 
-/// What waited for absent peers came back in an order that hung on the keys of a
-/// hash map: each run of a program another one.
+/// Messages for absent peers came back in the order of a hash map: another one in each
+/// run of a program.
 #[test]
 fn what_waits_for_absent_peers_comes_back_by_peer_each_time() {
     let mut it = round_robin();
@@ -132,8 +132,8 @@ fn what_waits_for_absent_peers_comes_back_by_peer_each_time() {
     assert_eq!(left, expected.collect::<Vec<_>>());
 }
 
-/// Whoever waited for room in the mailboxes was not told when there was some,
-/// for as long as the peers that were connected had none.
+/// A task that waited for room in the mailboxes was not woken when there was some, as long
+/// as the connected peers had none.
 #[tokio::test(start_paused = true)]
 async fn room_for_an_absent_peer_is_told_while_those_who_are_here_are_full() {
     let mut it = with_room_for(1);
@@ -147,7 +147,7 @@ async fn room_for_an_absent_peer_is_told_while_those_who_are_here_are_full() {
     let waiting = tokio::spawn(it.sending_to("absent", "3"));
     sleep(keep / 2).await;
     assert!(!waiting.is_finished(), "there is room for one");
-    // The first one is given up.
+    // The first one is dropped.
     sleep(keep).await;
     assert!(waiting.is_finished());
 
@@ -161,7 +161,7 @@ async fn room_for_an_absent_peer_is_told_while_those_who_are_here_are_full() {
     assert!(waiting.is_finished());
 }
 
-/// What is behind a message at which connections end is not to go with it: copies, too.
+/// Messages behind one at which connections end must not go with it; nor must copies.
 #[test]
 fn copies_behind_a_poison_wait_for_the_return_of_their_peer() {
     let mut it = Stack::new(Publish::new());

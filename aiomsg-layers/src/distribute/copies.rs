@@ -14,17 +14,17 @@ pub(super) struct Copier<'a, P> {
     pub(super) rule: Overflow,
 }
 
-/// Who gets one.
+/// The peers that get a copy.
 pub(super) enum Targets<'a> {
     All,
     These(&'a [usize]),
 }
 
-/// What became of it.
+/// The outcome.
 pub(super) enum Copied {
-    /// Some have taken it, or it was not to wait for those who have no room.
+    /// Some have taken it, or it must not wait for those without room.
     Taken,
-    /// None has it, as some have no room.
+    /// None has it, because some have no room.
     Full,
     /// None has it: the connections of all of them have ended.
     Gone(Vec<usize>),
@@ -65,7 +65,7 @@ impl<P: Peer> Copier<'_, P> {
                 continue;
             };
             if full && refuses {
-                // It was dropped already.
+                // The message was dropped already.
                 taken += 1;
                 continue;
             }
@@ -93,7 +93,8 @@ impl<P: Peer> Copier<'_, P> {
         }
     }
 
-    /// Does what the overflow rule says at each that has no room. `None`: there is room by now.
+    /// Applies the overflow rule to each peer without room. Returns `None` if there is room by
+    /// now.
     #[cold]
     fn make_room(&mut self, targets: &Targets<'_>, message: &Outbound) -> Option<Copied> {
         let mut gone = Vec::new();
@@ -125,7 +126,7 @@ impl<P: Peer> Copier<'_, P> {
         }
     }
 
-    /// Whether one that has no room may have some without doing anything.
+    /// Whether a full peer may get room by itself, because its session has not had its turn.
     fn any_may_free_itself(&self, targets: &Targets<'_>) -> bool {
         let mut all = (0..targets.len(self.peers)).map(|n| targets.at(n));
         all.any(|at| {

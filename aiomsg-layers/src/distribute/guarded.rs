@@ -34,7 +34,7 @@ impl<Q> Guarded<Q> {
         self.0
     }
 
-    /// For calls that are about no message.
+    /// For calls that concern no message.
     fn call<T>(&mut self, or: T, call: impl FnOnce(&mut Q) -> T) -> T {
         catch(POLICY, || call(&mut self.0)).unwrap_or_else(|panicked| {
             note(&panicked);
@@ -48,8 +48,8 @@ impl<P, Q: Policy<P>> Policy<P> for Guarded<Q> {
         catch(POLICY, || self.0.pick(peers, message)).unwrap_or_else(Pick::Failed)
     }
 
-    /// Where it panics, it is ready: the next message is tried, and fails if that
-    /// panics, too.
+    /// A policy that panics here counts as ready: the next message is tried, and fails if
+    /// that panics, too.
     fn poll_ready(&mut self, peers: &PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
         self.call(Poll::Ready(()), |policy| policy.poll_ready(peers, cx))
     }

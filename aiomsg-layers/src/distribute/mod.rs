@@ -7,17 +7,17 @@
 //! |---|---|
 //! | [`RoundRobin`] | one peer after the other |
 //! | [`Publish`] | all of them |
-//! | [`LeastLoaded`] | of two that are drawn by lot, the one for which less waits |
-//! | [`ByTopic`](crate::topics::ByTopic) | those who subscribed to what the message begins with |
+//! | [`LeastLoaded`] | the less loaded of two random peers |
+//! | [`ByTopic`](crate::topics::ByTopic) | the peers with a subscription to a prefix of the message |
 //! | one of your own | see [`Policy`] |
 //!
-//! It is not ready while no peer has room. What waited for a connection that ended is placed
-//! again before anything new.
+//! It is not ready while no peer has room. Unsent messages of a connection that has ended are
+//! placed again before anything new.
 //!
 //! ```text
 //!  call ─▶ Policy::pick ─▶ One(peer) ────▶ its queue
 //!                          All, These ───▶ a copy into each queue
-//!                          Nobody ───────▶ dropped: nobody wants it
+//!                          Nobody ───────▶ dropped: no peer wants it
 //!                          Full ─────────▶ it waits here, before anything new
 //! ```
 

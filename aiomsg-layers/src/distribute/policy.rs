@@ -1,4 +1,4 @@
-//! How to write a policy: [`Policy::pick`] says who gets a message.
+//! How to write a policy: [`Policy::pick`] picks the peers for a message.
 
 use std::task::{Context, Poll};
 
@@ -6,11 +6,11 @@ use aiomsg_core::{Error, Identity, Outbound};
 
 use super::PeerSet;
 
-/// Who gets a message that is for anyone.
+/// Picks the peers for a message for anyone.
 ///
-/// A policy only picks. It pushes nothing, wakes nobody and makes no copies: all that is for
-/// [`Distribute`](super::Distribute). So one of your own is a function of the peers and the
-/// message. This one sends everything to the peer with the smallest identity that has room:
+/// A policy only picks. [`Distribute`](super::Distribute) pushes, wakes and makes the copies. So
+/// a policy of your own is a function of the peers and the message. This one sends everything
+/// to the peer with the smallest identity that has room:
 ///
 /// ```
 /// use aiomsg_core::Outbound;
@@ -31,23 +31,23 @@ use super::PeerSet;
 ///
 /// # Panics
 ///
-/// In a socket, and within [`Guarded`](super::Guarded), a policy that panics as it
-/// picks costs this message: it comes back to its sender with an error
+/// In a socket, and within [`Guarded`](super::Guarded), a policy that panics as it picks
+/// costs this message. The message comes back to its sender with an error
 /// ([`Error::is_layer`]), or is dropped
-/// ([`PolicyFailed`](aiomsg_core::DropReason::PolicyFailed)) if it was accepted
-/// before. Elsewhere it panics in the task that polls the service.
+/// ([`PolicyFailed`](aiomsg_core::DropReason::PolicyFailed)) if it was accepted before.
+/// Elsewhere the panic reaches the task that polls the service.
 pub trait Policy<P> {
-    /// Picks who gets this message. There is at least one peer.
+    /// Picks the peers for this message. There is at least one peer in the set.
     ///
-    /// The positions are those of `peers`, from 0 to `peers.len() - 1`. A message that is
-    /// not placed now is picked for again.
+    /// The positions are those of `peers`, from 0 to `peers.len() - 1`. For a message that
+    /// is not placed now, this is called again.
     fn pick(&mut self, peers: &PeerSet<P>, message: &Outbound) -> Pick<'_>;
 
-    /// Ready when one more message can be placed, whatever it is: when a peer has room, unless the
-    /// policy says otherwise. There is at least one peer.
+    /// Ready when any message can be placed. By default, that is when a peer has room. There is
+    /// at least one peer in the set.
     ///
     /// The task is woken when a peer has room again. A policy that waits for something else
-    /// registers it.
+    /// registers the task there.
     fn poll_ready(&mut self, peers: &PeerSet<P>, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         match peers.any_has_room() {
@@ -56,40 +56,41 @@ pub trait Policy<P> {
         }
     }
 
-    /// A peer has come. It is in the set already.
+    /// Called when a peer has come. It is in the set already.
     fn peer_came(&mut self, identity: &Identity, peer: &P) {
         let _ = (identity, peer);
     }
 
-    /// A peer has gone, and is no longer in the set. Another one may have its position.
+    /// Called when a peer has gone. It is no longer in the set, and another one may have its
+    /// position.
     fn peer_went(&mut self, identity: &Identity) {
         let _ = identity;
     }
 
-    /// Whether a message may go to several peers. Then it has no one
-    /// acknowledgement, and at-least-once is not for it.
+    /// Whether a message may go to several peers. Then no single acknowledgement is its own, so
+    /// the policy excludes at-least-once.
     fn copies(&self) -> bool {
         false
     }
 }
 
-/// Who gets a message.
+/// The peers for a message.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Pick<'a> {
-    /// The peer at this position. If that has no room, the message waits, or the
-    /// [overflow rule](crate::Overflow) says what happens at this peer.
+    /// The peer at this position. If it has no room, the [overflow rule](crate::Overflow)
+    /// applies: by default the message waits for this peer.
     One(usize),
     /// All peers, each with a copy.
     All,
-    /// The peers at these positions, each with a copy. None of them is in it twice. If none of
-    /// them takes the message, nobody has wanted it.
+    /// The peers at these positions, each with a copy. No position may be there twice. If none
+    /// of the peers takes the message, it counts as unwanted.
     These(&'a [usize]),
     /// No peer wants it: it is dropped ([`Unwanted`](aiomsg_core::DropReason::Unwanted)).
     Nobody,
-    /// No peer that may get it has room: it waits, whatever the overflow rule is.
+    /// No suitable peer has room: the message waits, whatever the overflow rule is.
     Full,
-    /// The policy has failed on it: it goes back to its sender with this error.
+    /// The policy has failed: the message goes back to its sender with this error.
     Failed(Error),
 }
 

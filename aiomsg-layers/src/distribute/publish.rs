@@ -4,7 +4,7 @@ use aiomsg_core::Outbound;
 
 use super::{PeerSet, Pick, Policy};
 
-/// All peers, each with a copy. The payload is shared by the copies.
+/// All peers, each with a copy. The copies share the payload.
 ///
 /// It is ready when all peers have room.
 #[derive(Debug, Clone, Copy, Default)]

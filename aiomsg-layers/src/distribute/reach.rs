@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What [`Distribute`](super::Distribute) can reach now: a handle for a layer that acts upon it,
-/// such as a [`Buffer`](crate::buffer) that holds messages only while nobody is connected.
+/// Whether [`Distribute`](super::Distribute) can reach any peer now: a handle for layers such as a
+/// [`Buffer`](crate::buffer) that holds messages only while nobody is connected.
 #[derive(Debug, Clone)]
 pub struct Reach(Arc<Shared>);
 
@@ -26,8 +26,8 @@ impl Reach {
         self.0.nobody.load(Ordering::Relaxed)
     }
 
-    /// Whether no more can be placed now without costing another message its place. So it is also
-    /// while nobody is connected.
+    /// Whether no more messages can be placed now without dropping another one. That is so while
+    /// nobody is connected, too.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.0.full.load(Ordering::Relaxed)
@@ -35,7 +35,7 @@ impl Reach {
 
     #[inline]
     pub(super) fn set(&self, nobody: bool, full: bool) {
-        // Under the lock of the stack, and mostly what it was.
+        // Under the lock of the stack, and mostly unchanged.
         if self.is_nobody() != nobody {
             self.0.nobody.store(nobody, Ordering::Relaxed);
         }

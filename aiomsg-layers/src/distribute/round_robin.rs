@@ -2,7 +2,7 @@ use aiomsg_core::Outbound;
 
 use super::{PeerSet, Pick, Policy};
 
-/// One peer after the other; one whose queue is full is passed over.
+/// One peer after the other. A peer with a full queue is skipped.
 #[derive(Debug, Clone, Default)]
 pub struct RoundRobin {
     /// The peer whose turn it is.
@@ -24,7 +24,7 @@ impl<P> Policy<P> for RoundRobin {
             false => 0,
         };
         let mut all = (turn..peers.len()).chain(0..turn);
-        // If nobody has room, it is for the one whose turn it is to make some.
+        // If no peer has room, the overflow rule applies to the one whose turn it is.
         let at = all.find(|at| peers.has_room(*at)).unwrap_or(turn);
         self.next = at + 1;
         Pick::One(at)

@@ -47,13 +47,13 @@ pub struct Distribute<P, Q> {
     view: View<P>,
     peers: PeerSet<P>,
     policy: Q,
-    /// What was accepted and is not placed: it came back from a connection that ended, or there
-    /// was no room after all.
+    /// Accepted messages that are not placed: they came back from a connection that ended, or
+    /// there was no room after all.
     held: VecDeque<Outbound>,
     discard: Discard,
     overflow: Overflow,
     reach: Reach,
-    /// A peer has come or gone, or one that had no room has some.
+    /// Rung when a peer has come or gone, or a full one has room again.
     bell: Bell,
 }
 
@@ -66,7 +66,7 @@ enum Unplaced {
 }
 
 impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
-    /// Sends to these peers, as the policy picks.
+    /// Sends to the peers that the policy picks.
     pub fn new(peers: &Peers<P>, policy: Q) -> Self {
         Self {
             view: peers.distribute(),
@@ -80,14 +80,14 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         }
     }
 
-    /// Sets what happens to a message when the peers that are to get it have no room.
+    /// Sets what happens to a message when the picked peers have no room.
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// What can be reached now.
+    /// A handle that says whether any peer can be reached now.
     pub fn reach(&self) -> Reach {
         self.reach.clone()
     }
@@ -112,13 +112,13 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         self.held.is_empty()
     }
 
-    /// Whether messages wait to be placed again, and somebody is connected.
+    /// Whether messages wait to be placed again, and a peer is connected.
     pub fn has_backlog(&self) -> bool {
         !self.held.is_empty() && !self.peers.is_empty()
     }
 
-    /// Takes the messages that wait to be placed again, with those that connections which ended
-    /// had not sent.
+    /// Takes the messages that wait to be placed again, and the unsent ones of connections that
+    /// have ended.
     pub fn drain(&mut self) -> Vec<Outbound> {
         self.hear();
         self.held.drain(..).collect()
@@ -126,7 +126,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
 
     // ===== peers =====
 
-    /// Hears who has come and gone, and looks again at those that had no room.
+    /// Notes which peers have come and gone, and checks the full ones again.
     #[cold]
     fn hear(&mut self) {
         while let Poll::Ready(news) = self.view.poll_news(&mut self.bell.context()) {
@@ -147,8 +147,8 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
                     if self.peers.remove(&identity) {
                         self.policy.peer_went(&identity);
                     }
-                    // What a connection had was placed before what still waits to be
-                    // placed again.
+                    // A connection's messages were placed before those that still wait to
+                    // be placed again.
                     left.append(&mut self.held);
                     self.held = left;
                 }
@@ -162,14 +162,14 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         self.peers.look_again(&mut self.bell.context());
     }
 
-    /// Takes out a peer whose connection has ended. The table tells of that in a moment.
+    /// Removes a peer whose connection has ended. The table reports that in a moment.
     fn remove_at(&mut self, position: usize) {
         if let Some(identity) = self.peers.remove_at(position) {
             self.policy.peer_went(&identity);
         }
     }
 
-    /// Whether a peer that has no room may have some without doing anything.
+    /// Whether a full peer may get room by itself, because its session has not had its turn.
     fn may_free_itself(&self) -> bool {
         let mut full = self.peers.without_room();
         full.any(|at| self.peers.peer(at).is_some_and(|peer| !peer.is_stuck()))
@@ -185,14 +185,14 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
 
     // ===== messages =====
 
-    /// Places what is held, in its order.
+    /// Places the held messages, in their order.
     #[cold]
     fn place_held(&mut self, cx: &mut Context<'_>) {
         while !self.held.is_empty()
             && self.poll_policy(cx).is_ready()
             && let Some(message) = self.held.pop_front()
         {
-            // It has time: it is to cost no other message its place.
+            // It can wait, so it must not push out another message.
             match self.place(message, Overflow::Wait) {
                 Ok(()) => {}
                 Err(Unplaced::Failed(message, error)) => {
@@ -207,7 +207,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         }
     }
 
-    /// Places a message. When peers that have ended are found, it goes to others.
+    /// Places a message. If picked peers have ended, it goes to others.
     #[inline]
     fn place(&mut self, message: Outbound, mut rule: Overflow) -> Result<(), Unplaced> {
         let mut slot = Some(message);
@@ -238,7 +238,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
                 },
                 Step::Copied(Copied::Taken, _) => return Ok(()),
                 Step::Copied(Copied::Full, _) => break,
-                // From the last, as those behind one that is taken out move.
+                // From the last, because a removal moves those behind it.
                 Step::Copied(Copied::Gone(gone), selected) => {
                     gone.into_iter().rev().for_each(|at| self.remove_at(at));
                     if selected {
@@ -259,7 +259,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         slot.map_or(Ok(()), |message| Err(Unplaced::Full(message)))
     }
 
-    /// Offers a message to one peer. Goes on if another one is to be picked.
+    /// Offers a message to one peer. Continues if another one must be picked.
     #[inline]
     fn offer(
         &mut self,
@@ -268,7 +268,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         rule: &mut Overflow,
     ) -> ControlFlow<Result<(), Unplaced>> {
         let Some(peer) = self.peers.peer_mut(position) else {
-            // The policy has picked nobody who is there.
+            // The policy has picked a position without a peer.
             return full(slot.take());
         };
         match peer.offer(slot) {
@@ -278,7 +278,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
                 return ControlFlow::Break(Ok(()));
             }
             Offered::Closed => self.remove_at(position),
-            // It had room when we last looked: others may have some.
+            // It had room at the last look. Other peers may have some.
             Offered::Full if self.peers.has_room(position) => {
                 self.peers.look_at(position, &mut self.bell.context());
             }
@@ -287,7 +287,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
         ControlFlow::Continue(())
     }
 
-    /// The policy has picked a peer without room.
+    /// Handles the pick of a peer without room.
     #[cold]
     fn force(
         &mut self,
@@ -332,10 +332,10 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
     }
 }
 
-/// How a message goes on.
+/// The next step for a message.
 enum Step {
     One(usize),
-    /// And whether the policy has selected those who were to get one.
+    /// And whether the policy has selected the peers.
     Copied(Copied, bool),
     Unwanted,
     Failed(Error),

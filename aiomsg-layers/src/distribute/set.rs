@@ -7,15 +7,15 @@ use indexmap::IndexMap;
 
 use crate::queue::Peer;
 
-/// The peers that are connected, by identity and by position.
+/// The connected peers, by identity and by position.
 ///
-/// The positions run from 0 to `len() - 1`; removing a peer moves the last one
-/// into its place.
+/// The positions run from 0 to `len() - 1`. Removing a peer moves the last one into its
+/// place.
 pub struct PeerSet<P> {
     peers: IndexMap<Identity, Member<P>>,
-    /// The positions of those without room.
+    /// The positions of the peers without room.
     full: BTreeSet<usize>,
-    /// Another one whenever anything here is another.
+    /// Changes with every change here.
     version: u64,
 }
 
@@ -97,8 +97,8 @@ impl<P> PeerSet<P> {
         peers.map(|(identity, member)| (identity, &member.peer))
     }
 
-    /// A number that is another one whenever a peer has come or gone, has no room, or has room
-    /// again: for a policy that remembers what it has found.
+    /// A number that changes whenever a peer comes or goes, becomes full, or has room again: for
+    /// a policy that caches its result.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -150,14 +150,14 @@ impl<P> PeerSet<P> {
 }
 
 impl<P: Peer> PeerSet<P> {
-    /// How much waits for the peer at a position: the bytes of payload, and one for each
+    /// How much waits for the peer at a position: the bytes of payload, plus one for each
     /// message.
     pub fn waiting(&self, position: usize) -> usize {
         self.peer(position).map_or(0, Peer::waiting)
     }
 
-    /// Asks every peer whether it has room: for a set to try a policy on. In a
-    /// [`Distribute`](super::Distribute) it is known.
+    /// Asks every peer whether it has room. A test of a policy calls it; a
+    /// [`Distribute`](super::Distribute) knows the room already.
     pub fn look(&mut self, cx: &mut Context<'_>) {
         for position in 0..self.len() {
             self.look_at(position, cx);
@@ -167,13 +167,13 @@ impl<P: Peer> PeerSet<P> {
     /// Asks one peer, which wakes the task when it has room again.
     pub(super) fn look_at(&mut self, position: usize, cx: &mut Context<'_>) {
         if let Some(peer) = self.peer_mut(position) {
-            // A connection that has ended has room, too: placing finds it out.
+            // A connection that has ended has room, too. Placing finds that out.
             let room = peer.poll_room(cx).is_ready();
             self.set_room(position, room);
         }
     }
 
-    /// Asks those that had no room.
+    /// Asks the peers that had no room.
     pub(super) fn look_again(&mut self, cx: &mut Context<'_>) {
         let mut from = 0;
         while let Some(&position) = self.full.range(from..).next() {

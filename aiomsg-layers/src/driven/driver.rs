@@ -12,10 +12,10 @@ use tower::Service;
 use super::handle::Shared;
 use crate::shared::{catch, note};
 
-/// How long a stack is left alone that has panicked.
+/// The pause after a panic of the stack.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Moves what waits in a stack while nobody sends. See the [module](super).
+/// Moves the messages in a stack while nobody sends. See the [module](super).
 pub struct Driver<S>(Arc<Shared<S>>);
 
 impl<S> Driver<S> {
@@ -31,10 +31,8 @@ impl<S: Service<Outbound>> Driver<S> {
     ///
     /// Dropping the future stops the work, and loses nothing.
     ///
-    /// # Panics
-    ///
-    /// Not when the stack does, as by a policy of a user's: that is logged, and it is polled again
-    /// a moment later.
+    /// A panic of the stack, such as one in a user's policy, is logged, and the stack is polled
+    /// again a moment later.
     pub async fn run(self) {
         let mut pause = pin!(sleep_until(Instant::now()));
         poll_fn(|cx| {
@@ -62,7 +60,7 @@ impl<S: Service<Outbound>> Driver<S> {
         if locked.state.closed {
             return Poll::Ready(());
         }
-        // That it is ready is for senders to use. One that has failed is for them to find out.
+        // Senders use the readiness, and find out about a failure.
         let _ = locked.state.stack.poll_ready(&mut self.0.context());
         Poll::Pending
     }

@@ -10,7 +10,7 @@ use tower::Service;
 use super::At;
 use super::handle::later;
 
-/// The future of [`Driven`](super::Driven): that of the stack.
+/// The future of [`Driven`](super::Driven), around that of the stack.
 #[pin_project]
 pub struct DrivenFuture<S, T: Service<Outbound>>(#[pin] Sending<S, T>);
 
@@ -18,7 +18,7 @@ pub struct DrivenFuture<S, T: Service<Outbound>>(#[pin] Sending<S, T>);
 enum Sending<S, T: Service<Outbound>> {
     Called(#[pin] T::Future),
     Failed(Option<Error>),
-    /// The stack sends by itself: it is called when it is left.
+    /// The stack itself sends this message: it is called when this thread has left the stack.
     Later(At<S, T>, Option<Outbound>),
 }
 

@@ -11,10 +11,10 @@ use super::{At, DrivenFuture, Driver};
 use crate::line::Line;
 use crate::sync::{Mutex, MutexGuard};
 
-/// A stack of the send path that is shared. See the [module](super).
+/// A shared stack of the send path. See the [module](super).
 ///
-/// As a [`Service`] it is as ready as the stack. Nothing is reserved by that: of several callers
-/// that saw it ready, each may call, and a bound may be exceeded by one message for each.
+/// As a [`Service`] it is as ready as the stack. Readiness reserves nothing: each of several
+/// callers that saw it ready may call, so a bound may be exceeded by one message for each.
 pub struct Driven<S>(pub(super) Arc<Shared<S>>);
 
 pub(super) struct Shared<S> {
@@ -32,14 +32,14 @@ pub(super) struct State<S> {
 /// Why a shared stack cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotNow {
-    /// This thread is in the stack already. It may try again when it has left it.
+    /// This thread is in the stack already. Try again when it has left the stack.
     Within,
     /// The stack is closed.
     Closed,
 }
 
-/// The stack while it is locked. What it tells a user meanwhile, as of a message that is dropped,
-/// is told when it no longer is: whoever hears of that may send by the same stack.
+/// The locked stack. Calls of users' functions, such as the report of a dropped message, are
+/// made when the lock is released, because they may send on the same stack.
 pub(super) struct Locked<'a, S> {
     // In this order: unlocked first.
     pub(super) state: MutexGuard<'a, State<S>>,
@@ -47,7 +47,7 @@ pub(super) struct Locked<'a, S> {
 }
 
 impl<S> Driven<S> {
-    /// Shares a stack. The driver must be run, once for all handles.
+    /// Shares a stack. Run the driver once, for all handles.
     pub fn new(stack: S) -> (Self, Driver<S>) {
         let wakers = Arc::<Wakers>::default();
         let shared = Arc::new(Shared {
@@ -61,20 +61,19 @@ impl<S> Driven<S> {
         (Self(Arc::clone(&shared)), Driver::new(shared))
     }
 
-    /// Does something with the stack under the lock, as asking one of its layers how much it
-    /// holds. The context is the one to poll it with. A closed stack may be asked, too.
+    /// Does something with the stack under the lock, such as asking a layer how much it holds.
+    /// Poll the stack with the given context only. It works on a closed stack, too.
     ///
     /// # Errors
     ///
-    /// [`NotNow::Within`], when the stack itself is what calls this, as a layer or a policy in
-    /// it may.
+    /// [`NotNow::Within`], when the stack itself calls this, as a layer or a policy in it may.
     #[inline]
     pub fn with<T>(&self, call: impl FnOnce(&mut S, &mut Context<'_>) -> T) -> Result<T, NotNow> {
         let mut locked = self.0.enter().ok_or(NotNow::Within)?;
         Ok(call(&mut locked.state.stack, &mut self.0.context()))
     }
 
-    /// The same for a message that is to be sent.
+    /// The same, for sending a message.
     ///
     /// # Errors
     ///
@@ -91,25 +90,25 @@ impl<S> Driven<S> {
         }
     }
 
-    /// Whether this thread is in the stack already: a policy, or what it calls, sends.
+    /// Whether this thread is in the stack already: a policy, or its callee, sends.
     #[inline]
     pub fn is_held(&self) -> bool {
         hook::is_held(&*self.0)
     }
 
-    /// Who waits for the stack to be ready.
+    /// The line of senders that wait for the stack.
     pub fn line(&self) -> &Line {
         &self.0.wakers.line
     }
 
-    /// A service that enters the stack further in, at one of its layers: what is sent again by
-    /// at-least-once does not pass that a second time.
+    /// A service that enters the stack at one of its layers: a resend of at-least-once does not
+    /// pass that layer a second time.
     pub fn at<T>(&self, layer: fn(&mut S) -> &mut T) -> At<S, T> {
         At::new(self.clone(), layer)
     }
 
     /// Refuses messages from now on, ends the driver, and does something with the stack, such as
-    /// taking what waits in it. May be called again.
+    /// taking its messages. May be called again.
     pub fn close<T>(&self, call: impl FnOnce(&mut S) -> T) -> T {
         let mut locked = self.0.lock();
         locked.state.closed = true;
@@ -126,7 +125,7 @@ impl<S> Shared<S> {
         self.lock_with(Holding::new(self))
     }
 
-    /// `None`: this thread has it locked already.
+    /// `None` if this thread has locked it already.
     #[inline]
     fn enter(&self) -> Option<Locked<'_, S>> {
         Some(self.lock_with(Holding::enter(self)?))
@@ -147,7 +146,7 @@ impl<S> Shared<S> {
     }
 }
 
-/// Has the task polled again when this thread has left the stack.
+/// Wakes the task, to poll again when this thread has left the stack.
 pub(super) fn later<T>(cx: &mut Context<'_>) -> Poll<T> {
     cx.waker().wake_by_ref();
     Poll::Pending

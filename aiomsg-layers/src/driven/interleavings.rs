@@ -22,9 +22,9 @@ struct Peer(Arc<Mutex<State>>);
 struct State {
     room: usize,
     got: usize,
-    /// Who polled last.
+    /// The task that polled last.
     waker: Option<Waker>,
-    /// Who waits for it to get something.
+    /// The task that waits for a message.
     reader: Option<Waker>,
 }
 
@@ -141,8 +141,8 @@ fn a_caller_that_gave_up_takes_nobodys_wake() {
     });
 }
 
-/// A message that was kept as nobody was there goes to whoever comes, also if
-/// that is just now.
+/// A message that was held while nobody was connected goes to the peer that comes, also
+/// if it comes just now.
 #[test]
 fn what_waits_goes_to_the_peer_that_comes() {
     every_interleaving(|| {
@@ -159,7 +159,7 @@ fn what_waits_goes_to_the_peer_that_comes() {
     });
 }
 
-/// The same, while a caller that gave up has left its waker.
+/// The same, while a caller that no longer waits has left its waker.
 #[test]
 fn what_waits_is_not_left_to_a_caller_that_gave_up() {
     every_interleaving(|| {

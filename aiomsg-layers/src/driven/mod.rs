@@ -1,9 +1,9 @@
-//! One stack of the send path for many tasks, which moves while nobody sends.
+//! One stack of the send path for many tasks, and a driver that moves it while nobody sends.
 //!
 //! The services of the send path take `&mut self`, and have no lock. [`Driven`] puts a stack of
-//! them behind one lock. It is a handle and a service: it polls the stack, and calls it, under
-//! the lock. The [`Driver`] polls the stack whenever something has woken it, as a peer that
-//! comes or has room again, so that what waits in the stack needs no sender to move it.
+//! them behind one lock. It is a handle and a service: it polls and calls the stack under the
+//! lock. The [`Driver`] polls the stack whenever something wakes it, such as a peer that comes
+//! or has room again. So waiting messages need no sender to move them.
 //!
 //! ```text
 //!  senders ─▶ Driven ─▶ lock ─▶ poll_ready, call ─▶ the stack

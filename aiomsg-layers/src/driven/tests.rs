@@ -56,7 +56,7 @@ fn join(peers: &Peers<Peer>, identity: &str, items: usize) -> Peer {
     queue
 }
 
-/// How many are held, in all.
+/// How many messages are held in all.
 fn held(stack: &Shared) -> usize {
     let held = stack.with(|stack, _| {
         let buffer = stack.get_ref();
@@ -221,8 +221,7 @@ async fn what_finds_its_peer_gone_stays_first_in_line() {
     assert_eq!(taken(&peer), ["1", "2", "3"]);
 }
 
-/// Whoever heard of a message that was dropped did so under the lock, and hung
-/// when it sent one itself.
+/// A listener heard of a dropped message under the lock, and hung when it sent one itself.
 #[tokio::test(start_paused = true)]
 async fn who_hears_of_a_dropped_message_may_send_by_the_same_stack() {
     let again: Arc<Mutex<Option<Shared<Picky>>>> = Arc::default();
@@ -257,7 +256,7 @@ impl<P> Policy<P> for Picky {
     }
 }
 
-/// Sends by the stack that it is in.
+/// Sends on its own stack.
 struct Within(Arc<Mutex<Option<Shared<Within>>>>, Arc<Mutex<Vec<bool>>>);
 
 impl<P> Policy<P> for Within {
@@ -308,7 +307,7 @@ impl Service<Outbound> for Trips {
     }
 }
 
-/// It ended the driver, and what waited was never sent.
+/// A panic ended the driver, and waiting messages were never sent.
 #[tokio::test(start_paused = true)]
 async fn the_driver_outlives_a_stack_that_panics() {
     let (mut stack, driver) = Driven::new(Trips(3));

@@ -6,7 +6,8 @@ use aiomsg_core::hook;
 use crate::line::Line;
 use crate::sync::Mutex;
 
-/// The one waker that the stack sees: wakes the driver, and whoever waits for the stack.
+/// The one waker that the stack sees. It wakes the driver, and the tasks that wait for the
+/// stack.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     pub(super) line: Line,

@@ -11,7 +11,7 @@ use loom::thread;
 use super::Line;
 use crate::sync::{Mutex, every_interleaving};
 
-/// Is ready once it is opened, and wakes whoever polled it last.
+/// Is ready once it is opened, and wakes the task that polled it last.
 #[derive(Default)]
 struct Gate(Mutex<(bool, Option<Waker>)>);
 

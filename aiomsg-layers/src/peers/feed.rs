@@ -3,6 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use aiomsg_core::error::chain;
 use aiomsg_core::{BoxError, Identity};
 use tokio::time::sleep;
 use tower::discover::{Change, Discover};
@@ -11,12 +12,12 @@ use super::Peers;
 use crate::queue::Peer;
 use crate::shared::{catch, note};
 
-/// How long a `Discover` is left alone that has panicked.
+/// The pause after a panic of the `Discover`.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl<P: Peer + Clone> Peers<P> {
-    /// Keeps the table as a `Discover` says, until that ends or fails. Then the peers stay
-    /// as they are; a failure is logged.
+    /// Keeps the table in step with a `Discover`, until that ends or fails. Then the peers stay
+    /// as they are. A failure is logged.
     ///
     /// # Panics
     ///
@@ -24,7 +25,7 @@ impl<P: Peer + Clone> Peers<P> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: what was heard so far is in the table.
+    /// Cancel safe: the changes so far are in the table.
     pub async fn feed<D>(self, discover: D)
     where
         D: Discover<Key = Identity, Service = P, Error: Into<BoxError>>,
@@ -51,9 +52,10 @@ impl<P: Peer + Clone> Peers<P> {
     }
 }
 
-/// Logs that changes to the set of peers are heard of no more.
+/// Logs that no more changes to the set of peers can be received.
 fn unheard(error: &BoxError) {
     let _ = catch("the subscriber of logs", || {
+        let error = chain(&**error);
         tracing::warn!(%error, "a `Discover` failed: peers that come and go are not heard of any more");
     });
 }

@@ -1,4 +1,4 @@
-//! Every interleaving of those who tell of peers with the service that hears.
+//! Every interleaving of changes to the table with the service that follows them.
 
 use std::future::poll_fn;
 use std::task::Poll;

@@ -1,23 +1,21 @@
-//! The peers that are connected, as the services that send to them know them.
+//! The connected peers, for the services that send to them.
 //!
-//! [`Peers`] is one table that is fed in one place: by
-//! [admission](crate::admission), or from a
-//! [`Discover`](tower::discover::Discover) by [`Peers::feed`]. Two services send to
-//! the peers in it: [`ByIdentity`](crate::ByIdentity) what is addressed, and
-//! [`Distribute`](crate::Distribute) what is for anyone. Each of them has a copy of its
-//! own, which costs it one atomic load to keep up to date while nothing changes.
+//! [`Peers`] is one table that is fed in one place: by [admission](crate::admission), or from
+//! a [`Discover`](tower::discover::Discover) by [`Peers::feed`]. Two services send to its
+//! peers: [`ByIdentity`](crate::ByIdentity) the addressed messages, and
+//! [`Distribute`](crate::Distribute) those for anyone. Each has a copy of its own. While
+//! nothing changes, one atomic load keeps it up to date.
 //!
 //! ```text
-//!  admission ─▶ insert, remove ─▶ Peers ──▶ ByIdentity   what was addressed and not sent
+//!  admission ─▶ insert, remove ─▶ Peers ──▶ ByIdentity   unsent addressed messages
 //!                                   │
-//!                                   └─────▶ Distribute   what was for anyone and not sent
+//!                                   └─────▶ Distribute   unsent messages for anyone
 //! ```
 //!
-//! When a peer goes, the table takes back what its connection had not sent, and each of the
-//! two services gets the part that is its own: an addressed message waits for its peer to
-//! return, and one for anyone goes to another peer. A message in the middle of which
-//! connections have ended three times is dropped
-//! ([`Poison`](aiomsg_core::DropReason::Poison)).
+//! When a peer goes, the table takes back the unsent messages of its connection, and each of
+//! the two services gets its part. An addressed message waits for its peer to return, and one
+//! for anyone goes to another peer. A message in the middle of which connections have ended
+//! three times is dropped ([`Poison`](aiomsg_core::DropReason::Poison)).
 
 mod feed;
 mod table;

@@ -10,12 +10,12 @@ use super::view::{Inbox, News, View};
 use crate::queue::Peer;
 use crate::sync::{Mutex, MutexGuard};
 
-/// The peers that are connected. See the [module](super).
+/// The connected peers. See the [module](super).
 ///
 /// A clone is a handle to the same table.
 ///
-/// There is one change for each connection that comes or goes, so whatever bounds the
-/// connections bounds the changes.
+/// There is one change for each connection that comes or goes, so a bound on the connections
+/// bounds the changes.
 pub struct Peers<P>(Arc<Shared<P>>);
 
 struct Shared<P> {
@@ -25,14 +25,13 @@ struct Shared<P> {
 
 struct State<P> {
     peers: IndexMap<Identity, P>,
-    /// What each of the two services has yet to hear, if it is there.
+    /// The news for each of the two services, if it exists.
     by_identity: Option<Arc<Inbox<P>>>,
     distribute: Option<Arc<Inbox<P>>>,
 }
 
 impl<P> Peers<P> {
-    /// No peer is connected. Messages that are dropped, here or by the services that send to
-    /// these peers, go to `discard`.
+    /// An empty table. Messages that the table or its services drop go to `discard`.
     pub fn new(discard: Discard) -> Self {
         Self(Arc::new(Shared {
             discard,
@@ -55,7 +54,7 @@ impl<P> Peers<P> {
 }
 
 impl<P: Peer + Clone> Peers<P> {
-    /// A peer came. One of the same identity that is there goes.
+    /// Adds a peer, in the place of one of the same identity.
     pub fn insert(&self, identity: Identity, peer: P) {
         let _holding = Holding::new(&*self.0);
         let mut state = self.lock();
@@ -64,18 +63,21 @@ impl<P: Peer + Clone> Peers<P> {
             self.went(&state, &identity, old);
         }
         let inboxes = [&state.by_identity, &state.distribute].map(Clone::clone);
-        for inbox in inboxes.iter().flatten() {
+        if let Some(inbox) = &inboxes[0] {
             inbox.push(News::Came(identity.clone(), peer.clone()));
+        }
+        if let Some(inbox) = &inboxes[1] {
+            inbox.push(News::Came(identity, peer));
         }
         drop(state);
         wake(inboxes);
     }
 
-    /// A peer went: its connection has ended. What had not been sent is taken back.
+    /// Removes a peer whose connection has ended, and takes back its unsent messages.
     pub fn remove(&self, identity: &Identity) {
         let _holding = Holding::new(&*self.0);
         let mut state = self.lock();
-        // Whoever comes next finds its place.
+        // The next connection finds its place.
         let Some(old) = state.peers.swap_remove(identity) else {
             return;
         };
@@ -105,7 +107,7 @@ impl<P: Peer + Clone> Peers<P> {
         }
     }
 
-    /// What [`ByIdentity`](crate::ByIdentity) sees.
+    /// The view of [`ByIdentity`](crate::ByIdentity).
     pub(crate) fn by_identity(&self) -> View<P> {
         let mut state = self.lock();
         let inbox = Inbox::new(&state.peers);
@@ -113,7 +115,7 @@ impl<P: Peer + Clone> Peers<P> {
         View(inbox)
     }
 
-    /// What [`Distribute`](crate::Distribute) sees.
+    /// The view of [`Distribute`](crate::Distribute).
     pub(crate) fn distribute(&self) -> View<P> {
         let mut state = self.lock();
         let inbox = Inbox::new(&state.peers);
@@ -121,7 +123,7 @@ impl<P: Peer + Clone> Peers<P> {
         View(inbox)
     }
 
-    /// What is addressed has used the last room of a peer.
+    /// Notes that an addressed message has used the last room of a peer.
     pub(crate) fn filled(&self, identity: &Identity) {
         let inbox = self.lock().distribute.clone();
         if let Some(inbox) = inbox {

@@ -4,21 +4,21 @@ use aiomsg_core::{Discard, DropReason, Outbound, Target};
 
 use crate::queue::Peer;
 
-/// In the middle of a message this many connections end before it is dropped.
+/// The number of connections that end in the middle of a message before it is dropped.
 const TRIES: u8 = 3;
 
-/// What a connection had not sent when it ended.
+/// The unsent messages of a connection that has ended.
 pub(super) struct Left {
-    /// What is for anyone, in its order: it goes to another peer, before anything new.
+    /// Messages for anyone, in their order. They go to other peers, before anything new.
     pub(super) anyone: VecDeque<Outbound>,
-    /// What is addressed to this peer, and copies of what was published, in their order.
+    /// Messages that are addressed to this peer, and copies of published ones, in their order.
     pub(super) own: VecDeque<Outbound>,
-    /// The first of them all is one at which connections end. What is behind it is not to go
-    /// with it.
+    /// Whether the first of them all is one at which connections end. Those behind it must not
+    /// go with it.
     pub(super) behind: bool,
 }
 
-/// Takes back what a connection had not sent.
+/// Takes back the unsent messages of a connection.
 pub(super) fn take_back(peer: &mut impl Peer, discard: &Discard) -> Left {
     let mut all = peer.reclaim();
     let behind = all.front().is_some_and(|first| first.interrupted() > 0);
@@ -39,7 +39,7 @@ pub(super) fn take_back(peer: &mut impl Peer, discard: &Discard) -> Left {
     left
 }
 
-/// Nobody is there to keep or to send these.
+/// Drops messages that no service keeps or sends.
 pub(super) fn drop_all(messages: VecDeque<Outbound>, discard: &Discard) {
     for message in messages {
         discard.message(message, DropReason::PeerGone);

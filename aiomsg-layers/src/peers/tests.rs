@@ -7,7 +7,7 @@ use crate::distribute::{Distribute, RoundRobin};
 use crate::test_stack::{Peer, Stack, cx, name, queue, table, taken};
 use tower::Service;
 
-/// A failure was taken for "nothing new", without a waker for what comes after it,
+/// A failure was taken for "nothing new", without a waker for later changes,
 /// and without a word.
 #[test]
 fn a_discover_that_fails_has_ended_and_its_peers_stay() {
@@ -50,7 +50,7 @@ impl futures::Stream for Trips {
     }
 }
 
-/// It ended the task, and what waited was never sent.
+/// A panic ended the task, and waiting messages were never sent.
 #[tokio::test(start_paused = true)]
 async fn a_discover_that_panics_is_asked_again() {
     let (peers, _) = table();
@@ -63,7 +63,7 @@ async fn a_discover_that_panics_is_asked_again() {
     assert_eq!(taken(&a), ["1"]);
 }
 
-/// A new connection of a peer is told of before the end of the old one.
+/// A new connection of a peer is reported before the end of the old one.
 #[test]
 fn one_that_comes_again_takes_the_place_of_the_other() {
     let mut it = Stack::new(RoundRobin::new());

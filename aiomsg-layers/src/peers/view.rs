@@ -8,11 +8,11 @@ use indexmap::IndexMap;
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// What a service that sends to peers hears of them.
+/// A change to the peers, for a service that sends to them.
 pub(crate) enum News<P> {
     /// A peer came.
     Came(Identity, P),
-    /// A peer went, and had not been sent this.
+    /// A peer went, with these unsent messages.
     Went {
         identity: Identity,
         left: VecDeque<Outbound>,
@@ -23,7 +23,7 @@ pub(crate) enum News<P> {
     Filled(Identity),
 }
 
-/// What one service has yet to hear.
+/// The unread news of one service.
 pub(super) struct Inbox<P>(Mutex<State<P>>);
 
 struct State<P> {
@@ -32,7 +32,7 @@ struct State<P> {
 }
 
 impl<P: Clone> Inbox<P> {
-    /// These are connected.
+    /// Begins with these connected peers.
     pub(super) fn new(peers: &IndexMap<Identity, P>) -> Arc<Self> {
         let came = |(identity, peer): (&Identity, &P)| News::Came(identity.clone(), peer.clone());
         Arc::new(Self(Mutex::new(State {
@@ -63,7 +63,7 @@ impl<P> Inbox<P> {
 pub(crate) struct View<P>(pub(super) Arc<Inbox<P>>);
 
 impl<P> View<P> {
-    /// What happened next, or the task is woken when something does.
+    /// Returns the next news, or wakes the task when there is some.
     pub(crate) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<News<P>> {
         let mut state = self.0.lock();
         if let Some(news) = state.news.pop_front() {

@@ -23,7 +23,7 @@
 //! assert!(queue.poll_ready(&mut cx).is_ready());
 //! ```
 //!
-//! | file | what is in it |
+//! | file | contents |
 //! |---|---|
 //! | `state.rs` | [`Queue`], its state under one lock, its limits and counts |
 //! | `produce.rs`, `consume.rs` | pushing; taking, popping and releasing |
@@ -54,7 +54,7 @@ pub use shed::Shed;
 pub use state::Queue;
 pub use wakers::{WakerList, Woken};
 
-/// The other end is gone. Hands back what could not be pushed.
+/// The other end is gone. Returns the items that could not be pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the queue is closed")]
 pub struct Closed<T = ()>(pub T);

@@ -5,7 +5,7 @@ use aiomsg_core::Outbound;
 
 use super::{Closed, Queue, Shed};
 
-/// What became of a message that a [`Peer`] was offered.
+/// The outcome of offering a message to a [`Peer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it may not have been taken"]
 #[non_exhaustive]
@@ -20,8 +20,8 @@ pub enum Offered {
     Closed,
 }
 
-/// A peer, seen from the send path: takes messages, and gives back those that it
-/// could not send.
+/// A peer, seen from the send path: it takes messages, and returns those that it could not
+/// send.
 ///
 /// Everything here is synchronous, so that a message costs no future on its
 /// way. [`Queue`] is also a [`tower::Service`], for tower's own balancers.
@@ -40,7 +40,7 @@ pub trait Peer {
     /// Hands the message back when the connection is gone.
     fn push(&mut self, message: Outbound) -> Result<(), Closed<Outbound>>;
 
-    /// Gives the peer a message if it has room. Nobody is woken when it has room later.
+    /// Gives the peer a message if it has room. It registers no task for later room.
     fn offer(&mut self, message: &mut Option<Outbound>) -> Offered {
         let mut cx = Context::from_waker(Waker::noop());
         match self.poll_room(&mut cx) {
@@ -60,24 +60,22 @@ pub trait Peer {
         }
     }
 
-    /// How much waits for the peer: the bytes of payload, and one for each
-    /// message.
+    /// How much waits for the peer: the bytes of payload, plus one for each message.
     fn waiting(&self) -> usize;
 
-    /// Takes messages out to make room, and hands them out.
+    /// Takes messages out to make room, and returns them.
     fn shed(&mut self, which: Shed) -> VecDeque<Outbound>;
 
-    /// Whether it is for the peer to take something, where there is no room: and
-    /// not for its connection, which may not have had its turn.
+    /// Whether a full queue waits for the peer, and not for its session, which may not have
+    /// had its turn.
     fn is_stuck(&self) -> bool {
         true
     }
 
-    /// Ends the connection, since its peer takes too little.
+    /// Ends the connection, because its peer takes too little.
     fn disconnect(&mut self);
 
-    /// Takes back what was not sent, the oldest message first. Called once the
-    /// connection has ended.
+    /// Takes back unsent messages, the oldest first. Called once the connection has ended.
     fn reclaim(&mut self) -> VecDeque<Outbound>;
 }
 

@@ -1,4 +1,4 @@
-//! What producers do.
+//! The producer's side of a queue.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -13,8 +13,8 @@ use crate::sync::MutexGuard;
 impl<T: Weight> Queue<T> {
     /// Ready when one more item may be pushed.
     ///
-    /// Nothing is reserved: of several producers that see room at the same
-    /// time each may push, so a bound can be exceeded by one item for each.
+    /// Readiness reserves nothing: each of several producers that see room at the same time may
+    /// push, so a bound can be exceeded by one item for each.
     ///
     /// # Errors
     ///
@@ -31,8 +31,8 @@ impl<T: Weight> Queue<T> {
         Poll::Pending
     }
 
-    /// Appends an item, whether or not there is room: the bound is kept by
-    /// asking [`Queue::poll_ready`] first.
+    /// Appends an item, with or without room. Call [`Queue::poll_ready`] first to keep the
+    /// bound.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl<T: Weight> Queue<T> {
         Ok(())
     }
 
-    /// Tells whoever waits for items, and whoever hears of levels.
+    /// Wakes consumers that wait for items, and reports the level.
     #[inline]
     fn pushed(&self, mut state: MutexGuard<'_, State<T>>) {
         let high = self.has_become_high(&mut state);
@@ -62,9 +62,8 @@ impl<T: Weight> Queue<T> {
         }
     }
 
-    /// Appends an item if there is room: what [`Queue::poll_ready`] and
-    /// [`Queue::push`] do one after the other, under one lock. Nobody is woken
-    /// when there is room later.
+    /// Appends an item if there is room: [`Queue::poll_ready`] and [`Queue::push`] under one
+    /// lock. It registers no task for later room.
     ///
     /// # Errors
     ///
@@ -75,8 +74,8 @@ impl<T: Weight> Queue<T> {
         item.map_or(Ok(()), Err)
     }
 
-    /// The same, for an item that is to be moved once and not at each call on
-    /// its way. Says what became of it, and whether there is room for another one.
+    /// The same, for an item that should be moved only once. Returns the outcome, and whether
+    /// there is room for another one.
     #[inline]
     pub fn offer(&self, item: &mut Option<T>) -> Offered {
         let mut state = self.lock();

@@ -443,7 +443,7 @@ async fn another_peer_cannot_answer() {
     assert_eq!(request.await.unwrap(), "the truth");
 }
 
-// ===== what arrives =====
+// ===== received messages =====
 
 #[test]
 fn malformed_messages_do_no_harm() {

@@ -45,7 +45,7 @@ pub(super) const READ_BATCH_BYTES: usize = 256 << 10;
 ///     .service(framed);
 /// let mut session = Session::new(peer, connection, queue, Inbox::new(inbox)).link(link);
 /// let reason = session.run(std::future::pending()).await;
-/// println!("the connection ended: {reason}");
+/// println!("the connection ended: {}", reason.chain());
 /// # }
 /// ```
 pub struct Session<C, I> {

@@ -6,14 +6,14 @@ use aiomsg_core::hook;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
-/// A waker of a service's own, which remembers that it was woken.
+/// A service's own waker, which remembers that it was woken.
 ///
-/// A service that waits for many things looks at them again only when one of them has rung:
-/// until then a look costs one atomic load. The task that polls the service is woken, too.
+/// A service that waits for many things checks them again only when one of them has rung.
+/// Until then a check costs one atomic load. The task that polls the service is woken, too.
 pub(crate) struct Bell {
     ringer: Arc<Ringer>,
     waker: Waker,
-    /// What is in `ringer`, to be compared without the lock.
+    /// The waker in `ringer`, to compare without the lock.
     task: Option<Waker>,
 }
 
@@ -23,7 +23,7 @@ struct Ringer {
 }
 
 impl Bell {
-    /// One that has rung: nothing has been looked at yet.
+    /// A bell that has rung, since nothing was checked yet.
     pub(crate) fn new() -> Self {
         let ringer = Arc::new(Ringer {
             rung: AtomicBool::new(true),
@@ -36,12 +36,12 @@ impl Bell {
         }
     }
 
-    /// What rings it.
+    /// The context that rings it.
     pub(crate) fn context(&self) -> Context<'_> {
         Context::from_waker(&self.waker)
     }
 
-    /// Whether it has rung since the last time. From now on this task is woken.
+    /// Whether it has rung since the last call. From now on this task is woken.
     #[inline]
     pub(crate) fn has_rung(&mut self, cx: &Context<'_>) -> bool {
         let known = |task: &Waker| task.will_wake(cx.waker());

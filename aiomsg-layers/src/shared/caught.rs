@@ -8,11 +8,10 @@ use std::task::{Context, Poll};
 use aiomsg_core::{Error, ErrorKind};
 use pin_project::{pin_project, pinned_drop};
 
-/// Fails where `call` panics, and says which of a user's parts it was: "`what`
-/// panicked". What the panic said is the source of the error.
+/// Turns a panic of `call` into an error, which names the user's part: "`what` panicked". The
+/// message of the panic is the source of the error.
 ///
-/// Code of a user's is called this way wherever a panic in it would end more
-/// than the one call.
+/// Users' code is called this way wherever a panic in it would end more than the one call.
 ///
 /// # Errors
 ///
@@ -30,7 +29,7 @@ pub fn catch<T>(what: &'static str, call: impl FnOnce() -> T) -> Result<T, Error
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload| panicked(what, payload))
 }
 
-/// The error of a panic of which this is the payload, as
+/// The error of a panic with this payload, as
 /// [`JoinError::into_panic`](https://docs.rs/tokio/latest/tokio/task/struct.JoinError.html)
 /// returns it.
 pub fn panicked(what: &'static str, payload: Box<dyn Any + Send>) -> Error {
@@ -46,31 +45,29 @@ pub fn panicked(what: &'static str, payload: Box<dyn Any + Send>) -> Error {
     }
 }
 
-/// The destructor of a payload is a user's, too.
+/// The destructor of a payload is users' code, too.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(another);
     }
 }
 
-/// Drops a value whose destructor is a user's. A panic in it is logged, and not
-/// passed on.
+/// Drops a value with a user's destructor. A panic in it is logged, and goes no further.
 pub fn drop_caught<T>(what: &'static str, value: T) {
     if let Err(error) = catch(what, || drop(value)) {
         note(&error);
     }
 }
 
-/// Logs a panic that fails nothing that could tell of it. Whoever hears logs
-/// may panic as well.
+/// Logs a panic that no error reports. A log subscriber may panic as well.
 pub fn note(error: &Error) {
     let _ = catch("the subscriber of logs", || {
         tracing::warn!(error = %error.chain(), "a panic was caught");
     });
 }
 
-/// A future that fails where the future in it panics: in its polls, and in its
-/// destructor, which is run when it is ready. See [`catch`].
+/// A future that fails when the inner future panics: in a poll, or in its destructor, which
+/// runs when it is ready. See [`catch`].
 pub fn caught<F: Future>(what: &'static str, future: F) -> Caught<F> {
     Caught {
         future: Some(future),
@@ -78,10 +75,10 @@ pub fn caught<F: Future>(what: &'static str, future: F) -> Caught<F> {
     }
 }
 
-/// What [`caught`] returns.
+/// The future of [`caught`].
 #[pin_project(PinnedDrop)]
 pub struct Caught<F> {
-    /// `None`: it has ended.
+    /// `None` when it has ended.
     #[pin]
     future: Option<F>,
     what: &'static str,
@@ -101,7 +98,7 @@ impl<F: Future> Future for Caught<F> {
             Ok(Poll::Ready(output)) => Ok(output),
             Err(error) => Err(error),
         };
-        // It has its output: that its destructor panics does not undo it.
+        // It has its output, which a panic of the destructor does not undo.
         if let Err(error) = catch(what, || this.future.set(None)) {
             note(&error);
         }

@@ -4,19 +4,19 @@ use std::task::{Context, Poll, ready};
 use aiomsg_core::error::{BoxError, Error, ErrorKind, chain};
 use tower::Service;
 
-/// A service that is not asked again when it has ended.
+/// A service that is not polled again when it has ended.
 ///
-/// An error from `poll_ready` is the end of a service: what it does when it is
-/// polled once more is up to it, a panic included. This one says from then on
-/// what that error was, with an [`Error`] of the kind [`ErrorKind::Layer`].
+/// An error from `poll_ready` is the end of a service, which may panic when it is polled once
+/// more. From then on this one repeats that error, as an [`Error`] of the kind
+/// [`ErrorKind::Layer`].
 pub struct Fused<S> {
     service: S,
-    /// The error that was the end of it.
+    /// The error that ended it.
     ended: Option<String>,
 }
 
 impl<S> Fused<S> {
-    /// Puts this around a service.
+    /// Wraps a service.
     pub fn new(service: S) -> Self {
         Self {
             service,
@@ -28,7 +28,7 @@ impl<S> Fused<S> {
     ///
     /// # Errors
     ///
-    /// The service's own, and then that it has ended before.
+    /// The error of the service, and later that it has ended.
     pub fn poll_ready<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>
     where
         S: Service<R, Error: Into<BoxError>>,
@@ -45,7 +45,7 @@ impl<S> Fused<S> {
         Poll::Ready(ready)
     }
 
-    /// Calls the service, which is ready.
+    /// Calls the service. It must be ready.
     pub fn call<R>(&mut self, request: R) -> S::Future
     where
         S: Service<R>,

@@ -1,12 +1,11 @@
 //! One service for many tasks.
 //!
-//! Many of tower's services are not `Clone`, such as `RateLimit`: a rate is
-//! one. [`Shared`] lets any number of tasks call one of them, and keeps two
-//! rules that are easily broken: what the service reserves in `poll_ready` is
-//! used by the same task at once, and of several tasks that wait none is
-//! forgotten.
+//! Many of tower's services are not `Clone`, such as `RateLimit`: there is one rate.
+//! [`Shared`] lets any number of tasks call such a service, and keeps two rules that are
+//! easily broken: the same task uses the reservation of `poll_ready` at once, and none of
+//! several waiting tasks is forgotten.
 //!
-//! [`catch`] and [`caught`] keep a panic in one call of a user's to that call.
+//! [`catch`] and [`caught`] confine a panic in users' code to one call.
 
 pub(crate) mod bell;
 mod caught;

@@ -1,18 +1,16 @@
-//! Ids of messages and requests, which say nothing to anybody else.
+//! Ids of messages and requests, which reveal nothing to peers.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use aiomsg_core::MessageId;
 
-/// Makes ids, and finds in an id of its own the place of its message, without a
-/// search.
+/// Makes ids, and finds the place of a message in an id of its own, without a search.
 ///
-/// An id holds a counter and the place, and a peer that has received some is not to
-/// learn from them how many others there are, nor to guess any. So its first half is
-/// the counter under a keyed hash, and the second one the place under a mask that is
-/// a keyed hash of the first. The keys are drawn once, and keep two sockets and two
-/// runs of one program apart.
+/// An id holds a counter and the place. A peer that has received some ids must not learn from
+/// them how many others there are, nor guess any. So the first half is the counter under a
+/// keyed hash, and the second one the place under a mask that is a keyed hash of the first.
+/// The keys are drawn once, and keep two sockets and two runs of a program apart.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     counted: RandomState,
@@ -37,7 +35,7 @@ impl Names {
         self.id(number, place as u64)
     }
 
-    /// The id of what has this number and this place.
+    /// The id with this number and this place.
     #[inline]
     pub(crate) fn id(&self, number: u64, place: u64) -> MessageId {
         let first = self.counted.hash_one(number);
@@ -48,7 +46,7 @@ impl Names {
         MessageId::from_bytes(id)
     }
 
-    /// The place in an id of ours, and any number in one of somebody else's.
+    /// The place in an id of ours, and an arbitrary number in another one.
     #[inline]
     pub(crate) fn place(&self, id: MessageId) -> u64 {
         let half = |at: usize| {

@@ -13,8 +13,8 @@ use crate::line::Line;
 
 /// A service that many tasks call. See the [module](super).
 ///
-/// As a [`Service`] it is always ready, and its future waits until the service
-/// inside is: readiness belongs to a call, not to a clone.
+/// As a [`Service`] it is always ready, and its future waits until the inner service is:
+/// readiness belongs to a call, not to a clone.
 ///
 /// ```
 /// use aiomsg_layers::shared::Shared;
@@ -47,13 +47,12 @@ impl<S> Shared<S> {
         }))
     }
 
-    /// Calls the service when it is ready: both under one lock. The request is
-    /// taken when it is called.
+    /// Polls the service, and calls it when it is ready, under one lock. The call takes the
+    /// request.
     ///
     /// # Errors
     ///
-    /// When the service fails to become ready, which is the end of it; the
-    /// request stays where it is.
+    /// When the service fails to become ready, which ends it. The request stays in place.
     pub fn poll_call<R>(
         &self,
         cx: &mut Context<'_>,
@@ -62,7 +61,7 @@ impl<S> Shared<S> {
     where
         S: Service<R, Error: Into<BoxError>>,
     {
-        // A layer of somebody's that panicked must not take everything along.
+        // A layer that panicked must not take everything along.
         let mut service = self
             .0
             .service
@@ -110,8 +109,8 @@ impl<S> fmt::Debug for Shared<S> {
     }
 }
 
-/// The future of [`Shared`]. Dropped before the service was called, the
-/// request is not made.
+/// The future of [`Shared`]. If it is dropped before the service was called, the request is not
+/// made.
 #[pin_project]
 pub struct SharedFuture<S: Service<R>, R> {
     shared: Shared<S>,

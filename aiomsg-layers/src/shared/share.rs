@@ -1,13 +1,12 @@
-//! What one peer may have of a bound that is for all.
+//! One peer's share of a common bound.
 
 use aiomsg_core::Limits;
 
-/// Whether a peer that has `own` of the `used` part of a bound may have one item more:
-/// as long as it has less than three times what is free.
+/// Whether a peer with `own` of the `used` part of a bound may have one item more: as long as
+/// it has less than three times the free part.
 ///
-/// So one peer alone gets three quarters of the bound, several share it, and something
-/// is left for one that has nothing yet. A bound of three items or less is too small to
-/// be shared.
+/// So a single peer gets three quarters of the bound, several share it, and something is left
+/// for a peer that has nothing yet. A bound of three items or less is too small to share.
 pub(crate) fn admits(limits: &Limits, used: Limits, own: Limits) -> bool {
     let within = |limit: usize, used: usize, own: usize| {
         let free = limit.saturating_sub(used);

@@ -26,7 +26,7 @@ async fn nobody_who_waits_is_forgotten() {
     }
 }
 
-/// A permit that was reserved for a task that gave up must not be lost.
+/// A permit that was reserved for a task that no longer waits must not be lost.
 #[tokio::test]
 async fn who_gives_up_takes_no_readiness_along() {
     let never = service_fn(|()| std::future::pending::<Result<(), BoxError>>());

@@ -1,6 +1,6 @@
 use aiomsg_core::{Error, ErrorKind};
 
-/// How much may be subscribed to.
+/// Bounds on subscriptions.
 ///
 /// For a publisher these are the bounds of one connection, so that a peer
 /// cannot use up its memory: with the defaults some 800 KiB. For a subscriber
@@ -24,7 +24,7 @@ impl Default for TopicLimits {
 }
 
 impl TopicLimits {
-    /// Whether a new prefix may come on top of those that are held.
+    /// Whether one more prefix may be added.
     pub(super) fn admit(&self, held: usize, prefix: &[u8]) -> Result<(), Error> {
         let Self {
             prefixes,

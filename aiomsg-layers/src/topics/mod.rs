@@ -1,10 +1,10 @@
-//! Topics: a published message goes to those who asked for what it begins with.
+//! Topics: a published message goes to the peers with a subscription to a prefix of it.
 //!
 //! ```text
 //!  subscriber                                          publisher
 //!
 //!  Subscriptions ──▶ SubscribeLayer                 TopicsLayer ──▶ Topics
-//!   .subscribe(p)    on each connection             on each connection │ who wants what
+//!   .subscribe(p)    on each connection             on each connection │ subscriptions
 //!                         │                               ▲            ▼
 //!                         └────── 01 p, 00 p ─────────────┘         ByTopic
 //!                                                                   the policy
@@ -17,19 +17,17 @@
 //! first byte is `00` unsubscribes it. Any other message is an ordinary one. On
 //! its way from a publisher no message has a special meaning.
 //!
-//! **Publisher.** [`Topics`] knows who wants what. Its
-//! [`layer`](Topics::layer) takes subscriptions out of each connection; its
-//! [`policy`](Topics::policy) gives a copy of each message to those who want
-//! it, and a message that nobody wants is
-//! [given up](aiomsg_core::DropReason::Unwanted). A subscription lasts as long
-//! as the connection by which it came. What was published while nobody was
-//! connected goes out when the first peer comes, which may be before its
-//! subscriptions are here.
+//! **Publisher.** [`Topics`] holds the subscriptions of all peers. Its
+//! [`layer`](Topics::layer) takes subscriptions out of each connection. Its
+//! [`policy`](Topics::policy) gives a copy of each message to its subscribers, and a
+//! message without any is [dropped](aiomsg_core::DropReason::Unwanted). A subscription
+//! lasts as long as its connection. Messages that were published while nobody was
+//! connected go out when the first peer comes, which may be before its subscriptions
+//! arrive.
 //!
 //! **Subscriber.** [`Subscriptions`] is the list of prefixes. Its
-//! [`layer`](Subscriptions::layer) tells it to the peer on each connection
-//! before anything else, so also after a reconnect, and tells every later
-//! change.
+//! [`layer`](Subscriptions::layer) sends it to the peer on each connection before anything
+//! else, also after a reconnect, and sends every later change.
 //!
 //! Both ends are bounded by [`TopicLimits`].
 

@@ -4,22 +4,21 @@ use aiomsg_core::Identity;
 
 use crate::distribute::PeerSet;
 
-/// Where the peers of connections stand in the set of peers.
+/// The positions of the connections' peers in the set of peers.
 ///
-/// What is noted may be out of date, and is then looked up again for those who want
-/// a message. So neither a subscription nor a peer that comes or goes costs
-/// anything here.
+/// A note may be out of date. It is then looked up again, only for the subscribers of a
+/// message. So subscriptions, and peers that come or go, cost nothing here.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     /// By the number of the connection.
     noted: Vec<Noted>,
-    /// By position, the last message for which the peer there was found.
+    /// By position: the last message for which the peer there was found.
     last: Vec<u64>,
     /// The number of this message.
     message: u64,
-    /// Another one whenever the numbers of connections may stand for others.
+    /// Changes whenever the numbers of connections may stand for others.
     version: u64,
-    /// Another one whenever positions may stand for others.
+    /// Changes whenever positions may stand for others.
     moves: u64,
 }
 
@@ -43,8 +42,8 @@ impl Places {
         self.last.resize(peers.len().max(self.last.len()), 0);
     }
 
-    /// The position of a connection's peer, unless it was found for this message
-    /// already: it may have asked twice for what the message begins with.
+    /// The position of a connection's peer, unless it was found for this message already: a
+    /// peer may have two subscriptions to prefixes of the message.
     pub(super) fn first_time<'a, P>(
         &mut self,
         number: usize,
@@ -53,7 +52,7 @@ impl Places {
     ) -> Option<usize> {
         let noted = self.noted.get(number).copied().unwrap_or_default();
         let holds = noted.version == self.version && noted.moves == self.moves;
-        // Nothing has version 0 that somebody wants.
+        // A table with subscriptions never has version 0.
         let position = match holds && noted.version > 0 {
             true => noted.position,
             false => self.look(number, noted.position, peers, identity()?)?,
@@ -62,7 +61,7 @@ impl Places {
         (last != self.message).then_some(position)
     }
 
-    /// Looks where a peer stands: mostly where it has stood.
+    /// Looks up the position of a peer, which is mostly unchanged.
     fn look<P>(
         &mut self,
         number: usize,

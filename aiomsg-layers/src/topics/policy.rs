@@ -9,21 +9,21 @@ use super::places::Places;
 use super::table::Shared;
 use crate::distribute::{PeerSet, Pick, Policy};
 
-/// The peers that subscribed to what a message begins with, each with a copy.
-/// The payload is shared by the copies.
+/// The peers with a subscription to a prefix of a message, each with a copy. The copies share
+/// the payload.
 ///
-/// It is ready when all peers that have any subscription have room. A message
-/// that nobody wants is dropped ([`Unwanted`](aiomsg_core::DropReason::Unwanted)), and so is one
-/// if all who want it have just gone.
+/// It is ready when all peers with any subscription have room. A message without subscribers
+/// is dropped ([`Unwanted`](aiomsg_core::DropReason::Unwanted)), and so is one whose
+/// subscribers have just gone.
 ///
-/// A message costs by those who want it, however many peers have subscriptions.
+/// The cost of a message grows with its subscribers, not with all subscriptions.
 ///
 /// See [`TopicsLayer`](super::TopicsLayer) for an example.
 pub struct ByTopic {
     shared: Arc<Shared>,
     places: Places,
-    /// What was found last of all peers with subscriptions, and when: the versions of the table
-    /// and of the set of peers.
+    /// The last result for all peers with subscriptions, and the versions of the table and of
+    /// the set of peers at that time.
     known: Option<(u64, u64, Poll<()>)>,
     found: Vec<usize>,
 }
@@ -59,7 +59,7 @@ impl<P> Policy<P> for ByTopic {
         let table = self.shared.lock();
         table.find(message.payload(), &mut found);
         self.places.begin(self.shared.version(), peers);
-        // Numbers of connections to positions of peers, where they stand.
+        // Numbers of connections to positions of peers.
         found.retain_mut(|it| {
             let identity = || table.identity(*it);
             let position = self.places.first_time(*it, peers, identity);

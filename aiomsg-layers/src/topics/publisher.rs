@@ -14,29 +14,27 @@ use super::wire::Command;
 use super::{ByTopic, TopicLimits};
 use crate::acknowledge::Owed;
 
-/// The most acknowledgements that wait to be sent (16 bytes each). A peer that
-/// subscribes by requests and takes no acknowledgements is not read from beyond
-/// this.
+/// The most acknowledgements that wait to be sent (16 bytes each). Beyond it, a peer that
+/// subscribes by requests and takes no acknowledgements is not read.
 const MOST_OWED: usize = 1 << 16;
 
-/// The most subscriptions that are dealt with in one go. They yield nothing to
-/// the reader, so a peer that sends nothing else would keep others from their
-/// turn.
+/// The most subscriptions that are handled in one go. They yield nothing to the reader, so a
+/// peer that sends nothing else would keep other tasks from their turn.
 const ROUND: usize = 256;
 
-/// Who wants what, at a publisher. A handle, cheap to clone.
+/// The subscriptions at a publisher. A handle, cheap to clone.
 ///
 /// See [`TopicsLayer`] for an example.
 #[derive(Clone)]
 pub struct Topics(Arc<Shared>);
 
 impl Topics {
-    /// Nobody wants anything yet.
+    /// Without subscriptions.
     pub fn new() -> Self {
         Self::with_limits(TopicLimits::default())
     }
 
-    /// Bounds what each connection may subscribe to.
+    /// Bounds the subscriptions of each connection.
     pub fn with_limits(limits: TopicLimits) -> Self {
         Self(Arc::new(Shared::new(limits)))
     }
@@ -46,13 +44,13 @@ impl Topics {
         TopicsLayer(self.clone())
     }
 
-    /// The policy that sends a message to those who want it.
+    /// The policy that sends a message to its subscribers.
     pub fn policy(&self) -> ByTopic {
         ByTopic::new(Arc::clone(&self.0))
     }
 
-    /// Whether anybody wants this message, for one that is dear to make. The
-    /// answer may be another a moment later.
+    /// Whether a message has subscribers, for one that is expensive to make. The answer may
+    /// be out of date a moment later.
     pub fn is_wanted(&self, message: impl AsRef<[u8]>) -> bool {
         let mut found = Vec::new();
         self.0.lock().find(message.as_ref(), &mut found);
@@ -77,8 +75,7 @@ impl fmt::Debug for Topics {
     }
 }
 
-/// Puts [`TopicsConnection`] around a connection, which has to know whose it
-/// is.
+/// Puts [`TopicsConnection`] around a connection, which has to know its peer.
 ///
 /// ```
 /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
@@ -177,14 +174,14 @@ impl<C> TopicsConnection<C> {
         &mut self.inner
     }
 
-    /// The connection inside. Its peer is subscribed to nothing any more.
+    /// The connection inside. Its peer has no subscriptions any more.
     pub fn into_inner(self) -> C {
         self.inner
     }
 }
 
 impl<C: Connection> TopicsConnection<C> {
-    /// Gives the connection all acknowledgements that are owed.
+    /// Sends all owed acknowledgements.
     fn poll_pay(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.owed.is_empty() {
             true => Poll::Ready(Ok(())),
@@ -217,7 +214,7 @@ impl<C: Connection> Connection for TopicsConnection<C> {
             return Poll::Ready(Some(Err(error)));
         }
         match polled {
-            // This stopped it, and not the visitor. Others have their turn.
+            // This layer stopped, not the visitor. Other tasks have their turn.
             Poll::Ready(Some(Ok(()))) if obeying.wanted.is_continue() => {
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -250,20 +247,19 @@ impl<C: Connection> Connection for TopicsConnection<C> {
     }
 }
 
-/// Takes subscriptions out of what arrives.
+/// Takes subscriptions out of the arriving frames.
 struct Obeying<'a, V> {
     seat: &'a Seat,
     owed: &'a mut VecDeque<MessageId>,
     obeyed: usize,
     failed: Option<Error>,
-    /// What the visitor said last.
+    /// The last answer of the visitor.
     wanted: ControlFlow<()>,
     visitor: &'a mut V,
 }
 
 impl<V> Obeying<'_, V> {
-    /// Does what a message to the publisher asks for. Says whether it was an
-    /// ordinary message instead.
+    /// Applies a subscription. Returns whether it was an ordinary message instead.
     fn obey(&self, payload: &[u8]) -> Result<bool, Error> {
         let Seat { shared, number } = self.seat;
         match Command::parse(payload) {

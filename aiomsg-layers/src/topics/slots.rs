@@ -1,4 +1,4 @@
-/// Things under numbers that are small, and used again.
+/// Things under small numbers, which are used again.
 #[derive(Debug)]
 pub(super) struct Slots<T> {
     slots: Vec<Option<T>>,

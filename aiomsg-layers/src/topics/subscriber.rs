@@ -37,7 +37,7 @@ use super::wire::Command;
 ///     assert_eq!(frame.payload().unwrap(), expected);
 /// }
 ///
-/// // A change wakes whoever reads, and is sent.
+/// // A change wakes the reader, and is sent.
 /// let reader = tokio::spawn(async move { connection.next().await });
 /// tokio::task::yield_now().await;
 /// subscriptions.subscribe("sport.")?;
@@ -83,18 +83,18 @@ impl fmt::Debug for SubscribeLayer {
     }
 }
 
-/// A connection that tells its peer what is subscribed to, and every change of
-/// it, ahead of other frames. See the [module](super).
+/// A connection that sends its peer the list of subscriptions, and every change of it, ahead of
+/// other frames. See the [module](super).
 ///
-/// A change is sent by whoever polls the connection next, also by reading.
+/// The next poll of the connection sends a change, also one that reads.
 pub struct SubscribeConnection<C> {
     inner: C,
     seat: Seat,
-    /// As they are known to the list.
+    /// Its place in the list.
     tasks: Tasks,
     /// The version of the list that the peer knows once the plan is done.
     version: Option<u64>,
-    /// What the peer was told to be on the list.
+    /// The list that the peer knows.
     told: BTreeSet<Bytes>,
     plan: VecDeque<Command<Bytes>>,
     unflushed: bool,
@@ -123,13 +123,12 @@ impl<C> SubscribeConnection<C> {
         &mut self.inner
     }
 
-    /// The connection inside. Its peer hears of no change any more.
+    /// The connection inside. It sends no more changes.
     pub fn into_inner(self) -> C {
         self.inner
     }
 
-    /// Sees to it that a change wakes this task. To be called before the list
-    /// is looked at.
+    /// Registers this task for changes. Call it before looking at the list.
     fn watch(&mut self, task: fn(&mut Tasks) -> &mut Option<Waker>, cx: &Context<'_>) {
         let known = task(&mut self.tasks);
         if !known
@@ -141,7 +140,7 @@ impl<C> SubscribeConnection<C> {
         }
     }
 
-    /// Whether there is something to be told.
+    /// Whether there are changes to send.
     fn look(&mut self) -> bool {
         let wanted = &self.seat.wanted;
         if self.version != Some(wanted.version()) {
@@ -154,7 +153,7 @@ impl<C> SubscribeConnection<C> {
 }
 
 impl<C: Connection> SubscribeConnection<C> {
-    /// Gives the connection all that is to be told.
+    /// Sends all changes.
     fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while self.look() {
             let mut telling = Telling {
@@ -174,13 +173,12 @@ impl<C: Connection> SubscribeConnection<C> {
         Poll::Ready(Ok(()))
     }
 
-    /// Nothing comes now: whoever reads tells a change.
+    /// Nothing comes now: sends changes, since the reader polls.
     fn poll_change(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         self.watch(|tasks| &mut tasks.reader, cx);
         if self.look() || self.unflushed {
             let flushed = self.poll_flush_inner(cx);
-            // A connection knows one task that wants to write, and that is now
-            // this one.
+            // A connection remembers one task that wants to write. That is this one now.
             if let Some(writer) = &self.tasks.writer
                 && !writer.will_wake(cx.waker())
             {
@@ -233,7 +231,7 @@ impl<C: Connection> Connection for SubscribeConnection<C> {
     }
 }
 
-/// What is to be told.
+/// The changes to send.
 struct Telling<'a> {
     plan: &'a mut VecDeque<Command<Bytes>>,
     told: &'a mut BTreeSet<Bytes>,
@@ -243,8 +241,7 @@ struct Telling<'a> {
 impl FrameSource for Telling<'_> {
     fn feed<V: FrameVisitor>(&mut self, visitor: &mut V) -> ControlFlow<()> {
         while let Some(command) = self.plan.pop_front() {
-            // It is for this peer alone, and worth nothing later: the next
-            // connection begins with the whole list.
+            // For this connection only: the next one begins with the whole list.
             let frame = Frame::Data {
                 payload: command.payload(),
                 target: Target::Connection,

@@ -11,11 +11,10 @@ use super::slots::Slots;
 use super::wire::Command;
 use super::{SubscribeLayer, TopicLimits};
 
-/// What a subscriber wants. A handle, cheap to clone.
+/// The subscriptions of a subscriber. A handle, cheap to clone.
 ///
-/// The list is told to every peer whose connection has the
-/// [`layer`](Subscriptions::layer). A peer that is no publisher takes it for
-/// messages: keep such peers on a socket of their own.
+/// The list is sent to every peer whose connection has the [`layer`](Subscriptions::layer). A
+/// peer that is no publisher takes it for messages: keep such peers on a socket of their own.
 ///
 /// See [`SubscribeLayer`] for an example.
 #[derive(Clone)]
@@ -24,7 +23,7 @@ pub struct Subscriptions(Arc<Wanted>);
 #[derive(Default)]
 pub(super) struct Wanted {
     limits: TopicLimits,
-    /// Another one with each change. Changed under the lock, read without it.
+    /// Increases with each change. Changed under the lock, read without it.
     version: AtomicU64,
     state: Mutex<State>,
 }
@@ -43,7 +42,7 @@ pub(super) struct Tasks {
 }
 
 impl Subscriptions {
-    /// Nothing is wanted yet.
+    /// An empty list.
     pub fn new() -> Self {
         Self::with_limits(TopicLimits::default())
     }
@@ -56,8 +55,8 @@ impl Subscriptions {
         }))
     }
 
-    /// Asks for all messages that begin with `prefix`. Asking twice is the same
-    /// as asking once.
+    /// Subscribes to all messages that begin with `prefix`. Subscribing twice is the same as
+    /// subscribing once.
     ///
     /// # Errors
     ///
@@ -74,9 +73,9 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Asks no more for messages that begin with `prefix`. Those that are on
-    /// their way still come, and so do those for which another prefix on the
-    /// list asks. Says whether it was on the list.
+    /// Unsubscribes from messages that begin with `prefix`. Messages on their way still
+    /// come, and so do those with another prefix on the list. Returns whether the prefix was
+    /// on the list.
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> bool {
         let mut state = self.0.lock();
         let known = state.prefixes.remove(prefix.as_ref());
@@ -91,12 +90,12 @@ impl Subscriptions {
         self.0.lock().prefixes.len()
     }
 
-    /// Whether nothing is asked for.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The layer that tells the list to the peer of a connection.
+    /// The layer that sends the list to the peer of a connection.
     pub fn layer(&self) -> SubscribeLayer {
         SubscribeLayer::new(Arc::clone(&self.0))
     }
@@ -123,8 +122,7 @@ impl Wanted {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes all connections. Their wakers stay: they need not say again that
-    /// they listen.
+    /// Wakes all connections. Their wakers stay, so they need not register again.
     fn changed(&self, state: MutexGuard<'_, State>) {
         self.version.fetch_add(1, Ordering::Release);
         let connections: Vec<_> = state.connections.iter().flatten().cloned().collect();
@@ -153,8 +151,8 @@ impl Wanted {
         }
     }
 
-    /// What a peer has yet to be told, if it was told `told`; and the version
-    /// of the list that this makes it know.
+    /// The changes for a peer that knows the list `told`, and the version of the list that it
+    /// knows then.
     pub(super) fn difference(&self, told: &BTreeSet<Bytes>) -> (VecDeque<Command<Bytes>>, u64) {
         let state = self.lock();
         let plan = difference(&state.prefixes, told, self.limits.prefixes);
@@ -162,9 +160,8 @@ impl Wanted {
     }
 }
 
-/// What is new comes first, so that whoever replaces a prefix by another misses
-/// nothing in between; but never so much that the list of the peer is too long
-/// for a moment.
+/// New prefixes come first, so that replacing a prefix by another misses nothing in between.
+/// But never so many that the list of the peer is too long for a moment.
 fn difference(
     wanted: &BTreeSet<Bytes>,
     told: &BTreeSet<Bytes>,

@@ -11,12 +11,12 @@ use super::slots::Slots;
 use super::tree::Tree;
 use crate::queue::WakerList;
 
-/// Who wants what, shared by the connections and the policy.
+/// The subscriptions of all peers, shared by the connections and the policy.
 #[derive(Default)]
 pub(super) struct Shared {
     limits: TopicLimits,
-    /// Another one whenever a connection has its first subscription, or its
-    /// last one no more. Changed under the lock, read without it.
+    /// Changes whenever a connection gets its first subscription, or loses its last one.
+    /// Changed under the lock, read without it.
     version: AtomicU64,
     table: Mutex<Table>,
 }
@@ -78,7 +78,7 @@ impl Shared {
         self.limits
             .admit(prefixes.len(), prefix)
             .map_err(|error| error.with_peer(connection.identity.clone()))?;
-        // Copied, lest a few bytes keep the buffer that they came in.
+        // Copied, so that a few bytes do not keep the buffer that they came in.
         prefixes.insert(prefix.into());
         if prefixes.len() == 1 {
             self.version.fetch_add(1, Ordering::Release);
@@ -119,7 +119,7 @@ impl Shared {
         }
     }
 
-    /// One more connection of this peer has no subscription any more.
+    /// Notes that one more connection of this peer has lost its last subscription.
     fn fewer(&self, mut table: MutexGuard<'_, Table>, identity: Identity) {
         table.listens_no_more(identity);
         self.version.fetch_add(1, Ordering::Release);
@@ -128,8 +128,8 @@ impl Shared {
         woken.wake();
     }
 
-    /// Wakes the task when there are fewer peers with subscriptions. `false`:
-    /// things have changed since `version` already.
+    /// Wakes the task when there are fewer peers with subscriptions. Returns `false` if the
+    /// table has changed since `version` already.
     pub(super) fn wait(&self, version: u64, waker: &Waker) -> bool {
         let mut table = self.lock();
         let same = version == self.version();
@@ -146,13 +146,13 @@ impl Shared {
 }
 
 impl Table {
-    /// Appends the numbers of the connections that want the message, some of
-    /// them more than once.
+    /// Appends the numbers of the connections that subscribe to the message, some of them more
+    /// than once.
     pub(super) fn find(&self, message: &[u8], found: &mut Vec<usize>) {
         self.tree.find(message, found);
     }
 
-    /// Whose connection it is.
+    /// The peer of a connection.
     pub(super) fn identity(&self, number: usize) -> Option<&Identity> {
         let connection = self.connections.get(number)?;
         Some(&connection.identity)

@@ -76,7 +76,7 @@ fn joined(topics: &Topics, peer: &str) -> (Wire, TopicsStream) {
     )
 }
 
-/// Lets the layer see what the peer sent, of which nothing is for us.
+/// Lets the layer see the frames of the peer, none of which is for us.
 fn swallow(connection: &mut TopicsStream) {
     assert!(connection.next().now_or_never().is_none());
 }

@@ -1,16 +1,15 @@
 use std::collections::BTreeSet;
 use std::mem::take;
 
-/// Prefixes, and who asked for each of them, by number.
+/// Prefixes, and their subscribers, by number.
 ///
-/// A tree over bytes, where the bytes between two forks are kept together. To
-/// find who wants a message is one walk down, over as many bytes of it as the
-/// longest prefix has, however many peers and prefixes there are: sorted
-/// prefixes would need a search for each that matches, and a table of hashes
-/// one for each length, which a peer could make as many as it likes.
+/// A tree over bytes, where the bytes between two forks are kept together. One walk down, over
+/// as many bytes of a message as the longest prefix has, finds its subscribers, however many
+/// peers and prefixes there are. Sorted prefixes would need a search for each match, and a hash
+/// table one for each length, of which a peer could make as many as it likes.
 ///
-/// Every node but the root has somebody's number or forks, so there are fewer
-/// than twice as many nodes as prefixes.
+/// Every node but the root has a subscriber or forks, so there are fewer than twice as many
+/// nodes as prefixes.
 #[derive(Default)]
 pub(super) struct Tree {
     root: Node,
@@ -20,16 +19,16 @@ pub(super) struct Tree {
 struct Node {
     /// The bytes between the node above and this one: none for the root only.
     label: Box<[u8]>,
-    /// A set of which one is added and taken out at little cost, as a popular
-    /// prefix may have tens of thousands.
+    /// A set with cheap insertion and removal, since a popular prefix may have tens of
+    /// thousands.
     numbers: BTreeSet<usize>,
     /// Sorted by the first byte of the label, which is different in each.
     children: Vec<Node>,
 }
 
 impl Tree {
-    /// Appends the numbers of all who asked for a prefix of `message`, once for
-    /// each such prefix.
+    /// Appends the numbers of all subscribers to a prefix of `message`, once for each such
+    /// prefix.
     pub(super) fn find(&self, message: &[u8], found: &mut Vec<usize>) {
         let mut node = &self.root;
         let mut rest = message;
@@ -112,7 +111,7 @@ impl Tree {
 }
 
 impl Node {
-    /// Where the child is, or would be, whose label begins as `rest` does.
+    /// The position of the child whose label begins as `rest` does, or where it would be.
     fn position(&self, rest: &[u8]) -> Result<usize, usize> {
         let first = rest.first();
         self.children
@@ -165,7 +164,7 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// Gives room back that was needed once.
+/// Frees memory that is not needed any more.
 fn trim<T>(items: &mut Vec<T>) {
     if items.len() < items.capacity() / 4 {
         items.shrink_to(items.len() * 2);

@@ -3,12 +3,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 const UNSUBSCRIBE: u8 = 0x00;
 const SUBSCRIBE: u8 = 0x01;
 
-/// What a message to a publisher may ask for.
+/// A command to a publisher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command<T> {
-    /// To be sent what begins with this.
+    /// Subscribe to messages that begin with this.
     Subscribe(T),
-    /// To be sent it no more.
+    /// Unsubscribe from them.
     Unsubscribe(T),
 }
 
@@ -24,7 +24,7 @@ impl<'a> Command<&'a [u8]> {
 }
 
 impl<T: AsRef<[u8]>> Command<T> {
-    /// The message that says so.
+    /// The message with this command.
     pub(super) fn payload(&self) -> Bytes {
         let (first, prefix) = match self {
             Self::Subscribe(prefix) => (SUBSCRIBE, prefix.as_ref()),

@@ -12,7 +12,7 @@
 //!   its place is needed. Before that it is among
 //!   [`unflushed`](ConnectionHandle::unflushed).
 //! - It takes no more frames than it has room for, and no more bytes leave
-//!   than the peer takes. Whoever waits for either is woken.
+//!   than the peer takes. Tasks that wait for either are woken.
 //! - It counts bytes in its [`Link`], those of dialect v1,
 //!   and leaves there what never left when it is dropped.
 //! - After an error or the end the stream has ended for good, and after an

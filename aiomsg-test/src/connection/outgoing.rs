@@ -85,7 +85,7 @@ impl Outgoing {
                 .with_reason("this end has closed the connection")));
         }
         if self.started.len() >= self.room {
-            // Whoever waits for room need not know that a flush makes some.
+            // A task that waits for room need not know that a flush makes some.
             self.drain(link);
         }
         if self.ready_blocked || self.started.len() >= self.room {

@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) producers: WakerList,
     /// Messages that came while there was no room.
     pub(super) overruns: usize,
-    /// The table was told of the end.
+    /// Whether the table knows of the end.
     pub(super) removed: bool,
 }
 
@@ -52,8 +52,7 @@ impl Peer for MockPeer {
         let mut state = self.0.lock();
         if state.full {
             state.producers.register(cx.waker());
-            // Looked at after registering, lest the wake of an end in between
-            // is lost.
+            // Checked after registering, so that the wake of an end in between is not lost.
             if !self.0.queue.is_closed() {
                 return Poll::Pending;
             }

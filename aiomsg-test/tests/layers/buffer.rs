@@ -15,7 +15,7 @@ const TWO: Limits = Limits {
     bytes: 1 << 20,
 };
 
-fn buffer(layer: BufferLayer) -> (Buffer<Inside>, Handle<Outbound, ()>) {
+fn buffer(layer: &BufferLayer) -> (Buffer<Inside>, Handle<Outbound, ()>) {
     let (mock, mut inside) = mock::pair();
     inside.allow(0);
     let error: fn(tower::BoxError) -> Error = |error| {
@@ -53,7 +53,7 @@ async fn taken(
 
 #[tokio::test]
 async fn what_the_service_inside_does_not_take_is_held_in_order() {
-    let (mut buffer, mut inside) = buffer(BufferLayer::new(BufferLayer::LIMITS));
+    let (mut buffer, mut inside) = buffer(&BufferLayer::new(BufferLayer::LIMITS));
     for payload in ["1", "2", "3"] {
         send(&mut buffer, payload).await;
     }
@@ -69,7 +69,7 @@ async fn what_the_service_inside_does_not_take_is_held_in_order() {
 
 #[tokio::test]
 async fn what_the_service_inside_takes_goes_straight_on() {
-    let (mut buffer, mut inside) = buffer(BufferLayer::new(TWO));
+    let (mut buffer, mut inside) = buffer(&BufferLayer::new(TWO));
     inside.allow(1);
     let sending = buffer.ready().await.unwrap().call(Outbound::new("x"));
     assert!(buffer.is_empty());
@@ -81,7 +81,7 @@ async fn what_the_service_inside_takes_goes_straight_on() {
 
 #[tokio::test]
 async fn a_full_buffer_is_not_ready() {
-    let (mut buffer, mut inside) = buffer(BufferLayer::new(TWO));
+    let (mut buffer, mut inside) = buffer(&BufferLayer::new(TWO));
     send(&mut buffer, "1").await;
     send(&mut buffer, "2").await;
     assert!(buffer.ready().now_or_never().is_none());
@@ -102,7 +102,7 @@ async fn a_full_buffer_overflows_as_the_rule_says() {
     ] {
         let (discard, lost) = discard::pair();
         let layer = BufferLayer::new(TWO).overflow(overflow).discard(discard);
-        let (mut buffer, _inside) = buffer(layer);
+        let (mut buffer, _inside) = buffer(&layer);
         for payload in ["1", "2", "3"] {
             let ready = buffer.ready().now_or_never().expect("it decides at once");
             let sent = ready.unwrap().call(Outbound::new(payload)).await;
@@ -127,7 +127,7 @@ async fn a_full_buffer_overflows_as_the_rule_says() {
 #[tokio::test]
 async fn what_fails_that_was_held_is_reported_and_others_pass() {
     let (discard, lost) = discard::pair();
-    let (mut buffer, mut inside) = buffer(BufferLayer::new(TWO).discard(discard));
+    let (mut buffer, mut inside) = buffer(&BufferLayer::new(TWO).discard(discard));
     send(&mut buffer, "bad").await;
     send(&mut buffer, "good").await;
     inside.allow(2);

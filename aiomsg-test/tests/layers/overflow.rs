@@ -127,8 +127,7 @@ fn a_slow_peer_is_disconnected_and_its_messages_go_to_others() {
     let (mut stack, peers, lost) = stack(RoundRobin::new(), Overflow::Disconnect);
     let slow = peers.insert("slow", TWO);
     sent(&mut stack, &["1", "2", "3"]);
-    // The third waits for whoever comes; the first two come back as the
-    // connection ends.
+    // The third waits for the next peer; the first two come back as the connection ends.
     slow.end();
     let quick = peers.insert("quick", Limits { items: 9, ..TWO });
     sent(&mut stack, &["4"]);
@@ -197,8 +196,7 @@ fn the_buffer_for_the_time_without_peers_overflows_as_well() {
     }
 }
 
-/// What was buffered for whoever comes pushed itself out of the queue of the
-/// first peer that came.
+/// Buffered messages pushed each other out of the queue of the first peer that came.
 #[test]
 fn what_was_buffered_waits_for_room() {
     let (mut stack, peers, lost) = stack(RoundRobin::new(), Overflow::DropOldest);

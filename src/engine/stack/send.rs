@@ -8,7 +8,7 @@ use tower::Service;
 
 use super::{Core, Stack, StackFuture, StandardFuture};
 
-/// The standard stack: at-least-once if asked for, by identity, buffer, distribution. All of it is
+/// The standard stack: perhaps at-least-once, by identity, buffer, distribution. All of it is
 /// behind one lock.
 ///
 /// A `Service` of messages. Its response says that the message was accepted. It is ready when
@@ -16,7 +16,7 @@ use super::{Core, Stack, StackFuture, StandardFuture};
 #[derive(Debug, Clone)]
 pub struct StandardSend(Driven<Stack>);
 
-/// What became of a message that was to be sent at once.
+/// The outcome of sending a message at once.
 pub(crate) enum Sent {
     Accepted,
     /// The stack has it, and its future is not ready: it waits for room at its peer, or for its
@@ -105,11 +105,11 @@ impl StandardSend {
         self.0.at(Stack::core_mut)
     }
 
-    // ===== what waits in it =====
+    // ===== waiting messages =====
 
-    /// How many messages wait since nobody is connected.
+    /// How many messages wait because nobody is connected.
     pub(crate) fn buffered(&self) -> usize {
-        // What came back from connections that ended is bounded by their queues.
+        // Messages from connections that ended are not counted: their queues bound them.
         let buffered = self.0.with(|stack, _| stack.core().get_ref().len());
         buffered.unwrap_or_default()
     }
@@ -117,7 +117,7 @@ impl StandardSend {
     /// Whether no message waits, but for peers that are absent.
     pub(crate) fn is_drained(&self) -> bool {
         let drained = self.0.with(|stack, shared| {
-            // What connections that ended had not sent shows up here.
+            // Unsent messages of ended connections show up here.
             let _ = stack.poll_ready(shared);
             let (by_identity, buffer) = (stack.core(), stack.core().get_ref());
             buffer.is_empty() && !buffer.get_ref().has_backlog() && !by_identity.has_backlog()
@@ -131,7 +131,7 @@ impl StandardSend {
         self.is_drained() && mail == Ok(false)
     }
 
-    /// Refuses messages from now on, and takes what waits.
+    /// Refuses messages from now on, and takes the waiting ones.
     pub(crate) fn close(&self) -> Vec<Outbound> {
         self.0.close(|stack| {
             let core = stack.core_mut();
@@ -163,8 +163,8 @@ where
     }
 }
 
-/// Sends messages from the front of these, for as long as none has to wait. What is addressed, or
-/// wants its acknowledgement waited for, may have to.
+/// Sends messages from the front of these, as long as none has to wait. Addressed messages, and
+/// those whose sender waits for the acknowledgement, may have to.
 fn send_all<S>(
     service: &mut S,
     shared: &mut Context<'_>,

@@ -7,12 +7,12 @@ use tower::load::Load;
 
 use crate::queue::{Closed, Peer};
 
-/// A peer as tower's balancers want it: a service of messages that says how
-/// loaded it is, by what [waits](Peer::waiting) for it.
+/// A peer for tower's balancers: a service of messages with a load, which is the amount that
+/// [waits](Peer::waiting) for it.
 ///
-/// A balancer alone does not take back what waited for a connection that
-/// ended. Where that must not be lost, use
-/// [`LeastLoaded`](super::LeastLoaded) in a [`Distribute`](crate::Distribute).
+/// A balancer alone does not take back the unsent messages of a connection that has ended.
+/// Where these must not be lost, use [`LeastLoaded`](super::LeastLoaded) in a
+/// [`Distribute`](crate::Distribute).
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -71,8 +71,8 @@ impl<P: Peer> Load for Loaded<P> {
 
 impl<P: Peer> Service<Outbound> for Loaded<P> {
     type Response = ();
-    /// The connection has ended. Holds the message, if there was one; behind a
-    /// balancer, which boxes errors, it is found by a downcast.
+    /// The connection has ended. The error holds the message, if there was one. A balancer boxes
+    /// errors, so a downcast finds it there.
     type Error = Closed<Option<Outbound>>;
     type Future = Ready<Result<(), Self::Error>>;
 

@@ -1,7 +1,7 @@
-//! The peer for which the fewest bytes wait, as far as two draws find it.
+//! The peer with the least load, as far as two random draws find it.
 //!
 //! [`LeastLoaded`] is a [`Policy`](super::Policy) of [`Distribute`](super::Distribute), which takes
-//! back what waited for a connection that ended. `Loaded` (with the feature `balance`) puts a
+//! back the unsent messages of a connection that has ended. `Loaded` (with the feature `balance`) puts a
 //! peer into a [`Balance`](https://docs.rs/tower/latest/tower/balance/p2c/struct.Balance.html) of
 //! tower's.
 

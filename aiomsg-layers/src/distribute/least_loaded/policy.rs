@@ -6,12 +6,11 @@ use fastrand::Rng;
 use crate::distribute::{PeerSet, Pick, Policy};
 use crate::queue::Peer;
 
-/// The less loaded of two peers that are drawn by lot, which comes close to the
-/// least loaded of all, and looks at no more than two however many there are.
-/// One whose queue is full is passed over.
+/// The less loaded of two random peers. That comes close to the least loaded of all, and
+/// looks at two peers only, however many there are. A peer with a full queue is skipped.
 ///
-/// The load is what [waits](Peer::waiting) for a peer, so a slow one gets less
-/// without being measured.
+/// The load of a peer is the amount that [waits](Peer::waiting) for it, so a slow one gets
+/// less without being measured.
 ///
 /// ```
 /// use aiomsg_core::{Discard, Identity, Limits, Outbound};
@@ -49,7 +48,7 @@ impl LeastLoaded {
         Self(Rng::new())
     }
 
-    /// Draws what this seed says, for tests.
+    /// Draws by this seed, for tests.
     pub fn with_seed(seed: u64) -> Self {
         Self(Rng::with_seed(seed))
     }
@@ -71,7 +70,7 @@ impl<P: Peer> Policy<P> for LeastLoaded {
                 (same, with_room((same + 1) % len).unwrap_or(same))
             }
             (Some(one), Some(other)) => (one, other),
-            // If nobody has room, it is for the less loaded to make some.
+            // If no peer has room, the overflow rule applies to the less loaded one.
             _ => (one, other),
         };
         let less = |at| (peers.waiting(at), at);

@@ -182,7 +182,7 @@ fn a_peer_that_comes_back_is_used_again() {
     let old = it.join("a", 10);
     it.send("1");
     old.close();
-    // The new connection is told of before the end of the old one was seen.
+    // The new connection is reported before the end of the old one was seen.
     let new = it.join("a", 10);
     it.send("2");
     assert_eq!(taken(&new), ["1", "2"]);
@@ -225,7 +225,7 @@ fn whoever_comes_and_goes_every_message_is_accounted_for() {
                         peers.push((identity, queue));
                     }
                 }
-                // Its end is seen in the queue, and told of later.
+                // Its end is seen in the queue, and reported later.
                 1 if !peers.is_empty() => {
                     let peer = peers.swap_remove(rng.usize(0..peers.len()));
                     peer.1.close();

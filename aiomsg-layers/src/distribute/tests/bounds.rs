@@ -63,7 +63,7 @@ fn many_are_published_as_far_as_all_have_room() {
     }
 }
 
-/// What is known of the room is not used twice.
+/// Known room is not used twice.
 #[test]
 fn what_is_published_keeps_the_bounds_whatever_else_uses_the_room() {
     let mut it = Stack::new(Publish::new());
@@ -75,7 +75,7 @@ fn what_is_published_keeps_the_bounds_whatever_else_uses_the_room() {
     assert!(!it.is_ready());
     assert_eq!(a.items(), 4);
 
-    // What is addressed may use the last room, too.
+    // An addressed message may use the last room, too.
     taken(&a);
     for payload in ["1", "2", "3"] {
         it.send(payload);
@@ -98,7 +98,7 @@ fn what_is_published_keeps_the_bounds_whatever_else_uses_the_room() {
     assert_eq!((a.items(), b.items()), (3, 0));
 }
 
-/// Somebody else pushes into the queue of a peer, and the table does not know.
+/// Another task pushes into the queue of a peer, and the table does not know.
 #[test]
 fn room_that_is_gone_without_a_word_is_found_out() {
     let mut it = Stack::new(RoundRobin::new());

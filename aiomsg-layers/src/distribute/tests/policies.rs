@@ -83,7 +83,7 @@ fn publish_waits_for_the_slowest() {
     assert!(it.is_ready());
 }
 
-/// Nobody took a copy, so the message is not gone.
+/// No peer took a copy, so the message is not lost.
 #[test]
 fn what_is_published_to_connections_that_have_ended_waits_for_others() {
     let mut it = Stack::new(Publish::new());

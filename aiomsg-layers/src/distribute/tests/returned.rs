@@ -1,4 +1,4 @@
-//! What a connection had not sent when it ended.
+//! Unsent messages of a connection that has ended.
 
 use crate::distribute::RoundRobin;
 use crate::test_stack::{Stack, cx, taken, text};
@@ -7,8 +7,8 @@ fn round_robin() -> Stack<RoundRobin> {
     Stack::new(RoundRobin::new())
 }
 
-/// Pitfall 20: what was queued for a connection that died was thrown away;
-/// and pitfall 19: what was put back went to the end of the line.
+/// Pitfall 20: the queue of a connection that died was dropped; and pitfall 19: returned
+/// messages went to the end of the line.
 #[test]
 fn what_waited_for_a_connection_that_ended_goes_elsewhere_and_first() {
     let mut it = round_robin();
@@ -23,7 +23,7 @@ fn what_waited_for_a_connection_that_ended_goes_elsewhere_and_first() {
     assert_eq!(taken(&b), ["1", "2", "3", "4"]);
 }
 
-/// The end is seen in the queue before the table is told of it.
+/// The end is seen in the queue before the table hears of it.
 #[test]
 fn an_end_that_is_seen_before_it_is_told_loses_nothing() {
     let mut it = round_robin();
@@ -33,7 +33,7 @@ fn an_end_that_is_seen_before_it_is_told_loses_nothing() {
     }
     a.close();
     it.send("5");
-    // It takes no more, and goes on sending what it has.
+    // It takes no more, and goes on sending its messages.
     let mut batch = std::collections::VecDeque::new();
     assert!(a.poll_take(&mut cx(), &mut batch).is_ready());
     assert_eq!(text(&batch.pop_front().unwrap()), "1");
@@ -70,7 +70,7 @@ fn what_finds_its_peer_gone_stays_first_in_line() {
     it.send_to("full", "in the way");
     let gone = it.join("gone", 10);
     gone.close();
-    // What it had is offered to one that is full, and to one that has ended.
+    // Its messages are offered to a full peer, and to one that has ended.
     it.leave("a", &a);
     assert_eq!(taken(&full), ["in the way"]);
     for payload in ["1", "2", "3"] {
@@ -79,7 +79,7 @@ fn what_finds_its_peer_gone_stays_first_in_line() {
     }
 }
 
-/// What comes meanwhile waits behind it.
+/// Later messages wait behind it.
 #[test]
 fn nothing_new_passes_what_waits_to_be_placed_again() {
     let mut it = round_robin();

@@ -1,4 +1,4 @@
-//! Which peers are asked for room: a message costs by those who want it.
+//! The cost of a message grows with its subscribers: other peers are not asked for room.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Publisher {
         self.distribute.poll_ready(&mut cx()).is_ready()
     }
 
-    /// Sends, and says how often a peer was asked for room.
+    /// Sends, and returns how often a peer was asked for room.
     fn send(&mut self, first: u8) -> usize {
         assert!(self.is_ready());
         let sent = self.distribute.call(Outbound::new(vec![first]));

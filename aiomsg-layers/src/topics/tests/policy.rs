@@ -1,4 +1,4 @@
-//! Who gets a message.
+//! The subscribers get a message.
 
 use std::collections::BTreeSet;
 use std::task::Context;

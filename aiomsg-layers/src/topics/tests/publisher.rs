@@ -79,7 +79,7 @@ async fn a_subscription_by_request_is_acknowledged_ahead_of_other_frames() {
 async fn a_peer_that_takes_no_acknowledgement_is_read_no_further() {
     let topics = Topics::new();
     let (mut peer, mut ours) = joined(&topics, "a");
-    // It takes what fits into the wire, and no more.
+    // It takes the frames that fit into the wire, and no more.
     let fed = std::iter::repeat_with(|| ours.feed(Frame::data("x")).now_or_never().is_some());
     assert!(fed.take_while(|fed| *fed).count() >= 10_000);
     let (wakes, waker) = counted();
@@ -135,7 +135,7 @@ async fn a_peer_that_subscribes_to_too_much_is_disconnected() {
 
     let (mut peer, mut ours) = joined(&topics, "long");
     peer.send(Frame::data("\x0112345")).await.unwrap();
-    // What was never subscribed to is no matter, however long.
+    // A prefix without a subscription does not matter, however long.
     peer.send(Frame::data("\x00123456")).await.unwrap();
     swallow(&mut ours);
     peer.send(Frame::data("\x01123456")).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_peer_that_subscribes_to_too_much_is_disconnected() {
     assert!(error.to_string().contains("6 bytes"), "{error}");
 }
 
-/// Others are to have their turn.
+/// Other tasks must have their turn.
 #[tokio::test]
 async fn a_peer_that_only_subscribes_is_read_in_rounds() {
     let topics = Topics::new();

@@ -1,4 +1,4 @@
-//! When the policy is ready: it remembers who may have no room, and is to be right.
+//! Readiness of the policy: it remembers which peers may have no room, and must be right.
 
 use std::collections::BTreeSet;
 

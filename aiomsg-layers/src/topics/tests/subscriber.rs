@@ -16,7 +16,7 @@ fn told(subscriptions: &Subscriptions) -> (Wire, SubscribeStream) {
     )
 }
 
-/// What has arrived.
+/// The frames that have arrived.
 fn arrived(wire: &mut Wire) -> Vec<String> {
     let next = || wire.next().now_or_never().flatten();
     std::iter::from_fn(next)
@@ -117,8 +117,8 @@ async fn what_was_changed_back_in_the_meantime_is_not_told() {
     assert!(arrived(&mut publisher).is_empty());
 }
 
-/// Whoever exchanges a prefix for a wider one misses nothing in between, but
-/// the publisher's bound is kept at every moment.
+/// A subscriber that exchanges a prefix for a wider one misses nothing in between, and the
+/// publisher's bound is kept at every moment.
 #[tokio::test]
 async fn what_is_new_goes_first_if_there_is_room() {
     let subscriptions = Subscriptions::with_limits(limits(3, 256));

@@ -1,10 +1,10 @@
-//! Who wants what.
+//! The table of subscriptions.
 
 use std::collections::HashSet;
 
 use super::*;
 
-/// Against what is easy to get right: a list that is searched from end to end.
+/// Against a simple model: a list that is searched from end to end.
 #[test]
 fn the_table_finds_what_a_search_through_all_finds() {
     for seed in 0..40 {
