@@ -31,7 +31,8 @@ pub type DialPath = Path<Connector, Endpoint, Io>;
 pub type AcceptPath = Path<Acceptor, Incoming, Io>;
 
 /// The service that a layer of a path wraps: the innermost one, `S`, or further layers
-/// around it, behind a dynamic call.
+/// around it, behind a dynamic call. Their errors become [`Error`]s of this crate, with
+/// the former as their source.
 ///
 /// A clone is another handle of the same service. With further layers, one handle at a
 /// time is ready: the others wait until it is called or dropped.
