@@ -69,6 +69,7 @@ pub mod link;
 pub mod message_id;
 pub mod outbound;
 pub mod reply;
+pub mod sync;
 
 pub use certificate::{Certificate, Fingerprint};
 pub use connection::{Connection, FrameHook, FrameSource, FrameVisitor, Identified};
