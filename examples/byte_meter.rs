@@ -5,8 +5,8 @@
 //! cargo run --example byte_meter [ADDRESS]
 //! ```
 
-use aiomsg::core::connection::HookLayer;
-use aiomsg::core::{Frame, FrameHook};
+use aiomsg::layer::HookLayer;
+use aiomsg::layer::{Frame, FrameHook};
 use aiomsg::{Error, Identity, Socket};
 
 /// The payload bytes of one connection in each direction. Only its own task writes them,

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use aiomsg::core::error::{BoxError, chain};
+use aiomsg::parts::vocabulary::error::{BoxError, chain};
 use aiomsg::{Delivery, Socket};
 use tokio::sync::mpsc;
 use tower::{Service, filter::FilterLayer, layer::layer_fn};

@@ -5,8 +5,8 @@
 //! cargo run --example drop_frames_of_one_peer [ADDRESS]
 //! ```
 
-use aiomsg::core::connection::HookLayer;
-use aiomsg::core::{Frame, FrameHook};
+use aiomsg::layer::HookLayer;
+use aiomsg::layer::{Frame, FrameHook};
 use aiomsg::{Error, Identity, Socket};
 
 /// Drops the messages of a peer. Heartbeats and acknowledgements pass.

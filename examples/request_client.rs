@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use aiomsg::Socket;
-use aiomsg::core::error::chain;
-use aiomsg::layers::Requests;
+use aiomsg::layer::Requests;
+use aiomsg::parts::vocabulary::error::chain;
 use bytes::Bytes;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 

@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aiomsg::layers::ReplyLayer;
+use aiomsg::layer::ReplyLayer;
 use aiomsg::{AckMode, Socket};
 use bytes::Bytes;
 use tower::{BoxError, ServiceBuilder, service_fn};

@@ -6,7 +6,7 @@
 //! cargo run --example token_check [ADDRESS]
 //! ```
 
-use aiomsg::transport::Io;
+use aiomsg::layer::Io;
 use aiomsg::{Error, ErrorKind, Event, Socket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::util::AndThenLayer;

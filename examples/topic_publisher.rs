@@ -11,7 +11,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use aiomsg::Socket;
-use aiomsg::layers::topics::Topics;
+use aiomsg::layer::Topics;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

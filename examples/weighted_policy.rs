@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aiomsg::layers::distribute::{PeerSet, Pick, Policy};
+use aiomsg::layer::{PeerSet, Pick, Policy};
 use aiomsg::{Error, Identity, Outbound, Socket};
 
 /// Picks by weight, smoothly: of 3 and 1 it makes A A B A, and not A A A B.

@@ -25,14 +25,25 @@
 //!
 //! # Where to find things
 //!
+//! The public items are in three tiers.
+//!
+//! **Users** need what is at the root, and now and then a module:
+//!
 //! | item | contents |
 //! |---|---|
 //! | [`Socket`], [`SocketBuilder`] | the socket |
-//! | [`SendMode`], [`DeliveryGuarantee`] | distribution and delivery guarantee |
-//! | [`Endpoint`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://` |
-//! | [`Event`], [`Stats`], [`PeerInfo`], [`PeerStats`] | events and counters |
-//! | [`guide`] | the guide to layers: using them, and writing one |
-//! | [`core`], [`layers`], [`transport`] | the parts of the socket |
+//! | [`Outbound`], [`Delivery`] | a message to send, and one that arrived |
+//! | [`SendMode`], [`DeliveryGuarantee`], [`AckMode`] | distribution, guarantee, acknowledgement |
+//! | [`Endpoint`], [`Identity`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://`; who a peer is |
+//! | [`Event`], [`Events`] | what happens to a socket |
+//! | [`builder`], [`message`], [`peer`] | further types of settings, messages and peers |
+//! | [`send`], [`receive`], [`close`], [`stats`] | what the methods of a socket return |
+//!
+//! **Authors of layers** need [`layer`]: the bounds at each level, connections and frames,
+//! policies, and the layers of the standard behaviours. [`guide`] is the guide to layers.
+//!
+//! **Parts**: [`parts`] has the crates that a socket is made of, for stacks by hand. They
+//! are less stable than the other tiers.
 //!
 //! # Features
 //!
@@ -40,49 +51,130 @@
 //! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
-//! - `balance`: `layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
+//! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
 
 mod engine;
 mod socket;
 
-pub use aiomsg_core as core;
-pub use aiomsg_layers as layers;
-pub use aiomsg_transport as transport;
-
-pub use aiomsg_core::{
-    Certificate, Delivery, Dialect, DropReason, Endpoint, Error, ErrorKind, Fingerprint, Identity,
-    Limits, MessageId, Outbound, Target,
-};
-pub use aiomsg_layers::Overflow;
-pub use aiomsg_layers::session::Inbox;
-pub use aiomsg_transport::CertifiedIdentityLayer;
-pub use aiomsg_transport::handshake::Dialects;
+pub use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity, Limits, Outbound};
 #[cfg(feature = "tls")]
 pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
-pub use engine::leftover::{CloseReport, Unconfirmed};
-pub use engine::peer::{PeerConnection, PeerInfo};
-pub use engine::peer_stats::PeerStats;
-pub use engine::stack::{StandardFuture, StandardSend};
-pub use engine::stats::{Drops, Stats};
 pub use socket::Socket;
-pub use socket::builder::{AckMode, BoxedSend, DeliveryGuarantee, SendMode, SocketBuilder};
-pub use socket::serve::Serve;
-pub use socket::service::SendFuture;
-pub use socket::streams::{IdentityMessages, Messages};
+pub use socket::builder::{AckMode, DeliveryGuarantee, SendMode, SocketBuilder};
 
 #[doc = include_str!("../docs/layers.md")]
 pub mod guide {}
 
-/// Bounds of a socket's layers, with names, and the types that a builder chooses with.
+// ===== for users =====
+
+/// What a [`SocketBuilder`] chooses with.
 pub mod builder {
+    pub use crate::socket::builder::{Acknowledged, Deliverable, Publishes, Unset};
+    pub use aiomsg_core::Dialect;
+    pub use aiomsg_layers::Overflow;
+    pub use aiomsg_transport::handshake::Dialects;
+}
+
+/// What belongs to a message.
+pub mod message {
+    pub use aiomsg_core::{DropReason, MessageId, Target};
+}
+
+/// Who a peer is, and how it is connected.
+pub mod peer {
+    pub use crate::engine::peer::PeerInfo;
+    pub use aiomsg_core::certificate::{Certificate, CertificateName, Fingerprint};
+    pub use aiomsg_transport::{CertifiedIdentityLayer, RemoteAddr, TlsInfo};
+}
+
+/// The send path as a type: the `S` of a [`Socket<S>`](Socket).
+pub mod send {
+    pub use crate::engine::stack::{StandardFuture, StandardSend};
+    pub use crate::socket::builder::BoxedSend;
+    pub use crate::socket::service::SendFuture;
+}
+
+/// Streams of received messages, and services that handle them.
+pub mod receive {
+    pub use crate::socket::serve::Serve;
+    pub use crate::socket::streams::{Deliveries, IdentityMessages, Messages};
+    pub use aiomsg_core::IntoReply;
+}
+
+/// What is left of a socket that has closed.
+pub mod close {
+    pub use crate::engine::leftover::{CloseReport, Unconfirmed};
+}
+
+/// Counters of a socket and of its peers.
+pub mod stats {
+    pub use crate::engine::peer_stats::PeerStats;
+    pub use crate::engine::stats::{Drops, Stats};
+}
+
+/// Settings of TLS, and the types of rustls that they take.
+#[cfg(feature = "tls")]
+pub mod tls {
+    pub use aiomsg_transport::tls::{TlsConfigBuilder, rustls};
+}
+
+// ===== for authors of layers =====
+
+/// What people who write layers need.
+///
+/// | level | what a layer wraps | the bound | more |
+/// |---|---|---|---|
+/// | send | [`StandardSend`](crate::send::StandardSend) | [`SendLayer`](layer::SendLayer) | a `Service` of [`Outbound`] |
+/// | receive | [`ReceivePath`](layer::ReceivePath) | [`ReceiveLayer`](layer::ReceiveLayer) | a `Service` of [`Delivery`] |
+/// | connection | [`PeerConnection`](layer::PeerConnection) | [`ConnectionLayer`](layer::ConnectionLayer) | [`FrameHook`](layer::FrameHook), [`arriving_fn`](layer::arriving_fn), [`Connection`](layer::Connection) |
+/// | dial | [`DialPath`](layer::DialPath) | [`DialLayer`](layer::DialLayer) | a `Service` of [`Endpoint`] |
+/// | accept | [`AcceptPath`](layer::AcceptPath) | [`AcceptLayer`](layer::AcceptLayer) | a `Service` of [`Incoming`](layer::Incoming) |
+/// | peers | a [`PeerSet`](layer::PeerSet) | [`Policy`](layer::Policy) | which peers get a message: a [`Pick`](layer::Pick) |
+///
+/// The layers of the standard behaviours are here as well. [`guide`](crate::guide) shows
+/// how to write one.
+pub mod layer {
+    pub use crate::engine::path::{AcceptPath, DialPath, Path, PathFuture, ReceivePath};
+    pub use crate::engine::peer_connection::PeerConnection;
     pub use crate::socket::builder::{
-        AcceptLayer, AcceptService, Acknowledged, ConnectionLayer, Deliverable, DialLayer,
-        DialService, Publishes, ReceiveLayer, ReceiveService, SendLayer, SendService, Unset,
+        AcceptLayer, AcceptService, ConnectionLayer, DialLayer, DialService, ReceiveLayer,
+        ReceiveService, SendLayer, SendService,
     };
+    pub use aiomsg_core::connection::{
+        ArrivingFn, Connection, FrameHook, FrameSource, FrameStream, FrameVisitor, HookLayer,
+        Hooked, Identified, LeavingFn, OneByOne, PeerHookLayer, SinkStream, arriving_fn,
+        leaving_fn,
+    };
+    pub use aiomsg_core::{Acker, BoxError, Discard, Discarded, Frame, Link, Weight};
+    pub use aiomsg_layers::dedup::DedupLimits;
+    pub use aiomsg_layers::distribute::{
+        Distribute, LeastLoaded, PeerSet, Pick, Policy, Publish, RoundRobin,
+    };
+    pub use aiomsg_layers::queue::{Peer, Queue};
+    pub use aiomsg_layers::topics::{
+        SubscribeLayer, Subscriptions, TopicLimits, Topics, TopicsLayer,
+    };
+    pub use aiomsg_layers::{
+        AcknowledgeLayer, AnswersLayer, AtLeastOnceLayer, BufferLayer, ByIdentityLayer, DedupLayer,
+        HeartbeatLayer, ReconnectLayer, ReplyLayer, RequestLayer, Requests,
+    };
+    pub use aiomsg_transport::{Incoming, Io, IoInfo};
+}
+
+// ===== parts =====
+
+/// The crates that a socket is made of, for stacks put together by hand.
+///
+/// They are public so that nothing is out of reach, and less stable than the rest: a
+/// release of this crate may change them without notice in its own version.
+pub mod parts {
+    pub use aiomsg_core as vocabulary;
+    pub use aiomsg_layers as layers;
+    pub use aiomsg_transport as transport;
 }
 
 /// Compiles the README's programs.

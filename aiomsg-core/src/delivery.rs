@@ -2,27 +2,55 @@
 
 use bytes::Bytes;
 
-use crate::{Certificate, Identity, MessageId, Weight};
+use crate::{Acker, Certificate, Identity, MessageId, Weight};
 
 /// A message that arrived: the request of every service on the receive path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Two of them are equal if all but their [acknowledging](Delivery::ack) is.
+#[derive(Debug, Clone)]
 pub struct Delivery {
     payload: Bytes,
     from: Identity,
     notes: Notes,
 }
 
-/// Id and certificate, which few messages have, in the room of an id alone: messages
-/// are moved often.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What few messages have, in the room of an id alone: messages are moved often.
+#[derive(Debug, Clone)]
 enum Notes {
     None,
     Id(MessageId),
     Certificate(Certificate),
-    Both(Box<(MessageId, Certificate)>),
+    Several(Box<Several>),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Several {
+    id: Option<MessageId>,
+    certificate: Option<Certificate>,
+    acker: Option<Acker>,
 }
 
 const _: () = assert!(size_of::<Notes>() <= 24);
+
+impl Notes {
+    /// Sets one of several.
+    fn set(&mut self, set: impl FnOnce(&mut Several)) {
+        let mut several = match std::mem::replace(self, Self::None) {
+            Self::Several(several) => several,
+            Self::None => Box::default(),
+            Self::Id(id) => Box::new(Several {
+                id: Some(id),
+                ..Several::default()
+            }),
+            Self::Certificate(certificate) => Box::new(Several {
+                certificate: Some(certificate),
+                ..Several::default()
+            }),
+        };
+        set(&mut several);
+        *self = Self::Several(several);
+    }
+}
 
 impl Delivery {
     /// A message with this payload from this peer.
@@ -38,14 +66,10 @@ impl Delivery {
     #[must_use]
     #[inline]
     pub fn with_id(mut self, id: MessageId) -> Self {
-        self.notes = match self.notes {
-            Notes::None | Notes::Id(_) => Notes::Id(id),
-            Notes::Certificate(certificate) => Notes::Both(Box::new((id, certificate))),
-            Notes::Both(mut both) => {
-                both.0 = id;
-                Notes::Both(both)
-            }
-        };
+        match self.notes {
+            Notes::None | Notes::Id(_) => self.notes = Notes::Id(id),
+            _ => self.notes.set(|it| it.id = Some(id)),
+        }
         self
     }
 
@@ -53,15 +77,36 @@ impl Delivery {
     /// allocation for both.
     #[must_use]
     pub fn with_certificate(mut self, certificate: Certificate) -> Self {
-        self.notes = match self.notes {
-            Notes::None | Notes::Certificate(_) => Notes::Certificate(certificate),
-            Notes::Id(id) => Notes::Both(Box::new((id, certificate))),
-            Notes::Both(mut both) => {
-                both.1 = certificate;
-                Notes::Both(both)
-            }
-        };
+        self.set_certificate(certificate);
         self
+    }
+
+    /// [`with_certificate`](Delivery::with_certificate), where the message is.
+    pub fn set_certificate(&mut self, certificate: Certificate) {
+        match self.notes {
+            Notes::None | Notes::Certificate(_) => self.notes = Notes::Certificate(certificate),
+            _ => self.notes.set(|it| it.certificate = Some(certificate)),
+        }
+    }
+
+    /// Sets what [`ack`](Delivery::ack) acknowledges the message by.
+    pub fn set_acker(&mut self, acker: Acker) {
+        self.notes.set(|it| it.acker = Some(acker));
+    }
+
+    /// Acknowledges the message to its sender, which then does not send it again.
+    ///
+    /// It is for messages that a socket with `AckMode::Handled` has returned. One that
+    /// is dropped without it is unacknowledged: its sender sends it again.
+    ///
+    /// Returns `false` if nothing was acknowledged: the sender asks for no
+    /// acknowledgement, or it is not connected now and will send the message again, or
+    /// somebody else acknowledges it, as a socket does by default and while it serves.
+    pub fn ack(&self) -> bool {
+        match &self.notes {
+            Notes::Several(several) => several.acker.as_ref().is_some_and(|it| it.ack(self)),
+            _ => false,
+        }
     }
 
     /// Replaces the payload, and keeps sender and id: for layers that change
@@ -88,22 +133,17 @@ impl Delivery {
         match &self.notes {
             Notes::None | Notes::Certificate(_) => None,
             Notes::Id(id) => Some(*id),
-            Notes::Both(both) => Some(both.0),
+            Notes::Several(several) => several.id,
         }
     }
 
-    /// The certificate of the peer that sent it, as layers of the receive path
-    /// see it: `None` on a connection without TLS, and where the peer presented
-    /// none.
-    ///
-    /// A socket notes it for its layers only. Without any, it would cost each
-    /// message of a TLS connection something, and the set of peers knows it as
-    /// well.
+    /// The certificate of the peer that sent it: `None` on a connection without TLS, and
+    /// where the peer presented none.
     pub fn certificate(&self) -> Option<&Certificate> {
         match &self.notes {
             Notes::None | Notes::Id(_) => None,
             Notes::Certificate(certificate) => Some(certificate),
-            Notes::Both(both) => Some(&both.1),
+            Notes::Several(several) => several.certificate.as_ref(),
         }
     }
 
@@ -120,6 +160,17 @@ impl Delivery {
         (self.from, self.payload, id)
     }
 }
+
+impl PartialEq for Delivery {
+    fn eq(&self, other: &Self) -> bool {
+        self.payload == other.payload
+            && self.from == other.from
+            && self.id() == other.id()
+            && self.certificate() == other.certificate()
+    }
+}
+
+impl Eq for Delivery {}
 
 /// The payload's length: what the bounds of queues count.
 impl Weight for Delivery {
@@ -150,6 +201,34 @@ mod tests {
         assert_eq!(again.certificate(), Some(&certificate));
         assert_eq!(plain().certificate(), None);
         assert_eq!(plain().with_id(id).certificate(), None);
+    }
+
+    #[test]
+    fn a_message_is_acknowledged_by_what_received_it() {
+        use std::sync::Arc;
+        use std::sync::Mutex;
+
+        let acknowledged = Arc::new(Mutex::new(Vec::new()));
+        let acker = {
+            let acknowledged = Arc::clone(&acknowledged);
+            Acker::new(move |message| {
+                let id = message.id();
+                acknowledged.lock().unwrap().extend(id);
+                id.is_some()
+            })
+        };
+        let mut message = Delivery::new(Identity::from([3; 16]), "job");
+        assert!(!message.ack());
+        message.set_acker(acker);
+        assert!(!message.ack(), "it asks for none");
+        let id = MessageId::from_bytes([2; 16]);
+        let message = message.with_id(id).with_payload("another");
+        assert!(message.ack());
+        assert_eq!(*acknowledged.lock().unwrap(), [id]);
+        assert_eq!(
+            message,
+            Delivery::new(Identity::from([3; 16]), "another").with_id(id)
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | level | item | module |
 //! |---|---|---|
 //! | send | [`Outbound`], a message on its way out | [`outbound`] |
-//! | receive | [`Delivery`], a message that arrived, and a [`Reply`] to it | [`delivery`], [`reply`] |
+//! | receive | [`Delivery`], a message that arrived, and a [`IntoReply`] to it | [`delivery`], [`reply`] |
 //! | connection | [`Frame`], [`Connection`] and [`FrameHook`] | [`frame`], [`connection`] |
 //! | wire | [`Dialect`], one of the two wires | [`dialect`] |
 //! | dial, accept | [`Endpoint`], and the [`Certificate`] of a peer | [`endpoint`], [`certificate`] |
@@ -54,6 +54,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod acker;
 pub mod certificate;
 pub mod connection;
 pub mod delivery;
@@ -71,6 +72,7 @@ pub mod outbound;
 pub mod reply;
 pub mod sync;
 
+pub use acker::Acker;
 pub use certificate::{Certificate, Fingerprint};
 pub use connection::{Connection, FrameHook, FrameSource, FrameVisitor, Identified};
 pub use delivery::Delivery;
@@ -84,4 +86,4 @@ pub use limits::{Limits, Weight};
 pub use link::Link;
 pub use message_id::{MessageId, MessageIds};
 pub use outbound::{Outbound, Target};
-pub use reply::Reply;
+pub use reply::IntoReply;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// The return value of a message handler: a reply to the sender, or none.
 ///
 /// ```
-/// use aiomsg_core::reply::Reply;
+/// use aiomsg_core::reply::IntoReply;
 ///
 /// assert_eq!(().into_reply(), None);
 /// assert_eq!("yes".into_reply().as_deref(), Some(&b"yes"[..]));
@@ -17,18 +17,18 @@ use bytes::Bytes;
     note = "a handler returns `()` for no reply, or `Bytes`, `Vec<u8>`, `String` or `&'static str`, \
             or an `Option` of one of these"
 )]
-pub trait Reply {
+pub trait IntoReply {
     /// The payload to send back, if any.
     fn into_reply(self) -> Option<Bytes>;
 }
 
-impl Reply for () {
+impl IntoReply for () {
     fn into_reply(self) -> Option<Bytes> {
         None
     }
 }
 
-impl<R: Reply> Reply for Option<R> {
+impl<R: IntoReply> IntoReply for Option<R> {
     fn into_reply(self) -> Option<Bytes> {
         self?.into_reply()
     }
@@ -36,7 +36,7 @@ impl<R: Reply> Reply for Option<R> {
 
 macro_rules! payloads {
     ($($payload:ty),*) => {$(
-        impl Reply for $payload {
+        impl IntoReply for $payload {
             fn into_reply(self) -> Option<Bytes> {
                 Some(self.into())
             }

@@ -1,8 +1,8 @@
 //! Frames to bytes and back, in both dialects.
 
-use aiomsg::Dialect;
-use aiomsg::core::Frame;
-use aiomsg::transport::codec::FrameCodec;
+use aiomsg::builder::Dialect;
+use aiomsg::layer::Frame;
+use aiomsg::parts::transport::codec::FrameCodec;
 use bytes::{Bytes, BytesMut};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
-use aiomsg::core::Discard;
-use aiomsg::layers::Distribute;
-use aiomsg::layers::distribute::{Policy, Publish, RoundRobin};
-use aiomsg::layers::peers::Peers as Table;
-use aiomsg::layers::queue::Queue;
+use aiomsg::layer::Discard;
+use aiomsg::layer::Distribute;
+use aiomsg::layer::Queue;
+use aiomsg::layer::{Policy, Publish, RoundRobin};
+use aiomsg::parts::layers::peers::Peers as Table;
 use aiomsg::{Identity, Limits, Outbound};
 use bytes::Bytes;
 use divan::Bencher;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
-use aiomsg::layers::queue::Queue;
+use aiomsg::layer::Queue;
 use aiomsg::{Limits, Outbound};
 use bytes::Bytes;
 use divan::counter::ItemsCount;

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::LAYER;
-use super::pending::{Pending, Turn};
-use super::session::{self, Session};
+use super::pending::{PendingHandshakes, Turn};
+use super::session::{self, ReadyConnection};
 use super::told::{Telling, Told};
 use super::{Engine, dial, explain, gate};
 
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// accepting.
 pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: CancellationToken) {
     let endpoint = listener.local_endpoint();
-    let mut pending = Pending::new(
+    let mut pending = PendingHandshakes::new(
         engine.config.max_pending_handshakes,
         engine.config.max_pending_of_one(),
     );
@@ -47,7 +47,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: Can
 async fn accept_all(
     engine: &Arc<Engine>,
     listener: &mut Listener,
-    pending: &mut Pending,
+    pending: &mut PendingHandshakes,
 ) -> Infallible {
     loop {
         match listener.accept().await {
@@ -93,7 +93,7 @@ async fn establish(
     engine: Arc<Engine>,
     incoming: Incoming,
     mut turn: Turn,
-) -> Result<Session, Error> {
+) -> Result<ReadyConnection, Error> {
     let endpoint = incoming.endpoint().clone();
     let (mut known, told) = (None, Told::new());
     let stopped = async {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
-use super::session::{self, Session};
+use super::session::{self, ReadyConnection};
 use super::{Engine, gate};
 
 const WHAT: &str = "the task of a connection";
@@ -62,8 +62,10 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
 /// A service of endpoints whose response is an admitted connection.
 fn admitting(
     engine: &Arc<Engine>,
-) -> impl Service<Endpoint, Response = Session, Error = BoxError, Future: Send> + Clone + Send + use<>
-{
+) -> impl Service<Endpoint, Response = ReadyConnection, Error = BoxError, Future: Send>
++ Clone
++ Send
++ use<> {
     let engine = Arc::clone(engine);
     tower::service_fn(move |endpoint: Endpoint| {
         let engine = Arc::clone(&engine);

@@ -86,7 +86,7 @@ pub enum Event {
         /// The peer.
         peer: PeerInfo,
         /// The most messages that it may not have read. See
-        /// [`Unconfirmed`](crate::Unconfirmed).
+        /// [`Unconfirmed`](crate::close::Unconfirmed).
         messages: u64,
     },
     /// A layer of the receive path, or the handler of

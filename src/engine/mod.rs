@@ -13,6 +13,7 @@ pub(crate) mod accept;
 pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
+mod erased;
 mod event_log;
 pub(crate) mod events;
 pub(crate) mod gate;
@@ -20,7 +21,9 @@ pub(crate) mod holds;
 pub(crate) mod intakes;
 pub(crate) mod leftover;
 pub(crate) mod levels;
+pub(crate) mod path;
 pub(crate) mod peer;
+pub(crate) mod peer_connection;
 pub(crate) mod peer_stats;
 mod pending;
 mod per_second;
@@ -67,7 +70,7 @@ use intakes::Intakes;
 use leftover::Leftover;
 use peer::PeerInfo;
 use rest::Rests;
-use running::Start;
+use running::ConnectionLayers;
 use session::MakeIntake;
 use stack::{Stack, StandardSend};
 
@@ -97,7 +100,7 @@ pub(crate) struct Paths {
     pub(crate) policy: Option<Box<dyn Policy<Queue<Outbound>> + Send>>,
     pub(crate) dial: Gate<Endpoint>,
     pub(crate) accept: Gate<Incoming>,
-    pub(crate) layers: Box<dyn Start>,
+    pub(crate) layers: ConnectionLayers,
 }
 
 /// Everything that the tasks of a socket share.
@@ -125,7 +128,7 @@ pub(crate) struct Engine {
     /// Whether the connection or the handler acknowledges.
     pub(crate) deferral: Deferral,
     /// The user's layers around each connection.
-    pub(crate) layers: Box<dyn Start>,
+    pub(crate) layers: ConnectionLayers,
     /// The dialling service, with the user's layers.
     pub(crate) dial: Gate<Endpoint>,
     /// The accepting service, with the user's layers.
@@ -169,10 +172,8 @@ impl Engine {
         let reporter = Reporter::new(config.event_limits());
         let at_least_once = config.at_least_once.map(|settings| {
             let reporter = reporter.clone();
-            AtLeastOnceLayer::new(Discard::new(move |lost| reporter.dropped(lost)))
-                .timeout(settings.timeout)
-                .max_resends(settings.max_resends)
-                .limits(settings.limits)
+            let discard = Discard::new(move |lost| reporter.dropped(lost));
+            AtLeastOnceLayer::with_settings(settings, discard)
         });
         let unacked = at_least_once.as_ref().map(AtLeastOnceLayer::unacked);
         let discard = match &at_least_once {
@@ -261,6 +262,17 @@ impl Engine {
         let engine = Arc::new(engine);
         runtime::watch(&engine);
         Ok((engine, send))
+    }
+
+    /// Acknowledges a message, and says whether it could.
+    pub(crate) fn acknowledge(&self, message: &Delivery) -> bool {
+        let Some(id) = message.id() else {
+            return false;
+        };
+        // Not on the connection by which it came, if that has ended: an id
+        // names a message, whatever the connection.
+        let peer = self.peers.get(message.from());
+        peer.is_some_and(|peer| peer.handle().acknowledge(id))
     }
 
     /// Runs a task until it ends or the socket does.

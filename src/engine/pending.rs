@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 /// address costs only its own places, and so do silent connections. A good peer needs its
 /// place only for a moment.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingHandshakes {
     table: Arc<Mutex<Table>>,
     next: u64,
     max: usize,
@@ -64,7 +64,7 @@ pub(super) struct Turn {
     table: Arc<Mutex<Table>>,
 }
 
-impl Pending {
+impl PendingHandshakes {
     /// Allows `max` handshakes, and `max_of_one` from the same address.
     pub(super) fn new(max: usize, max_of_one: usize) -> Self {
         Self {
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn one_address_has_its_own_limit_and_the_oldest_goes() {
-        let mut pending = Pending::new(10, 2);
+        let mut pending = PendingHandshakes::new(10, 2);
         let mut other = pending.admit(&at("10.0.0.2"));
         let mut turns: Vec<_> = (0..4).map(|_| pending.admit(&at("10.0.0.1"))).collect();
         let ended: Vec<_> = turns.iter_mut().map(excess).collect();
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn whoever_has_the_most_makes_room() {
-        let mut pending = Pending::new(4, 3);
+        let mut pending = PendingHandshakes::new(4, 3);
         let mut good = pending.admit(&at("10.0.0.1"));
         let mut flood: Vec<_> = (0..3).map(|_| pending.admit(&at("10.0.0.2"))).collect();
         let mut late = pending.admit(&at("10.0.0.3"));
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn of_equals_the_oldest_makes_room() {
-        let mut pending = Pending::new(3, 3);
+        let mut pending = PendingHandshakes::new(3, 3);
         let from = |n: u8| at(&format!("10.0.0.{n}"));
         let mut turns: Vec<_> = (0..5).map(|n| pending.admit(&from(n))).collect();
         let ended: Vec<_> = turns.iter_mut().map(excess).collect();
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_what_is_over() {
-        let mut pending = Pending::new(100, 10);
+        let mut pending = PendingHandshakes::new(100, 10);
         for n in 0..1000_u16 {
             let ip = Ipv4Addr::from(u32::from(n) << 8).to_string();
             drop(pending.admit(&at(&ip)));

@@ -14,10 +14,11 @@ use aiomsg_transport::framed::Framed;
 use tower::ServiceBuilder;
 
 use super::Engine;
-use super::peer::{PeerConnection, PeerInfo};
+use super::peer::PeerInfo;
+use super::peer_connection::PeerConnection;
 use super::race::{Race, Won};
 use super::seldom::Seldom;
-use crate::socket::builder::ConnectionLayer;
+use crate::layer::ConnectionLayer;
 
 /// A running connection. It returns why it ended, and the rest that the layers of the
 /// receive path have yet to take.
@@ -52,11 +53,53 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// Starts connections within the user's layers.
-pub(crate) trait Start: Send + Sync {
-    fn start<'a>(
+/// The layers of a user's own around each connection.
+///
+/// The type of the outermost one is known where the connection runs, so that one layer,
+/// which may be a stack of several, costs no dynamic call for a frame.
+#[derive(Default)]
+pub(crate) struct ConnectionLayers {
+    outermost: Option<Box<dyn Start>>,
+    /// The others, from the outermost to the innermost.
+    inner: Vec<Wrap>,
+}
+
+type Wrap = Box<dyn Fn(PeerConnection) -> PeerConnection + Send + Sync>;
+
+impl ConnectionLayers {
+    /// Adds a layer within those that are there.
+    pub(crate) fn push(&mut self, layer: impl ConnectionLayer) {
+        match &self.outermost {
+            None => self.outermost = Some(Box::new(Outermost(layer))),
+            Some(_) => {
+                let wrap = move |inner: PeerConnection| inner.layered(|it| layer.layer(it));
+                self.inner.push(Box::new(wrap));
+            }
+        }
+    }
+
+    /// Starts a connection within the layers.
+    pub(super) fn start<'a>(
         &self,
         framed: Framed<Io>,
+        engine: &'a Engine,
+        member: &Member<PeerInfo>,
+        hold: Option<Duration>,
+        ends: Ends<'a>,
+    ) -> Running<'a> {
+        let Some(outermost) = &self.outermost else {
+            return start(framed, engine, member, hold, ends);
+        };
+        let innermost = PeerConnection::new(framed, member.info().clone());
+        let layered = self.inner.iter().rfold(innermost, |it, wrap| wrap(it));
+        outermost.start(layered, engine, member, hold, ends)
+    }
+}
+
+trait Start: Send + Sync {
+    fn start<'a>(
+        &self,
+        connection: PeerConnection,
         engine: &'a Engine,
         member: &Member<PeerInfo>,
         hold: Option<Duration>,
@@ -64,35 +107,17 @@ pub(crate) trait Start: Send + Sync {
     ) -> Running<'a>;
 }
 
-/// Without layers.
-pub(crate) struct Bare;
+struct Outermost<L>(L);
 
-impl Start for Bare {
+impl<L: ConnectionLayer> Start for Outermost<L> {
     fn start<'a>(
         &self,
-        framed: Framed<Io>,
+        connection: PeerConnection,
         engine: &'a Engine,
         member: &Member<PeerInfo>,
         hold: Option<Duration>,
         ends: Ends<'a>,
     ) -> Running<'a> {
-        start(framed, engine, member, hold, ends)
-    }
-}
-
-/// With these layers.
-pub(crate) struct Layered<L>(pub(crate) L);
-
-impl<L: ConnectionLayer> Start for Layered<L> {
-    fn start<'a>(
-        &self,
-        framed: Framed<Io>,
-        engine: &'a Engine,
-        member: &Member<PeerInfo>,
-        hold: Option<Duration>,
-        ends: Ends<'a>,
-    ) -> Running<'a> {
-        let connection = PeerConnection::new(framed, member.info().clone());
         start(self.0.layer(connection), engine, member, hold, ends)
     }
 }
@@ -126,7 +151,8 @@ fn start<'a>(
     let peer = member.identity();
     match layered {
         None => {
-            let inbox = Inbox::new(engine.inbox.clone());
+            let certificate = member.info().certificate().cloned();
+            let inbox = Inbox::new(engine.inbox.clone()).certificate(certificate);
             let intake = engine.rests.in_order(peer, engine.holds.of(peer), inbox);
             let session = session(connection, intake, engine, member, hold);
             Box::pin(pump(session, ends, |_| None))

@@ -41,7 +41,7 @@ const GOODBYE: Duration = Duration::from_millis(500);
 pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + Sync>;
 
 /// An admitted connection, ready to run.
-pub(crate) struct Session {
+pub(crate) struct ReadyConnection {
     admitted: Admitted<PeerInfo>,
     framed: Framed<Io>,
     /// How long it sends no messages, unless the peer sends something.
@@ -89,7 +89,7 @@ pub(crate) async fn admit(
     mut half_way: HalfWay,
     endpoint: Endpoint,
     dialled: bool,
-) -> Result<Session, Error> {
+) -> Result<ReadyConnection, Error> {
     let Established { dialect, peer, .. } = half_way.established();
     let info = PeerInfo {
         identity: peer.clone(),
@@ -154,14 +154,14 @@ pub(crate) async fn admit(
         // The peer has sent its identity, and waits for its admission.
         admitted.handle().probe();
     }
-    Ok(Session {
+    Ok(ReadyConnection {
         admitted,
         framed,
         hold,
     })
 }
 
-impl Session {
+impl ReadyConnection {
     /// Runs the connection until it ends. `finish` makes it send its queue, and end.
     /// Returns whether it ended at a message: at one that is too large, or in the middle
     /// of one of ours.
@@ -183,7 +183,7 @@ impl Session {
         let running = catch(LAYER, || {
             engine.layers.start(framed, engine, &admitted, hold, ends)
         });
-        let mut peer = Peer {
+        let mut peer = Ending {
             engine,
             admitted: Some(admitted),
             finish,
@@ -213,7 +213,7 @@ impl Session {
 }
 
 /// The work after the end of a session, also when its task is dropped in the middle.
-struct Peer<'a> {
+struct Ending<'a> {
     engine: &'a Engine,
     admitted: Option<Admitted<PeerInfo>>,
     /// Makes it end in good order.
@@ -221,7 +221,7 @@ struct Peer<'a> {
     reason: Option<Error>,
 }
 
-impl Drop for Peer<'_> {
+impl Drop for Ending<'_> {
     fn drop(&mut self) {
         let Some(admitted) = self.admitted.take() else {
             return;

@@ -18,10 +18,10 @@ pub use future::StandardFuture;
 pub(crate) use send::Sent;
 pub use send::StandardSend;
 
-type Peer = Queue<Outbound>;
+type PeerQueue = Queue<Outbound>;
 
 /// All of it but at-least-once.
-pub(crate) type Core = ByIdentity<Buffer<Distribute<Peer, AnyPolicy<Peer>>>, Peer>;
+pub(crate) type Core = ByIdentity<Buffer<Distribute<PeerQueue, AnyPolicy<PeerQueue>>>, PeerQueue>;
 
 /// The stack itself. Without at-least-once, its layer is not there, and costs nothing.
 #[derive(Debug)]

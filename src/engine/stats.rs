@@ -41,7 +41,8 @@ pub struct Stats {
 /// The numbers of dropped messages by reason.
 ///
 /// ```
-/// use aiomsg::{DropReason, Socket};
+/// use aiomsg::message::DropReason;
+/// use aiomsg::Socket;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
 /// let stats = Socket::new()?.stats();

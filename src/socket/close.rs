@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::context::TokioContext;
 
 use super::Socket;
-use crate::CloseReport;
+use crate::close::CloseReport;
 use crate::engine::Engine;
 
 /// The most that a close may exceed its deadline, if the socket and the caller have

@@ -81,7 +81,7 @@ impl<S> Socket<S> {
     ///
     /// It does for many what [`recv_message`](Socket::recv_message) does for one. With
     /// [`AckMode::Handled`](crate::AckMode::Handled), the caller
-    /// [acknowledges](Socket::acknowledge) each of them.
+    /// [acknowledges](Delivery::ack) each of them.
     ///
     /// # Errors
     ///
@@ -107,7 +107,9 @@ impl<S> Inner<S> {
         most: usize,
     ) -> Poll<Result<usize, Error>> {
         ready!(self.receives.poll(cx, || self.come_from()));
+        let before = messages.len();
         let count = ready!(self.engine.inbox.poll_pop_all(cx, messages, most));
+        self.let_ack(&mut messages[before..]);
         if count == 0 && most > 0 {
             return Poll::Ready(Err(ErrorKind::Closed.into()));
         }

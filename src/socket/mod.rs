@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aiomsg_core::sync::Mutex;
-use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity};
+use aiomsg_core::{Acker, Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::line::{Line, Lines};
 use aiomsg_layers::queue::Queue;
@@ -33,7 +33,9 @@ use crate::engine::events::Reporter;
 use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
-use crate::{Events, PeerInfo, PeerStats, SocketBuilder, Stats};
+use crate::peer::PeerInfo;
+use crate::stats::{PeerStats, Stats};
+use crate::{Events, SocketBuilder};
 use pace::Pace;
 use sink::Outgoing;
 
@@ -87,6 +89,8 @@ struct Inner<S> {
     lines: Lines,
     sends: Pace,
     receives: Pace,
+    /// What messages acknowledge themselves by.
+    acker: Acker,
 }
 
 /// The last handle is gone.
@@ -130,6 +134,12 @@ impl<S> Socket<S> {
             ));
         }
         let (engine, stack) = Engine::start(config, paths, intake)?;
+        // A message that somebody keeps does not keep the engine.
+        let weak = Arc::downgrade(&engine);
+        let acker = Acker::new(move |message| {
+            let engine = weak.upgrade();
+            engine.is_some_and(|engine| engine.acknowledge(message))
+        });
         let layered = TypeId::of::<S>() != TypeId::of::<StandardSend>();
         let direct = (!layered).then(|| stack.clone());
         Ok(Self {
@@ -141,6 +151,7 @@ impl<S> Socket<S> {
                 lines: Lines::default(),
                 sends: Pace::default(),
                 receives: Pace::default(),
+                acker,
             }),
             outgoing: Outgoing::default(),
         })

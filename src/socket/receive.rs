@@ -63,27 +63,8 @@ impl<S> Socket<S> {
 
     /// Receives the next message as a [`Delivery`]: with its sender, id and certificate.
     ///
-    /// # Errors
-    ///
-    /// As for [`recv`](Socket::recv).
-    ///
-    /// # Cancel safety
-    ///
-    /// As for [`recv`](Socket::recv).
-    pub async fn recv_message(&self) -> Result<Delivery, Error> {
-        poll_fn(|cx| self.inner.poll_recv(cx))
-            .await
-            .ok_or_else(|| ErrorKind::Closed.into())
-    }
-}
-
-impl<S> Socket<S> {
-    /// Acknowledges a message that asks for it. A socket with
-    /// [`AckMode::Handled`](crate::AckMode::Handled) calls it when the message is
-    /// handled.
-    ///
-    /// Returns `false` if the message asks for no acknowledgement, or its peer is not
-    /// connected now and will send it again.
+    /// With [`AckMode::Handled`](crate::AckMode::Handled), the caller
+    /// [acknowledges](Delivery::ack) it when it is handled.
     ///
     /// ```
     /// use aiomsg::{AckMode, Socket};
@@ -98,12 +79,33 @@ impl<S> Socket<S> {
     ///
     /// let job = worker.recv_message().await?;
     /// println!("done: {:?}", job.payload()); // a crash before this loses nothing
-    /// assert!(worker.acknowledge(&job));
+    /// assert!(job.ack());
     /// assert!(client.close(Duration::from_secs(5)).await.is_clean());
     /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Socket::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`recv`](Socket::recv).
+    pub async fn recv_message(&self) -> Result<Delivery, Error> {
+        poll_fn(|cx| self.inner.poll_delivery(cx))
+            .await
+            .ok_or_else(|| ErrorKind::Closed.into())
+    }
+}
+
+impl<S> Socket<S> {
+    /// Acknowledges a message that asks for it, as [`Delivery::ack`] does for one that
+    /// is at hand as it was received.
+    ///
+    /// Returns `false` if the message asks for no acknowledgement, or its peer is not
+    /// connected now and will send it again.
     pub fn acknowledge(&self, message: &Delivery) -> bool {
-        self.inner.acknowledge(message)
+        self.engine().acknowledge(message)
     }
 }
 
@@ -111,6 +113,23 @@ impl<S> Inner<S> {
     /// The next message, which the caller acknowledges.
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         self.poll_recv_with(cx, |message| message)
+    }
+
+    /// The next message, for callers that may acknowledge it by itself.
+    pub(super) fn poll_delivery(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let mut message = ready!(self.poll_recv(cx));
+        self.let_ack(message.as_mut_slice());
+        Poll::Ready(message)
+    }
+
+    /// Lets messages acknowledge themselves, unless the socket does it.
+    pub(super) fn let_ack(&self, messages: &mut [Delivery]) {
+        if !self.engine.deferral.is_deferred() {
+            return;
+        }
+        for message in messages.iter_mut().filter(|it| it.id().is_some()) {
+            message.set_acker(self.acker.clone());
+        }
     }
 
     /// The same, reduced to the wanted part.
@@ -146,7 +165,7 @@ impl<S> Inner<S> {
         if let Some(message) = &message
             && self.engine.deferral.is_deferred()
         {
-            self.acknowledge(message);
+            self.engine.acknowledge(message);
         }
         Poll::Ready(message)
     }
@@ -155,16 +174,6 @@ impl<S> Inner<S> {
     /// up in front of a receiver that never waits.
     pub(super) fn come_from(&self) -> usize {
         self.engine.peers.len() + 1
-    }
-
-    fn acknowledge(&self, message: &Delivery) -> bool {
-        let Some(id) = message.id() else {
-            return false;
-        };
-        // Not on the connection by which it came, if that has ended: an id
-        // names a message, whatever the connection.
-        let peer = self.engine.peers.get(message.from());
-        peer.is_some_and(|peer| peer.handle().acknowledge(id))
     }
 }
 

@@ -92,7 +92,7 @@ where
     /// - when the [overflow rule](crate::SocketBuilder::overflow) drops the message while
     ///   it waits to be sent, or to be sent again ([`Error::is_limit`]);
     /// - when the socket closes before the acknowledgement comes; the message is then in
-    ///   the [report](crate::CloseReport);
+    ///   the [report](crate::close::CloseReport);
     /// - when the socket sends at-most-once ([`Error::is_config`]).
     ///
     /// # Cancel safety

@@ -9,7 +9,7 @@ use aiomsg_core::{Error, Outbound};
 use tower::Service;
 
 use super::Socket;
-use crate::builder::SendService;
+use crate::layer::SendService;
 
 /// A handle of a socket is a service of messages, for stacks around the whole socket, and
 /// for layers such as [`RequestLayer`](aiomsg_layers::request::RequestLayer).

@@ -39,6 +39,48 @@ impl<S> Socket<S> {
     }
 }
 
+impl<S> Socket<S> {
+    /// Returns a stream of received messages as [`Delivery`]s, with sender, id and
+    /// certificate, which ends when the socket is closed.
+    ///
+    /// With [`AckMode::Handled`](crate::AckMode::Handled), the caller
+    /// [acknowledges](Delivery::ack) each of them.
+    ///
+    /// ```
+    /// use aiomsg::{AckMode, Socket};
+    /// use futures::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let worker = Socket::builder().ack_mode(AckMode::Handled).build()?;
+    /// # worker.bind("mem://deliveries-doc").await?;
+    /// # let client = Socket::builder().at_least_once().build()?;
+    /// # client.connect("mem://deliveries-doc")?;
+    /// # client.send("one").await?; client.send("two").await?;
+    /// let mut jobs = worker.deliveries().take(2);
+    /// while let Some(job) = jobs.next().await {
+    ///     println!("from {}: {:?}", job.from(), job.payload());
+    ///     job.ack();
+    /// }
+    /// # assert!(client.close(std::time::Duration::from_secs(5)).await.is_clean());
+    /// # Ok(()) }
+    /// ```
+    pub fn deliveries(&self) -> Deliveries<S> {
+        Deliveries(self.clone())
+    }
+}
+
+/// A stream of received messages as [`Delivery`]s. It keeps the socket alive.
+#[derive(Debug, Clone)]
+pub struct Deliveries<S = StandardSend>(Socket<S>);
+
+impl<S> Stream for Deliveries<S> {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        self.0.inner.poll_delivery(cx)
+    }
+}
+
 /// A stream of received messages. It keeps the socket alive.
 #[derive(Debug, Clone)]
 pub struct Messages<S = StandardSend>(Socket<S>);

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aiomsg::{DropReason, SendMode};
+use aiomsg::SendMode;
+use aiomsg::message::DropReason;
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, Outcome, Party};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aiomsg::layers::DedupLayer;
-use aiomsg::{AckMode, CloseReport, DeliveryGuarantee, Error, Event, Socket};
+use aiomsg::close::CloseReport;
+use aiomsg::layer::DedupLayer;
+use aiomsg::{AckMode, DeliveryGuarantee, Error, Event, Socket};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use aiomsg::{CloseReport, DropReason, Outbound};
+use aiomsg::Outbound;
+use aiomsg::close::CloseReport;
+use aiomsg::message::DropReason;
 use tokio::time::Instant;
 
 use crate::payload::{Name, name};

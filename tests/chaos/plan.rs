@@ -6,7 +6,8 @@ mod streams;
 
 use std::time::Duration;
 
-use aiomsg::{Dialects, Limits, Overflow, SendMode};
+use aiomsg::builder::{Dialects, Overflow};
+use aiomsg::{Limits, SendMode};
 
 pub(crate) use faults::{Cut, Fault};
 

@@ -1,7 +1,7 @@
 //! Messages to a peer by its identity.
 
 use super::*;
-use aiomsg::Dialects;
+use aiomsg::builder::Dialects;
 
 /// Identities that programs choose; only the dialect of 2019 lets them have
 /// any length.

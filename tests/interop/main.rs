@@ -96,7 +96,8 @@ mod topics;
 use std::future::Future;
 use std::time::Duration;
 
-use aiomsg::{Dialect, Endpoint, Event, Events, Identity, SendMode, Socket};
+use aiomsg::builder::Dialect;
+use aiomsg::{Endpoint, Event, Events, Identity, SendMode, Socket};
 use bytes::Bytes;
 use support::python::{Peer, PeerBuilder, Version};
 use tokio::time::{sleep, timeout};

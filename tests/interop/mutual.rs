@@ -8,7 +8,8 @@
 
 use super::*;
 use crate::support::python::{Guarantee, free_port};
-use aiomsg::{DeliveryGuarantee, Dialects};
+use aiomsg::DeliveryGuarantee;
+use aiomsg::builder::Dialects;
 
 const COUNT: usize = 6000;
 

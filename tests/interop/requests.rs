@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::support::python::Script;
-use aiomsg::layers::request::{ReplyLayer, Request, Requests};
+use aiomsg::layer::{ReplyLayer, Requests};
+use aiomsg::parts::layers::request::Request;
 use aiomsg::{AckMode, Error};
 use futures::future::join_all;
 use std::future::IntoFuture;

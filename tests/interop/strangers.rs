@@ -1,7 +1,7 @@
 //! What comes to a bound socket and is no peer, beside one that is.
 
 use super::*;
-use aiomsg::transport::RemoteAddr;
+use aiomsg::peer::RemoteAddr;
 use aiomsg::{Error, ErrorKind};
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::support::python::Guarantee;
-use aiomsg::layers::topics::Topics;
+use aiomsg::layer::Topics;
 
 const COUNT: usize = 100;
 

@@ -3,7 +3,8 @@
 //! them at each end.
 
 use super::*;
-use aiomsg::core::{Discard, Outbound};
+use aiomsg::Outbound;
+use aiomsg::layer::Discard;
 use aiomsg::{DeliveryGuarantee, Identity, SendMode};
 use futures::future::join_all;
 use hand::Mode;

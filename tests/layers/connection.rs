@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use super::*;
-use aiomsg::core::connection::{OneByOne, SinkStream};
-use aiomsg::core::{Connection, Frame};
+use aiomsg::layer::{Connection, Frame};
+use aiomsg::layer::{OneByOne, SinkStream};
 use aiomsg::{DeliveryGuarantee, Error};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use tower::layer::layer_fn;
@@ -68,10 +68,11 @@ fn socket(frames: &Arc<AtomicU64>) -> Socket {
     let frames = Arc::clone(frames);
     Socket::builder()
         .delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
-        .connection_layer(layer_fn(OneByOne::new))
-        .connection_layer(layer_fn(move |inner| Scrambled {
-            inner,
-            frames: Arc::clone(&frames),
+        .connection_layer(layer_fn(move |inner| {
+            OneByOne::new(Scrambled {
+                inner,
+                frames: Arc::clone(&frames),
+            })
         }))
         .build()
         .unwrap()

@@ -3,7 +3,8 @@
 //! not used, and no end that is asked again.
 
 use super::*;
-use aiomsg::{Delivery, Error, Inbox, Limits, Outbound};
+use aiomsg::layer::ReceivePath;
+use aiomsg::{Delivery, Error, Limits, Outbound};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use std::task::{Context, Poll};
@@ -241,7 +242,7 @@ async fn a_receive_stack_that_has_ended_is_not_asked_again() {
     let asked_after = Arc::default();
     let layer = layer_fn({
         let asked_after = Arc::clone(&asked_after);
-        move |_: Inbox| Once {
+        move |_: ReceivePath| Once {
             called: false,
             ended: false,
             asked_after: Arc::clone(&asked_after),
@@ -272,7 +273,7 @@ async fn a_receive_stack_that_has_ended_is_not_asked_again() {
 }
 
 /// Passes a message on when it is let go.
-fn held(gate: &Gate) -> impl Layer<Inbox, Service = Held> + use<> {
+fn held(gate: &Gate) -> impl Layer<ReceivePath, Service = Held> + use<> {
     let gate = gate.clone();
     layer_fn(move |inbox| Held {
         inbox,
@@ -281,7 +282,7 @@ fn held(gate: &Gate) -> impl Layer<Inbox, Service = Held> + use<> {
 }
 
 struct Held {
-    inbox: Inbox,
+    inbox: ReceivePath,
     gate: Gate,
 }
 

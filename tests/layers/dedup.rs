@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::*;
-use aiomsg::layers::DedupLayer;
+use aiomsg::layer::DedupLayer;
 use aiomsg::{AckMode, Delivery, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

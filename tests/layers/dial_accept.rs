@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use super::*;
-use aiomsg::transport::{Connector, Incoming, Io, IoInfo, RemoteAddr};
+use aiomsg::layer::{Incoming, Io, IoInfo};
+use aiomsg::parts::transport::Connector;
+use aiomsg::peer::RemoteAddr;
 use aiomsg::{Error, ErrorKind, SocketBuilder};
 use futures::TryFutureExt;
 use futures::future::{BoxFuture, ErrInto, Ready, ready};
@@ -436,7 +438,7 @@ async fn load_shed_on_accept() {
 /// The error of a layer is told as it is: an error of ours keeps its kind.
 #[tokio::test]
 async fn map_err_on_both() {
-    let too_much = || MapErrLayer::new(|_: BoxError| Error::new(ErrorKind::Limit));
+    let too_much = || MapErrLayer::new(|_: Error| Error::new(ErrorKind::Limit));
     let server = Socket::builder()
         .accept_layer(too_much())
         .accept_layer(FilterLayer::new(|_: Incoming| Err::<Incoming, _>("no")))
@@ -792,7 +794,7 @@ async fn a_layer_redirects_to_where_the_service_is_now() {
 async fn a_connector_of_ones_own() {
     let (server, endpoint) = receiver().await;
     let port = endpoint.port().unwrap();
-    let resolving = layer_fn(|_: Connector| {
+    let resolving = layer_fn(|_: aiomsg::layer::DialPath| {
         Connector::new().resolve_with(|host, port| async move {
             assert_eq!(host, "jobs.example");
             Ok(vec![([127, 0, 0, 1], port).into()])
@@ -838,7 +840,7 @@ mod tls {
     ) -> AndThenLayer<impl Fn(Io) -> Ready<Result<Io, BoxError>> + Clone + use<>> {
         let wanted = certificate.clone();
         AndThenLayer::new(move |io: Io| {
-            let shown = io.info().certificate().map(aiomsg::Certificate::der);
+            let shown = io.info().certificate().map(aiomsg::peer::Certificate::der);
             ready(match shown == Some(&wanted) {
                 true => Ok(io),
                 false => Err("not on the list".into()),

@@ -3,7 +3,8 @@
 use std::future::{Future, ready};
 use std::task::{Context, Waker};
 
-use aiomsg::{Dialect, Identity, Limits, Outbound};
+use aiomsg::builder::Dialect;
+use aiomsg::{Identity, Limits, Outbound};
 use aiomsg_layers::HeartbeatLayer;
 use aiomsg_layers::heartbeat::{Heartbeat, Patience};
 use aiomsg_layers::queue::Queue;

@@ -184,7 +184,7 @@ async fn a_bulkhead_around_the_send_path() {
         .reject_when_full();
     let sender = Socket::builder()
         .layer(full.build().unwrap())
-        .layer(held::<aiomsg::StandardSend, Outbound>(&gate))
+        .layer(held::<aiomsg::send::StandardSend, Outbound>(&gate))
         .build()
         .unwrap();
     let receiver = Socket::new().unwrap();
@@ -222,7 +222,7 @@ async fn a_bulkhead_around_the_receive_path() {
     let (layer, handle) = two.build_with_handle().unwrap();
     let receiver = Socket::builder()
         .receive_layer(layer)
-        .receive_layer(held::<aiomsg::Inbox, Delivery>(&gate))
+        .receive_layer(held::<aiomsg::layer::ReceivePath, Delivery>(&gate))
         .build()
         .unwrap();
     // Five connections, as one has only one message in the stack.
@@ -520,7 +520,7 @@ async fn each_message_that_is_sent_has_a_span_of_its_own() {
             let bytes = message.payload().len();
             tracing::info_span!(target: "foreign", "send", payload = message.text(), bytes)
         }))
-        .layer(talks::<aiomsg::StandardSend, Outbound>(&gate))
+        .layer(talks::<aiomsg::send::StandardSend, Outbound>(&gate))
         .build()
         .unwrap();
     let receiver = Socket::new().unwrap();
@@ -553,7 +553,7 @@ async fn each_message_that_is_received_has_a_span_of_its_own() {
             let from = message.from();
             tracing::info_span!(target: "foreign", "receive", %from)
         }))
-        .receive_layer(talks::<aiomsg::Inbox, Delivery>(&gate))
+        .receive_layer(talks::<aiomsg::layer::ReceivePath, Delivery>(&gate))
         .build()
         .unwrap();
     // From three connections, so that all are begun before one is done.

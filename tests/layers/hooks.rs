@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use super::*;
-use aiomsg::core::connection::{ArrivingFn, HookLayer, LeavingFn, arriving_fn, leaving_fn};
-use aiomsg::core::{
-    Connection, ErrorKind, Frame, FrameHook, FrameSource, FrameVisitor, Identified, Target,
-};
+use aiomsg::ErrorKind;
+use aiomsg::layer::{ArrivingFn, HookLayer, LeavingFn, arriving_fn, leaving_fn};
+use aiomsg::layer::{Connection, Frame, FrameHook, FrameSource, FrameVisitor, Identified};
+use aiomsg::message::Target;
 use aiomsg::{DeliveryGuarantee, Error, Identity};
 use tokio::time::Instant;
 use tower::layer::layer_fn;

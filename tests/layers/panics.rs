@@ -6,11 +6,13 @@ use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use super::*;
-use aiomsg::core::BoxError;
-use aiomsg::core::FrameHook;
-use aiomsg::core::connection::Hooked;
-use aiomsg::layers::distribute::{PeerSet, Pick, Policy};
-use aiomsg::{CertifiedIdentityLayer, Delivery, DropReason, Error, Outbound};
+use aiomsg::layer::BoxError;
+use aiomsg::layer::FrameHook;
+use aiomsg::layer::Hooked;
+use aiomsg::layer::{PeerSet, Pick, Policy};
+use aiomsg::message::DropReason;
+use aiomsg::peer::CertifiedIdentityLayer;
+use aiomsg::{Delivery, Error, Outbound};
 use futures::SinkExt;
 use tower::layer::layer_fn;
 use tower::{Layer, Service, service_fn};
@@ -26,7 +28,7 @@ async fn dial_failed(events: &mut Events) -> String {
     .await
 }
 
-async fn talk(from: &Socket<impl aiomsg::builder::SendService + Send>, to: &Socket) {
+async fn talk(from: &Socket<impl aiomsg::layer::SendService + Send>, to: &Socket) {
     from.send("hello").await.unwrap();
     assert_eq!(within("a message", to.recv()).await.unwrap(), "hello");
 }

@@ -1,8 +1,8 @@
 //! Who gets a message, by policies other than the send modes.
 
 use super::*;
-use aiomsg::DropReason;
-use aiomsg::layers::topics::{Subscriptions, Topics};
+use aiomsg::layer::{Subscriptions, Topics};
+use aiomsg::message::DropReason;
 
 /// Sends, and gives the messages that arrive by `last`.
 async fn until(socket: &Socket, last: &str) -> Vec<String> {
@@ -126,7 +126,7 @@ async fn subscriptions_outlive_a_connection() {
 #[tokio::test]
 async fn the_least_loaded_peer_gets_the_message() {
     use aiomsg::Limits;
-    use aiomsg::layers::distribute::LeastLoaded;
+    use aiomsg::layer::LeastLoaded;
 
     let sender = Socket::builder()
         .policy(LeastLoaded::new())

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
-use aiomsg::transport::Connector;
-use aiomsg::{
-    Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Events, Inbox, Limits, SocketBuilder,
-};
+use aiomsg::layer::ReceivePath;
+use aiomsg::parts::transport::Connector;
+use aiomsg::{Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Events, Limits, SocketBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 use tower::buffer::BufferLayer;
@@ -22,7 +21,7 @@ use tower::retry::{Policy, RetryLayer};
 use tower::spawn_ready::SpawnReadyLayer;
 use tower::timeout::TimeoutLayer;
 use tower::util::{MapErrLayer, MapRequestLayer};
-use tower::{BoxError, Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -70,7 +69,7 @@ async fn refused(events: &mut Events) -> (Delivery, Arc<Error>) {
 
 /// A layer that takes a second for each message, and counts how many are in
 /// it at once.
-fn slow(most: &Arc<AtomicUsize>) -> impl Layer<Inbox, Service = Slow> + use<> {
+fn slow(most: &Arc<AtomicUsize>) -> impl Layer<ReceivePath, Service = Slow> + use<> {
     let most = Arc::clone(most);
     layer_fn(move |inbox| Slow {
         inbox,
@@ -81,7 +80,7 @@ fn slow(most: &Arc<AtomicUsize>) -> impl Layer<Inbox, Service = Slow> + use<> {
 
 #[derive(Clone)]
 struct Slow {
-    inbox: Inbox,
+    inbox: ReceivePath,
     now: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
@@ -234,7 +233,7 @@ impl Policy<Delivery, (), Error> for Thrice {
 async fn retry() {
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&tries);
-    let flaky = layer_fn(move |inbox: Inbox| {
+    let flaky = layer_fn(move |inbox: ReceivePath| {
         let counted = Arc::clone(&counted);
         tower::service_fn(move |message: Delivery| {
             let fails = counted.fetch_add(1, Ordering::Relaxed) < 2;
@@ -262,7 +261,7 @@ async fn retry() {
 #[tokio::test]
 async fn map_request_and_map_err_and_spawn_ready_and_a_timeout_at_once() {
     let receiver = only_one()
-        .receive_layer(MapErrLayer::new(|_: BoxError| Error::new(ErrorKind::Limit)))
+        .receive_layer(MapErrLayer::new(|_: Error| Error::new(ErrorKind::Limit)))
         .receive_layer(TimeoutLayer::new(SECOND * 20))
         .receive_layer(MapRequestLayer::new(|message: Delivery| {
             let shout = message.payload().to_ascii_uppercase();
@@ -277,7 +276,7 @@ async fn map_request_and_map_err_and_spawn_ready_and_a_timeout_at_once() {
 #[tokio::test]
 async fn map_err() {
     let receiver = only_one()
-        .receive_layer(MapErrLayer::new(|_: BoxError| Error::new(ErrorKind::Limit)))
+        .receive_layer(MapErrLayer::new(|_: Error| Error::new(ErrorKind::Limit)))
         .receive_layer(LoadShedLayer::new())
         .build()
         .unwrap();
@@ -323,7 +322,7 @@ async fn what_is_refused_is_not_acknowledged() {
 /// Back pressure from a layer reaches the peer.
 #[tokio::test]
 async fn a_layer_that_is_never_ready_makes_the_sender_wait() {
-    let stuck = layer_fn(|inbox: Inbox| {
+    let stuck = layer_fn(|inbox: ReceivePath| {
         tower::service_fn(move |_: Delivery| {
             let _inbox = inbox.clone();
             std::future::pending::<Result<(), Error>>()
@@ -391,7 +390,7 @@ async fn a_message_on_which_a_layer_panics_is_refused() {
             assert!(!message.payload().starts_with(b"call"), "as we want");
             message
         }))
-        .receive_layer(layer_fn(|inbox: Inbox| {
+        .receive_layer(layer_fn(|inbox: ReceivePath| {
             tower::service_fn(move |message: Delivery| {
                 let inbox = inbox.clone();
                 async move {

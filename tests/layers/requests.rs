@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 
 use super::*;
-use aiomsg::layers::request::{ReplyLayer, Request, Requests};
+use aiomsg::layer::{ReplyLayer, Requests};
+use aiomsg::parts::layers::request::Request;
 use aiomsg::{AckMode, Delivery, Error, SendMode, SocketBuilder};
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};

@@ -183,7 +183,7 @@ async fn retry() {
     // Retry clones the service, so what is around it need be `Clone`, too.
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&tries);
-    let flaky = layer_fn(move |inner: aiomsg::StandardSend| {
+    let flaky = layer_fn(move |inner: aiomsg::send::StandardSend| {
         let counted = Arc::clone(&counted);
         tower::service_fn(move |message: Outbound| {
             let fails = counted.fetch_add(1, Ordering::Relaxed) < 2;
@@ -272,7 +272,7 @@ async fn the_first_layer_is_the_outermost_of_four() {
 #[tokio::test]
 async fn a_boxed_socket_has_a_name() {
     struct Program {
-        socket: Socket<aiomsg::BoxedSend>,
+        socket: Socket<aiomsg::send::BoxedSend>,
     }
     let program = Program {
         socket: Socket::builder()

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 use super::*;
-use aiomsg::{AckMode, Delivery, DropReason, Error, Limits, MessageId, Outbound, SocketBuilder};
+use aiomsg::message::{DropReason, MessageId};
+use aiomsg::{AckMode, Delivery, Error, Limits, Outbound, SocketBuilder};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
@@ -50,7 +51,7 @@ async fn plain(endpoint: &Endpoint) -> Socket {
     connected(Socket::builder(), endpoint).await
 }
 
-async fn connected<M>(builder: SocketBuilder<Id, Id, Id, Id, Id, M>, endpoint: &Endpoint) -> Socket
+async fn connected<M>(builder: SocketBuilder<Id, M>, endpoint: &Endpoint) -> Socket
 where
     M: aiomsg::builder::Deliverable,
 {
@@ -665,6 +666,26 @@ async fn a_message_is_acknowledged_when_its_receiver_says_so() {
     careless.send("three").await.unwrap();
     let three = within("a message", server.recv_message()).await.unwrap();
     assert!(!server.acknowledge(&three), "it asks for none");
+    assert!(!three.ack());
+}
+
+/// A message knows how to acknowledge itself, and one that is dropped is unacknowledged.
+#[tokio::test]
+async fn a_message_of_a_stream_acknowledges_itself() {
+    use futures::StreamExt;
+
+    let (server, endpoint) = server().await;
+    let client = patient(&endpoint).await;
+    for payload in ["one", "two"] {
+        client.send(payload).await.unwrap();
+    }
+    let mut deliveries = server.deliveries();
+    let one = within("a message", deliveries.next()).await.unwrap();
+    drop(within("a message", deliveries.next()).await.unwrap());
+    still_unacknowledged(&server, &client, 2).await;
+    assert!(one.clone().ack());
+    until("one acknowledgement", || unacknowledged(&client) == 1).await;
+    still_unacknowledged(&server, &client, 1).await;
 }
 
 /// All other ways to receive do not say which message it was, so it counts as

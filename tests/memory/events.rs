@@ -1,6 +1,7 @@
 //! Events that nobody reads.
 
-use aiomsg::{Event, Limits, Overflow, Socket};
+use aiomsg::builder::Overflow;
+use aiomsg::{Event, Limits, Socket};
 
 use crate::{MIB, Memory};
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aiomsg::{DropReason, SendMode};
+use aiomsg::SendMode;
+use aiomsg::message::DropReason;
 
 use crate::ledger::{Fate, Ledger, Outcome, Sent, short};
 use crate::network::{Network, Party, lock};

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aiomsg::layers::DedupLayer;
-use aiomsg::{
-    AckMode, CloseReport, Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Outbound, Socket,
-};
+use aiomsg::close::CloseReport;
+use aiomsg::layer::DedupLayer;
+use aiomsg::{AckMode, Delivery, DeliveryGuarantee, Error, ErrorKind, Event, Outbound, Socket};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, ServiceBuilder, service_fn};

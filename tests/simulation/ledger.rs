@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aiomsg::{DropReason, Outbound};
+use aiomsg::Outbound;
+use aiomsg::message::DropReason;
 use bytes::Bytes;
 
 use crate::network::{Party, lock};

@@ -5,8 +5,9 @@ mod faults;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use aiomsg::transport::handshake::Dialects;
-use aiomsg::{Dialect, Limits, Overflow, SendMode};
+use aiomsg::builder::Dialects;
+use aiomsg::builder::{Dialect, Overflow};
+use aiomsg::{Limits, SendMode};
 
 use crate::network::{Break, Climate};
 use crate::stranger::Visit;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
-use aiomsg::core::Frame;
-use aiomsg::core::connection::OneByOne;
-use aiomsg::{Error, PeerConnection};
+use aiomsg::Error;
+use aiomsg::layer::Frame;
+use aiomsg::layer::OneByOne;
+use aiomsg::layer::PeerConnection;
 use futures::{Sink, Stream};
 use tower::Layer;
 

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg::core::Error;
-use aiomsg::transport::Connector;
+use aiomsg::Error;
+use aiomsg::parts::transport::Connector;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;

@@ -5,7 +5,8 @@ use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aiomsg::layers::request::{Answers, Requests};
+use aiomsg::layer::Requests;
+use aiomsg::parts::layers::request::Answers;
 use aiomsg::{Delivery, Error, Outbound, Socket};
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};

@@ -1,7 +1,8 @@
 //! Who waits for one peer's room waits alone.
 
 use super::*;
-use aiomsg::{DropReason, Identity, Limits, SendMode, SocketBuilder};
+use aiomsg::message::DropReason;
+use aiomsg::{Identity, Limits, SendMode, SocketBuilder};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 

@@ -1,7 +1,8 @@
 //! At-least-once, from socket to socket.
 
 use super::*;
-use aiomsg::{DeliveryGuarantee, DropReason, SendMode};
+use aiomsg::message::DropReason;
+use aiomsg::{DeliveryGuarantee, SendMode};
 
 fn reliable() -> aiomsg::SocketBuilder {
     Socket::builder().delivery_guarantee(DeliveryGuarantee::AtLeastOnce)

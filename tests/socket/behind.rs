@@ -76,7 +76,9 @@ async fn a_receiver_that_is_behind_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_speaks_2019_loses_nothing() {
     let sender = Socket::builder();
-    let sender = sender.dialects(aiomsg::Dialects::Only(aiomsg::Dialect::V2019));
+    let sender = sender.dialects(aiomsg::builder::Dialects::Only(
+        aiomsg::builder::Dialect::V2019,
+    ));
     let receiver = receiver().build().unwrap();
     nothing_is_lost(sender.build().unwrap(), receiver, "127.0.0.1:0").await;
 }

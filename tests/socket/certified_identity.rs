@@ -3,7 +3,9 @@
 use super::bad_input::{dial_failed, refused};
 use super::*;
 use crate::authority::{Authority, Issued, Wanted};
-use aiomsg::{Certificate, CertifiedIdentityLayer, Delivery, Identity};
+use aiomsg::peer::{Certificate, CertifiedIdentityLayer};
+use aiomsg::{AckMode, Delivery, Identity};
+use futures::StreamExt;
 use tower::filter::FilterLayer;
 
 const ALICE: [u8; 16] = *b"alice's identity";
@@ -250,4 +252,40 @@ async fn layers_see_the_senders_certificate_on_each_delivery() {
     }
     // It was acknowledged, so its id was not lost beside the certificate.
     assert!(writer.close(Duration::from_secs(10)).await.is_clean());
+}
+
+/// "`None` on a connection without TLS": it was so without layers of the receive path, too.
+#[tokio::test]
+async fn a_message_has_the_certificate_of_its_sender() {
+    let root = Authority::root("root");
+    let server = root.issue(Wanted::named("server"));
+    let server = Socket::builder()
+        .tls(server.and_trust(&root.pem()))
+        .ack_mode(AckMode::Handled)
+        .build()
+        .unwrap();
+    let endpoint = server.bind("tls://127.0.0.1:0").await.unwrap();
+    let tls = root.issue(Wanted::named("worker")).and_trust(&root.pem());
+    let client = Socket::builder().tls(tls).at_least_once();
+    let client = client.build().unwrap();
+    client.connect(endpoint).unwrap();
+    for payload in ["one", "two", "three"] {
+        client.send(payload).await.unwrap();
+    }
+    let name = |message: &Delivery| {
+        let certificate = message.certificate().unwrap();
+        certificate.common_name().unwrap().to_owned()
+    };
+    let one = within("one", server.recv_message()).await.unwrap();
+    assert_eq!(name(&one), "worker");
+    let two = within("two", server.deliveries().next()).await.unwrap();
+    assert_eq!(name(&two), "worker");
+    let mut three = Vec::new();
+    within("three", server.recv_many(&mut three, 1))
+        .await
+        .unwrap();
+    assert_eq!(name(&three[0]), "worker");
+    assert!(one.ack() && two.ack() && three[0].ack());
+    assert!(client.close(Duration::from_secs(10)).await.is_clean());
+    assert!(!one.ack(), "its peer is gone");
 }

@@ -246,7 +246,7 @@ async fn a_close_that_is_given_up_leaves_nobody_waiting() {
 }
 
 /// Closes, with a call that is given up after so many polls before that.
-async fn close_after(socket: &Socket, polls: usize) -> aiomsg::CloseReport {
+async fn close_after(socket: &Socket, polls: usize) -> aiomsg::close::CloseReport {
     use futures::FutureExt;
 
     let mut given_up = Box::pin(socket.close(Duration::ZERO));
@@ -322,7 +322,7 @@ async fn a_server_that_never_says_who_it_is_costs_no_more_than_the_deadline() {
 /// handshake dropped the connection, with what the peer had sent, and no report said so.
 #[tokio::test]
 async fn what_came_behind_a_handshake_that_was_under_way_is_received() {
-    use aiomsg::{Dialect, Dialects};
+    use aiomsg::builder::{Dialect, Dialects};
 
     for (dialect, hello, message) in [
         (Dialect::V1, hello_v1(&[1; 16]), &b"\0\0\0\x02\x03x"[..]),

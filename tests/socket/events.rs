@@ -1,7 +1,7 @@
 //! What the socket tells.
 
 use super::*;
-use aiomsg::Dialect;
+use aiomsg::builder::Dialect;
 use futures::FutureExt;
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn many_drops_are_few_lines_in_the_log() {
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(log.clone());
     let socket = Socket::builder()
-        .overflow(aiomsg::Overflow::DropOldest)
+        .overflow(aiomsg::builder::Overflow::DropOldest)
         .buffer_limits(aiomsg::Limits {
             items: 1,
             bytes: 1 << 20,

@@ -1,7 +1,7 @@
 //! The smallest and the largest value of every setting.
 
 use super::*;
-use aiomsg::layers::request::Requests;
+use aiomsg::layer::Requests;
 use aiomsg::{Delivery, Error, Limits, Outbound, SocketBuilder};
 use std::future::IntoFuture;
 use tower::service_fn;

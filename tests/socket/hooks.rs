@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
-use aiomsg::layers::distribute::{PeerSet, Pick, Policy};
-use aiomsg::{DropReason, Outbound};
+use aiomsg::Outbound;
+use aiomsg::layer::{PeerSet, Pick, Policy};
+use aiomsg::message::DropReason;
 
 #[tokio::test]
 async fn a_delay_function_that_panics_does_not_end_the_tries() {
@@ -88,7 +89,7 @@ async fn a_rule_of_identities_that_panics_is_a_failed_try() {
     let server = Socket::builder().tls(tls.clone()).build().unwrap();
     let endpoint = server.bind("tls://localhost:0").await.unwrap();
     let asked = AtomicBool::new(false);
-    let rule = aiomsg::CertifiedIdentityLayer::rule(move |_, _| {
+    let rule = aiomsg::peer::CertifiedIdentityLayer::rule(move |_, _| {
         assert!(asked.swap(true, Ordering::Relaxed), "the first time");
         true
     });

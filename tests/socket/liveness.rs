@@ -2,7 +2,8 @@
 //! way and the clock can be paused.
 
 use super::*;
-use aiomsg::transport::{Connector, Io};
+use aiomsg::layer::Io;
+use aiomsg::parts::transport::Connector;
 use aiomsg::{AckMode, Limits, SocketBuilder};
 use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
@@ -195,9 +196,12 @@ async fn an_acknowledgement_overtakes_the_messages_that_wait() {
 /// due. Its acknowledgements were taken for a frame that drips, and it for dead.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_acknowledges_now_and_then_and_sends_nothing_else_is_alive() {
-    for dialect in [aiomsg::Dialect::V1, aiomsg::Dialect::V2019] {
+    for dialect in [
+        aiomsg::builder::Dialect::V1,
+        aiomsg::builder::Dialect::V2019,
+    ] {
         let worker = Socket::builder()
-            .dialects(aiomsg::Dialects::Prefer(dialect))
+            .dialects(aiomsg::builder::Dialects::Prefer(dialect))
             .ack_mode(AckMode::Handled);
         let worker = worker.build().unwrap();
         let endpoint = worker.bind("mem://now-and-then").await.unwrap();

@@ -1,7 +1,8 @@
 //! A subscriber of logs that sends by the same socket stops it for good.
 
 use super::*;
-use aiomsg::{DeliveryGuarantee, Limits, Overflow};
+use aiomsg::builder::Overflow;
+use aiomsg::{DeliveryGuarantee, Limits};
 use futures::FutureExt;
 use std::cell::{Cell, RefCell};
 use std::sync::mpsc;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use super::bad_input::refused;
 use super::*;
 use crate::authority::{Authority, Wanted};
-use aiomsg::{CertifiedIdentityLayer, Identity};
+use aiomsg::Identity;
+use aiomsg::peer::CertifiedIdentityLayer;
 use tracing::Level;
 
 /// What was logged by this thread, which runs all of a test.

@@ -1,7 +1,9 @@
 //! No room: what becomes of messages, and who hears of it.
 
 use super::*;
-use aiomsg::{DropReason, Limits, Overflow, SendMode};
+use aiomsg::builder::Overflow;
+use aiomsg::message::DropReason;
+use aiomsg::{Limits, SendMode};
 
 const FEW: Limits = Limits {
     items: 4,

@@ -1,6 +1,8 @@
 //! What a socket says of each of its peers, and of what it gave up.
 
-use aiomsg::{DropReason, Limits, Overflow};
+use aiomsg::Limits;
+use aiomsg::builder::Overflow;
+use aiomsg::message::DropReason;
 
 use super::*;
 

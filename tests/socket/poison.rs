@@ -1,7 +1,9 @@
 //! A message at which connections end costs itself and nothing else.
 
 use super::*;
-use aiomsg::{DeliveryGuarantee, Dialect, Dialects, DropReason, SendMode};
+use aiomsg::builder::{Dialect, Dialects};
+use aiomsg::message::DropReason;
+use aiomsg::{DeliveryGuarantee, SendMode};
 
 const MIB: usize = 1 << 20;
 

@@ -1,8 +1,9 @@
 //! A poison has its neighbours given up where a layer of the receive path is slow.
 
 use super::*;
-use aiomsg::layers::session::Inbox;
-use aiomsg::{Delivery, DeliveryGuarantee, DropReason, SocketBuilder};
+use aiomsg::layer::ReceivePath;
+use aiomsg::message::DropReason;
+use aiomsg::{Delivery, DeliveryGuarantee, SocketBuilder};
 use tower::layer::layer_fn;
 use tower::{Service, service_fn};
 
@@ -11,7 +12,7 @@ macro_rules! slow {
     ($time:expr) => {
         Socket::builder()
             .max_message_size(1024)
-            .receive_layer(layer_fn(|inner: Inbox| {
+            .receive_layer(layer_fn(|inner: ReceivePath| {
                 service_fn(move |message: Delivery| {
                     let mut inner = inner.clone();
                     async move {

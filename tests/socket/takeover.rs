@@ -149,7 +149,8 @@ async fn two_sockets_that_connect_to_each_other_lose_nothing() {
 /// before it knows the other. `AIOMSG_MUTUAL_RUNS=20` has each run so many times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sockets_that_connect_to_each_other_lose_none_of_many() {
-    use aiomsg::{DeliveryGuarantee, Dialect, Dialects};
+    use aiomsg::DeliveryGuarantee;
+    use aiomsg::builder::{Dialect, Dialects};
 
     const COUNT: usize = 6000;
     let runs = std::env::var("AIOMSG_MUTUAL_RUNS").map_or(1, |runs| runs.parse().unwrap());

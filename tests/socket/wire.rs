@@ -1,7 +1,9 @@
 //! The bytes of a whole session, as a peer in another language sees them.
 
 use super::*;
-use aiomsg::{DeliveryGuarantee, Dialect, Dialects, Identity, MessageId};
+use aiomsg::builder::{Dialect, Dialects};
+use aiomsg::message::MessageId;
+use aiomsg::{DeliveryGuarantee, Identity};
 
 const OURS: [u8; 16] = *b"our own identity";
 const THEIRS: [u8; 16] = *b"another identity";

@@ -1,7 +1,8 @@
 //! Certificates of every kind, made in a moment: authorities, what they issue,
 //! and what signs itself.
 
-use aiomsg::{TlsConfig, transport::tls::TlsConfigBuilder};
+use aiomsg::TlsConfig;
+use aiomsg::tls::TlsConfigBuilder;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
     SanType,

@@ -9,7 +9,7 @@ mod tests;
 
 use std::time::Duration;
 
-use aiomsg::builder::SendService;
+use aiomsg::layer::SendService;
 use aiomsg::{DeliveryGuarantee, Limits, Socket};
 use clap::Args;
 
@@ -74,7 +74,7 @@ struct LoadArgs {
 }
 
 /// The largest message.
-const MAX: usize = aiomsg::transport::codec::DEFAULT_MAX_MESSAGE;
+const MAX: usize = aiomsg::parts::transport::codec::DEFAULT_MAX_MESSAGE;
 
 /// What may be in flight in all.
 const MOST: usize = 256 << 20;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use aiomsg::builder::SendService;
-use aiomsg::{Socket, Stats};
+use aiomsg::Socket;
+use aiomsg::layer::SendService;
+use aiomsg::stats::Stats;
 use bytes::Bytes;
 use tokio::task::consume_budget;
 use tokio::time::{Instant, timeout_at};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aiomsg::core::BoxError;
+use aiomsg::layer::BoxError;
 use aiomsg::{Outbound, Socket};
 use tower::filter::FilterLayer;
 

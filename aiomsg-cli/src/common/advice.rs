@@ -2,7 +2,7 @@
 
 use std::io;
 
-use aiomsg::core::error::Remedy;
+use aiomsg::parts::vocabulary::error::Remedy;
 use aiomsg::{Endpoint, Error, ErrorKind};
 
 use super::failure::Failure;

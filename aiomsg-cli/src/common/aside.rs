@@ -1,6 +1,6 @@
 //! Answers whose peers have no room for them now.
 
-use aiomsg::core::sync::{Mutex, MutexGuard};
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use aiomsg::core::error::{Chain, chain};
+use aiomsg::parts::vocabulary::error::{Chain, chain};
 
 /// All levels of an error in one line. The methods of the library that would mend it
 /// are left out: the command has options, and its advice names them.

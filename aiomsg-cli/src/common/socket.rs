@@ -1,7 +1,8 @@
 //! A socket by the options of the command line.
 
 use super::say::say;
-use aiomsg::{Dialect, Endpoint, Identity, Socket, SocketBuilder};
+use aiomsg::builder::Dialect;
+use aiomsg::{Endpoint, Identity, Socket, SocketBuilder};
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::advice;
@@ -49,11 +50,11 @@ pub(crate) enum DialectArg {
 }
 
 impl DialectArg {
-    pub(crate) fn dialects(self) -> aiomsg::Dialects {
+    pub(crate) fn dialects(self) -> aiomsg::builder::Dialects {
         match self {
-            Self::Any => aiomsg::Dialects::default(),
-            Self::V1 => aiomsg::Dialects::Only(Dialect::V1),
-            Self::V2019 => aiomsg::Dialects::Only(Dialect::V2019),
+            Self::Any => aiomsg::builder::Dialects::default(),
+            Self::V1 => aiomsg::builder::Dialects::Only(Dialect::V1),
+            Self::V2019 => aiomsg::builder::Dialects::Only(Dialect::V2019),
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use aiomsg::core::Frame;
-use aiomsg::transport::codec::FrameCodec;
-use aiomsg::transport::framed::Framed;
-use aiomsg::transport::handshake::{Dialects, Handshake};
-use aiomsg::{Dialect, Identity};
+use aiomsg::Identity;
+use aiomsg::builder::Dialect;
+use aiomsg::builder::Dialects;
+use aiomsg::layer::Frame;
+use aiomsg::parts::transport::codec::FrameCodec;
+use aiomsg::parts::transport::framed::Framed;
+use aiomsg::parts::transport::handshake::Handshake;
 use futures::{SinkExt, StreamExt};
 use serde::Serialize;
 use tokio::time::{Instant, interval, timeout};

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use aiomsg::transport::codec::hello::{self, Opening};
-use aiomsg::transport::{Connector, Io, IoInfo};
-use aiomsg::{Dialect, Endpoint, Error, ErrorKind, Identity, TlsConfig};
+use aiomsg::builder::Dialect;
+use aiomsg::layer::{Io, IoInfo};
+use aiomsg::parts::transport::Connector;
+use aiomsg::parts::transport::codec::hello;
+use aiomsg::parts::transport::codec::hello::Opening;
+use aiomsg::{Endpoint, Error, ErrorKind, Identity, TlsConfig};
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
@@ -110,7 +113,7 @@ async fn answer(io: &mut Io, opening: &[u8], said: &mut BytesMut) -> Answer {
     };
     if let Err(error) = wrote.await {
         return Answer::Ended {
-            error: aiomsg::transport::io::explain(error),
+            error: aiomsg::parts::transport::io::explain(error),
         };
     }
     loop {
@@ -139,7 +142,7 @@ async fn answer(io: &mut Io, opening: &[u8], said: &mut BytesMut) -> Answer {
             Ok(_) => {}
             Err(error) => {
                 return Answer::Ended {
-                    error: aiomsg::transport::io::explain(error),
+                    error: aiomsg::parts::transport::io::explain(error),
                 };
             }
         }

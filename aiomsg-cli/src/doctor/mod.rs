@@ -14,7 +14,8 @@ mod stranger;
 
 use std::time::Duration;
 
-use aiomsg::{Dialect, Endpoint, Identity, TlsConfig};
+use aiomsg::builder::Dialect;
+use aiomsg::{Endpoint, Identity, TlsConfig};
 use clap::Args;
 
 use crate::common::advice::{advice, with_advice};

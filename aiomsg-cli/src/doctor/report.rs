@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use aiomsg::{Dialect, Endpoint, Identity};
+use aiomsg::builder::Dialect;
+use aiomsg::{Endpoint, Identity};
 use serde::Serialize;
 
 use super::join::Joined;

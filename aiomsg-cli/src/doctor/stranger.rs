@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use aiomsg::transport::tls::rustls;
+use aiomsg::tls::rustls;
 use aiomsg::{Endpoint, Error, TlsConfig};
 
 use super::first_bytes;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aiomsg::transport::Connector;
+use aiomsg::parts::transport::Connector;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;

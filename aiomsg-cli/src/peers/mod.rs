@@ -9,7 +9,8 @@ mod watch;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-use aiomsg::{AckMode, Event, Identity, Limits, PeerInfo, Socket};
+use aiomsg::peer::PeerInfo;
+use aiomsg::{AckMode, Event, Identity, Limits, Socket};
 use clap::Args;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};

@@ -187,7 +187,7 @@ pub(crate) struct ObserveArgs {
 pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     let endpoint: Endpoint = text
         .parse()
-        .map_err(|error: aiomsg::core::endpoint::EndpointError| error.to_string())?;
+        .map_err(|error: aiomsg::parts::vocabulary::endpoint::EndpointError| error.to_string())?;
     match endpoint {
         Endpoint::Mem { .. } => Err(format!(
             "\"{text}\" is within one process, and nobody else is in this one: use tcp://, tls:// or unix://"

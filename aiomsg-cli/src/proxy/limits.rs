@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use aiomsg::{Limits as Room, Overflow, SocketBuilder};
+use aiomsg::builder::Overflow;
+use aiomsg::{Limits as Room, SocketBuilder};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 

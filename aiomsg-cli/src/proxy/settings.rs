@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use aiomsg::{Endpoint, Identity, Overflow};
+use aiomsg::builder::Overflow;
+use aiomsg::{Endpoint, Identity};
 
 use super::args::{AtLeastOnceArg, ModeArg, ProxyArgs};
 use super::file::{File, SideTable};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aiomsg::core::sync::Mutex;
+use aiomsg::parts::vocabulary::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 

@@ -1,6 +1,6 @@
 //! One side of the proxy: a socket, and where it listens and connects.
 
-use aiomsg::core::sync::{Mutex, MutexGuard};
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! What a proxy is told by signals.
 
-use aiomsg::core::sync::{Mutex, MutexGuard};
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use aiomsg::core::BoxError;
-use aiomsg::layers::DedupLayer;
+use aiomsg::layer::BoxError;
+use aiomsg::layer::DedupLayer;
 use aiomsg::{AckMode, Delivery, Events, Limits, Socket};
 use clap::Args;
 use futures::FutureExt;

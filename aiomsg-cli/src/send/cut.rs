@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::common::failure::{Failure, Outcome};
 
 /// The largest message.
-pub(super) const MAX: usize = aiomsg::transport::codec::DEFAULT_MAX_MESSAGE;
+pub(super) const MAX: usize = aiomsg::parts::transport::codec::DEFAULT_MAX_MESSAGE;
 
 /// Where one message ends and the next begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,9 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use aiomsg::builder::SendService;
-use aiomsg::{CloseReport, DeliveryGuarantee, Identity, Limits, Outbound, SendMode, Socket};
+use aiomsg::close::CloseReport;
+use aiomsg::layer::SendService;
+use aiomsg::{DeliveryGuarantee, Identity, Limits, Outbound, SendMode, Socket};
 use bytes::Bytes;
 use clap::Args;
 use futures::FutureExt;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use aiomsg::{CloseReport, Stats};
+use aiomsg::close::CloseReport;
+use aiomsg::stats::Stats;
 use bytesize::ByteSize;
 use serde::Serialize;
 

@@ -113,7 +113,7 @@ async fn each_side_has_an_identity_and_a_dialect() {
         "000102030405060708090a0b0c0d0e0f"
     );
     assert_eq!(back.identity.as_bytes(), b"proxy");
-    assert_eq!(back.dialect, aiomsg::Dialect::V2019);
+    assert_eq!(back.dialect, aiomsg::builder::Dialect::V2019);
 }
 
 /// One that is too large for the backend is not in its way for ever.

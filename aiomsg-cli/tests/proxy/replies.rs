@@ -57,7 +57,7 @@ async fn each_creator_gets_the_replies_to_its_own_requests() {
 /// The library's request and reply layers, through the proxy.
 #[tokio::test]
 async fn requests_of_the_library_are_answered() {
-    use aiomsg::layers::request::{ReplyLayer, Requests};
+    use aiomsg::layer::{ReplyLayer, Requests};
     use std::future::IntoFuture;
     use tower::{Layer, ServiceExt, service_fn};
 

@@ -37,7 +37,7 @@ use crate::{Error, Frame};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a hook of frames",
-    note = "a hook implements `aiomsg::core::FrameHook`; a closure is one in `arriving_fn` or \
+    note = "a hook implements `aiomsg::layer::FrameHook`; a closure is one in `arriving_fn` or \
             `leaving_fn`"
 )]
 pub trait FrameHook: Send {

@@ -97,9 +97,9 @@ use crate::{Error, Identity};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a connection",
     label = "not a connection of frames",
-    note = "a connection implements `aiomsg::core::Connection`; a layer of connections makes one of one",
-    note = "a type that is a `Sink` and a `Stream` of frames is a connection in `OneByOne`: add \
-            `.connection_layer(layer_fn(OneByOne::new))` before the layer that makes it",
+    note = "a connection implements `aiomsg::layer::Connection`; a layer of connections makes one of one",
+    note = "a type that is a `Sink` and a `Stream` of frames is a connection in `OneByOne`: the layer \
+            that makes it returns `OneByOne::new(it)`",
     note = "layers over a `tower::Service`, such as tower's own, wrap messages and not connections: \
             they go to `SocketBuilder::layer` or `receive_layer`"
 )]

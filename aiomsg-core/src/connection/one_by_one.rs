@@ -32,13 +32,11 @@ impl<T> SinkStream for T where
 /// Makes a [`Connection`] of a [`Sink`] and [`Stream`] of frames.
 ///
 /// Each frame is moved by itself, which costs a flood of small messages about 30 ns for
-/// each. A layer of a socket's connections that makes a sink and a stream goes behind
+/// each. A layer of a socket's connections whose type is a sink and a stream wraps it in
 /// this one:
 ///
 /// ```text
-/// Socket::builder()
-///     .connection_layer(layer_fn(OneByOne::new))
-///     .connection_layer(yours)
+/// Socket::builder().connection_layer(layer_fn(|inner| OneByOne::new(Yours { inner })))
 /// ```
 ///
 /// ```

@@ -10,14 +10,13 @@ use crate::time::bounded;
 ///
 /// ```
 /// use aiomsg_core::Discard;
+/// use aiomsg_layers::at_least_once::Settings;
 /// use aiomsg_layers::{AcknowledgeLayer, AtLeastOnceLayer};
 /// use std::time::Duration;
 ///
-/// let layer = AtLeastOnceLayer::new(Discard::new(|lost| {
-///     eprintln!("dropped: {}", lost.reason);
-/// }))
-/// .timeout(Duration::from_secs(2))
-/// .max_resends(3);
+/// let settings = Settings::new().timeout(Duration::from_secs(2)).max_resends(3);
+/// let discard = Discard::new(|lost| eprintln!("dropped: {}", lost.reason));
+/// let layer = AtLeastOnceLayer::with_settings(settings, discard);
 /// // Each connection reports its sent and its acknowledged messages.
 /// let connection_layer = AcknowledgeLayer::new().unacked(layer.unacked());
 /// ```
@@ -39,40 +38,20 @@ impl AtLeastOnceLayer {
         bytes: 64 << 20,
     };
 
-    /// At-least-once, with dropped messages going to `discard`.
+    /// At-least-once with default settings. Dropped messages go to `discard`.
     pub fn new(discard: Discard) -> Self {
+        Self::with_settings(Settings::new(), discard)
+    }
+
+    /// At-least-once with these settings. Dropped messages go to `discard`.
+    pub fn with_settings(settings: Settings, discard: Discard) -> Self {
+        let settings = settings.timeout(bounded(settings.timeout));
         Self {
-            unacked: Unacked::new(Settings::default(), discard),
+            unacked: Unacked::new(settings, discard),
         }
     }
 
-    /// Sets the time for an acknowledgement.
-    #[must_use]
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|settings| settings.timeout = bounded(timeout))
-    }
-
-    /// Sets the most resends of a message.
-    #[must_use]
-    pub fn max_resends(self, resends: u32) -> Self {
-        self.with(|settings| settings.max_resends = resends)
-    }
-
-    /// Sets the bound on unacknowledged messages.
-    #[must_use]
-    pub fn limits(self, limits: Limits) -> Self {
-        self.with(|settings| settings.limits = limits)
-    }
-
-    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self.unacked.settings();
-        change(&mut settings);
-        Self {
-            unacked: Unacked::new(settings, self.unacked.discard()),
-        }
-    }
-
-    /// The unacknowledged messages. Call it when all is set.
+    /// The unacknowledged messages.
     pub fn unacked(&self) -> Unacked {
         self.unacked.clone()
     }

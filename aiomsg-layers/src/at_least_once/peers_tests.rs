@@ -136,7 +136,8 @@ async fn a_peer_that_acknowledges_nothing_gives_nothing_up_late() {
 async fn a_message_that_ends_connections_is_given_up_alone() {
     for max_resends in 1..6 {
         let lost = Lost::default();
-        let layer = AtLeastOnceLayer::new(lost.discard()).max_resends(max_resends);
+        let settings = Settings::new().max_resends(max_resends);
+        let layer = AtLeastOnceLayer::with_settings(settings, lost.discard());
         let (wire, layer, mut service) = set_up(layer);
         for payload in ["1", "2", "poison", "3", "4"] {
             send(&mut service, payload).await;

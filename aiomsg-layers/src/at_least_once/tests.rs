@@ -172,7 +172,10 @@ async fn connections_that_end_one_after_the_other_do_not_use_up_the_resends_at_o
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_lasted_resends_at_once_again() {
     let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Discard::new(|_| {})).timeout(SECOND * 120);
+    let layer = AtLeastOnceLayer::with_settings(
+        Settings::new().timeout(SECOND * 120),
+        Discard::new(|_| {}),
+    );
     tokio::spawn(layer.resender(wire.service()).run());
     let mut service = layer.layer(wire.service());
     send(&mut service, "a long job").await;
@@ -191,10 +194,12 @@ async fn a_connection_that_lasted_resends_at_once_again() {
 #[tokio::test]
 async fn what_waits_for_acknowledgements_is_bounded() {
     let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Discard::new(|_| {})).limits(Limits {
+    let limits = Limits {
         items: 2,
         bytes: 1000,
-    });
+    };
+    let layer =
+        AtLeastOnceLayer::with_settings(Settings::new().limits(limits), Discard::new(|_| {}));
     let mut service = layer.layer(wire.service());
     send(&mut service, "a").await;
     send(&mut service, "b").await;
@@ -248,10 +253,12 @@ async fn closing_hands_back_what_was_not_acknowledged_in_order() {
 #[tokio::test]
 async fn readiness_that_is_not_used_takes_no_place() {
     let wire = Wire::default();
-    let layer = AtLeastOnceLayer::new(Discard::new(|_| {})).limits(Limits {
+    let limits = Limits {
         items: 2,
         bytes: 1000,
-    });
+    };
+    let layer =
+        AtLeastOnceLayer::with_settings(Settings::new().limits(limits), Discard::new(|_| {}));
     let mut service = layer.layer(wire.service());
     for payload in ["a", "b"] {
         for _ in 0..100 {

@@ -27,13 +27,41 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// The defaults: those of the wire document, and the limits of [`AtLeastOnceLayer`].
+    pub fn new() -> Self {
         Self {
             timeout: AtLeastOnceLayer::TIMEOUT,
             max_resends: AtLeastOnceLayer::MAX_RESENDS,
             limits: AtLeastOnceLayer::LIMITS,
         }
+    }
+
+    /// Sets how long an acknowledgement may take.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how often a message is sent again, at most.
+    #[must_use]
+    pub fn max_resends(mut self, resends: u32) -> Self {
+        self.max_resends = resends;
+        self
+    }
+
+    /// Sets how much may wait for acknowledgements.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

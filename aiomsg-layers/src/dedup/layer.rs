@@ -1,11 +1,10 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use tower::Layer;
 
-use super::Dedup;
 use super::peers::Bounds;
 use super::window::Window;
+use super::{Dedup, DedupLimits};
 use crate::time::bounded;
 
 /// Puts [`Dedup`] around a service of received messages: around the handler of a socket
@@ -34,81 +33,24 @@ use crate::time::bounded;
 /// ```
 #[derive(Debug, Clone)]
 pub struct DedupLayer {
-    bounds: Bounds,
-    keep: Duration,
     window: Arc<Window>,
 }
 
 impl DedupLayer {
-    /// The default number of remembered messages of one peer: 65,536.
-    pub const LIMIT: usize = 65_536;
-
-    /// The default number of remembered messages of all peers: 524,288. They take some
-    /// 50 MB, and 140 MB at most.
-    pub const TOTAL: usize = 524_288;
-
-    /// The default number of peers with remembered messages: 65,536. They take some 30 MB.
-    pub const PEERS: usize = 65_536;
-
-    /// The default time to remember a message: 5 minutes. That is longer than a sender
-    /// with default settings resends it.
-    pub const KEEP: Duration = Duration::from_secs(300);
-
-    /// A window of 5 minutes and 65,536 messages for each of 65,536 peers, and of
-    /// 524,288 messages in all.
+    /// A window with the default [limits](DedupLimits).
     pub fn new() -> Self {
+        Self::with_limits(DedupLimits::new())
+    }
+
+    /// A window with these limits.
+    pub fn with_limits(limits: DedupLimits) -> Self {
         let bounds = Bounds {
-            of_one: Self::LIMIT,
-            of_all: Self::TOTAL,
-            peers: Self::PEERS,
+            of_one: limits.per_peer,
+            of_all: limits.total,
+            peers: limits.peers,
         };
-        Self::with(bounds, Self::KEEP)
-    }
-
-    /// Sets the number of remembered messages of each peer. Beyond it, the peer's oldest
-    /// are forgotten.
-    #[must_use]
-    pub fn limit(self, messages: usize) -> Self {
-        let bounds = Bounds {
-            of_one: messages,
-            ..self.bounds
-        };
-        Self::with(bounds, self.keep)
-    }
-
-    /// Sets the number of remembered messages of all peers. Beyond it, peers with the
-    /// most remembered messages lose their oldest.
-    #[must_use]
-    pub fn total(self, messages: usize) -> Self {
-        let bounds = Bounds {
-            of_all: messages,
-            ..self.bounds
-        };
-        Self::with(bounds, self.keep)
-    }
-
-    /// Sets the number of peers with remembered messages. Beyond it, a peer with the
-    /// fewest is forgotten: see [the module](crate::dedup).
-    #[must_use]
-    pub fn peers(self, peers: usize) -> Self {
-        let bounds = Bounds {
-            peers,
-            ..self.bounds
-        };
-        Self::with(bounds, self.keep)
-    }
-
-    /// Sets the time to remember a message.
-    #[must_use]
-    pub fn keep(self, time: Duration) -> Self {
-        Self::with(self.bounds, time)
-    }
-
-    fn with(bounds: Bounds, keep: Duration) -> Self {
         Self {
-            bounds,
-            keep,
-            window: Arc::new(Window::new(bounds, bounded(keep))),
+            window: Arc::new(Window::new(bounds, bounded(limits.keep))),
         }
     }
 }

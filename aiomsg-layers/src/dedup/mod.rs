@@ -16,13 +16,13 @@
 //! Each peer has a window of its own, so a busy one takes nothing from the others.
 //! Three bounds limit the memory:
 //!
-//! - A peer with more than [`limit`](DedupLayer::limit) messages loses its oldest.
-//! - When all peers together have more than [`total`](DedupLayer::total) messages, one
+//! - A peer with more than [`per_peer`](DedupLimits::per_peer) messages loses its oldest.
+//! - When all peers together have more than [`total`](DedupLimits::total) messages, one
 //!   with the most loses its oldest. Each peer keeps at least half of its share, which
 //!   is `total` divided by the number of peers.
-//! - When a new peer comes, and there are [`peers`](DedupLayer::peers) already, one
+//! - When a new peer comes, and there are [`peers`](DedupLimits::peers) already, one
 //!   loses its window: first one that has sent nothing for the
-//!   [time](DedupLayer::keep) of the window, and otherwise one with the fewest
+//!   [time](DedupLimits::keep) of the window, and otherwise one with the fewest
 //!   messages (as a power of two: 1, 2 to 3, 4 to 7, …), and of these the one that has
 //!   been silent for longest.
 //!
@@ -38,12 +38,14 @@
 
 mod handled;
 mod layer;
+mod limits;
 mod list;
 mod peers;
 mod service;
 mod window;
 
 pub use layer::DedupLayer;
+pub use limits::DedupLimits;
 pub use service::{Dedup, DedupFuture, FirstFailed};
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use tokio::time::advance;
 use tower::{Layer, Service, service_fn};
 
-use super::{Dedup, DedupLayer};
+use super::{Dedup, DedupLayer, DedupLimits};
 
 fn message(peer: u32, id: u32) -> Delivery {
     let from = Identity::new(peer.to_be_bytes()).unwrap();
@@ -68,7 +68,7 @@ async fn strangers_do_not_push_out_the_window_of_a_peer_that_sends_more() {
 /// Among the peers with the fewest messages, the one that is silent for longest goes.
 #[tokio::test(start_paused = true)]
 async fn of_strangers_the_one_that_has_been_silent_for_longest_is_forgotten() {
-    let mut service = service(&DedupLayer::new().peers(3));
+    let mut service = service(&DedupLayer::with_limits(DedupLimits::new().peers(3)));
     for (peer, id) in [(1, 1), (2, 1), (3, 1), (4, 1)] {
         assert!(is_handled(&mut service, peer, id));
     }
@@ -80,7 +80,7 @@ async fn of_strangers_the_one_that_has_been_silent_for_longest_is_forgotten() {
 /// A peer that has sent much, and is silent, goes before one that has sent little.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_is_not_heard_is_forgotten_first() {
-    let layer = DedupLayer::new().peers(2).keep(Duration::from_secs(10));
+    let layer = DedupLayer::with_limits(DedupLimits::new().peers(2).keep(Duration::from_secs(10)));
     let mut service = service(&layer);
     for id in 0..10 {
         assert!(is_handled(&mut service, 1, id));
@@ -98,7 +98,7 @@ async fn a_peer_that_is_not_heard_is_forgotten_first() {
 /// The peers that have sent the most pay for the bound on all.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_much_does_not_use_up_the_bound_on_all() {
-    let mut service = service(&DedupLayer::new().total(100));
+    let mut service = service(&DedupLayer::with_limits(DedupLimits::new().total(100)));
     for id in 0..20 {
         assert!(is_handled(&mut service, 1, id));
     }
@@ -115,13 +115,12 @@ async fn a_peer_that_sends_much_does_not_use_up_the_bound_on_all() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bound_of_nothing_remembers_nothing() {
-    let layer = DedupLayer::new();
-    for layer in [
-        layer.clone().limit(0),
-        layer.clone().total(0),
-        layer.clone().peers(0),
+    for limits in [
+        DedupLimits::new().per_peer(0),
+        DedupLimits::new().total(0),
+        DedupLimits::new().peers(0),
     ] {
-        let mut service = service(&layer);
+        let mut service = service(&DedupLayer::with_limits(limits));
         for _ in 0..2 {
             assert!(is_handled(&mut service, 1, 1));
         }

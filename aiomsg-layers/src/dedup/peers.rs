@@ -27,7 +27,7 @@ pub(super) struct Bounds {
 /// peer that has sent more, and a peer that has sent the most pays for the bound on all.
 pub(super) struct Peers {
     bounds: Bounds,
-    peers: Slab<Peer>,
+    peers: Slab<Remembered>,
     places: HashMap<Identity, usize>,
     /// The peer with the oldest last message is first.
     by_time: List<BY_TIME>,
@@ -41,7 +41,7 @@ const BY_TIME: usize = 0;
 const BY_SIZE: usize = 1;
 
 /// A peer with remembered messages. It is in both lists.
-struct Peer {
+struct Remembered {
     identity: Identity,
     handled: Handled,
     class: usize,
@@ -49,13 +49,13 @@ struct Peer {
     size_links: Links,
 }
 
-impl Linked<BY_TIME> for Peer {
+impl Linked<BY_TIME> for Remembered {
     fn links(&mut self) -> &mut Links {
         &mut self.time_links
     }
 }
 
-impl Linked<BY_SIZE> for Peer {
+impl Linked<BY_SIZE> for Remembered {
     fn links(&mut self) -> &mut Links {
         &mut self.size_links
     }
@@ -141,7 +141,7 @@ impl Peers {
     }
 
     fn add(&mut self, identity: Identity) -> usize {
-        let at = self.peers.insert(Peer {
+        let at = self.peers.insert(Remembered {
             identity: identity.clone(),
             handled: Handled::default(),
             class: 0,

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::advance;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use super::{Dedup, DedupLayer, FirstFailed};
+use super::{Dedup, DedupLayer, DedupLimits, FirstFailed};
 
 fn message(peer: u8, id: u8) -> Delivery {
     let from = Identity::new([peer; 16]).unwrap();
@@ -131,7 +131,7 @@ async fn what_was_dropped_in_hand_is_handled_when_it_comes_again() {
 
 #[tokio::test(start_paused = true)]
 async fn the_window_is_bounded_in_number_and_time() {
-    let (service, count) = counting(&DedupLayer::new().limit(2));
+    let (service, count) = counting(&DedupLayer::with_limits(DedupLimits::new().per_peer(2)));
     for id in [1, 2, 3] {
         service.clone().oneshot(message(1, id)).await.unwrap();
     }
@@ -153,7 +153,9 @@ async fn the_window_is_bounded_in_number_and_time() {
     );
     assert_eq!(count.load(Relaxed), 4);
 
-    let (service, _) = counting(&DedupLayer::new().keep(Duration::from_secs(10)));
+    let (service, _) = counting(&DedupLayer::with_limits(
+        DedupLimits::new().keep(Duration::from_secs(10)),
+    ));
     service.clone().oneshot(message(1, 1)).await.unwrap();
     advance(Duration::from_secs(9)).await;
     assert!(

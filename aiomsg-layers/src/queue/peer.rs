@@ -8,6 +8,7 @@ use super::{Closed, Queue, Shed};
 /// The outcome of offering a message to a [`Peer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it may not have been taken"]
+#[non_exhaustive]
 pub enum Offered {
     /// It was taken, and there is room for another one.
     Room,

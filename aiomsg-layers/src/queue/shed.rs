@@ -9,6 +9,7 @@ use super::level::Level;
 
 /// Which items to take out of a queue to make room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shed {
     /// The oldest, until one more is admitted.
     Oldest,

@@ -56,6 +56,21 @@ impl<S> Reconnect<S> {
 }
 
 impl<S> Reconnect<S> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
     /// Counts the connection that has just ended as a good one, however short it was: it
     /// ended at a message, and not because the peer was unwell. The next try comes after
     /// the first delay.

@@ -78,6 +78,23 @@ pub struct Answers<S> {
     listener: Listener,
 }
 
+impl<S> Answers<S> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S: Service<Delivery>> Service<Delivery> for Answers<S> {
     type Response = Option<S::Response>;
     type Error = S::Error;

@@ -63,6 +63,23 @@ pub struct Reply<S> {
     inner: S,
 }
 
+impl<S> Reply<S> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S> Service<Delivery> for Reply<S>
 where
     S: Service<Bytes, Response: Into<Bytes>, Error: Into<BoxError>>,

@@ -69,6 +69,23 @@ impl<S> Request<S> {
     }
 }
 
+impl<S> Request<S> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S> Service<Bytes> for Request<S>
 where
     S: Service<Outbound, Error: Into<BoxError>>,

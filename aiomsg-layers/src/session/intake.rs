@@ -7,9 +7,8 @@ use aiomsg_core::{BoxError, Certificate, Delivery, Error, ErrorKind, Limits, Mes
 use tokio_util::sync::ReusableBoxFuture;
 use tower::Service;
 
-use super::Waiting;
+use super::{Inbox, Waiting};
 use crate::acknowledge::Deferral;
-use crate::queue::{Closed, Queue};
 use crate::shared::{Shared, catch, caught, note};
 
 /// Takes the messages that a session has read. Called once per batch.
@@ -103,73 +102,6 @@ impl<T: Intake + ?Sized> Intake for Box<T> {
         (**self).poll_rest(cx)
     }
 }
-
-// ===== Inbox =====
-
-/// The messages that wait to be received: the innermost service of the receive path.
-///
-/// Layers of the receive path wrap it. It is ready while there is room. Without such
-/// layers, sessions fill it directly, with one lock per batch.
-#[derive(Debug, Clone)]
-pub struct Inbox(Queue<Delivery>);
-
-impl Inbox {
-    /// How much an inbox takes beyond its limits of connections that this end ends:
-    /// 1,048,576 messages or 32 MiB. A system may hold as much of one connection.
-    pub const LAST: Limits = Limits {
-        items: 1 << 20,
-        bytes: 32 << 20,
-    };
-
-    /// An inbox over this queue.
-    pub fn new(queue: Queue<Delivery>) -> Self {
-        Self(queue)
-    }
-}
-
-impl Service<Delivery> for Inbox {
-    type Response = ();
-    type Error = Error;
-    type Future = std::future::Ready<Result<(), Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx).map_err(closed)
-    }
-
-    fn call(&mut self, message: Delivery) -> Self::Future {
-        std::future::ready(self.0.push(message).map_err(closed))
-    }
-}
-
-impl Intake for Inbox {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
-        ready!(self.0.poll_ready(cx)).map_err(closed)?;
-        let Limits { items, bytes } = self.0.room();
-        // Others may have filled it in between. The place that was free is ours.
-        Poll::Ready(Ok(Limits {
-            items: items.max(1),
-            bytes: bytes.max(1),
-        }))
-    }
-
-    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<Result<Limits, Error>> {
-        let room = self.0.room_and(Self::LAST);
-        match room.items == 0 || room.bytes == 0 {
-            true => Intake::poll_ready(self, cx),
-            false => Poll::Ready(Ok(room)),
-        }
-    }
-
-    fn take(&mut self, batch: &mut VecDeque<Delivery>) -> Result<(), Error> {
-        self.0.push_batch(batch).map_err(closed)
-    }
-}
-
-fn closed<T>(_: Closed<T>) -> Error {
-    ErrorKind::Closed.into()
-}
-
-// ===== ServiceIntake =====
 
 type Refuse = Arc<dyn Fn(Delivery, BoxError) + Send + Sync>;
 
@@ -348,13 +280,12 @@ where
             all.add(items, bytes);
             self.here = (self.here.0 + items, self.here.1 + bytes);
         }
-        match &self.certificate {
-            None => self.waiting.append(batch),
-            Some(certificate) => {
-                let noted = |message: Delivery| message.with_certificate(certificate.clone());
-                self.waiting.extend(batch.drain(..).map(noted));
+        if let Some(certificate) = &self.certificate {
+            for message in batch.iter_mut() {
+                message.set_certificate(certificate.clone());
             }
         }
+        self.waiting.append(batch);
         Ok(())
     }
 
@@ -432,29 +363,6 @@ mod tests {
     use aiomsg_core::Identity;
 
     use super::*;
-
-    #[test]
-    fn the_last_of_connections_goes_beyond_the_limits_and_has_one_of_its_own() {
-        let limits = Limits {
-            items: 1,
-            bytes: 100,
-        };
-        let queue = Queue::new(limits);
-        let mut inbox = Inbox::new(queue.clone());
-        let mut cx = Context::from_waker(Waker::noop());
-        let message = |len: usize| Delivery::new(Identity::random(), vec![0; len]);
-        inbox.take(&mut [message(100)].into()).unwrap();
-        assert!(Intake::poll_ready(&mut inbox, &mut cx).is_pending());
-        let Poll::Ready(Ok(room)) = inbox.poll_last(&mut cx) else {
-            panic!("there is room for the last");
-        };
-        assert_eq!(room.bytes, Inbox::LAST.bytes);
-
-        inbox.take(&mut [message(32 << 20)].into()).unwrap();
-        assert!(inbox.poll_last(&mut cx).is_pending());
-        queue.close();
-        assert!(matches!(inbox.poll_last(&mut cx), Poll::Ready(Err(_))));
-    }
 
     /// A panic ended the connection or, as that was dropped, the process.
     #[test]

@@ -25,6 +25,7 @@ mod farewells;
 mod finish;
 mod frames;
 mod handle;
+mod inbox;
 mod intake;
 mod left;
 mod meter;
@@ -35,7 +36,8 @@ mod waiting;
 
 pub use farewells::{Farewell, Farewells};
 pub use handle::SessionHandle;
-pub use intake::{Inbox, Intake, ServiceIntake};
+pub use inbox::Inbox;
+pub use intake::{Intake, ServiceIntake};
 pub use meter::Meter;
 pub use pump::Session;
 pub use waiting::Waiting;

@@ -54,6 +54,23 @@ impl<S> Fused<S> {
     }
 }
 
+impl<S> Fused<S> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.service
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.service
+    }
+}
+
 impl<S> fmt::Debug for Fused<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fused")

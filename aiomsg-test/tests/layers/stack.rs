@@ -2,6 +2,7 @@
 //! `ServiceBuilder`: all of them, and with some left out.
 
 use aiomsg_core::{Error, Identity, Limits, Outbound};
+use aiomsg_layers::at_least_once::Settings;
 use aiomsg_layers::distribute::RoundRobin;
 use aiomsg_layers::{AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven, Overflow};
 use aiomsg_test::discard::{self, DiscardHandle};
@@ -104,7 +105,8 @@ async fn without_at_least_once_and_by_identity() {
 #[tokio::test]
 async fn without_by_identity_and_buffer() {
     let (table, peers, _) = table();
-    let at_least_once = AtLeastOnceLayer::new(table.discard().clone()).limits(ONE);
+    let at_least_once =
+        AtLeastOnceLayer::with_settings(Settings::new().limits(ONE), table.discard().clone());
     let unacked = at_least_once.unacked();
     let mut stack = ServiceBuilder::new()
         .layer(at_least_once)

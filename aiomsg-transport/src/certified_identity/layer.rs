@@ -41,6 +41,23 @@ pub struct CertifiedIdentity<S> {
     layer: CertifiedIdentityLayer,
 }
 
+impl<S> CertifiedIdentity<S> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl CertifiedIdentityLayer {
     /// Allows each certificate exactly the identities listed with its fingerprint. A
     /// certificate may have several identities, and an identity several certificates: the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use aiomsg::core::Frame;
+use aiomsg::layer::Frame;
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;

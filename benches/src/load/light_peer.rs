@@ -1,12 +1,13 @@
 //! A peer as light as a peer can be: the connection of this library with its
 //! heartbeats, and no socket around it.
 
-use aiomsg::core::connection::{FrameStream, SinkStream};
-use aiomsg::layers::HeartbeatLayer;
-use aiomsg::transport::codec::FrameCodec;
-use aiomsg::transport::framed::Framed;
-use aiomsg::transport::handshake::Handshake;
-use aiomsg::{Dialect, Dialects, Identity};
+use aiomsg::Identity;
+use aiomsg::builder::{Dialect, Dialects};
+use aiomsg::layer::HeartbeatLayer;
+use aiomsg::layer::{FrameStream, SinkStream};
+use aiomsg::parts::transport::codec::FrameCodec;
+use aiomsg::parts::transport::framed::Framed;
+use aiomsg::parts::transport::handshake::Handshake;
 use tokio::net::TcpStream;
 use tower::Layer;
 

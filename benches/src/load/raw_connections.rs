@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use aiomsg::transport::handshake::Handshake;
-use aiomsg::{Dialect, Dialects, Identity};
+use aiomsg::Identity;
+use aiomsg::builder::{Dialect, Dialects};
+use aiomsg::parts::transport::handshake::Handshake;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use aiomsg::core::Frame;
+use aiomsg::layer::Frame;
 use futures::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Duration, Instant, interval};

@@ -5,11 +5,12 @@
 //! a layer needs only one of them.
 
 use aiomsg_core::{BoxError, Connection, Delivery, Endpoint, Outbound};
-use aiomsg_layers::session::Inbox;
-use aiomsg_transport::{Acceptor, Connector, Incoming, Io};
+use aiomsg_transport::{Incoming, Io};
 use tower::{Layer, Service};
 
-use crate::{PeerConnection, StandardSend};
+use crate::engine::path::{AcceptPath, DialPath, ReceivePath};
+use crate::engine::peer_connection::PeerConnection;
+use crate::send::StandardSend;
 
 // ===== send =====
 
@@ -21,7 +22,7 @@ use crate::{PeerConnection, StandardSend};
             `Service<Outbound>`, whose error is `Into<BoxError>` and whose future is `Send`",
     note = "a layer around received messages goes to `receive_layer`, one around frames to \
             `connection_layer`, one around connecting to `dial_layer` or `accept_layer`",
-    note = "in a generic function, `L: aiomsg::builder::SendLayer` is all that is to be asked of a \
+    note = "in a generic function, `L: aiomsg::layer::SendLayer` is all that is to be asked of a \
             layer"
 )]
 pub trait SendService: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static {}
@@ -32,7 +33,7 @@ impl<S> SendService for S where S: Service<Outbound, Error: Into<BoxError>, Futu
 /// A layer around the send path. This function takes any of them:
 ///
 /// ```
-/// use aiomsg::builder::SendLayer;
+/// use aiomsg::layer::SendLayer;
 /// use aiomsg::{Error, Socket};
 /// use std::time::Duration;
 ///
@@ -58,7 +59,7 @@ impl<L> SendLayer for L where L: Layer<StandardSend, Service: SendService + Send
             `Service<Delivery>`, whose error is `Into<BoxError>` and whose future is `Send`",
     note = "a layer around messages that are sent goes to `layer`, one around frames to \
             `connection_layer`, one around connecting to `dial_layer` or `accept_layer`",
-    note = "in a generic function, `L: aiomsg::builder::ReceiveLayer` is all that is to be asked of a \
+    note = "in a generic function, `L: aiomsg::layer::ReceiveLayer` is all that is to be asked of a \
             layer"
 )]
 pub trait ReceiveService: Service<Delivery, Error: Into<BoxError>, Future: Send> + 'static {}
@@ -70,9 +71,15 @@ impl<S> ReceiveService for S where
 }
 
 /// A layer around the receive path.
-pub trait ReceiveLayer: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
+pub trait ReceiveLayer:
+    Layer<ReceivePath, Service: ReceiveService + Send> + Send + 'static
+{
+}
 
-impl<R> ReceiveLayer for R where R: Layer<Inbox, Service: ReceiveService + Send> + 'static {}
+impl<R> ReceiveLayer for R where
+    R: Layer<ReceivePath, Service: ReceiveService + Send> + Send + 'static
+{
+}
 
 // ===== connections =====
 
@@ -109,9 +116,9 @@ impl<S> DialService for S where
 }
 
 /// A layer around connecting.
-pub trait DialLayer: Layer<Connector, Service: DialService + Send> {}
+pub trait DialLayer: Layer<DialPath, Service: DialService + Send> + Send + 'static {}
 
-impl<D> DialLayer for D where D: Layer<Connector, Service: DialService + Send> {}
+impl<D> DialLayer for D where D: Layer<DialPath, Service: DialService + Send> + Send + 'static {}
 
 // ===== accept =====
 
@@ -135,6 +142,6 @@ impl<S> AcceptService for S where
 }
 
 /// A layer around accepting.
-pub trait AcceptLayer: Layer<Acceptor, Service: AcceptService + Send> {}
+pub trait AcceptLayer: Layer<AcceptPath, Service: AcceptService + Send> + Send + 'static {}
 
-impl<A> AcceptLayer for A where A: Layer<Acceptor, Service: AcceptService + Send> {}
+impl<A> AcceptLayer for A where A: Layer<AcceptPath, Service: AcceptService + Send> + Send + 'static {}

@@ -9,9 +9,9 @@ use aiomsg_core::{Delivery, Outbound};
 #[cfg(doc)]
 use aiomsg_transport::{Incoming, Io};
 
-use super::SocketBuilder;
+use super::{AcceptLayer, ConnectionLayer, DialLayer, ReceiveLayer, SocketBuilder};
 
-impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
+impl<L, M> SocketBuilder<L, M> {
     /// Adds a layer around the send path: any [`tower::Layer`] over a `Service` of
     /// [`Outbound`] messages, including tower's own.
     ///
@@ -37,14 +37,11 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// socket.send("one of a hundred").await?;
     /// # Ok(()) }
     /// ```
-    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, R, C, D, A, M> {
+    pub fn layer<N>(self, layer: N) -> SocketBuilder<Stack<N, L>, M> {
         SocketBuilder {
             settings: self.settings,
+            paths: self.paths,
             layers: Stack::new(layer, self.layers),
-            receive_layers: self.receive_layers,
-            connection_layers: self.connection_layers,
-            dial_layers: self.dial_layers,
-            accept_layers: self.accept_layers,
             mode: PhantomData,
         }
     }
@@ -69,6 +66,10 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// Messages in the stack when the socket closes are refused. A layer that holds a
     /// clone of this socket keeps the socket alive for ever.
     ///
+    /// With one layer, a message costs no box. Each further one costs it a box, and the
+    /// layers around it share it as [`Path`](crate::layer::Path) says. Several that
+    /// tower's `ServiceBuilder` stacks are one layer.
+    ///
     /// ```
     /// use aiomsg::{Delivery, Socket};
     /// use tower::filter::FilterLayer;
@@ -84,31 +85,24 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn receive_layer<N>(self, layer: N) -> SocketBuilder<L, Stack<N, R>, C, D, A, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: Stack::new(layer, self.receive_layers),
-            connection_layers: self.connection_layers,
-            dial_layers: self.dial_layers,
-            accept_layers: self.accept_layers,
-            mode: PhantomData,
-        }
+    pub fn receive_layer(mut self, layer: impl ReceiveLayer) -> Self {
+        self.paths.receive.push(layer);
+        self
     }
 
     /// Adds a layer around each connection: any [`tower::Layer`] from one
     /// [`Connection`](aiomsg_core::Connection) to another, by which
     /// [`Frame`](aiomsg_core::Frame)s arrive and leave. It is below the heartbeat
     /// and the acknowledgements, so it sees every frame. The innermost
-    /// connection is a [`PeerConnection`](crate::PeerConnection), which knows
+    /// connection is a [`PeerConnection`](crate::layer::PeerConnection), which knows
     /// its peer.
     ///
     /// A function of a frame is a layer in
     /// [`arriving_fn`](aiomsg_core::connection::arriving_fn) or
     /// [`leaving_fn`](aiomsg_core::connection::leaving_fn), and a
     /// [`FrameHook`](aiomsg_core::FrameHook) in
-    /// [`HookLayer`](aiomsg_core::connection::HookLayer). A layer over a sink and
-    /// stream of frames goes behind `layer_fn(OneByOne::new)`, see
+    /// [`HookLayer`](aiomsg_core::connection::HookLayer). A layer whose type
+    /// is a sink and stream of frames wraps it in
     /// [`OneByOne`](aiomsg_core::connection::OneByOne).
     ///
     /// The first layer added is the outermost.
@@ -119,13 +113,15 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///
     /// A frame that never left comes back as the innermost layer had given it
     /// to the connection, and may be sent to another peer: a layer that
-    /// changes payloads must be able to meet its own output again. The layers are
-    /// compiled into the session, so they cost no dynamic call.
+    /// changes payloads must be able to meet its own output again. The first
+    /// layer is compiled into the session, so it costs no dynamic call, and each further
+    /// one costs one for each frame. Several that tower's `ServiceBuilder` stacks
+    /// are one layer: `ServiceBuilder::new().layer(a).layer(b).into_inner()`.
     ///
     /// ```
     /// use aiomsg::Socket;
-    /// use aiomsg::core::Frame;
-    /// use aiomsg::core::connection::arriving_fn;
+    /// use aiomsg::layer::Frame;
+    /// use aiomsg::layer::arriving_fn;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
     /// // Drops messages without a payload.
@@ -136,16 +132,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// let socket = Socket::builder().connection_layer(arriving_fn(not_empty)).build()?;
     /// # Ok(()) }
     /// ```
-    pub fn connection_layer<N>(self, layer: N) -> SocketBuilder<L, R, Stack<N, C>, D, A, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: self.receive_layers,
-            connection_layers: Stack::new(layer, self.connection_layers),
-            dial_layers: self.dial_layers,
-            accept_layers: self.accept_layers,
-            mode: PhantomData,
-        }
+    pub fn connection_layer(mut self, layer: impl ConnectionLayer) -> Self {
+        self.paths.connection.push(layer);
+        self
     }
 
     /// Adds a layer around connecting: any [`tower::Layer`] over a `Service` of
@@ -176,16 +165,9 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn dial_layer<N>(self, layer: N) -> SocketBuilder<L, R, C, Stack<N, D>, A, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: self.receive_layers,
-            connection_layers: self.connection_layers,
-            dial_layers: Stack::new(layer, self.dial_layers),
-            accept_layers: self.accept_layers,
-            mode: PhantomData,
-        }
+    pub fn dial_layer(mut self, layer: impl DialLayer) -> Self {
+        self.paths.dial.push(layer);
+        self
     }
 
     /// Adds a layer around accepting: any [`tower::Layer`] over a `Service` of
@@ -207,7 +189,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///
     /// ```
     /// use aiomsg::Socket;
-    /// use aiomsg::transport::{Incoming, RemoteAddr};
+    /// use aiomsg::layer::Incoming;
+    /// use aiomsg::peer::RemoteAddr;
     /// use tower::filter::FilterLayer;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
@@ -219,15 +202,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn accept_layer<N>(self, layer: N) -> SocketBuilder<L, R, C, D, Stack<N, A>, M> {
-        SocketBuilder {
-            settings: self.settings,
-            layers: self.layers,
-            receive_layers: self.receive_layers,
-            connection_layers: self.connection_layers,
-            dial_layers: self.dial_layers,
-            accept_layers: Stack::new(layer, self.accept_layers),
-            mode: PhantomData,
-        }
+    pub fn accept_layer(mut self, layer: impl AcceptLayer) -> Self {
+        self.paths.accept.push(layer);
+        self
     }
 }

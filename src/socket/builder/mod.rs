@@ -3,20 +3,18 @@
 mod bounds;
 mod layers;
 mod mode;
+mod paths;
 mod settings;
 
-use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use aiomsg_core::{Delivery, Error, Outbound};
-use aiomsg_layers::acknowledge::Deferral;
+use aiomsg_core::{Error, Outbound};
 use aiomsg_layers::at_least_once::Settings as AtLeastOnce;
 use aiomsg_layers::distribute::Policy;
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::session::{Inbox, ServiceIntake, Waiting};
-use aiomsg_layers::shared::{Shared, catch};
+use aiomsg_layers::session::Waiting;
+use aiomsg_layers::shared::catch;
 use aiomsg_transport::Acceptor;
 use tower::ServiceExt;
 use tower::layer::util::Identity;
@@ -24,11 +22,8 @@ use tower::util::BoxService;
 
 use super::Socket;
 use crate::engine::config::Config;
-use crate::engine::events::Reporter;
-use crate::engine::gate::gate;
-use crate::engine::running::{Bare, Layered, Start};
-use crate::engine::session::MakeIntake;
 use crate::engine::{Paths, explain};
+use paths::{Parts, PathLayers};
 
 pub use bounds::{
     AcceptLayer, AcceptService, ConnectionLayer, DialLayer, DialService, ReceiveLayer,
@@ -51,25 +46,14 @@ pub use mode::{AckMode, Acknowledged, Deliverable, DeliveryGuarantee, Publishes,
 /// # Ok(()) }
 /// ```
 ///
-/// The type parameters are the layers around the send path (`L`), the receive path
-/// (`R`), each connection (`C`), connecting (`D`) and accepting (`A`), and the chosen
-/// [distribution and guarantee](Deliverable) (`M`). [`build`](SocketBuilder::build) has
-/// their bounds.
+/// The type parameters are the layers around the send path (`L`), which are in the type
+/// of the socket, and the chosen [distribution and guarantee](Deliverable) (`M`).
+/// [`build`](SocketBuilder::build) has their bounds.
 #[must_use = "it does nothing until it is built"]
-pub struct SocketBuilder<
-    L = Identity,
-    R = Identity,
-    C = Identity,
-    D = Identity,
-    A = Identity,
-    M = (Unset, Unset),
-> {
+pub struct SocketBuilder<L = Identity, M = (Unset, Unset)> {
     settings: Settings,
+    paths: PathLayers,
     layers: L,
-    receive_layers: R,
-    connection_layers: C,
-    dial_layers: D,
-    accept_layers: A,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -93,11 +77,8 @@ impl SocketBuilder {
                 at_least_once: AtLeastOnce::default(),
                 policy: None,
             },
+            paths: PathLayers::default(),
             layers: Identity::new(),
-            receive_layers: Identity::new(),
-            connection_layers: Identity::new(),
-            dial_layers: Identity::new(),
-            accept_layers: Identity::new(),
             mode: PhantomData,
         }
     }
@@ -105,13 +86,13 @@ impl SocketBuilder {
 
 // ===== what the type knows =====
 
-impl<L, R, C, D, A, P, G> SocketBuilder<L, R, C, D, A, (P, G)> {
+impl<L, P, G> SocketBuilder<L, (P, G)> {
     /// Sends each message to every connected peer.
     ///
     /// It does not compile together with
     /// [`at_least_once`](SocketBuilder::at_least_once).
     /// [`send_mode`](SocketBuilder::send_mode) is the setting without this check.
-    pub fn publish(self) -> SocketBuilder<L, R, C, D, A, (Publishes, G)> {
+    pub fn publish(self) -> SocketBuilder<L, (Publishes, G)> {
         self.send_mode(SendMode::Publish).retyped()
     }
 
@@ -120,21 +101,18 @@ impl<L, R, C, D, A, P, G> SocketBuilder<L, R, C, D, A, (P, G)> {
     /// It does not compile together with [`publish`](SocketBuilder::publish).
     /// [`delivery_guarantee`](SocketBuilder::delivery_guarantee) is the setting without
     /// this check.
-    pub fn at_least_once(self) -> SocketBuilder<L, R, C, D, A, (P, Acknowledged)> {
+    pub fn at_least_once(self) -> SocketBuilder<L, (P, Acknowledged)> {
         self.delivery_guarantee(DeliveryGuarantee::AtLeastOnce)
             .retyped()
     }
 }
 
-impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
-    fn retyped<N>(self) -> SocketBuilder<L, R, C, D, A, N> {
+impl<L, M> SocketBuilder<L, M> {
+    fn retyped<N>(self) -> SocketBuilder<L, N> {
         SocketBuilder {
             settings: self.settings,
+            paths: self.paths,
             layers: self.layers,
-            receive_layers: self.receive_layers,
-            connection_layers: self.connection_layers,
-            dial_layers: self.dial_layers,
-            accept_layers: self.accept_layers,
             mode: PhantomData,
         }
     }
@@ -151,10 +129,6 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     pub fn build(self) -> Result<Socket<L::Service>, Error>
     where
         L: SendLayer,
-        R: ReceiveLayer,
-        C: ConnectionLayer,
-        D: DialLayer,
-        A: AcceptLayer,
         M: Deliverable,
     {
         self.build_with(L::layer)
@@ -169,10 +143,6 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     pub fn build_boxed(self) -> Result<Socket<BoxedSend>, Error>
     where
         L: SendLayer,
-        R: ReceiveLayer,
-        C: ConnectionLayer,
-        D: DialLayer,
-        A: AcceptLayer,
         M: Deliverable,
     {
         self.build_with(|layers, standard| {
@@ -183,14 +153,10 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
 
     fn build_with<S>(
         self,
-        stack: impl FnOnce(&L, crate::StandardSend) -> S,
+        stack: impl FnOnce(&L, crate::send::StandardSend) -> S,
     ) -> Result<Socket<S>, Error>
     where
         S: 'static,
-        R: ReceiveLayer,
-        C: ConnectionLayer,
-        D: DialLayer,
-        A: AcceptLayer,
     {
         let Settings {
             mut config,
@@ -203,61 +169,38 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
             DeliveryGuarantee::AtLeastOnce => Some(at_least_once),
         };
         let waiting = Waiting::new(config.receive_limits);
+        let PathLayers {
+            receive,
+            connection,
+            dial,
+            accept,
+        } = self.paths;
         // A user's code may panic in here.
         catch("a layer or a policy", || {
             let paths = Paths {
                 policy,
-                dial: gate(self.dial_layers.layer(config.connector())),
-                accept: gate(self.accept_layers.layer(Acceptor::new())),
-                layers: connections(self.connection_layers),
+                dial: dial.gate(config.connector()),
+                accept: accept.gate(Acceptor::new()),
+                layers: connection,
             };
             Socket::start(
                 config,
                 |standard| stack(&self.layers, standard),
                 paths,
                 |inbox, reporter, deferral| {
-                    intake(&self.receive_layers, inbox, waiting, reporter, deferral)
+                    let parts = Parts {
+                        waiting,
+                        reporter: reporter.clone(),
+                        deferral: deferral.clone(),
+                    };
+                    receive.intake(inbox, parts)
                 },
             )
         })?
     }
 }
 
-/// How sessions fill the inbox. `None`: straight, as there are no layers.
-fn intake<R: ReceiveLayer>(
-    layers: &R,
-    inbox: &Queue<Delivery>,
-    waiting: Waiting,
-    reporter: &Reporter,
-    deferral: &Deferral,
-) -> Option<MakeIntake> {
-    if TypeId::of::<R>() == TypeId::of::<Identity>() {
-        return None;
-    }
-    let shared = Shared::new(layers.layer(Inbox::new(inbox.clone())));
-    let (reporter, deferral) = (reporter.clone(), deferral.clone());
-    Some(Arc::new(move |peer| {
-        let reporter = reporter.clone();
-        let intake = ServiceIntake::new(shared.clone(), move |message, error| {
-            reporter.refused(message, explain(error));
-        });
-        let intake = intake
-            .waiting(waiting.clone())
-            .deferral(deferral.clone())
-            .certificate(peer.certificate().cloned());
-        Box::new(intake)
-    }))
-}
-
-/// How connections get their layers.
-fn connections<C: ConnectionLayer>(layers: C) -> Box<dyn Start> {
-    match TypeId::of::<C>() == TypeId::of::<Identity>() {
-        true => Box::new(Bare),
-        false => Box::new(Layered(layers)),
-    }
-}
-
-impl<L, R, C, D, A, M> fmt::Debug for SocketBuilder<L, R, C, D, A, M> {
+impl<L, M> fmt::Debug for SocketBuilder<L, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketBuilder")
             .field("config", &self.settings.config)

@@ -34,8 +34,10 @@ pub enum AckMode {
     Received,
     /// When the message is handled. With [`Socket::serve`](crate::Socket::serve), that
     /// is when the handler has returned `Ok`. With
-    /// [`recv_message`](crate::Socket::recv_message), it is the call of
-    /// [`acknowledge`](crate::Socket::acknowledge). The other ways to receive, which
+    /// [`recv_message`](crate::Socket::recv_message),
+    /// [`recv_many`](crate::Socket::recv_many) and
+    /// [`deliveries`](crate::Socket::deliveries), it is the call of
+    /// [`Delivery::ack`](crate::Delivery::ack). The other ways to receive, which
     /// return no [`Delivery`](crate::Delivery), acknowledge when they return.
     Handled,
 }

@@ -12,7 +12,7 @@ use aiomsg_transport::handshake::Dialects;
 use super::SocketBuilder;
 use crate::{AckMode, DeliveryGuarantee, SendMode};
 
-impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
+impl<L, M> SocketBuilder<L, M> {
     // ===== sending =====
 
     /// Sets the distribution of messages that are not addressed to a peer. Default:
@@ -24,11 +24,11 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
 
     /// Sets the policy that distributes messages, in place of a
     /// [`send_mode`](SocketBuilder::send_mode): your own, or one of
-    /// [`layers`](crate::layers).
+    /// [`layers`](crate::parts::layers).
     ///
     /// ```
     /// use aiomsg::Socket;
-    /// use aiomsg::layers::topics::Topics;
+    /// use aiomsg::layer::Topics;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
     /// // Each message goes to the subscribers of its topic.
@@ -84,7 +84,8 @@ impl<L, R, C, D, A, M> SocketBuilder<L, R, C, D, A, M> {
     /// peer. Default: `send` waits.
     ///
     /// ```
-    /// use aiomsg::{Overflow, Socket};
+    /// use aiomsg::builder::Overflow;
+    /// use aiomsg::Socket;
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
     /// // A slow subscriber loses old prices, and holds up no other.

@@ -8,13 +8,13 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::{Pin, pin};
 
-use aiomsg_core::{BoxError, Delivery, Error, Reply};
+use aiomsg_core::{BoxError, Delivery, Error, IntoReply};
 use aiomsg_layers::shared::caught;
 use tower::Service;
 
 use super::Socket;
-use crate::builder::SendService;
 use crate::engine::events::say;
+use crate::layer::SendService;
 use replies::Replies;
 use running::Running;
 use taken::Taken;
@@ -27,7 +27,7 @@ impl<S: SendService + Send> Socket<S> {
     ///   each in its own task. At that number, or while the service is not ready, the
     ///   socket takes no further messages, and back pressure reaches the peers.
     /// - The response goes to the sender of the message, through the layers of the send
-    ///   path: see [`Reply`]. A reply that waits for room in its peer's queue holds up no
+    ///   path: see [`IntoReply`]. A reply that waits for room in its peer's queue holds up no
     ///   other peer, and does not count among the messages handled at once. While 16
     ///   replies wait for a peer, its messages are neither handled nor read.
     /// - A message that asks for it is acknowledged when the service has returned `Ok`,
@@ -124,7 +124,7 @@ where
     S: SendService + Send,
     H: Service<
             Delivery,
-            Response: Reply + Send + 'static,
+            Response: IntoReply + Send + 'static,
             Error: Into<BoxError>,
             Future: Send + 'static,
         > + Send
@@ -143,7 +143,7 @@ where
     S: SendService + Send,
     H: Service<
             Delivery,
-            Response: Reply + Send + 'static,
+            Response: IntoReply + Send + 'static,
             Error: Into<BoxError>,
             Future: Send + 'static,
         >,

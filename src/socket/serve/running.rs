@@ -5,16 +5,16 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, Outbound, Reply};
+use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, IntoReply, Outbound};
 use aiomsg_layers::shared::{caught, panicked};
 use bytes::Bytes;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::replies::Replies;
 use super::{HANDLER, Socket};
-use crate::builder::SendService;
 use crate::engine::events::say;
 use crate::engine::explain;
+use crate::layer::SendService;
 
 /// The messages in handling.
 pub(super) struct Running<S> {
@@ -59,7 +59,7 @@ impl<S: SendService + Send> Running<S> {
         message: Delivery,
         handling: Result<impl Future<Output = Result<R, E>> + Send + 'static, Error>,
     ) where
-        R: Reply + Send + 'static,
+        R: IntoReply + Send + 'static,
         E: Into<BoxError>,
     {
         let asker = message.from().clone();

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use aiomsg::{Dialect, Dialects, Limits, Overflow, SendMode};
+use aiomsg::builder::{Dialect, Dialects, Overflow};
+use aiomsg::{Limits, SendMode};
 
 use super::{Closing, Edge, Ending, HostPlan, Plan, Receives, faults, streams};
 

@@ -1,6 +1,7 @@
 //! A generic function asks too little of a layer.
 
-use aiomsg::{Error, Socket, StandardSend};
+use aiomsg::send::StandardSend;
+use aiomsg::{Error, Socket};
 use tower::Layer;
 
 fn open<L: Layer<StandardSend>>(layer: L) -> Result<Socket<L::Service>, Error> {

@@ -1,7 +1,7 @@
 //! A closure where a hook is wanted.
 
-use aiomsg::core::Frame;
-use aiomsg::core::connection::HookLayer;
+use aiomsg::layer::Frame;
+use aiomsg::layer::HookLayer;
 
 fn main() {
     let _ = HookLayer::new(|frame: Frame| Some(frame));

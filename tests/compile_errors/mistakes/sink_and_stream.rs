@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg::core::Frame;
-use aiomsg::core::connection::SinkStream;
+use aiomsg::layer::Frame;
+use aiomsg::layer::SinkStream;
 use aiomsg::{Error, Socket};
 use futures::{Sink, Stream};
 use tower::layer::layer_fn;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aiomsg::Socket;
-use aiomsg::layers::HeartbeatLayer;
+use aiomsg::layer::HeartbeatLayer;
 use tower::limit::RateLimitLayer;
 
 fn main() {

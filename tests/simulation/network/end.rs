@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use aiomsg::core::link::{SendQueue, Wire};
+use aiomsg::parts::vocabulary::link::{SendQueue, Wire};
 
 use super::held::Held;
 use super::link::{Link, Read};

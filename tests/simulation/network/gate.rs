@@ -5,7 +5,8 @@ use std::future::pending;
 use std::io;
 use std::task::{Context, Poll};
 
-use aiomsg::transport::{Incoming, Io, IoInfo, TlsInfo};
+use aiomsg::layer::{Incoming, Io, IoInfo};
+use aiomsg::peer::TlsInfo;
 use aiomsg::{Endpoint, Error, ErrorKind};
 use futures::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -3,7 +3,7 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use aiomsg::core::link::Wire;
+use aiomsg::parts::vocabulary::link::Wire;
 
 use super::link::Link;
 

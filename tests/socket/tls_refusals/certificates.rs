@@ -1,9 +1,9 @@
 use super::*;
-use aiomsg::transport::tls::rustls::crypto::ring;
-use aiomsg::transport::tls::rustls::pki_types::pem::PemObject;
-use aiomsg::transport::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use aiomsg::transport::tls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use aiomsg::transport::tls::rustls::{ClientConfig, RootCertStore, ServerConfig, version};
+use aiomsg::tls::rustls::crypto::ring;
+use aiomsg::tls::rustls::pki_types::pem::PemObject;
+use aiomsg::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use aiomsg::tls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use aiomsg::tls::rustls::{ClientConfig, RootCertStore, ServerConfig, version};
 
 #[tokio::test]
 async fn a_certificate_of_another_authority() {

@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use aiomsg::transport::tls::rustls::crypto::ring as provider;
-use aiomsg::transport::tls::rustls::pki_types::pem::PemObject;
-use aiomsg::transport::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use aiomsg::transport::tls::rustls::{
+use aiomsg::tls::rustls::crypto::ring as provider;
+use aiomsg::tls::rustls::pki_types::pem::PemObject;
+use aiomsg::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use aiomsg::tls::rustls::{
     ClientConfig, ClientConnection, ConnectionTrafficSecrets, RootCertStore, StreamOwned, version,
 };
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};

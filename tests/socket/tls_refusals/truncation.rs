@@ -1,5 +1,5 @@
 use super::*;
-use aiomsg::transport::tls::rustls::ServerConnection;
+use aiomsg::tls::rustls::ServerConnection;
 
 const REASON: &str = "without the end of tls, so what it sent last may have been cut off";
 
@@ -56,10 +56,10 @@ async fn a_server_that_is_cut_off() {
 }
 
 fn cut_off(listener: &std::net::TcpListener, issued: &Issued) {
-    use aiomsg::transport::tls::rustls::crypto::ring;
-    use aiomsg::transport::tls::rustls::pki_types::pem::PemObject;
-    use aiomsg::transport::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    use aiomsg::transport::tls::rustls::{ServerConfig, StreamOwned};
+    use aiomsg::tls::rustls::crypto::ring;
+    use aiomsg::tls::rustls::pki_types::pem::PemObject;
+    use aiomsg::tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use aiomsg::tls::rustls::{ServerConfig, StreamOwned};
     use std::io::Write;
 
     let config = ServerConfig::builder_with_provider(ring::default_provider().into())

@@ -1,6 +1,6 @@
 //! Putting together what is shown.
 
-use aiomsg::core::sync::Mutex;
+use aiomsg::parts::vocabulary::sync::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 

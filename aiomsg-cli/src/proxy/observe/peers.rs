@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aiomsg::{Identity, PeerStats, Socket};
+use aiomsg::stats::PeerStats;
+use aiomsg::{Identity, Socket};
 
 use super::history::rate;
 use super::status::Peer;

@@ -2,7 +2,7 @@
 //!
 //! The wires carry no envelope: a worker sees the proxy's identity, and not that
 //! of a creator. What requests have is an id, up to the first zero byte, that
-//! their answers repeat (see [`aiomsg::layers::request`]). The proxy adds to the
+//! their answers repeat (see [`aiomsg::parts::layers::request`]). The proxy adds to the
 //! id whom to answer, as in a mail address, and takes that off again:
 //!
 //! ```text
@@ -16,7 +16,7 @@
 //! not to a request, so there is nothing to remember for each request, and a
 //! request may have any number of replies, at any time.
 
-use aiomsg::core::sync::Mutex;
+use aiomsg::parts::vocabulary::sync::Mutex;
 use std::collections::HashMap;
 
 use aiomsg::Identity;
