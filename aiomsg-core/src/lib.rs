@@ -70,6 +70,7 @@ pub mod link;
 pub mod message_id;
 pub mod outbound;
 pub mod reply;
+pub mod sync;
 
 pub use acker::Acker;
 pub use certificate::{Certificate, Fingerprint};

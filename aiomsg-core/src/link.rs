@@ -1,8 +1,9 @@
 //! A view of a connection's bytes from outside its stack of layers.
 
+use crate::sync::{Mutex, MutexGuard};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Frame;
 
@@ -268,5 +269,5 @@ impl Link {
 }
 
 fn lock(frames: &Mutex<Vec<Frame>>) -> MutexGuard<'_, Vec<Frame>> {
-    frames.lock().unwrap_or_else(PoisonError::into_inner)
+    frames.lock()
 }

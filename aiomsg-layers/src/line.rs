@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use aiomsg_core::{Identity, hook};
@@ -143,7 +143,7 @@ impl Line {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn wake_first(&self) {
@@ -278,7 +278,7 @@ pub struct Lines(Arc<PerPeer>);
 struct PerPeer {
     /// How many tasks stand in all lines together.
     len: std::sync::atomic::AtomicUsize,
-    lines: std::sync::Mutex<HashMap<Identity, Line>>,
+    lines: aiomsg_core::sync::Mutex<HashMap<Identity, Line>>,
 }
 
 /// A place in the line of one peer. Dropping it leaves.
@@ -308,8 +308,8 @@ impl Lines {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Identity, Line>> {
-        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> aiomsg_core::sync::MutexGuard<'_, HashMap<Identity, Line>> {
+        self.0.lines.lock()
     }
 }
 

@@ -1,7 +1,8 @@
 //! A [`Discard`] that remembers.
 
+use aiomsg_core::sync::Mutex;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aiomsg_core::{Discard, Discarded, DropReason};
 use bytes::Bytes;
@@ -20,7 +21,7 @@ pub fn pair() -> (Discard, DiscardHandle) {
     let handle = DiscardHandle(Arc::default());
     let kept = Arc::clone(&handle.0);
     let discard = Discard::new(move |discarded| {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = kept.lock();
         kept.push(discarded);
     });
     (discard, handle)
@@ -33,7 +34,7 @@ pub struct DiscardHandle(Arc<Mutex<Vec<Discarded>>>);
 impl DiscardHandle {
     /// Takes the messages that were dropped since the last call, the oldest first.
     pub fn take(&self) -> Vec<Discarded> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock();
         std::mem::take(&mut kept)
     }
 

@@ -1,8 +1,9 @@
 //! In-memory connections of the process, by name.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::io;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 
 use aiomsg_core::Error;
@@ -21,7 +22,7 @@ type Listeners = HashMap<String, mpsc::Sender<DuplexStream>>;
 
 fn listeners() -> MutexGuard<'static, Listeners> {
     // No code can panic half-way through a change to the map.
-    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner)
+    LISTENERS.lock()
 }
 
 /// Connects to the listener of this name. Waits while its backlog is full.

@@ -1,7 +1,7 @@
 //! The bound and dialled endpoints of a socket.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aiomsg_core::Endpoint;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +51,7 @@ impl Endpoints {
 type Map = HashMap<Endpoint, Task>;
 
 fn lock(map: &Mutex<Map>) -> MutexGuard<'_, Map> {
-    map.lock().unwrap_or_else(PoisonError::into_inner)
+    map.lock()
 }
 
 fn add(mut map: MutexGuard<'_, Map>, endpoint: &Endpoint, stop: CancellationToken) -> Option<Task> {

@@ -1,7 +1,8 @@
 //! Events that wait for listeners, each kept once for all of them.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use aiomsg_core::{Limits, Weight};
@@ -62,7 +63,7 @@ impl EventLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     /// Adds an event, if there is a listener.

@@ -1,8 +1,9 @@
 //! Events, counters and log lines of a socket.
 
+use aiomsg_core::sync::Mutex;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aiomsg_core::{
@@ -386,7 +387,7 @@ impl DropLog {
     fn note(&self, peer: Option<&Identity>, reason: DropReason) {
         let now = Instant::now();
         {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self.last.lock();
             if last.is_some_and(|last| now < last + Self::QUIET) {
                 self.unlogged.fetch_add(1, Relaxed);
                 return;

@@ -1,8 +1,9 @@
 //! Peers that are not read for a while.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use aiomsg_core::Identity;
@@ -93,6 +94,6 @@ impl Drop for Held {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Entry>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }

@@ -1,6 +1,6 @@
 //! The layers of the receive path, for as long as messages can arrive.
 
-use std::sync::{Mutex, PoisonError};
+use aiomsg_core::sync::Mutex;
 
 use aiomsg_layers::session::Intake;
 use aiomsg_layers::shared::drop_caught;
@@ -20,18 +20,14 @@ impl Intakes {
     /// Returns the intake of a connection to this peer, through the layers. `None` if there
     /// are none, or the inbox is closed.
     pub(crate) fn of(&self, peer: &PeerInfo) -> Option<Box<dyn Intake>> {
-        let make = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let make = self.0.lock().clone();
         Some(make?(peer))
     }
 
     /// Drops the layers when the inbox is closed, so that code in them that waits for
     /// messages learns that none will come. Handles of a socket may long outlive it.
     pub(crate) fn end(&self) {
-        let make = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let make = self.0.lock().take();
         drop_caught("a layer of the receive path", make);
     }
 }

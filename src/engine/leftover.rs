@@ -1,7 +1,7 @@
 //! The report of a close.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aiomsg_core::hook::Holding;
 use aiomsg_core::{Endpoint, Identity, Outbound};
@@ -124,6 +124,6 @@ impl Leftover {
     }
 
     fn lock(&self) -> MutexGuard<'_, Left> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,6 +1,6 @@
 //! Reports of full queues.
 
-use std::sync::{Mutex, PoisonError};
+use aiomsg_core::sync::Mutex;
 use std::time::Duration;
 
 use aiomsg_core::Identity;
@@ -38,7 +38,7 @@ impl Levels {
     /// Reports a high at most once a second, and the low that follows a reported one.
     pub(crate) fn note(&self, level: Level) {
         {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self.told.lock();
             match level {
                 Level::Low if !told.high => return,
                 Level::Low => {}

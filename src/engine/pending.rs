@@ -1,9 +1,10 @@
 //! The handshakes under way.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use aiomsg_core::{Error, ErrorKind};
 use aiomsg_transport::RemoteAddr;
@@ -103,7 +104,7 @@ impl PendingHandshakes {
 }
 
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
+    table.lock()
 }
 
 impl Table {

@@ -1,7 +1,7 @@
 //! A bound on the reports of a second.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -64,7 +64,7 @@ impl PerSecond {
 
     /// The current second.
     fn lock(&self) -> MutexGuard<'_, Second> {
-        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut second = self.second.lock();
         if second
             .began
             .is_some_and(|began| Instant::now() >= began + SECOND)

@@ -1,11 +1,12 @@
 //! Read messages that wait for layers of the receive path when their connection ends, and
 //! the order between connections of a peer.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use aiomsg_core::{Delivery, Error, Identity, Limits, MessageId};
@@ -59,7 +60,7 @@ impl Rests {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     fn add(&self, peer: Identity, done: CancellationToken) {

@@ -1,9 +1,10 @@
 //! A rarely ready future beside a frequently polled one.
 
+use aiomsg_core::sync::Mutex;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use pin_project::pin_project;
@@ -24,7 +25,7 @@ struct Asked {
 
 impl Asked {
     fn register(&self, waker: &Waker) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut task = self.task.lock();
         match &*task {
             Some(known) if known.will_wake(waker) => {}
             _ => *task = Some(waker.clone()),
@@ -41,7 +42,7 @@ impl Wake for Asked {
         self.asked.store(true, Ordering::Release);
         // Wakes without the lock.
         let task = {
-            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+            let task = self.task.lock();
             task.clone()
         };
         if let Some(task) = task {

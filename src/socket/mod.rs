@@ -16,9 +16,10 @@ mod json;
 
 use std::any::TypeId;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
+use aiomsg_core::sync::Mutex;
 use aiomsg_core::{Acker, Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::line::{Line, Lines};

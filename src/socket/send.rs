@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
@@ -309,7 +308,7 @@ where
         }
         // Reports of the stack are made when the lock is released.
         let _holding = Holding::new(&self.stack);
-        let mut stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stack = self.stack.lock();
         let mut shared = Context::from_waker(self.line.waker());
         let ready = match catch(LAYER, || stack.poll_ready(&mut shared)) {
             Ok(ready) => ready!(ready).map_err(explain),

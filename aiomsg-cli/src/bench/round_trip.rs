@@ -1,7 +1,7 @@
 //! Messages that come back.
 
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aiomsg::layer::SendService;
@@ -110,7 +110,7 @@ impl Answers {
 
 impl<S: SendService + Send> Run<'_, S> {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 
     fn has_waiting(&self) -> bool {

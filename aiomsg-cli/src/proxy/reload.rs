@@ -1,6 +1,6 @@
 //! Reading the file again: all of it takes effect, or nothing does.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::counts::add;
 use super::settings::Settings;
@@ -81,7 +81,7 @@ impl Proxy {
         for name in old.unchangeable(&wanted) {
             tracing::warn!("{name} has changed, which needs a restart");
         }
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        *self.settings.lock() = new;
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The proxy, for all that have to do with it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use aiomsg::parts::vocabulary::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -83,8 +84,7 @@ impl Proxy {
     }
 
     pub(super) fn settings(&self) -> Settings {
-        let settings = self.settings.lock();
-        settings.unwrap_or_else(PoisonError::into_inner).clone()
+        self.settings.lock().clone()
     }
 
     pub(super) fn pause(&self, by: &str) {

@@ -1,7 +1,8 @@
 //! What a proxy is told by signals.
 
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 #[cfg(unix)]
 use nix::sys::signal::Signal as Number;
@@ -57,7 +58,7 @@ const WAITING: usize = 16;
 
 impl Orders {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Order>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 
     fn add(&self, order: Order) {

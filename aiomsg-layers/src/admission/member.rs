@@ -1,4 +1,5 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use aiomsg_core::sync::Mutex;
+use std::sync::Arc;
 
 use aiomsg_core::{Identity, Link, Outbound};
 use bytes::Bytes;
@@ -135,10 +136,7 @@ impl<T> Member<T> {
     /// Asks for the place for another connection. `told` says whether the peer knows our
     /// identity on that one.
     pub(super) fn contest(self: &Arc<Self>, told: bool) -> Option<Contest<T>> {
-        let mut contested = self
-            .contested
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut contested = self.contested.lock();
         if *contested {
             return None;
         }
@@ -156,11 +154,7 @@ pub(super) struct Contest<T>(Arc<Member<T>>);
 
 impl<T> Drop for Contest<T> {
     fn drop(&mut self) {
-        let mut contested = self
-            .0
-            .contested
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut contested = self.0.contested.lock();
         *contested = false;
         self.0.handle.set_held(false);
     }

@@ -1,8 +1,9 @@
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::hook::Holding;
@@ -188,7 +189,7 @@ impl<T> Admission<T> {
 
 impl<T> Inner<T> {
     fn lock(&self) -> MutexGuard<'_, Table<T>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 
     /// Admits a newcomer, or returns the present connection.

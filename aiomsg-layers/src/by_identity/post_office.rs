@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::hook::Holding;
@@ -69,7 +69,7 @@ impl<P: Peer + Clone> PostOffice<P> {
         // Drops are reported when the lock is released.
         let holding = Holding::new(&*self.0);
         let state = self.0.state.lock();
-        (state.unwrap_or_else(PoisonError::into_inner), holding)
+        (state, holding)
     }
 
     /// Whether something waits for this peer, so that a new message must not overtake it.

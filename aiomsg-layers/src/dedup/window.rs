@@ -1,7 +1,8 @@
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Window {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Looks a message up, and marks it as being handled if it is new.
@@ -109,7 +110,7 @@ impl Drop for InHand {
     fn drop(&mut self) {
         // The window first, because a woken task may look.
         self.window.settle(&self.key, self.handled);
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         waiting.outcome = Some(self.handled);
         let woken = waiting.tasks.take();
         drop(waiting);
@@ -123,7 +124,7 @@ pub(super) struct Outcome(Arc<Mutex<Waiting>>);
 impl Outcome {
     /// Whether it was handled.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<bool> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock();
         match waiting.outcome {
             Some(handled) => Poll::Ready(handled),
             None => {

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::hook::{self, Holding};
@@ -135,7 +135,7 @@ impl<S> Shared<S> {
     fn lock_with(&self, holding: Holding) -> Locked<'_, S> {
         let state = self.state.lock();
         Locked {
-            state: state.unwrap_or_else(PoisonError::into_inner),
+            state,
             _holding: holding,
         }
     }

@@ -1,4 +1,4 @@
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use aiomsg_core::hook;
@@ -16,7 +16,7 @@ pub(super) struct Wakers {
 
 impl Wakers {
     pub(super) fn set_driver(&self, waker: &Waker) {
-        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut driver = self.driver.lock();
         match &mut *driver {
             Some(driver) => driver.clone_from(waker),
             driver => *driver = Some(waker.clone()),
@@ -31,7 +31,7 @@ impl Wake for Wakers {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.line.wake();
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        let driver = self.driver.lock();
         let driver = driver.clone();
         if let Some(driver) = driver {
             hook::tell(move || driver.wake());

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use aiomsg_core::hook::Holding;
 use aiomsg_core::{Discard, Identity};
@@ -49,7 +49,7 @@ impl<P> Peers<P> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<P>> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 }
 

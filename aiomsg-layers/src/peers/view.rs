@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::{Identity, Outbound, hook};
@@ -44,7 +44,7 @@ impl<P: Clone> Inbox<P> {
 
 impl<P> Inbox<P> {
     fn lock(&self) -> MutexGuard<'_, State<P>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(super) fn push(&self, news: News<P>) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use aiomsg_core::{Limits, Weight};
 
@@ -75,7 +75,7 @@ impl<T: Weight> Queue<T> {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         // The state is whole between any two statements that can panic.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     /// How much may be pushed before the limits are reached.

@@ -1,6 +1,7 @@
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ impl<S> Reconnect<S> {
     }
 
     fn history(&self) -> MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        self.history.lock()
     }
 }
 
@@ -116,7 +117,7 @@ where
             settings,
             history,
         } = self;
-        let lock = || history.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || history.lock();
 
         // The number of failures, if the first try has to wait.
         let failed = {

@@ -1,6 +1,7 @@
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::Identity;
@@ -63,7 +64,7 @@ impl Pending {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is whole between any two statements that can panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn set_limit(&self, limit: usize) {

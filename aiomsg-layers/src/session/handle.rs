@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use aiomsg_core::MessageId;
@@ -101,7 +101,7 @@ impl SessionHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     // ===== the session's end =====

@@ -1,4 +1,4 @@
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use aiomsg_core::hook;
@@ -62,7 +62,7 @@ impl Bell {
 
 impl Ringer {
     fn lock(&self) -> crate::sync::MutexGuard<'_, Option<Waker>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+        self.task.lock()
     }
 }
 

@@ -1,7 +1,8 @@
+use aiomsg_core::sync::Mutex;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::BoxError;
@@ -62,11 +63,7 @@ impl<S> Shared<S> {
         S: Service<R, Error: Into<BoxError>>,
     {
         // A layer that panicked must not take everything along.
-        let mut service = self
-            .0
-            .service
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut service = self.0.service.lock();
         ready!(self.0.line.poll(cx, |cx| service.poll_ready(cx)))?;
         match request.take() {
             Some(request) => Poll::Ready(Ok(service.call(request))),

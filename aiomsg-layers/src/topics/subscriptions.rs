@@ -1,7 +1,8 @@
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use aiomsg_core::Error;
@@ -119,7 +120,7 @@ impl fmt::Debug for Subscriptions {
 
 impl Wanted {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Wakes all connections. Their wakers stay, so they need not register again.

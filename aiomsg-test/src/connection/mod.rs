@@ -30,7 +30,8 @@ mod incoming;
 mod mock;
 mod outgoing;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use aiomsg_core::sync::{Mutex, MutexGuard};
+use std::sync::Arc;
 
 use aiomsg_core::{Dialect, Frame, Link};
 use aiomsg_transport::codec::FrameCodec;
@@ -86,7 +87,7 @@ struct State {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A broken contract panics before it changes anything.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Does something that may let the layer go on reading.

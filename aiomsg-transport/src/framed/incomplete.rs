@@ -4,8 +4,9 @@
 //! more would hold a multiple of that. Together they have a bound, and beyond it the one
 //! that comes slowest is given up.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ impl IncompleteFrames {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.table.lock()
     }
 
     /// One more frame begins.

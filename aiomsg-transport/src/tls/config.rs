@@ -1,7 +1,9 @@
 //! The TLS settings of a socket, for both roles.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aiomsg_core::sync::Mutex;
 
 use aiomsg_core::error::{Error, ErrorKind, Remedy};
 use tokio_rustls::rustls::pki_types::ServerName;

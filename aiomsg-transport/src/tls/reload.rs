@@ -1,8 +1,9 @@
 //! Replacement of settings while sockets use them.
 
+use aiomsg_core::sync::MutexGuard;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::{Error, ErrorKind};
@@ -155,8 +156,7 @@ impl TlsConfig {
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {
-        let changing = self.inner.changing.lock();
-        changing.unwrap_or_else(PoisonError::into_inner)
+        self.inner.changing.lock()
     }
 }
 

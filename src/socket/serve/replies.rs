@@ -1,7 +1,8 @@
 //! Replies that wait for room at their peers.
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use aiomsg_core::{Delivery, Identity};
 use tokio::sync::Notify;
@@ -58,10 +59,7 @@ impl Replies {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.waiting.lock()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Putting together what is shown.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use aiomsg::parts::vocabulary::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,13 +67,13 @@ impl Collector {
 
     /// The status in JSON, as it was at the last look.
     pub(super) fn status(&self) -> Bytes {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.lock();
         seen.json.clone()
     }
 
     /// Looks anew, without a step of time: after something was changed.
     pub(super) fn refresh(&self) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         if let Some(mut status) = seen.status.take() {
             status.state = self.proxy.control.state().name().to_owned();
             status.not_ready = self.proxy.not_ready();
@@ -83,7 +84,7 @@ impl Collector {
     fn look(&self, took: Duration) {
         let proxy = &*self.proxy;
         let settings = proxy.settings();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         let (messages, answers) = (&proxy.counts.messages, &proxy.counts.replies);
         let drops = drops(proxy);
         let totals = Totals {

@@ -16,8 +16,8 @@
 //! not to a request, so there is nothing to remember for each request, and a
 //! request may have any number of replies, at any time.
 
+use aiomsg::parts::vocabulary::sync::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use aiomsg::Identity;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -77,7 +77,7 @@ impl ReturnAddresses {
         }
         let token: Token = reply[at + 1..end].try_into().ok()?;
         let creator = {
-            let generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let generations = self.0.lock();
             let mut both = [&generations.young, &generations.old].into_iter();
             both.find_map(|it| it.creators.get(&token)).cloned()?
         };
@@ -88,7 +88,7 @@ impl ReturnAddresses {
     }
 
     fn token(&self, creator: &Identity) -> Token {
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.0.lock();
         let Generations { young, old } = &mut *generations;
         if let Some(token) = young.tokens.get(creator) {
             return *token;
