@@ -3,9 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use aiomsg_core::sync::Mutex;
 use aiomsg_core::{BoxError, Delivery, Endpoint, Error};
 use aiomsg_layers::session::Inbox;
 use aiomsg_layers::shared::Fused;
@@ -31,7 +32,8 @@ pub type DialPath = Path<Connector, Endpoint, Io>;
 pub type AcceptPath = Path<Acceptor, Incoming, Io>;
 
 /// The service that a layer of a path wraps: the innermost one, `S`, or further layers
-/// around it, behind a dynamic call.
+/// around it, behind a dynamic call. Their errors become [`Error`]s of this crate, with
+/// the former as their source.
 ///
 /// A clone is another handle of the same service. With further layers, one handle at a
 /// time is ready: the others wait until it is called or dropped.
@@ -78,7 +80,7 @@ impl<Request, Response> Layered<Request, Response> {
         if self.ready.is_none() {
             self.ready = ready!(self.turn.poll_acquire(cx));
         }
-        let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut service = self.service.lock();
         let ready = ready!(service.poll_ready(cx)).map_err(explain);
         drop(service);
         if ready.is_err() {
@@ -109,10 +111,7 @@ where
             Kind::Layered(layered) => {
                 // Given back when the call has used up the readiness.
                 let _turn = layered.ready.take();
-                let mut service = layered
-                    .service
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let mut service = layered.service.lock();
                 PathFuture(Calling::Layered(service.call(request)))
             }
         }

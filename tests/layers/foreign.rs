@@ -122,11 +122,13 @@ async fn a_circuit_breaker_around_the_send_path() {
 async fn a_circuit_breaker_around_the_receive_path() {
     let (layer, handle) = breaker();
     let broken = Arc::new(AtomicBool::new(true));
-    let receiver = Socket::builder()
-        .receive_layer(layer)
-        .receive_layer(breaks(&broken))
-        .build()
-        .unwrap();
+    // As one layer: of layers that are added by themselves, the outer one meets an
+    // `Error` of the inner one.
+    let layers = tower::ServiceBuilder::new()
+        .layer(layer)
+        .layer(breaks(&broken))
+        .into_inner();
+    let receiver = Socket::builder().receive_layer(layers).build().unwrap();
     let mut events = receiver.events();
     let sender = Socket::new().unwrap();
     joined(&sender, &receiver).await;
