@@ -135,7 +135,7 @@ pub mod tls {
 /// | accept | [`AcceptPath`](layer::AcceptPath) | [`AcceptLayer`](layer::AcceptLayer) | a `Service` of [`Incoming`](layer::Incoming) |
 /// | peers | a [`PeerSet`](layer::PeerSet) | [`Policy`](layer::Policy) | which peers get a message: a [`Pick`](layer::Pick) |
 ///
-/// The layers of the standard behaviours are here as well. [`guide`](crate::guide) shows
+/// The layers of the standard behaviours are here as well. [The guide](crate::guide) shows
 /// how to write one.
 pub mod layer {
     pub use crate::engine::path::{AcceptPath, DialPath, Path, PathFuture, ReceivePath};

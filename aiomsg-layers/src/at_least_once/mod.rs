@@ -1,7 +1,7 @@
 //! At-least-once: unacknowledged messages are sent again.
 //!
 //! - Each message gets an id, and every resend carries the same one.
-//! - The time for an acknowledgement, [`timeout`](AtLeastOnceLayer::timeout), begins
+//! - The time for an acknowledgement, [`timeout`](Settings::timeout), begins
 //!   when the message has left on a connection. While it waits in a buffer or a queue,
 //!   there is nothing to resend.
 //! - A peer that acknowledges one earlier message after the other is slow, and nothing is
@@ -13,7 +13,7 @@
 //!   is shorter. So no peer that comes and goes uses up the resends in a moment.
 //! - Messages on their way when two connections ended in a row are sent a few at a time,
 //!   and then each by itself: one of them may be the reason.
-//! - After [`max_resends`](AtLeastOnceLayer::max_resends) resends the message is dropped,
+//! - After [`max_resends`](Settings::max_resends) resends the message is dropped,
 //!   and goes to [`Discard`](aiomsg_core::Discard).
 //! - The number and size of unacknowledged messages are bounded. A `send` beyond the bound
 //!   waits.
