@@ -29,6 +29,10 @@ pub struct PeerConnection {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most connections have one layer, and a box would cost each of its batches"
+)]
 enum Inner {
     Framed(Framed<Io>),
     /// Layers whose type is erased.
