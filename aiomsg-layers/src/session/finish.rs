@@ -25,7 +25,11 @@ use crate::heartbeat::Patience;
 /// it has not read yet.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// How long that goes on while more comes: a peer may ignore the end.
+/// How long it waits for more of a peer that ends its direction: a message that was sent
+/// before the peer has seen our end may take a while to come.
+const LATE: Duration = Duration::from_secs(2);
+
+/// How long either goes on while more comes: a peer may ignore the end.
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
 
 /// The most bytes that are read then. The system holds less for one connection.
@@ -36,8 +40,7 @@ const LINGER_BYTES: usize = 32 << 20;
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A peer that never ends its direction has read everything when it is silent for longer
-/// than the time between two heartbeats. A session that has sent nothing stops waiting
-/// for its peer's end after this silence.
+/// than the time between two heartbeats.
 const SILENCE: Duration = Duration::from_secs(6);
 
 /// How many batches are read of a connection that can send no more, if there is room.
@@ -70,7 +73,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
             match self.ending.peer_never_ends {
                 true => self.linger(LINGER, LONGEST_LINGER).await,
                 // Messages that it sent before it heard of the end may take a while.
-                false => self.linger(SILENCE, LONGEST).await,
+                false => self.linger(LATE, LONGEST_LINGER).await,
             }
             return Ok(());
         }

@@ -19,9 +19,7 @@ async fn a_peer_that_goes_on_sending_is_left_in_time() {
     let (connection, peer) = connection::pair();
     let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
     let intake = Inbox::new(inbox.clone());
-    let mut session = Session::new(Identity::random(), connection, queue, intake)
-        // One that ends its direction may be slow to hear of the end, and has a minute.
-        .peer_never_ends(true);
+    let mut session = Session::new(Identity::random(), connection, queue, intake);
     let start = Instant::now();
     let sending = async {
         loop {
@@ -50,7 +48,7 @@ async fn a_peer_that_is_silent_or_ends_is_not_waited_for() {
         (true, false, 200),
         (false, true, 0),
         // What it sent before it heard of the end may take a while to come.
-        (false, false, 6000),
+        (false, false, 2000),
     ] {
         let (connection, peer) = connection::pair();
         let (queue, inbox) = (Queue::new(LIMITS), Queue::new(LIMITS));
