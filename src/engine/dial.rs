@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aiomsg_core::sync::Mutex;
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::ReconnectLayer;
 use aiomsg_layers::reconnect::Failure;
@@ -18,7 +19,15 @@ const WHAT: &str = "the task of a connection";
 
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect`, which is a child of `finish`, or the end of all dialling.
-pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: CancellationToken) {
+///
+/// The first try is under way before the task runs: a socket that is closed right after
+/// `connect` waits for it.
+pub(crate) async fn run(
+    engine: Arc<Engine>,
+    endpoint: Endpoint,
+    disconnect: CancellationToken,
+    first: UnderWay,
+) {
     let report = {
         let engine = Arc::clone(&engine);
         move |failure: Failure<'_>| {
@@ -35,7 +44,7 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
     // Reconnect( Admission( Timeout( Handshake( the user's( Connector )))))
     let mut dial = ServiceBuilder::new()
         .layer(reconnect)
-        .service(admitting(&engine));
+        .service(admitting(&engine, first));
     loop {
         let connected = tokio::select! {
             biased;
@@ -62,19 +71,22 @@ pub(crate) async fn run(engine: Arc<Engine>, endpoint: Endpoint, disconnect: Can
 /// A service of endpoints whose response is an admitted connection.
 fn admitting(
     engine: &Arc<Engine>,
+    first: UnderWay,
 ) -> impl Service<Endpoint, Response = ReadyConnection, Error = BoxError, Future: Send>
 + Clone
 + Send
 + use<> {
     let engine = Arc::clone(engine);
+    let first = Arc::new(Mutex::new(Some(first)));
     tower::service_fn(move |endpoint: Endpoint| {
         let engine = Arc::clone(&engine);
+        let first = first.lock().take();
         async move {
-            if engine.stop_intake.is_cancelled() {
+            if first.is_none() && engine.stop_intake.is_cancelled() {
                 // The ones under way go on.
                 std::future::pending::<()>().await;
             }
-            let _under_way = engine.tries.begin();
+            let _under_way = first.unwrap_or_else(|| engine.tries.begin());
             // The wait for a layer's readiness, for example a rate limit, does not
             // count in the peer's time.
             let opening = gate::open(&engine.dial, endpoint.clone()).await?;
@@ -105,7 +117,7 @@ impl Tries {
         self.0.load(Ordering::Acquire) > 0
     }
 
-    pub(super) fn begin(&self) -> UnderWay {
+    pub(crate) fn begin(&self) -> UnderWay {
         self.0.fetch_add(1, Ordering::AcqRel);
         UnderWay(self.clone())
     }
@@ -113,7 +125,7 @@ impl Tries {
 
 /// One under way, until it is dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay(Tries);
+pub(crate) struct UnderWay(Tries);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {

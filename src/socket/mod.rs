@@ -253,7 +253,8 @@ impl<S> Socket<S> {
                 .with_reason("the socket is connected to it already")
                 .at(endpoint));
         };
-        engine.spawn(dial::run(Arc::clone(engine), endpoint, task.stop));
+        let first = engine.tries.begin();
+        engine.spawn(dial::run(Arc::clone(engine), endpoint, task.stop, first));
         Ok(())
     }
 
