@@ -132,9 +132,9 @@ async fn a_peer_that_does_not_end_is_left_in_the_end() {
 async fn what_a_peer_had_sent_before_it_heard_of_the_end_is_received() {
     // The wait of a peer that ends its direction, and of one that never does.
     for (never, late, expected) in [
-        (false, 2_000, true),
+        (false, 1_500, true),
         (true, 100, true),
-        (true, 2_000, false),
+        (true, 1_500, false),
     ] {
         let (ours, mut peer) = duplex(1 << 16);
         let limits = Limits {
