@@ -8,6 +8,7 @@ use aiomsg::layer::Discard;
 use aiomsg::{DeliveryGuarantee, Identity, SendMode};
 use futures::future::join_all;
 use hand::Mode;
+use raw::Raw;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -15,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 #[path = "../../examples/by_hand/socket.rs"]
 mod hand;
+mod raw;
 
 /// What the scenarios do with a socket.
 trait Subject {
@@ -460,53 +462,5 @@ async fn dropping_it_ends_its_tasks<A: Subject, B: Subject>() {
         .await;
         // The ports are free.
         open::<A>(mode).bind(nobody).await;
-    }
-}
-
-/// A peer that speaks the bytes of dialect v1.
-struct Raw(TcpStream);
-
-impl Raw {
-    /// Connects, and shakes hands under this identity.
-    async fn connect(endpoint: &Endpoint, identity: &[u8; 16]) -> Self {
-        let port = endpoint.port().unwrap();
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let hello = [&b"\0\0\0\x12\x01\x01"[..], identity].concat();
-        stream.write_all(&hello).await.unwrap();
-        let mut theirs = [0; 22];
-        within("the hello", stream.read_exact(&mut theirs))
-            .await
-            .unwrap();
-        assert_eq!(theirs[..6], hello[..6]);
-        Self(stream)
-    }
-
-    /// Reads a message that asks for an acknowledgement: its id, and its text.
-    async fn request(&mut self) -> ([u8; 16], String) {
-        loop {
-            let mut length = [0; 4];
-            within("a frame", self.0.read_exact(&mut length))
-                .await
-                .unwrap();
-            let mut body = vec![0; u32::from_be_bytes(length) as usize];
-            within("its body", self.0.read_exact(&mut body))
-                .await
-                .unwrap();
-            if body[0] == 4 {
-                return (body[1..17].try_into().unwrap(), text(&body[17..]));
-            }
-        }
-    }
-
-    async fn acknowledge(&mut self, id: &[u8; 16]) {
-        let ack = [&b"\0\0\0\x11\x05"[..], id].concat();
-        self.0.write_all(&ack).await.unwrap();
-    }
-
-    /// Reads until the other end closes.
-    async fn closed(&mut self) {
-        let mut rest = Vec::new();
-        // A reset is an end, too.
-        let _ = within("the end", self.0.read_to_end(&mut rest)).await;
     }
 }
