@@ -20,7 +20,7 @@ fn unacked() -> (Unacked, MessageId) {
         ..Settings::default()
     };
     let unacked = Unacked::new(settings, Discard::new(|_| {}));
-    let id = unacked.insert(Outbound::new("message")).ok().unwrap().id;
+    let id = unacked.insert(&mut Outbound::new("message")).unwrap().id;
     (unacked, id)
 }
 

@@ -83,23 +83,22 @@ where
     }
 
     #[inline]
-    fn call(&mut self, message: Outbound) -> Self::Future {
-        match self.unacked.insert(message) {
-            Ok(inserted) => {
-                self.room = inserted.room;
-                ResponseFuture {
-                    accepting: Some(self.inner.call(inserted.message)),
-                    outcome: inserted.outcome,
-                    pending: Some((inserted.id, self.unacked.clone())),
-                    refused: None,
-                }
-            }
-            Err(message) => ResponseFuture {
+    fn call(&mut self, mut message: Outbound) -> Self::Future {
+        let Some(inserted) = self.unacked.insert(&mut message) else {
+            let refused = Error::new(ErrorKind::Closed).with_message(message);
+            return ResponseFuture {
                 accepting: None,
                 outcome: None,
                 pending: None,
-                refused: Some(Error::new(ErrorKind::Closed).with_message(message)),
-            },
+                refused: Some(refused),
+            };
+        };
+        self.room = inserted.room;
+        ResponseFuture {
+            accepting: Some(self.inner.call(message)),
+            outcome: inserted.outcome,
+            pending: Some((inserted.id, self.unacked.clone())),
+            refused: None,
         }
     }
 }

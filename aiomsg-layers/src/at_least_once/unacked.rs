@@ -101,8 +101,6 @@ pub(super) type Outcome = oneshot::Receiver<Result<(), GivenUp>>;
 /// A message that is kept.
 pub(super) struct Inserted {
     pub(super) id: MessageId,
-    /// The message to send.
-    pub(super) message: Outbound,
     /// The receiver of its outcome, if its sender waits for it.
     pub(super) outcome: Option<Outcome>,
     /// Whether there is room for another one.
@@ -191,12 +189,9 @@ impl Unacked {
     }
 
     /// Gives a message its id, and keeps a copy. Returns the receiver of its outcome, if its
-    /// sender waits for it.
-    ///
-    /// # Errors
-    ///
-    /// The message, when this is closed: no report would hold it any more.
-    pub(super) fn insert(&self, mut message: Outbound) -> Result<Inserted, Outbound> {
+    /// sender waits for it. `None`: this is closed, and no report would hold the message any more.
+    #[inline]
+    pub(super) fn insert(&self, message: &mut Outbound) -> Option<Inserted> {
         let (waiter, outcome) = match message.is_until_acked() {
             true => {
                 let (waiter, outcome) = oneshot::channel();
@@ -206,16 +201,11 @@ impl Unacked {
         };
         let mut state = self.lock();
         if state.closed {
-            return Err(message);
+            return None;
         }
-        let id = state.entries.insert(&mut message, waiter);
+        let id = state.entries.insert(message, waiter);
         let room = state.entries.have_room(&self.0.settings.limits, None);
-        Ok(Inserted {
-            id,
-            message,
-            outcome,
-            room,
-        })
+        Some(Inserted { id, outcome, room })
     }
 
     /// Forgets a message: its caller has it back, or another layer has dropped it. Returns

@@ -30,7 +30,7 @@ struct State {
 
 impl Peer {
     fn has_room(&self, room: usize) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         state.room += room;
         let waker = state.waker.take();
         drop(state);
@@ -42,7 +42,7 @@ impl Peer {
     /// Waits until it has got as many messages.
     fn gets(&self, messages: usize) {
         block_on(poll_fn(|cx| {
-            let mut state = self.0.lock().unwrap();
+            let mut state = self.0.lock();
             if state.got == messages {
                 return Poll::Ready(());
             }
@@ -58,7 +58,7 @@ impl Service<Outbound> for Peer {
     type Future = std::future::Ready<Result<(), Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         if state.room > 0 {
             return Poll::Ready(Ok(()));
         }
@@ -67,7 +67,7 @@ impl Service<Outbound> for Peer {
     }
 
     fn call(&mut self, _: Outbound) -> Self::Future {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         state.room = state.room.saturating_sub(1);
         state.got += 1;
         let reader = state.reader.take();

@@ -17,7 +17,7 @@ struct Gate(Mutex<(bool, Option<Waker>)>);
 
 impl Gate {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         if state.0 {
             return Poll::Ready(());
         }
@@ -26,7 +26,7 @@ impl Gate {
     }
 
     fn open(&self) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         state.0 = true;
         let waker = state.1.take();
         drop(state);
