@@ -12,7 +12,7 @@ use std::time::Duration;
 use aiomsg::parts::vocabulary::error::{BoxError, chain};
 use aiomsg::{Delivery, Socket};
 use tokio::sync::mpsc;
-use tower::{Service, filter::FilterLayer, layer::layer_fn};
+use tower::{Service, ServiceBuilder, filter::FilterLayer, layer::layer_fn};
 
 /// A refused message, and the reason.
 type DeadLetter = (Delivery, BoxError);
@@ -51,13 +51,17 @@ async fn main() -> Result<(), BoxError> {
 
     let (queue, mut dead_letters) = mpsc::channel(100);
     let receiver = Socket::builder()
-        .receive_layer(layer_fn(move |inner| DeadLetters(inner, queue.clone())))
-        .receive_layer(FilterLayer::new(|message: Delivery| {
-            match message.payload().starts_with(b"good") {
-                true => Ok(message),
-                false => Err("it does not begin with good"),
-            }
-        }))
+        // Both as one stack: the outer layer sees the error of the filter itself.
+        .receive_layer(
+            ServiceBuilder::new()
+                .layer(layer_fn(move |inner| DeadLetters(inner, queue.clone())))
+                .layer(FilterLayer::new(|message: Delivery| {
+                    match message.payload().starts_with(b"good") {
+                        true => Ok(message),
+                        false => Err("it does not begin with good"),
+                    }
+                })),
+        )
         .build()?;
     let sender = Socket::builder().at_least_once().build()?;
     sender.connect(receiver.bind(address).await?)?;
