@@ -1,5 +1,8 @@
 //! The checker finds what is wrong, when something is.
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
 use crate::plan::Plan;
 use crate::rounds::{certificate, one};
 use crate::world::Sabotage;
@@ -8,9 +11,13 @@ use crate::world::Sabotage;
 async fn is_seen(sabotage: Sabotage, what: &str) -> bool {
     let tls = certificate();
     let rounds = (0..12).map(|seed| one(Plan::draw(seed), tls.clone(), Some(sabotage)));
-    let outcomes = futures::future::join_all(rounds).await;
-    let mut faults = outcomes.iter().flat_map(|outcome| &outcome.faults);
-    faults.any(|fault| fault.contains(what))
+    let mut rounds: FuturesUnordered<_> = rounds.collect();
+    while let Some(outcome) = rounds.next().await {
+        if outcome.faults.iter().any(|fault| fault.contains(what)) {
+            return true;
+        }
+    }
+    false
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
