@@ -174,17 +174,18 @@ impl Judge<'_> {
     fn delivered_at_least_once(&self) -> usize {
         // With an inbox that was lost, nobody can tell.
         let lost_inbox = self.taken.iter().filter(|taken| self.died_with_it(taken));
-        self.fate.received.len() + lost_inbox.count() + self.acknowledged_by_strangers()
+        self.fate.received.len() + lost_inbox.count() + self.acknowledged_in_its_place()
     }
 
-    /// How many may have been acknowledged by a stranger that may get them, which is its
-    /// right: those for anyone, and those for the host whose place it has. It may do so as
-    /// soon as its connection has them, before a byte of them has left.
-    fn acknowledged_by_strangers(&self) -> usize {
+    /// How many may have been acknowledged by a stranger in the place of the host that
+    /// they were for, which is its right: as soon as its connection has them, before a
+    /// byte of them has left.
+    fn acknowledged_in_its_place(&self) -> usize {
         let replaced = |sent: &&Sent| {
-            let may_get = |claims| sent.to.is_none() || claims == sent.to;
-            let mut visits = self.ledger.plan().visits();
-            visits.any(|it| it.to == sent.by.host && may_get(it.claims) && it.forges)
+            sent.to.is_some_and(|to| {
+                let mut visits = self.ledger.plan().visits();
+                visits.any(|it| it.to == sent.by.host && it.claims == Some(to) && it.forges)
+            })
         };
         self.fate.sent.iter().filter(replaced).count()
     }
