@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use aiomsg_core::Weight;
 
 use super::Queue;
-use super::level::Level;
+
 use super::state::State;
 use super::wakers::Woken;
 use crate::sync::MutexGuard;
@@ -50,17 +50,12 @@ impl<T: Weight> Queue<T> {
         state.stuck = false;
         state.used_items = state.used_items.saturating_sub(items);
         state.used_bytes = state.used_bytes.saturating_sub(bytes);
-        let woken = if state.admits() {
+        let producers = if state.admits() {
             state.producers.take()
         } else {
             Woken::default()
         };
-        let low = self.has_become_low(&mut state);
-        drop(state);
-        woken.wake();
-        if low {
-            self.tell(Level::Low);
-        }
+        self.freed(state, producers);
     }
 
     /// Takes one item, and its room. `Ready(None)` says that the queue is
@@ -99,13 +94,8 @@ impl<T: Weight> Queue<T> {
         // item, sleep, and wake again for the next: let half of the room
         // become free first.
         if (state.high || !state.producers.is_empty()) && self.is_low(&state) {
-            let woken = state.producers.take();
-            let low = self.has_become_low(&mut state);
-            drop(state);
-            woken.wake();
-            if low {
-                self.tell(Level::Low);
-            }
+            let producers = state.producers.take();
+            self.freed(state, producers);
         }
     }
 

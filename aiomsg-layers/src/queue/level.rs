@@ -6,6 +6,8 @@ use aiomsg_core::{Limits, Weight, hook};
 
 use super::Queue;
 use super::state::State;
+use super::wakers::Woken;
+use crate::sync::MutexGuard;
 
 /// The level of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +27,19 @@ impl<T: Weight> Queue<T> {
         full && !std::mem::replace(&mut state.high, true)
     }
 
-    pub(super) fn has_become_low(&self, state: &mut State<T>) -> bool {
+    /// Room has become free, and `producers` are to hear of it. Ends the lock, wakes them,
+    /// and reports the level.
+    #[inline]
+    pub(super) fn freed(&self, mut state: MutexGuard<'_, State<T>>, producers: Woken) {
+        let low = self.has_become_low(&mut state);
+        drop(state);
+        producers.wake();
+        if low {
+            self.tell(Level::Low);
+        }
+    }
+
+    fn has_become_low(&self, state: &mut State<T>) -> bool {
         state.high && self.is_low(state) && std::mem::take(&mut state.high)
     }
 

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use aiomsg_core::Weight;
 
 use super::Queue;
-use super::level::Level;
 
 /// Which items to take out of a queue to make room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +50,8 @@ impl<T: Weight> Queue<T> {
                 items
             }
         };
-        let woken = state.producers.take();
-        let low = self.has_become_low(&mut state);
-        drop(state);
-        woken.wake();
-        if low {
-            self.tell(Level::Low);
-        }
+        let producers = state.producers.take();
+        self.freed(state, producers);
         items
     }
 }
