@@ -1,7 +1,5 @@
 //! A message on its way out.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use crate::{Identity, MessageId, Weight};
@@ -242,37 +240,6 @@ impl Outbound {
             Rest::Both(both) => (self.payload, both.target, both.id),
         }
     }
-}
-
-/// Offers up to `most` messages from the front of the queue to `take`, in their order,
-/// until `take` leaves one, which stays in front. Returns how many were taken.
-///
-/// ```
-/// use std::collections::VecDeque;
-/// use aiomsg_core::{Outbound, outbound::offer_each};
-///
-/// let mut messages = VecDeque::from(["1", "2", "large", "4"].map(Outbound::new));
-/// let taken = offer_each(&mut messages, 9, |message| {
-///     message.take_if(|message| message.payload().len() == 1).is_some()
-/// });
-/// assert_eq!(taken, 2);
-/// assert_eq!(messages[0].payload(), "large");
-/// ```
-pub fn offer_each(
-    messages: &mut VecDeque<Outbound>,
-    most: usize,
-    mut take: impl FnMut(&mut Option<Outbound>) -> bool,
-) -> usize {
-    for taken in 0..most {
-        let mut message = messages.pop_front();
-        if message.is_none() || !take(&mut message) {
-            if let Some(back) = message {
-                messages.push_front(back);
-            }
-            return taken;
-        }
-    }
-    most
 }
 
 impl<T: Into<Bytes>> From<T> for Outbound {
