@@ -59,6 +59,8 @@ mod sync;
 mod test_frames;
 #[cfg(test)]
 mod test_stack;
+#[cfg(test)]
+mod test_wakes;
 mod time;
 pub mod topics;
 

@@ -7,9 +7,7 @@ mod readiness;
 mod subscriber;
 mod table;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 
 use aiomsg_core::connection::{FrameStream, OneByOne};
 use aiomsg_core::{Identity, MessageId};
@@ -17,6 +15,7 @@ use futures::{FutureExt, StreamExt};
 use tower::Layer;
 
 use super::*;
+use crate::test_wakes::counted;
 
 mod wire_in_memory {
     include!("wire_in_memory.rs");
@@ -39,27 +38,6 @@ fn limits(prefixes: usize, prefix_len: usize) -> TopicLimits {
     TopicLimits {
         prefixes,
         prefix_len,
-    }
-}
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn counted() -> (Arc<Wakes>, Waker) {
-    let wakes = Arc::new(Wakes::default());
-    (Arc::clone(&wakes), Waker::from(wakes))
-}
-
-impl Wakes {
-    fn take(&self) -> usize {
-        self.0.swap(0, Ordering::Relaxed)
     }
 }
 

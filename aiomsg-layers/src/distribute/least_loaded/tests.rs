@@ -1,37 +1,15 @@
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 
 use aiomsg_core::Outbound;
 
 use super::LeastLoaded;
 use crate::distribute::{AnyPolicy, PeerSet, Pick, Policy};
 use crate::test_stack::{Peer, Stack, cx, name, queue, taken, text};
+use crate::test_wakes::counted;
 
 fn stack() -> Stack<LeastLoaded> {
     Stack::new(LeastLoaded::with_seed(7))
-}
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn counted() -> (Arc<Wakes>, Waker) {
-    let wakes = Arc::new(Wakes::default());
-    (Arc::clone(&wakes), Waker::from(wakes))
-}
-
-impl Wakes {
-    fn take(&self) -> usize {
-        self.0.swap(0, Ordering::Relaxed)
-    }
 }
 
 /// Of two peers it always looks at both.
