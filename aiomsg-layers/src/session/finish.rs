@@ -71,9 +71,9 @@ impl<C: Connection, I: Intake> Session<C, I> {
         if !self.is_anything_at_stake() {
             poll_fn(|cx| self.connection.poll_close(cx)).await?;
             match self.ending.peer_never_ends {
-                true => self.linger(LINGER, LONGEST_LINGER).await,
+                true => self.linger(LINGER).await,
                 // Messages that it sent before it heard of the end may take a while.
-                false => self.linger(LATE, LONGEST_LINGER).await,
+                false => self.linger(LATE).await,
             }
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
     }
 
     /// Reads until the peer ends its direction, or is silent for this long.
-    async fn linger(&mut self, silence: Duration, longest: Duration) {
+    async fn linger(&mut self, silence: Duration) {
         let rest = async {
             let mut bytes = 0;
             while bytes < LINGER_BYTES
@@ -170,7 +170,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
                 bytes += more;
             }
         };
-        let _ = timeout(longest, rest).await;
+        let _ = timeout(LONGEST_LINGER, rest).await;
     }
 
     /// Finishes a connection that has ended with this error.
@@ -251,7 +251,7 @@ impl<C: Connection, I: Intake> Session<C, I> {
         match self.left.link.is_passing() {
             // The peer is in the middle of a large message, and should stop there.
             true => sleep(LINGER).await,
-            false => self.linger(LINGER, LONGEST_LINGER).await,
+            false => self.linger(LINGER).await,
         }
     }
 
