@@ -299,17 +299,13 @@ impl Lines {
 
     /// Takes the last place in the line of this peer.
     pub fn join(&self, peer: &Identity) -> PeerPlace {
-        let place = self.lock().entry(peer.clone()).or_default().join();
+        let place = self.0.lines.lock().entry(peer.clone()).or_default().join();
         self.0.len.fetch_add(1, Ordering::Relaxed);
         PeerPlace {
             place: Some(place),
             lines: self.clone(),
             peer: peer.clone(),
         }
-    }
-
-    fn lock(&self) -> aiomsg_core::sync::MutexGuard<'_, HashMap<Identity, Line>> {
-        self.0.lines.lock()
     }
 }
 
@@ -327,7 +323,7 @@ impl Drop for PeerPlace {
     fn drop(&mut self) {
         self.lines.0.len.fetch_sub(1, Ordering::Relaxed);
         drop(self.place.take());
-        let mut lines = self.lines.lock();
+        let mut lines = self.lines.0.lines.lock();
         if lines.get(&self.peer).is_some_and(Line::is_empty) {
             lines.remove(&self.peer);
         }

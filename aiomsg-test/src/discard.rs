@@ -1,9 +1,9 @@
 //! A [`Discard`] that remembers.
 
-use aiomsg_core::sync::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
+use aiomsg_core::sync::Mutex;
 use aiomsg_core::{Discard, Discarded, DropReason};
 use bytes::Bytes;
 

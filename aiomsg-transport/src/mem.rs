@@ -1,12 +1,12 @@
 //! In-memory connections of the process, by name.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::io;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
 
 use aiomsg_core::Error;
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
 

@@ -1,9 +1,9 @@
 //! The bound and dialled endpoints of a socket.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 
 use aiomsg_core::Endpoint;
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 /// Ends the task of an endpoint, and signals that it has ended.

@@ -1,10 +1,10 @@
 //! Events that wait for listeners, each kept once for all of them.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Limits, Weight};
 use aiomsg_layers::queue::WakerList;
 

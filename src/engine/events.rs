@@ -1,11 +1,11 @@
 //! Events, counters and log lines of a socket.
 
-use aiomsg_core::sync::Mutex;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use aiomsg_core::sync::Mutex;
 use aiomsg_core::{
     Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Limits, Outbound,
     Weight,

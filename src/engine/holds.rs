@@ -1,12 +1,12 @@
 //! Peers that are not read for a while.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use aiomsg_core::Identity;
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_layers::queue::WakerList;
 
 /// Peers that are held back, as all are while the inbox is full: they read no replies, and

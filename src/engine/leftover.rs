@@ -1,9 +1,9 @@
 //! The report of a close.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashSet;
 
 use aiomsg_core::hook::Holding;
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Endpoint, Identity, Outbound};
 use aiomsg_layers::at_least_once::Unacknowledged;
 

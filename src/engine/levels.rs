@@ -1,9 +1,9 @@
 //! Reports of full queues.
 
-use aiomsg_core::sync::Mutex;
 use std::time::Duration;
 
 use aiomsg_core::Identity;
+use aiomsg_core::sync::Mutex;
 use aiomsg_layers::queue::Level;
 use tokio::time::Instant;
 

@@ -1,11 +1,11 @@
 //! The handshakes under way.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Error, ErrorKind};
 use aiomsg_transport::RemoteAddr;
 use tokio::sync::oneshot;

@@ -1,9 +1,9 @@
 //! A bound on the reports of a second.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// A bound on reports in each second: a flood of connections must not push other events, or

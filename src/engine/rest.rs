@@ -1,7 +1,6 @@
 //! Read messages that wait for layers of the receive path when their connection ends, and
 //! the order between connections of a peer.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -9,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker, ready};
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Delivery, Error, Identity, Limits, MessageId};
 use aiomsg_layers::queue::WakerList;
 use aiomsg_layers::session::Intake;

@@ -1,12 +1,12 @@
 //! A rarely ready future beside a frequently polled one.
 
-use aiomsg_core::sync::Mutex;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use aiomsg_core::sync::Mutex;
 use pin_project::pin_project;
 
 /// A future that is polled only after its own wake-up, and not each time that its task is

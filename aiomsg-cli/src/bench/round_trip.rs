@@ -1,10 +1,10 @@
 //! Messages that come back.
 
-use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aiomsg::layer::SendService;
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use aiomsg::{Error, Socket};
 use bytes::{BufMut, Bytes, BytesMut};
 use hdrhistogram::Histogram;

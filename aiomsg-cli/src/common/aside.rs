@@ -1,12 +1,12 @@
 //! Answers whose peers have no room for them now.
 
-use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
 use aiomsg::Identity;
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 
 /// So many wait aside, for all peers together.

@@ -1,12 +1,12 @@
 //! A layer around each connection that counts what it hears.
 
-use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use aiomsg::Identity;
 use aiomsg::layer::Hooked;
 use aiomsg::layer::{Frame, FrameHook, Identified};
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tower::Layer;

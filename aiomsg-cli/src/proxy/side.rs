@@ -1,9 +1,9 @@
 //! One side of the proxy: a socket, and where it listens and connects.
 
-use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Event, SendMode, Socket, TlsConfig};
 
 use super::args::ModeArg;

@@ -1,8 +1,9 @@
 //! What a proxy is told by signals.
 
-use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+use aiomsg::parts::vocabulary::sync::Mutex;
 
 #[cfg(unix)]
 use nix::sys::signal::Signal as Number;
@@ -57,12 +58,8 @@ struct Orders {
 const WAITING: usize = 16;
 
 impl Orders {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Order>> {
-        self.waiting.lock()
-    }
-
     fn add(&self, order: Order) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         if waiting.len() >= WAITING {
             waiting.retain(|other| !order.makes_up_for(*other));
         }
@@ -73,7 +70,7 @@ impl Orders {
     /// The next one. Cancel safe.
     async fn next(&self) -> Order {
         loop {
-            let next = self.lock().pop_front();
+            let next = self.waiting.lock().pop_front();
             match next {
                 Some(order) => return order,
                 None => self.more.notified().await,

@@ -1,6 +1,6 @@
-use aiomsg_core::sync::Mutex;
 use std::sync::Arc;
 
+use aiomsg_core::sync::Mutex;
 use aiomsg_core::{Identity, Link, Outbound};
 use bytes::Bytes;
 use tokio::time::Instant;

@@ -1,4 +1,3 @@
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -7,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::hook::Holding;
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};

@@ -1,4 +1,3 @@
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -6,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Identity, MessageId};
 use tokio::time::Instant;
 

@@ -105,5 +105,5 @@ fn a_line_of_a_peer_is_gone_when_nobody_is_in_it() {
     drop((one, other));
     assert!(is_first(&mut two));
     drop(two);
-    assert!(lines.is_empty() && lines.lock().is_empty());
+    assert!(lines.is_empty() && lines.0.lines.lock().is_empty());
 }

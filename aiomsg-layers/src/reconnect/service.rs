@@ -1,10 +1,10 @@
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Endpoint, Error};
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service, ServiceExt};

@@ -1,10 +1,10 @@
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use aiomsg_core::Identity;
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 
 use super::ids::{self, Ids};

@@ -54,15 +54,9 @@ impl Bell {
     #[cold]
     fn register(&mut self, task: &Waker) {
         self.task = Some(task.clone());
-        let old = self.ringer.lock().replace(task.clone());
+        let old = self.ringer.task.lock().replace(task.clone());
         // Its destructor may be a user's.
         drop(old);
-    }
-}
-
-impl Ringer {
-    fn lock(&self) -> crate::sync::MutexGuard<'_, Option<Waker>> {
-        self.task.lock()
     }
 }
 
@@ -73,7 +67,7 @@ impl Wake for Ringer {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.rung.store(true, Ordering::Release);
-        let task = self.lock().clone();
+        let task = self.task.lock().clone();
         if let Some(task) = task {
             hook::tell(move || task.wake());
         }

@@ -1,4 +1,3 @@
-use aiomsg_core::sync::Mutex;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -6,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::BoxError;
+use aiomsg_core::sync::Mutex;
 use pin_project::pin_project;
 use tower::Service;
 

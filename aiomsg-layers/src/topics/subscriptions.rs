@@ -1,4 +1,3 @@
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -6,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use aiomsg_core::Error;
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 
 use super::slots::Slots;

@@ -1,9 +1,9 @@
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Error, Identity};
 
 use super::TopicLimits;

@@ -30,9 +30,9 @@ mod incoming;
 mod mock;
 mod outgoing;
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::sync::Arc;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Dialect, Frame, Link};
 use aiomsg_transport::codec::FrameCodec;
 

@@ -1,9 +1,9 @@
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Limits, Outbound};
 use aiomsg_layers::queue::{Closed, Peer, Queue, Shed, WakerList};
 

@@ -4,12 +4,12 @@
 //! more would hold a multiple of that. Together they have a bound, and beyond it the one
 //! that comes slowest is given up.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Error, ErrorKind, Link};
 use tokio::time::Instant;
 

@@ -1,11 +1,11 @@
 //! Replacement of settings while sockets use them.
 
-use aiomsg_core::sync::MutexGuard;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aiomsg_core::sync::MutexGuard;
 use aiomsg_core::{Error, ErrorKind};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;

@@ -1,9 +1,9 @@
 //! Replies that wait for room at their peers.
 
-use aiomsg_core::sync::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use aiomsg_core::sync::{Mutex, MutexGuard};
 use aiomsg_core::{Delivery, Identity};
 use tokio::sync::Notify;
 

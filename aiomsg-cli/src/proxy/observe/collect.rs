@@ -1,9 +1,9 @@
 //! Putting together what is shown.
 
-use aiomsg::parts::vocabulary::sync::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aiomsg::parts::vocabulary::sync::Mutex;
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 

@@ -16,10 +16,10 @@
 //! not to a request, so there is nothing to remember for each request, and a
 //! request may have any number of replies, at any time.
 
-use aiomsg::parts::vocabulary::sync::Mutex;
 use std::collections::HashMap;
 
 use aiomsg::Identity;
+use aiomsg::parts::vocabulary::sync::Mutex;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Whoever answers looks for the zero byte among as many first bytes.
