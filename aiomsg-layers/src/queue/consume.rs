@@ -67,7 +67,7 @@ impl<T: Weight> Queue<T> {
 
     /// The same, and applies a function to the item under the lock of the queue, so that
     /// less is moved.
-    #[inline]
+    #[inline(always)]
     pub fn poll_pop_with<R>(
         &self,
         cx: &mut Context<'_>,
