@@ -3,6 +3,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aiomsg_core::hook::Holding;
@@ -48,6 +49,8 @@ struct Inner<T> {
     table: Mutex<Table<T>>,
     peers: Peers<Queue<Outbound>>,
     count: watch::Sender<usize>,
+    /// The same number, without a lock: senders ask for it all the time.
+    len: AtomicUsize,
     max: usize,
     patience: Duration,
     own: Identity,
@@ -87,6 +90,7 @@ impl<T> Admission<T> {
             }),
             peers,
             count: watch::Sender::new(0),
+            len: AtomicUsize::new(0),
             max,
             patience: bounded(patience),
             own,
@@ -94,8 +98,9 @@ impl<T> Admission<T> {
     }
 
     /// How many peers are connected.
+    #[inline]
     pub fn len(&self) -> usize {
-        *self.0.count.borrow()
+        self.0.len.load(Ordering::Acquire)
     }
 
     /// Whether no peer is connected.
@@ -214,11 +219,16 @@ impl<T> Inner<T> {
                 // order.
                 let queue = newcomer.queue.clone();
                 self.peers.insert(identity.clone(), queue);
-                self.count.send_replace(members.len());
+                self.set_len(members.len());
                 Ok(None)
             }
             Entry::Occupied(entry) => Ok(Some(Arc::clone(entry.get()))),
         }
+    }
+
+    fn set_len(&self, len: usize) {
+        self.len.store(len, Ordering::Release);
+        self.count.send_replace(len);
     }
 
     fn remove(&self, member: &Arc<Member<T>>) {
@@ -230,7 +240,7 @@ impl<T> Inner<T> {
         {
             entry.remove();
             self.peers.remove(&member.identity);
-            self.count.send_replace(members.len());
+            self.set_len(members.len());
         }
         drop(table);
         member.ended.cancel();

@@ -199,7 +199,7 @@ where
     type Error = S::Error;
     type Future = BufferFuture<S::Future>;
 
-    #[inline]
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let polled = match self.sending.is_none() && self.held.messages.is_empty() {
             true => self.inner.poll_ready(cx),
@@ -215,7 +215,7 @@ where
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, message: Outbound) -> Self::Future {
         if std::mem::take(&mut self.ready) {
             return BufferFuture::inner(self.inner.call(message));

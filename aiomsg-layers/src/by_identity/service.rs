@@ -147,7 +147,7 @@ where
     type Future = ByIdentityFuture<S::Future, P>;
 
     /// Ready when the inner service is. Only messages for anyone need that.
-    #[inline]
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.bell.has_rung(cx) {
             self.hear();
@@ -156,7 +156,7 @@ where
     }
 
     /// Sends a message. An addressed one may come at any time.
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, message: Outbound) -> Self::Future {
         match message.peer() {
             None => ByIdentityFuture::inner(self.inner.call(message)),

@@ -23,10 +23,19 @@ impl<P> Policy<P> for RoundRobin {
             true => self.next,
             false => 0,
         };
-        let mut all = (turn..peers.len()).chain(0..turn);
-        // If no peer has room, the overflow rule applies to the one whose turn it is.
-        let at = all.find(|at| peers.has_room(*at)).unwrap_or(turn);
+        let at = match peers.has_room(turn) {
+            true => turn,
+            false => after(peers, turn),
+        };
         self.next = at + 1;
         Pick::One(at)
     }
+}
+
+/// The next peer with room. If no peer has room, the overflow rule applies to the one whose turn
+/// it is.
+#[cold]
+fn after<P>(peers: &PeerSet<P>, turn: usize) -> usize {
+    let mut all = (turn..peers.len()).chain(0..turn);
+    all.find(|at| peers.has_room(*at)).unwrap_or(turn)
 }

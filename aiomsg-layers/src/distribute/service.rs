@@ -208,7 +208,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
     }
 
     /// Places a message. If picked peers have ended, it goes to others.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, message: Outbound, mut rule: Overflow) -> Result<(), Unplaced> {
         let mut slot = Some(message);
         while let Some(message) = &slot
@@ -260,7 +260,7 @@ impl<P: Peer + Clone, Q: Policy<P>> Distribute<P, Q> {
     }
 
     /// Offers a message to one peer. Continues if another one must be picked.
-    #[inline]
+    #[inline(always)]
     fn offer(
         &mut self,
         position: usize,
@@ -356,7 +356,7 @@ where
 
     /// Ready when one more message can be placed, and nothing waits before it. Nothing is
     /// reserved.
-    #[inline]
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.bell.has_rung(cx) {
             self.hear();
@@ -383,7 +383,7 @@ where
 
     /// Places a message. If there is no room for it after all, it waits here, before anything
     /// new.
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, message: Outbound) -> Self::Future {
         if !self.held.is_empty() {
             self.held.push_back(message);

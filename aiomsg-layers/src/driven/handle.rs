@@ -83,11 +83,15 @@ impl<S> Driven<S> {
         &self,
         call: impl FnOnce(&mut S, &mut Context<'_>) -> T,
     ) -> Result<T, NotNow> {
-        let mut locked = self.0.enter().ok_or(NotNow::Within)?;
-        match locked.state.closed {
+        let holding = Holding::enter(&*self.0).ok_or(NotNow::Within)?;
+        let mut state = self.0.state.lock();
+        let called = match state.closed {
             true => Err(NotNow::Closed),
-            false => Ok(call(&mut locked.state.stack, &mut self.0.context())),
-        }
+            false => Ok(call(&mut state.stack, &mut self.0.context())),
+        };
+        drop(state);
+        drop(holding);
+        called
     }
 
     /// Whether this thread is in the stack already: a policy, or its callee, sends.
