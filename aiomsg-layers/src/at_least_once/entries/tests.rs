@@ -1,0 +1,42 @@
+use super::*;
+
+#[test]
+fn a_place_that_is_used_again_is_under_another_id() {
+    let mut entries = Entries::new();
+    let first = entries.insert(&mut Outbound::new("first"), None);
+    assert!(entries.remove(first).is_some());
+    let mut message = Outbound::new("second");
+    let second = entries.insert(&mut message, None);
+    assert_eq!(message.id(), Some(second));
+    assert_eq!(entries.names.place(first), entries.names.place(second));
+    assert!(entries.get_mut(first).is_none());
+    assert!(entries.remove(first).is_none());
+    assert_eq!((entries.len(), entries.bytes()), (1, 6));
+}
+
+#[test]
+fn an_id_of_somebody_elses_is_nobodys() {
+    let mut entries = Entries::new();
+    entries.insert(&mut Outbound::new("ours"), None);
+    for id in [[0; 16], [255; 16]] {
+        assert!(entries.remove(MessageId::from_bytes(id)).is_none());
+    }
+    assert_eq!(entries.len(), 1);
+}
+
+#[test]
+fn the_oldest_comes_first_wherever_its_place_is() {
+    let mut entries = Entries::new();
+    let a = entries.insert(&mut Outbound::new("a"), None);
+    let b = entries.insert(&mut Outbound::new("b"), None);
+    entries.remove(a);
+    let c = entries.insert(&mut Outbound::new("c"), None);
+    assert!(entries.names.place(c) < entries.names.place(b));
+    let order: Vec<_> = entries
+        .take()
+        .into_iter()
+        .map(|it| it.message.into_payload())
+        .collect();
+    assert_eq!(order, ["b", "c"]);
+    assert_eq!((entries.len(), entries.bytes()), (0, 0));
+}
