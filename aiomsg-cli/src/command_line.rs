@@ -7,11 +7,15 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{Command, CommandFactory, Parser};
 
-/// The command, or the code to end with when there is nothing more to do.
-pub(crate) fn parse<C: Parser>() -> Result<C, ExitCode> {
-    let error = match C::try_parse() {
+/// The command, or the code to end with when there is nothing more to do. `shape` changes
+/// how its help looks.
+pub(crate) fn parse<C: Parser>(shape: impl FnOnce(Command) -> Command) -> Result<C, ExitCode> {
+    let mut command = shape(C::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|mut matches| C::from_arg_matches_mut(&mut matches));
+    let error = match parsed.map_err(|error| error.format(&mut command)) {
         Ok(command) => return Ok(command),
         Err(error) => error,
     };

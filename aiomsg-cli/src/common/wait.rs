@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aiomsg::{Endpoint, Error, Event, Events, Identity, Socket};
 use clap::Args;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::advice::advice;
 use super::failure::{Failure, Outcome};
@@ -43,6 +43,16 @@ impl WaitArgs {
     /// How long nothing may move once the peers are there.
     pub(crate) fn stall(&self) -> Option<Duration> {
         self.timeout.and_then(|Patience(time)| time)
+    }
+
+    /// The `--timeout`, if there is one; `Some(None)` is forever.
+    pub(crate) fn given(&self) -> Option<Option<Duration>> {
+        self.timeout.map(|Patience(time)| time)
+    }
+
+    /// How many peers to wait for.
+    pub(crate) fn peers(&self) -> usize {
+        self.wait_peers
     }
 
     fn patience(&self, socket: &SocketArgs) -> Option<Duration> {
@@ -142,6 +152,14 @@ impl WaitArgs {
 pub(crate) async fn after(time: Option<Duration>) {
     match time {
         Some(time) => sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ready at a time, if there is one, and never otherwise.
+pub(crate) async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aiomsg::layer::BoxError;
 use aiomsg::layer::DedupLayer;
-use aiomsg::{AckMode, Delivery, Events, Limits, Socket};
+use aiomsg::{AckMode, Delivery, Events, Limits, Socket, SocketBuilder};
 use clap::Args;
 use futures::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,7 +24,8 @@ use crate::common::stop::Stop;
 use crate::common::stopped::Stopped;
 use crate::common::wait::{PEERS, WaitArgs, after};
 
-use output::{Format, Output};
+use output::Line;
+pub(crate) use output::{Content, Format, Output};
 
 /// Receives messages, and writes them to standard output
 ///
@@ -123,6 +124,15 @@ enum Ended {
 }
 
 pub(crate) async fn run(args: RecvArgs, stop: &mut Stop) -> Outcome {
+    receive(args, |builder| builder, stop).await
+}
+
+/// Receives with the socket that `with` makes.
+pub(crate) async fn receive(
+    args: RecvArgs,
+    with: impl FnOnce(SocketBuilder) -> SocketBuilder,
+    stop: &mut Stop,
+) -> Outcome {
     let wanted = args.output.count;
     let opened = async {
         let builder = args.socket.builder().await?;
@@ -138,7 +148,7 @@ pub(crate) async fn run(args: RecvArgs, stop: &mut Stop) -> Outcome {
     let items = wanted.map_or(WAITING.items, |count| {
         WAITING.items.min(count.get() as usize)
     });
-    let socket = builder
+    let socket = with(builder)
         .ack_mode(AckMode::Handled)
         .receive_limits(Limits { items, ..WAITING })
         .build()?;
@@ -271,7 +281,7 @@ where
         let new = once.await.map_err(|error| failed(&error))?;
         if let Some(message) = new {
             self.output
-                .write(&message)
+                .write(message.payload(), || Line::of(&message))
                 .await
                 .map_err(|error| output_failed(&error))?;
             self.progress.add(message.payload().len());

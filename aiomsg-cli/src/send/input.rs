@@ -28,7 +28,7 @@ pub(super) enum Source {
 
 /// What is read.
 #[derive(Debug)]
-pub(super) enum Read {
+pub(crate) enum Read {
     /// Some messages.
     Messages(Vec<Bytes>),
     /// Something to tell while it is read.
@@ -39,7 +39,7 @@ pub(super) enum Read {
 
 /// The messages, some at a time.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(crate) struct Input {
     from: mpsc::Receiver<Outcome<Read>>,
     /// How many messages were read, of which so many were taken.
     read: Arc<AtomicU64>,
@@ -115,6 +115,13 @@ fn wrong(file: &Path, error: &io::Error) -> Failure {
 }
 
 impl Input {
+    /// Each of these texts, once.
+    #[cfg(test)]
+    pub(crate) fn of_texts(texts: Vec<OsString>) -> Outcome<Self> {
+        let once = Repeat(NonZeroU64::new(1));
+        Self::start(Source::Texts(texts), Cut::Whole, once, None)
+    }
+
     pub(super) fn start(
         source: Source,
         cut: Cut,
@@ -151,7 +158,7 @@ impl Input {
     }
 
     /// What is read next, `None` when all was. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Outcome<Read>> {
+    pub(crate) async fn next(&mut self) -> Option<Outcome<Read>> {
         let next = self.from.recv().await;
         if let Some(Ok(Read::Messages(messages))) = &next {
             self.taken += messages.len() as u64;
@@ -160,7 +167,7 @@ impl Input {
     }
 
     /// Ends the reading, and says how many messages were read that nobody took.
-    pub(super) fn end(&mut self) -> u64 {
+    pub(crate) fn end(&mut self) -> u64 {
         self.from.close();
         self.read.load(Ordering::Relaxed).saturating_sub(self.taken)
     }

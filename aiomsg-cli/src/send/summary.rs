@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use aiomsg::close::CloseReport;
+use aiomsg::message::DropReason;
 use aiomsg::stats::Stats;
 use bytesize::ByteSize;
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub(super) struct Summary {
     unconfirmed: u64,
     /// What was given up, or copies of it.
     dropped: u64,
+    /// What was published, and nobody had subscribed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unwanted: Option<u64>,
     /// A signal ended it before it was known what was sent.
     cut_off: bool,
 }
@@ -55,8 +59,17 @@ impl Summary {
             unacknowledged,
             unconfirmed: report.map_or(0, CloseReport::unconfirmed_messages),
             dropped: stats.dropped_messages,
+            unwanted: None,
             cut_off: report.is_none(),
         }
+    }
+
+    /// Counts messages without subscribers apart from those that were dropped: they are
+    /// no failure.
+    pub(super) fn count_unwanted(&mut self, stats: &Stats) {
+        let unwanted = stats.drops.of(DropReason::Unwanted);
+        self.dropped = self.dropped.saturating_sub(unwanted);
+        self.unwanted = Some(unwanted);
     }
 
     /// Whether that was all.
@@ -87,6 +100,7 @@ impl fmt::Display for Summary {
             (self.unacknowledged as u64, "unacknowledged"),
             (self.unconfirmed, "perhaps not read"),
             (self.dropped, "given up"),
+            (self.unwanted.unwrap_or(0), "that nobody had subscribed to"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

@@ -4,6 +4,7 @@
 
 mod bench;
 mod demo;
+mod docs;
 mod doctor;
 mod early_signals;
 mod echo;
@@ -14,7 +15,10 @@ mod peers;
 mod pipes;
 mod process;
 mod refused;
+mod reply;
+mod request;
 mod signals;
+mod topics;
 mod unix;
 mod unreachable;
 mod usage;

@@ -31,6 +31,33 @@ fn a_receiver_to_which_nobody_came_is_done() {
     }
 }
 
+/// Each of them has no end of its own, so being told to end is how it ends.
+#[test]
+fn every_listening_command_that_is_told_to_end_is_done() {
+    let bind = ["-b", "tcp://127.0.0.1:0"];
+    let sides = ["--frontend", "127.0.0.1:0", "--backend", "127.0.0.1:0"];
+    let commands = [
+        [&["recv"], &bind[..]].concat(),
+        [&["echo"], &bind[..]].concat(),
+        [&["subscribe"], &bind[..], &["--topic", "x"]].concat(),
+        [&["reply"], &bind[..], &["--", "cat"]].concat(),
+        [&["peers", "--watch"], &bind[..]].concat(),
+        [&["proxy"], &sides[..]].concat(),
+    ];
+    for args in &commands {
+        for signal in [Signal::INT, Signal::TERM] {
+            let mut listening = Process::start(args);
+            match args[0] {
+                "proxy" => drop(listening.says("backend: listening at ")),
+                _ => drop(listening.endpoint()),
+            }
+            listening.signal(signal);
+            let done = listening.finish();
+            assert_eq!(done.code, Some(0), "{args:?}: {}", done.stderr);
+        }
+    }
+}
+
 /// One of two peers was there, and what it had sent would be dropped in silence.
 #[test]
 fn a_receiver_that_waits_for_another_peer_was_stopped() {
