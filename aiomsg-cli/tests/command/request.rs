@@ -1,6 +1,6 @@
 //! Requests, and commands that reply to them.
 
-use super::process::{Process, run, run_with};
+use super::process::{Process, Proxy, run, run_with};
 
 /// `aiomsg reply` with these options, and its endpoint.
 fn replying(options: &[&str]) -> (Process, String) {
@@ -108,17 +108,8 @@ fn what_is_no_reply_is_ignored_and_reported() {
 
 #[test]
 fn a_proxy_is_between_requests_and_commands() {
-    let mut proxy = Process::start(&[
-        "proxy",
-        "--replies",
-        "--frontend",
-        "127.0.0.1:0",
-        "--backend",
-        "127.0.0.1:0",
-    ]);
-    let frontend = proxy.says("frontend: listening at ");
-    let backend = proxy.says("backend: listening at ");
-    let _reply = Process::start(&["reply", "-c", &backend, "--", "rev"]);
-    let done = run(&["request", "-c", &frontend, "abc"]);
+    let proxy = Proxy::start(&["--replies"]);
+    let _reply = Process::start(&["reply", "-c", &proxy.backend, "--", "rev"]);
+    let done = run(&["request", "-c", &proxy.frontend, "abc"]);
     assert_eq!(done.ends(0).text(), "cba\n");
 }
