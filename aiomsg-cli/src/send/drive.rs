@@ -262,7 +262,7 @@ impl<S: SendService + Send> Sending<'_, S> {
             stopped = self.stop.asked() => ControlFlow::Break(Ended::Stopped(stopped)),
             () = until(|| labels.are_there(message)) => ControlFlow::Continue(()),
             () = at(self.settled) => ControlFlow::Continue(()),
-            () = after(self.stall) => {
+            () = after(self.stall), if self.settled.is_none() => {
                 ControlFlow::Break(Ended::Failed(labels.nobody(message, self.stall)))
             }
         }
