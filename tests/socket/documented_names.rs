@@ -13,6 +13,7 @@ fn every_documented_name_exists() {
         "docs/architecture.md",
         "docs/where-a-message-waits.md",
         "docs/layers.md",
+        "docs/troubleshooting.md",
     ] {
         for code in code_spans(&fs::read_to_string(root.join(page)).unwrap()) {
             if code.contains('/') {

@@ -11,6 +11,7 @@ mod echo;
 mod files;
 mod help;
 mod messages;
+mod pages;
 mod peers;
 mod pipes;
 mod process;
