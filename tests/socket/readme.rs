@@ -1,5 +1,6 @@
 //! What the README says of Rust, features and packages is what the manifests say.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -31,11 +32,11 @@ fn the_table_of_features_is_complete() {
     let features = section(&manifest, "[features]", "[");
     let features = features.lines().filter(|line| !line.starts_with('#'));
     let features = features.filter_map(|line| Some(line.split_once(" = ")?.0));
-    let features: Vec<_> = features.filter(|name| *name != "default").collect();
+    let features: BTreeSet<_> = features.filter(|name| *name != "default").collect();
     let readme = read("README.md");
     let table = section(&readme, "## Install", "## ");
     let rows = table.lines().filter(|line| line.starts_with("| `"));
-    let rows: Vec<_> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    let rows: BTreeSet<_> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
     assert_eq!(rows, features);
 }
 
