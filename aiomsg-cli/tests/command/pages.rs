@@ -132,7 +132,8 @@ fn those_for_faults_of_all_kinds() {
     assert_eq!(codes, [0, 1, 0, 1]);
 }
 
-/// The commands of the README for TLS, with the files that the page on security makes.
+/// The commands of the README and of the page on security for TLS, with the files that the
+/// latter makes.
 #[test]
 fn those_for_tls() {
     let folder = tempfile::tempdir().unwrap();
@@ -144,7 +145,9 @@ fn those_for_tls() {
 
     let blocks = blocks(README);
     let block = blocks.iter().find(|block| block.commands.contains("tls:"));
-    let (recv, send) = block.unwrap().commands.split_once('\n').unwrap();
+    let commands = block.unwrap().commands;
+    assert!(SECURITY.contains(commands), "both pages have {commands}");
+    let (recv, send) = commands.split_once('\n').unwrap();
     let recv = recv.replace("0.0.0.0:25000", "127.0.0.1:0");
     let mut recv = shell(&format!("exec {recv} --count 1"), folder.path());
     let send = send.replace("tls://127.0.0.1:25000", &recv.endpoint());
