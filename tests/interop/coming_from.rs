@@ -81,7 +81,39 @@ async fn shout(version: Version) {
     assert_eq!(recv(&socket).await, "HELLO");
 }
 
-each_version!(clock, listen, shout);
+each_version!(clock, listen, shout, the_table_is_complete);
+
+/// Prints the names of the library that its users write: methods, and parameters that
+/// choose something.
+const NAMES: &str = r#"
+import inspect
+from aiomsg import Søcket
+# Of the library's own use.
+internal = {"check_socket_type", "raw_recv"}
+names = {name for name in vars(Søcket) if not name.startswith("_")} - internal
+for method in [Søcket.__init__, Søcket.bind, Søcket.connect, Søcket.send, Søcket.close]:
+    names |= {name + "=" for name in inspect.signature(method).parameters}
+names -= {name + "=" for name in ["self", "hostname", "port", "data", "kwargs"]}
+print("\n".join(sorted(names)))
+"#;
+
+/// The table has all names of both versions.
+async fn the_table_is_complete(version: Version) {
+    let mut command = Command::new(interpreter(version));
+    let output = command.args(["-c", NAMES]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let names = String::from_utf8(output.stdout).unwrap();
+    assert!(names.lines().count() > 15, "{names}");
+    let (_, table) = PAGE.split_once("\n### Line by line\n").unwrap();
+    let (table, _) = table.split_once("\n### ").unwrap();
+    for name in names.lines() {
+        let written = match name.ends_with('=') {
+            true => name.to_owned(),
+            false => format!("sock.{name}("),
+        };
+        assert!(table.contains(&written), "no {written}");
+    }
+}
 
 /// Without the wrapper the old version never connects under the Python of these tests, so
 /// the page is right to ask for it.
