@@ -36,7 +36,7 @@ impl Stop {
         )
     }
 
-    /// The same as the first, and these others are handed on.
+    /// The same as the first, and these others are passed on.
     #[cfg(unix)]
     pub(crate) fn and(
         others: &[Signal],

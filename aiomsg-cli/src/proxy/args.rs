@@ -14,7 +14,7 @@ use crate::http::address::{self, HttpAddress};
 
 /// Forwards messages of producers at its frontend to consumers at its backend
 ///
-/// Creators (producers) and workers (consumers) both connect to the proxy, so neither
+/// Producers and consumers both connect to the proxy, so neither
 /// needs to know the address of the other, and there may be any number of either.
 ///
 /// SIGHUP reloads the file, SIGUSR1 pauses, SIGUSR2 resumes. SIGTERM and SIGINT
@@ -47,14 +47,14 @@ pub(crate) struct RelayArgs {
     /// The distribution of messages [default: round-robin]
     #[arg(long, value_name = "MODE")]
     pub(super) mode: Option<ModeArg>,
-    /// Sends replies of workers back to creators. A message is then "id", a zero
+    /// Sends replies of consumers back to producers. A message is then "id", a zero
     /// byte and the rest; a reply begins with the id and zero byte of its request.
     #[arg(long)]
     pub(super) replies: bool,
     /// The side that loses nothing when a process dies. frontend: acknowledges a
-    /// message to its creator when a worker's queue has it; backend: sends it again
-    /// until a worker acknowledges it; both: acknowledges it to its creator when a
-    /// worker has acknowledged it, so it survives this proxy.
+    /// message to its producer when a consumer's queue has it; backend: sends it again
+    /// until a consumer acknowledges it; both: acknowledges it to its producer when a
+    /// consumer has acknowledged it, so it survives this proxy.
     #[arg(long, value_name = "SIDE")]
     pub(super) at_least_once: Option<AtLeastOnceArg>,
     /// With --at-least-once both: the number of messages under way at once
@@ -70,10 +70,10 @@ pub(crate) struct RelayArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ModeArg {
-    /// To each worker in turn.
+    /// To each consumer in turn.
     #[default]
     RoundRobin,
-    /// To every connected worker.
+    /// To every connected consumer.
     Publish,
 }
 
@@ -81,11 +81,11 @@ pub(crate) enum ModeArg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AtLeastOnceArg {
-    /// From the creators to a worker's queue.
+    /// From the producers to a consumer's queue.
     Frontend,
-    /// From this proxy to the workers.
+    /// From this proxy to the consumers.
     Backend,
-    /// From the creators to the workers.
+    /// From the producers to the consumers.
     Both,
 }
 
@@ -149,15 +149,15 @@ macro_rules! side {
 
 side!(
     FrontendArgs,
-    "Frontend, where creators connect",
+    "Frontend, where producers connect",
     "frontend",
-    "Listens for creators at this endpoint, such as tcp://0.0.0.0:25001; may be repeated."
+    "Listens for producers at this endpoint, such as tcp://0.0.0.0:25001; may be repeated."
 );
 side!(
     BackendArgs,
-    "Backend, where workers connect",
+    "Backend, where consumers connect",
     "backend",
-    "Listens for workers at this endpoint, such as tcp://0.0.0.0:25002; may be repeated."
+    "Listens for consumers at this endpoint, such as tcp://0.0.0.0:25002; may be repeated."
 );
 
 /// Metrics and dashboard.
@@ -179,9 +179,9 @@ pub(crate) struct ObserveArgs {
     /// front of it; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(super) allow_host: Vec<String>,
-    /// The number of connected workers that /readyz requires [default: 0]
+    /// The number of connected consumers that /readyz requires [default: 0]
     #[arg(long, value_name = "COUNT")]
-    pub(super) ready_workers: Option<usize>,
+    pub(super) ready_consumers: Option<usize>,
 }
 
 pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 pub(crate) enum State {
     /// It hands messages on.
     Running,
-    /// It takes none: what has come waits, and creators are held back.
+    /// It takes none: what has come waits, and producers are held back.
     Paused,
     /// It is about to end, and finishes what it has begun.
     Draining,

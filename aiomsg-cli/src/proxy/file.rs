@@ -52,7 +52,7 @@ pub(super) struct ObserveTable {
     pub(super) dashboard: Option<AddressText>,
     pub(super) allow_control: Option<bool>,
     pub(super) allow_host: Option<Vec<String>>,
-    pub(super) ready_workers: Option<usize>,
+    pub(super) ready_consumers: Option<usize>,
 }
 
 /// A type whose value is text in a file, read as on the command line.

@@ -33,13 +33,13 @@ pub(crate) struct Limits {
     /// The received bytes that wait to be forwarded [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     inbox_bytes: Option<Size>,
-    /// The replies that wait for absent creators [default: 65536]
+    /// The replies that wait for absent producers [default: 65536]
     #[arg(long, value_name = "COUNT")]
     absent_messages: Option<usize>,
-    /// The bytes of replies that wait for absent creators [default: 64MiB]
+    /// The bytes of replies that wait for absent producers [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     absent_bytes: Option<Size>,
-    /// The time that a reply waits for an absent creator [default: 60s]
+    /// The time that a reply waits for an absent producer [default: 60s]
     #[arg(long, value_name = "TIME")]
     absent_timeout: Option<Time>,
     /// The unacknowledged messages [default: 65536]

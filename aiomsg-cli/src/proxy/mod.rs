@@ -61,7 +61,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
             let relays = proxy.run(&mut signals).await?;
             proxy.end(relays, &mut signals).await
         }
-        // Creators may be connected already.
+        // Producers may be connected already.
         Err(_) => proxy.end(proxy.relay(&settings), &mut signals).await,
     }
 }
@@ -104,7 +104,7 @@ impl Proxy {
                 report = &mut draining => break report,
                 signal = signals.next() => match signal {
                     Signal::End => return Err(Failure::failed(format!(
-                        "ended at once by a second signal; messages that were not handed on: {}",
+                        "ended at once by a second signal; messages that were not forwarded: {}",
                         self.held()
                     ))),
                     Signal::Order(order) => tracing::warn!(

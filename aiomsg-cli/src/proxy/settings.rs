@@ -27,7 +27,7 @@ pub(super) struct Settings {
     pub(super) dashboard: Option<HttpAddress>,
     pub(super) allow_control: bool,
     pub(super) allow_hosts: Vec<String>,
-    pub(super) ready_workers: usize,
+    pub(super) ready_consumers: usize,
 }
 
 /// The settings of one side.
@@ -124,9 +124,9 @@ impl Settings {
                 true => file.observe.allow_host.clone().unwrap_or_default(),
                 false => observe.allow_host.clone(),
             },
-            ready_workers: observe
-                .ready_workers
-                .or(file.observe.ready_workers)
+            ready_consumers: observe
+                .ready_consumers
+                .or(file.observe.ready_consumers)
                 .unwrap_or_default(),
         }
     }
@@ -137,7 +137,7 @@ impl Settings {
         matches!(self.at_least_once, Some(Backend | Both))
     }
 
-    /// Whether the frontend acknowledges a message only when it is handed on.
+    /// Whether the frontend acknowledges a message only when it is forwarded.
     pub(super) fn defers(&self) -> bool {
         use AtLeastOnceArg::{Both, Frontend};
         matches!(self.at_least_once, Some(Frontend | Both))
@@ -154,7 +154,7 @@ impl Settings {
         if self.mode == ModeArg::Publish && self.replies {
             return Err(
                 "replies are for mode round-robin: a published message would be \
-                        answered by every worker"
+                        answered by every consumer"
                     .to_owned(),
             );
         }
@@ -230,7 +230,7 @@ impl Settings {
         };
         Self {
             drain_deadline: new.drain_deadline,
-            ready_workers: new.ready_workers,
+            ready_consumers: new.ready_consumers,
             frontend: side(&self.frontend, &new.frontend),
             backend: side(&self.backend, &new.backend),
             ..self.clone()
@@ -306,7 +306,7 @@ impl SideSettings {
 
     /// What is done when there is no room at a peer of this side.
     pub(super) fn overflow(&self) -> Overflow {
-        // What goes to the frontend are replies: one creator that takes none
+        // What goes to the frontend are replies: one producer that takes none
         // must not hold up those of all others.
         self.limits.overflow_or(match self.name {
             "frontend" => Overflow::RefuseNewest,

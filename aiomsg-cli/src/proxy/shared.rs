@@ -49,7 +49,7 @@ impl Proxy {
         })
     }
 
-    /// Workers first: what creators send has somewhere to go.
+    /// Consumers first: what producers send has somewhere to go.
     pub(super) async fn open(&self, settings: &Settings) -> Outcome {
         self.backend.open(&settings.backend).await?;
         self.frontend.open(&settings.frontend).await
@@ -101,7 +101,7 @@ impl Proxy {
         }
     }
 
-    /// Messages of creators that are in the proxy and nobody else's yet.
+    /// Messages of producers that are in the proxy and nobody else's yet.
     pub(super) fn held(&self) -> u64 {
         let waiting = self.frontend.socket.stats().unreceived_messages;
         let backend = self.backend.socket.stats();
@@ -124,8 +124,8 @@ impl Proxy {
                 return Some(format!("the {} lacks an endpoint: {error}", side.name));
             }
         }
-        let wanted = self.settings().ready_workers;
-        let workers = self.backend.socket.stats().peers;
-        (workers < wanted).then(|| format!("{workers} of {wanted} workers are connected"))
+        let wanted = self.settings().ready_consumers;
+        let consumers = self.backend.socket.stats().peers;
+        (consumers < wanted).then(|| format!("{consumers} of {wanted} consumers are connected"))
     }
 }

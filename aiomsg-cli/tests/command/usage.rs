@@ -48,7 +48,7 @@ fn wrong_command_lines() {
         (&["recv", "-b", "tls://127.0.0.1:0"], &["--cert", "--key"]),
         (&["recv", "-c", "tcp://127.0.0.1:0"], &["port 0"]),
         (&["demo", "--jobs", "0"], &["--jobs", "from 1"]),
-        (&["demo", "--workers", "65"], &["--workers", "64"]),
+        (&["demo", "--consumers", "65"], &["--consumers", "64"]),
         (&["--log", "loud=very", "demo"], &["--log"]),
     ];
     for (args, with) in cases {

@@ -14,14 +14,14 @@ pub(crate) fn trusting(certificate: &Certificate) -> Socket {
 #[tokio::test]
 async fn each_side_has_a_certificate_of_its_own_and_asks_for_one() {
     let folder = tempfile::tempdir().unwrap();
-    let [front, back, worker] =
-        ["front", "back", "worker"].map(|name| certificate(folder.path(), name));
+    let [front, back, consumer] =
+        ["front", "back", "consumer"].map(|name| certificate(folder.path(), name));
     let text = format!(
         "[frontend]\nbind = [\"tls://127.0.0.1:0\"]\n\
          tls = {{ cert = {:?}, key = {:?} }}\n\
          [backend]\nbind = [\"tls://127.0.0.1:0\"]\n\
          tls = {{ cert = {:?}, key = {:?}, trust = [{:?}] }}\n",
-        front.cert, front.key, back.cert, back.key, worker.cert
+        front.cert, front.key, back.cert, back.key, consumer.cert
     );
     let file = folder.path().join("proxy.toml");
     std::fs::write(&file, text).unwrap();
@@ -30,17 +30,17 @@ async fn each_side_has_a_certificate_of_its_own_and_asks_for_one() {
     let stranger = trusting(&back);
     stranger.connect(&*proxy.backend).unwrap();
     let tls = TlsConfig::builder()
-        .certificate_files(&worker.cert, &worker.key)
+        .certificate_files(&consumer.cert, &consumer.key)
         .trust_file(&back.cert)
         .build()
         .unwrap();
     let known = Socket::builder().tls(tls).build().unwrap();
     known.connect(&*proxy.backend).unwrap();
-    let creator = trusting(&front);
-    creator.connect(&*proxy.frontend).unwrap();
+    let producer = trusting(&front);
+    producer.connect(&*proxy.frontend).unwrap();
     within("the proxy", known.wait_for_peers(1)).await.unwrap();
     for n in 0..10 {
-        creator.send(n.to_string()).await.unwrap();
+        producer.send(n.to_string()).await.unwrap();
     }
     assert_eq!(recv_all(&known, 10).await.len(), 10);
     assert_eq!(stranger.stats().received_messages, 0);

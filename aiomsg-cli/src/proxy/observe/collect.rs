@@ -26,8 +26,8 @@ pub(super) struct Collector {
 #[derive(Default)]
 struct Seen {
     history: History,
-    creators: Peers,
-    workers: Peers,
+    producers: Peers,
+    consumers: Peers,
     /// What was put together last, and the same in JSON.
     status: Option<Status>,
     json: Bytes,
@@ -88,14 +88,14 @@ impl Collector {
         let (messages, answers) = (&proxy.counts.messages, &proxy.counts.replies);
         let drops = drops(proxy);
         let totals = Totals {
-            messages: read(&messages.handed_on),
-            answers: read(&answers.handed_on),
+            messages: read(&messages.forwarded),
+            answers: read(&answers.forwarded),
             dropped: drops.iter().map(|drop| drop.count).sum(),
         };
         seen.history.add(totals, took);
         let (message_rate, answer_rate) = seen.history.now();
-        let creators = seen.creators.look(&proxy.frontend.socket, took);
-        let workers = seen.workers.look(&proxy.backend.socket, took);
+        let producers = seen.producers.look(&proxy.frontend.socket, took);
+        let consumers = seen.consumers.look(&proxy.backend.socket, took);
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: proxy.control.state().name().to_owned(),
@@ -106,8 +106,8 @@ impl Collector {
             replies: settings.replies,
             messages: way(messages, message_rate),
             answers: way(answers, answer_rate),
-            frontend: show_side(&proxy.frontend, creators),
-            backend: show_side(&proxy.backend, workers),
+            frontend: show_side(&proxy.frontend, producers),
+            backend: show_side(&proxy.backend, consumers),
             drops,
             history: seen.history.show(),
         };
@@ -118,8 +118,8 @@ impl Collector {
 fn way(way: &counts::Way, rate: f64) -> Way {
     Way {
         taken: read(&way.taken),
-        handed_on: read(&way.handed_on),
-        left: read(&way.left),
+        forwarded: read(&way.forwarded),
+        unacknowledged: read(&way.unacknowledged),
         rate,
     }
 }

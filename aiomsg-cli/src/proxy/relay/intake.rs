@@ -51,8 +51,8 @@ impl<'a> Intake<'a> {
             let closed = self.gate.state() == State::Emptying;
             if closed && self.relay.defers && message.id().is_some() {
                 // Nobody is there any more to be told that it is handled. Its
-                // creator has it, and will send it again, elsewhere.
-                add(&counts.left);
+                // producer has it, and will send it again, elsewhere.
+                add(&counts.unacknowledged);
                 continue;
             }
             return Some(message);

@@ -1,4 +1,4 @@
-//! The workers of the demo.
+//! The consumers of the demo.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::common::failure::{Failure, Outcome};
 /// How long each step of the end may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Which worker did which job.
+/// Which consumer did which job.
 pub(super) type Done = (u32, Bytes);
 
-pub(super) struct Worker {
+pub(super) struct Consumer {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Outcome>,
 }
 
-impl Worker {
+impl Consumer {
     pub(super) fn start(number: u32, proxy: &Endpoint, done: &mpsc::Sender<Done>) -> Outcome<Self> {
         let socket = Socket::new()?;
         socket.connect(proxy.clone())?;
@@ -51,7 +51,7 @@ async fn work(
         // An error says that nobody counts any more.
         let _ = done.send((number, job)).await;
     }
-    // What was sent to this worker is its own to do: nobody else will get it. Going
+    // What was sent to this consumer is its own to do: nobody else will get it. Going
     // on while the socket closes makes room for what is not in yet.
     let rest = async {
         while let Ok(job) = socket.recv().await {
