@@ -1,4 +1,6 @@
-//! Reads the command line; what is wrong with it is said in one line.
+//! Reads the command line. An error is one line.
+
+mod hint;
 
 use crate::common::say::say;
 #[cfg(unix)]
@@ -19,7 +21,7 @@ pub(crate) fn parse<C: Parser>(shape: impl FnOnce(Command) -> Command) -> Result
         Ok(command) => return Ok(command),
         Err(error) => error,
     };
-    // All that is left is to write, which whoever reads may hold up.
+    // Only the writing is left, and a slow reader may hold it up.
     #[cfg(unix)]
     signals::release();
     match error.kind() {
@@ -33,9 +35,13 @@ pub(crate) fn parse<C: Parser>(shape: impl FnOnce(Command) -> Command) -> Result
             Err(ExitCode::from(2))
         }
         _ => {
-            let help = help_of::<C>(std::env::args_os().skip(1));
-            let rendered = error.render().to_string();
-            say(format_args!("{}; see {help} --help", one_line(&rendered)));
+            let args: Vec<_> = std::env::args_os().skip(1).collect();
+            let mut text = one_line(&error.render().to_string());
+            if let Some(hint) = hint::hint(&error, &C::command(), &args) {
+                text = format!("{text}; {hint}");
+            }
+            let help = help_of::<C>(args.into_iter());
+            say(format_args!("{text}; see {help} --help"));
             Err(ExitCode::from(2))
         }
     }

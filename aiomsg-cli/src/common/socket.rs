@@ -8,6 +8,8 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::identity;
+use super::naming::Naming;
+use super::peer_identities::PeerIdentities;
 use super::text::Mode;
 use super::tls::TlsFiles;
 
@@ -36,6 +38,8 @@ pub(crate) struct SocketArgs {
     pub(crate) unix_mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) tls: TlsFiles,
+    #[command(flatten)]
+    pub(crate) peers: PeerIdentities,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,6 +97,9 @@ impl SocketArgs {
                     )));
                 }
                 self.tls.check(endpoint, binds)?;
+                self.peers
+                    .check(endpoint, binds, &self.tls, Naming::Flags)
+                    .map_err(Failure::usage)?;
             }
         }
         self.dialect.check(self.identity.as_ref())?;
@@ -106,7 +113,7 @@ impl SocketArgs {
         if let Some(tls) = self.tls.read().await? {
             builder = builder.tls(tls);
         }
-        Ok(builder)
+        Ok(self.peers.apply(builder))
     }
 
     /// Whether nothing but connecting was asked for: then somebody should be there.

@@ -1,5 +1,6 @@
 //! The options of the command line.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use aiomsg::{Endpoint, Identity};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 
 use super::limits::Limits;
 use crate::common::identity;
+use crate::common::peer_identities::PeerIdentity;
 use crate::common::socket::DialectArg;
 use crate::common::text::Time;
 use crate::http::address::{self, HttpAddress};
@@ -38,6 +40,33 @@ pub(crate) struct ProxyArgs {
     pub(super) observe: ObserveArgs,
     #[command(flatten)]
     pub(super) limits: Limits,
+}
+
+impl ProxyArgs {
+    /// The keys of the settings that the command line makes.
+    pub(super) fn given(&self) -> BTreeSet<String> {
+        let (relay, observe) = (&self.relay, &self.observe);
+        let others = [
+            ("mode", relay.mode.is_some()),
+            ("replies", relay.replies),
+            ("at-least-once", relay.at_least_once.is_some()),
+            ("in-flight", relay.in_flight.is_some()),
+            ("drain-deadline", relay.drain_deadline.is_some()),
+            ("observe.metrics", observe.metrics.is_some()),
+            ("observe.dashboard", observe.dashboard.is_some()),
+            ("observe.allow-control", observe.allow_control),
+            ("observe.allow-host", !observe.allow_host.is_empty()),
+            ("observe.ready-consumers", observe.ready_consumers.is_some()),
+        ];
+        let others = others.into_iter().filter(|(_, is_given)| *is_given);
+        let limits = self.limits.set().into_iter();
+        others
+            .map(|(key, _)| key.to_owned())
+            .chain(self.frontend.given())
+            .chain(self.backend.given())
+            .chain(limits.map(|name| format!("limits.{name}")))
+            .collect()
+    }
 }
 
 /// The forwarding of messages.
@@ -143,6 +172,55 @@ macro_rules! side {
                         value_name = "NAME"
                     )]
             pub(super) server_name: Option<String>,
+            /// Trusts exactly these certificates, and none that they have issued,
+            /// whatever their names and dates; a PEM file, may be repeated. Peers
+            /// that connect must then present one.
+            #[arg(
+                        id = concat!($side, "-pin"), long = concat!($side, "-pin"),
+                        value_name = "FILE"
+                    )]
+            pub(super) pin: Vec<PathBuf>,
+            /// Trusts the system's authorities, for connecting only.
+            #[arg(id = concat!($side, "-system-roots"), long = concat!($side, "-system-roots"))]
+            pub(super) system_roots: bool,
+            /// Lets the peer with the certificate of this SHA-256 fingerprint have
+            /// this identity (text, or hex:…), and refuses peers that are not listed;
+            /// may be repeated.
+            #[arg(
+                        id = concat!($side, "-peer-identity"),
+                        long = concat!($side, "-peer-identity"),
+                        value_name = "FINGERPRINT=IDENTITY"
+                    )]
+            pub(super) peer_identity: Vec<PeerIdentity>,
+            /// Lets a peer have an identity only if it is one of the names in its
+            /// certificate, and refuses others.
+            #[arg(
+                        id = concat!($side, "-peer-identity-by-name"),
+                        long = concat!($side, "-peer-identity-by-name")
+                    )]
+            pub(super) peer_identity_by_name: bool,
+        }
+
+        impl $args {
+            /// The keys of the settings that are made.
+            fn given(&self) -> impl Iterator<Item = String> {
+                let given = [
+                    ("bind", !self.bind.is_empty()),
+                    ("connect", !self.connect.is_empty()),
+                    ("identity", self.identity.is_some()),
+                    ("dialect", self.dialect.is_some()),
+                    ("tls.cert", self.cert.is_some()),
+                    ("tls.key", self.key.is_some()),
+                    ("tls.trust", !self.trust.is_empty()),
+                    ("tls.pin", !self.pin.is_empty()),
+                    ("tls.system-roots", self.system_roots),
+                    ("tls.server-name", self.server_name.is_some()),
+                    ("peer-identity", !self.peer_identity.is_empty()),
+                    ("peer-identity-by-name", self.peer_identity_by_name),
+                ];
+                let given = given.into_iter().filter(|(_, is_given)| *is_given);
+                given.map(|(key, _)| format!(concat!($side, ".{}"), key))
+            }
         }
     };
 }

@@ -8,6 +8,7 @@ mod file;
 mod in_process;
 mod limits;
 mod observe;
+mod origin;
 mod relay;
 mod reload;
 mod reload_task;

@@ -216,6 +216,18 @@ fn draw_chart(frame: &mut Frame<'_>, status: &Status, area: Rect) {
     frame.render_widget(chart, area);
 }
 
+/// The most columns of an identity.
+const SHOWN: u16 = 20;
+
+/// An identity as long as its column; a cut one ends with an ellipsis.
+fn short(identity: &str) -> String {
+    let most = usize::from(SHOWN);
+    match identity.chars().count() > most {
+        true => identity.chars().take(most - 1).chain(['…']).collect(),
+        false => identity.to_owned(),
+    }
+}
+
 fn peers<'a>(name: &str, side: &'a Side) -> Table<'a> {
     let more = side.peer_count - side.peers.len().min(side.peer_count);
     let title = match more {
@@ -223,9 +235,8 @@ fn peers<'a>(name: &str, side: &'a Side) -> Table<'a> {
         more => format!(" {} {name}, {more} of them not shown ", side.peer_count),
     };
     let rows = side.peers.iter().map(|peer| {
-        let identity = peer.identity.get(..12).unwrap_or(&peer.identity);
         Row::new([
-            identity.to_owned(),
+            short(&peer.identity),
             peer.address.clone(),
             peer.dialect.clone(),
             if peer.tls { "yes" } else { "no" }.to_owned(),
@@ -235,7 +246,7 @@ fn peers<'a>(name: &str, side: &'a Side) -> Table<'a> {
         ])
     });
     let widths = [
-        Constraint::Length(12),
+        Constraint::Length(SHOWN),
         Constraint::Min(16),
         Constraint::Length(7),
         Constraint::Length(3),

@@ -152,7 +152,7 @@ async fn the_status_has_peers_drops_and_rates() {
         .await;
     let status = shown.status().await;
     let peer = &status["frontend"]["peers"][0];
-    assert_eq!(peer["identity"], producer.identity().to_string());
+    assert_eq!(peer["identity"], format!("hex:{}", producer.identity()));
     assert_eq!(peer["received_messages"], 10);
     assert_eq!(peer["tls"], false);
     assert_eq!(peer["queued_messages"], 0);

@@ -12,6 +12,7 @@ use super::history::{self, History, Totals};
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::status::{Place, Side, Status, Way};
+use crate::common::identity;
 use crate::proxy::counts::{self, read};
 use crate::proxy::shared::Proxy;
 use crate::proxy::side;
@@ -135,7 +136,7 @@ fn show_side(side: &side::Side, (peer_count, peers): (usize, Vec<super::status::
         },
     });
     Side {
-        identity: side.socket.identity().to_string(),
+        identity: identity::show(side.socket.identity()),
         endpoints: endpoints.collect(),
         received_messages: stats.received_messages,
         sent_messages: stats.sent_messages,

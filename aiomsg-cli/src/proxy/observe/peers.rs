@@ -8,6 +8,7 @@ use aiomsg::{Identity, Socket};
 
 use super::history::rate;
 use super::status::Peer;
+use crate::common::identity;
 
 /// As many are shown; the others are counted.
 const SHOWN: usize = 50;
@@ -53,7 +54,7 @@ impl Peers {
 fn show(rate: f64, stats: &PeerStats) -> Peer {
     let peer = &stats.peer;
     Peer {
-        identity: peer.identity.to_string(),
+        identity: identity::show(&peer.identity),
         address: peer.remote.to_string(),
         endpoint: peer.endpoint.to_string(),
         dialect: peer.dialect.to_string(),
