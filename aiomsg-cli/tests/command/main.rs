@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod certificate;
 mod demo;
 mod docs;
 mod doctor;
@@ -19,6 +20,7 @@ mod refused;
 mod reply;
 mod request;
 mod signals;
+mod tls;
 mod topics;
 mod unix;
 mod unreachable;

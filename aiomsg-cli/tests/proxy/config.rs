@@ -91,11 +91,11 @@ async fn what_is_wrong_on_the_command_line_is_named() {
         ),
         (
             &["--backend-trust", "/no/such.cert"],
-            "--backend-trust: /no/such.cert",
+            "--backend-trust: the settings cannot be used: /no/such.cert",
         ),
         (
             &["--backend-pin", "/no/such.cert"],
-            "--backend-pin: /no/such.cert",
+            "--backend-pin: the settings cannot be used: /no/such.cert",
         ),
         (
             &["--backend-peer-identity-by-name"],
