@@ -79,11 +79,11 @@ mod tests {
         command.subcommands([recv, send, Command::new("doctor")])
     }
 
-    fn hinted(command: Command, args: &[&str]) -> Option<String> {
+    fn hinted(command: &Command, args: &[&str]) -> Option<String> {
         let all = ["aiomsg"].iter().chain(args);
         let error = command.clone().try_get_matches_from(all).unwrap_err();
         let args: Vec<_> = args.iter().map(OsString::from).collect();
-        hint(&error, &command, &args)
+        hint(&error, command, &args)
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
             &["recv", "-n", "1", "tcp://127.0.0.1:1"],
             &["send", "tcp://127.0.0.1:1", "hello"],
         ] {
-            let hint = hinted(command(), args).unwrap();
+            let hint = hinted(&command(), args).unwrap();
             assert!(hint.starts_with("write \"-c tcp://127.0.0.1:1\""), "{hint}");
         }
         for args in [
@@ -102,20 +102,20 @@ mod tests {
             &["send", "--", "127.0.0.1:1"],
             &["doctor", "127.0.0.1:1", "127.0.0.1:1"],
         ] {
-            assert_eq!(hinted(command(), args), None, "{args:?}");
+            assert_eq!(hinted(&command(), args), None, "{args:?}");
         }
     }
 
     #[test]
     fn the_names_of_others_are_translated() {
         assert_eq!(
-            hinted(command(), &["sub"]).unwrap(),
+            hinted(&command(), &["sub"]).unwrap(),
             "write \"aiomsg recv\""
         );
-        assert_eq!(hinted(command(), &["subway"]), None);
+        assert_eq!(hinted(&command(), &["subway"]), None);
         let with_subscribe = command().subcommand(Command::new("subscribe"));
         assert_eq!(
-            hinted(with_subscribe, &["SUB"]).unwrap(),
+            hinted(&with_subscribe, &["SUB"]).unwrap(),
             "write \"aiomsg subscribe\""
         );
     }

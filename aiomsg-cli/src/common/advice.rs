@@ -1,4 +1,4 @@
-//! What to do about an error.
+//! Advice about errors.
 
 use std::io;
 
@@ -111,7 +111,7 @@ pub(crate) fn with_advice(error: &Error) -> Failure {
 }
 
 fn failure(error: &Error, text: String) -> Failure {
-    // What is wrong with settings is wrong on the command line.
+    // The settings come from the command line.
     match error.is_config() {
         true => Failure::usage(text),
         false => Failure::failed(text),

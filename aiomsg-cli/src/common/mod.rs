@@ -1,4 +1,4 @@
-//! What several commands need.
+//! The parts that several commands share.
 
 pub(crate) mod advice;
 pub(crate) mod aside;

@@ -82,7 +82,7 @@ impl DialectArg {
 }
 
 impl SocketArgs {
-    /// A builder with what was said; the command adds what it is about.
+    /// A builder with these options; the command adds its own.
     pub(crate) async fn builder(&self) -> Outcome<SocketBuilder> {
         for (endpoints, binds) in [(&self.bind, true), (&self.connect, false)] {
             for endpoint in endpoints {
@@ -130,7 +130,7 @@ impl SocketArgs {
         Ok(listening)
     }
 
-    /// Binds and connects, and names what it listens at.
+    /// Binds and connects, and returns the endpoints that it listens at.
     pub(crate) async fn open<S>(&self, socket: &Socket<S>) -> Outcome<Vec<Endpoint>> {
         let mut listening = Vec::new();
         for endpoint in &self.bind {

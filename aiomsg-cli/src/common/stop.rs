@@ -78,7 +78,7 @@ impl Stop {
         }
     }
 
-    /// Does what may be given up, unless a signal comes first.
+    /// Runs work that may be dropped, unless a signal comes first.
     pub(crate) async fn unless_asked<T>(
         &mut self,
         work: impl Future<Output = T>,

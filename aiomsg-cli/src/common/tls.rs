@@ -43,7 +43,7 @@ pub(crate) struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Whether anything was said.
+    /// Whether any of these is set.
     pub(crate) fn is_set(&self) -> bool {
         *self != Self::default()
     }

@@ -33,10 +33,10 @@ pub(crate) struct WaitArgs {
     timeout: Option<Patience>,
 }
 
-/// What has not come yet where a signal ends the wait.
+/// The event that has not come when a signal ends the wait.
 pub(crate) const PEERS: &str = "the peers were there";
 
-/// How long a socket that only connects waits if nothing else is said.
+/// The time that a socket that only connects waits by default.
 const CONNECTS: Duration = Duration::from_secs(10);
 
 impl WaitArgs {

@@ -46,7 +46,7 @@ pub(crate) struct DemoArgs {
     json: bool,
 }
 
-/// What is remembered of each job is a byte.
+/// Each job costs a byte.
 fn jobs(text: &str) -> Result<NonZeroU32, String> {
     up_to(text, 10_000_000)
 }

@@ -12,7 +12,7 @@ pub(super) struct Tally {
     times: Vec<u8>,
     /// How many jobs each consumer did.
     consumers: Vec<u64>,
-    /// What is no job that was ever given out.
+    /// Results that belong to no job.
     strange: u64,
 }
 

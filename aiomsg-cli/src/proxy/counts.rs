@@ -1,4 +1,4 @@
-//! What the proxy itself counts: the rest is counted by its sockets.
+//! The counters of the proxy itself. Its sockets count the rest.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -14,32 +14,32 @@ use crate::common::wait::until;
 /// When nothing has moved for so long, no reply is waited for any more.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What became of the messages of the producers.
+/// The fate of the messages of the producers.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     taken: u64,
     forwarded: u64,
     unacknowledged: u64,
     unsent: u64,
-    /// What consumers were sent, and may not have read, at most.
+    /// The most messages that were sent to consumers and may not have been read.
     unconfirmed: u64,
     dropped: Vec<(String, u64)>,
     replies: Option<(u64, u64)>,
 }
 
 impl Proxy {
-    /// Lets nobody new in, hands on what has come, hears what is owed, and
-    /// closes both sides.
+    /// Admits no new peers, forwards the received messages, waits for outstanding
+    /// replies, and closes both sides.
     ///
-    /// What is not acknowledged to its producer is not taken up any more: it has
-    /// it, and sends it again.
+    /// A message that is not acknowledged to its producer is not taken any more: the
+    /// producer keeps it, and sends it again.
     pub(super) async fn drain(&self, mut relays: Relays) -> Report {
         let settings = self.settings();
         let deadline = Instant::now() + settings.drain_deadline;
         let left = || deadline.saturating_duration_since(Instant::now());
-        // The rest is for what waits in the queues of producers.
+        // The rest of the time is for replies in the queues of producers.
         let soon = deadline - settings.drain_deadline / 4;
-        // A pause ends with this, too: what has come is to go.
+        // This ends a pause, too: received messages are forwarded.
         self.control.set(State::Draining);
         self.frontend.stop_listening().await;
         if settings.replies {
@@ -56,15 +56,15 @@ impl Proxy {
         self.control.set(State::Emptying);
         // It ends when nothing is in the frontend any more.
         let emptied = timeout_at(deadline, &mut relays.onward).await.is_ok();
-        // A consumer may yet come, for what waits for one.
+        // A consumer may still come for waiting messages.
         let waits = || {
             let stats = backend.stats();
             stats.buffered_messages + stats.unacknowledged_messages > 0
         };
         let _ = timeout_at(deadline, until(|| !waits())).await;
         let closed = backend.close(left()).await;
-        // Both sides are closed: they end when they have said of all that had
-        // come what becomes of it.
+        // Both sides are closed: the tasks end when the fate of every received message
+        // is counted.
         if !emptied {
             let _ = relays.onward.await;
         }
@@ -83,7 +83,7 @@ impl Proxy {
                 (read(&replies.taken), read(&replies.forwarded))
             }),
         };
-        // What waits for its acknowledgement as a whole is in hand already.
+        // With both sides acknowledged, unacknowledged messages are in hand already.
         if !(settings.defers() && settings.resends()) {
             let unsent = closed.unsent.len() + closed.unacknowledged.len();
             report.unsent += unsent as u64;
@@ -109,7 +109,7 @@ impl Proxy {
         .await;
     }
 
-    /// What was given up, by side and reason, where there is any.
+    /// The dropped messages, by side and reason, where there are any.
     pub(super) fn dropped(&self) -> Vec<(String, u64)> {
         let mut dropped = Vec::new();
         for side in [&self.frontend, &self.backend] {

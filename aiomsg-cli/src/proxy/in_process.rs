@@ -11,7 +11,7 @@ use super::shared::{Proxy, Relays};
 use super::side::Side;
 use crate::common::failure::{Failure, Outcome};
 
-/// What `aiomsg proxy` runs, without its signals and what shows it.
+/// The proxy of `aiomsg proxy`, without its signals and its dashboard.
 pub(crate) struct InProcess {
     proxy: Arc<Proxy>,
     relays: Relays,
@@ -42,7 +42,7 @@ impl InProcess {
         listens_at(&self.proxy.backend)
     }
 
-    /// Waits for so many, as long as draining may take.
+    /// Waits for this number of consumers, as long as draining may take.
     pub(crate) async fn wait_for_consumers(&self, count: usize) -> Outcome {
         let patience = self.proxy.settings().drain_deadline;
         let there = self.proxy.backend.socket.wait_for_peers(count);

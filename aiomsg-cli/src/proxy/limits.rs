@@ -1,4 +1,4 @@
-//! What may wait, and for how long: one set for each side.
+//! The limits and times of each side.
 
 use std::time::Duration;
 
@@ -183,7 +183,7 @@ fields! {
     unix_mode "unix-mode",
 }
 
-/// What the library has where only one of a pair is set.
+/// The library's defaults, for pairs of which only one is set.
 const PEER: Room = Room {
     items: 8192,
     bytes: 1 << 20,
@@ -258,7 +258,7 @@ impl Limits {
         Ok(())
     }
 
-    /// What was said of messages for which there is no room.
+    /// The setting for messages without room.
     pub(super) fn overflow_or(&self, default: Overflow) -> Overflow {
         self.overflow.map_or(default, Into::into)
     }

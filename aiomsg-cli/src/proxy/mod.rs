@@ -69,11 +69,11 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
 
 /// They end when their sockets are closed, which is done further down only.
 fn ended() -> Failure {
-    Failure::failed("a task that hands messages on has ended: this is a mistake in the proxy")
+    Failure::failed("a task that forwards messages has ended: this is a mistake in the proxy")
 }
 
 impl Proxy {
-    /// Hands messages on, and does what it is told, until it is told to end.
+    /// Forwards messages and obeys signals, until one ends it.
     async fn run(self: &Arc<Self>, signals: &mut Signals) -> Outcome<Relays> {
         let mut relays = self.relay(&self.settings());
         let mut reloading = Reloading::default();
@@ -95,7 +95,7 @@ impl Proxy {
         Ok(relays)
     }
 
-    /// Drains, and says what became of all messages, unless another signal comes.
+    /// Drains, and reports the fate of all messages, unless another signal comes.
     async fn end(&self, relays: Relays, signals: &mut Signals) -> Outcome {
         tell("draining; another signal ends it at once");
         let draining = self.drain(relays);

@@ -52,7 +52,7 @@ const IN_FLIGHT: usize = 1000;
 const MOST_IN_FLIGHT: usize = 65_536;
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What one side was told on the command line.
+/// The settings of one side, of the command line and the file.
 macro_rules! side {
     ($name:literal, $args:expr, $file:expr, $limits:expr, $origin:expr) => {{
         let (args, table): (_, SideTable) = ($args, $file);
@@ -252,7 +252,7 @@ impl Settings {
         names
     }
 
-    /// These, with what can change without a restart as it is in others.
+    /// These settings, with those of others that can change without a restart.
     pub(super) fn changed_to(&self, new: &Self) -> Self {
         let side = |old: &SideSettings, new: &SideSettings| SideSettings {
             bind: new.bind.clone(),

@@ -85,7 +85,7 @@ impl Side {
         })
     }
 
-    /// Listens and connects everywhere. Here, what fails is final.
+    /// Listens and connects everywhere. Here, a failure is final.
     pub(super) async fn open(&self, settings: &SideSettings) -> Outcome {
         tokio::spawn(note_dial_errors(
             self.socket.events(),
@@ -215,7 +215,7 @@ impl Side {
             Err(error) => Err(said(error).to_string()),
         };
         self.add(endpoint, listens, noted);
-        // Whoever reads it may rely on it.
+        // Readers of the output may rely on it.
         match at {
             Ok(at) if listens => tell(format_args!("{}: listening at {at}", self.name)),
             Ok(at) => tell(format_args!("{}: connecting to {at}", self.name)),
@@ -244,7 +244,7 @@ impl Side {
     pub(super) async fn stop_listening(&self) {
         for place in self.places().into_iter().filter(|place| place.listens) {
             if let Ok(at) = place.at {
-                // It fails if it is not bound, and that is what is wanted.
+                // It fails if it is not bound, which is as good.
                 let _ = self.socket.unbind(at).await;
             }
         }

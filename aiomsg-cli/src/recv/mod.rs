@@ -1,4 +1,4 @@
-//! `aiomsg recv`: what arrives goes to standard output or into a file.
+//! `aiomsg recv`: writes received messages to standard output or into a file.
 
 mod output;
 
@@ -98,7 +98,7 @@ impl OutputArgs {
     }
 }
 
-/// What may wait to be written: little, since the peers can wait as well.
+/// The most that waits to be written: little, since the peers can wait as well.
 const WAITING: Limits = Limits {
     items: 8192,
     bytes: 4 << 20,
@@ -209,7 +209,7 @@ fn outcome(ended: Ended, received: u64, wanted: Option<NonZeroU64>, args: &RecvA
     }
 }
 
-/// What is to be done once with a message is done by the caller.
+/// The caller does the work that is done once for each message.
 async fn as_it_is(message: Delivery) -> Result<Delivery, BoxError> {
     Ok(message)
 }

@@ -19,7 +19,7 @@ use crate::common::said::said;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Lines,
-    /// Lines on a terminal, which must not be told what to do by a message.
+    /// Lines on a terminal, which must not obey bytes of a message.
     Escaped,
     LengthPrefixed,
     Raw,
@@ -30,7 +30,7 @@ pub(crate) struct Output {
     to: BufWriter<Box<dyn AsyncWrite + Send + Unpin>>,
     format: Format,
     closed: Closed,
-    /// What is to be replaced, if that is something that has a length.
+    /// The file to replace, if it has a length.
     old: Option<File>,
 }
 
@@ -70,7 +70,7 @@ impl Output {
         Ok((output, is_screen))
     }
 
-    /// Lets go of what was in the file. Before that, nothing has happened to it.
+    /// Drops the old contents of the file. Before that, the file is unchanged.
     pub(super) async fn replace(&mut self) -> Outcome {
         let Some(old) = self.old.take() else {
             return Ok(());
@@ -126,7 +126,7 @@ impl Output {
     }
 }
 
-/// Opens a file with what is in it; once more, if that is something to be replaced.
+/// Opens a file with its contents; once more, if it is to be replaced.
 async fn open(path: &Path) -> io::Result<(File, Option<File>)> {
     let mut options = File::options();
     let file = options.write(true).create(true).truncate(false);

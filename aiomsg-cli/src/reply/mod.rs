@@ -82,7 +82,7 @@ struct RunArgs {
     max_output: usize,
 }
 
-/// What may wait here: the peers can wait as well.
+/// The most that waits here, since the peers can wait as well.
 const WAITING: Limits = Limits {
     items: 1024,
     bytes: 8 << 20,

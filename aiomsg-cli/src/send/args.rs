@@ -110,7 +110,7 @@ impl InputArgs {
         self.length_prefixed
     }
 
-    /// What is sent, and of how many bytes it is, if that is known.
+    /// The input, and its number of bytes, if that is known.
     pub(crate) fn open(&self) -> Outcome<(Input, Option<u64>)> {
         let cut = match self {
             Self { lines: true, .. } => Cut::Lines,

@@ -145,7 +145,7 @@ impl Plan<'_> {
     }
 }
 
-/// Waits for what is on its way, and closes the socket, unless a signal comes
+/// Waits for messages under way, and closes the socket, unless a signal comes
 /// meanwhile.
 async fn finish<S>(
     socket: &Socket<S>,
@@ -170,7 +170,7 @@ async fn finish<S>(
     }
 }
 
-/// Whoever has stopped it and waits is told what for.
+/// Tells a user who has stopped it why it still waits.
 async fn hint_at_the_rest(hint: bool) -> Infallible {
     if hint {
         sleep(Duration::from_millis(200)).await;
@@ -181,7 +181,7 @@ async fn hint_at_the_rest(hint: bool) -> Infallible {
     std::future::pending().await
 }
 
-/// What a timer can be set to.
+/// The longest time of a timer.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 // ===== Sending =====

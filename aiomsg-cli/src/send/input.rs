@@ -1,5 +1,5 @@
-//! Reading what is to be sent, on a thread of its own: a read that waits for
-//! somebody to type must hold up nothing else.
+//! Reads the input on a thread of its own: a read that waits for a terminal must hold
+//! up nothing else.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -26,7 +26,7 @@ pub(super) enum Source {
     Stdin,
 }
 
-/// What is read.
+/// The input.
 #[derive(Debug)]
 pub(crate) enum Read {
     /// Some messages.
@@ -41,7 +41,7 @@ pub(crate) enum Read {
 #[derive(Debug)]
 pub(crate) struct Input {
     from: mpsc::Receiver<Outcome<Read>>,
-    /// How many messages were read, of which so many were taken.
+    /// The messages that were read, and those of them that were taken.
     read: Arc<AtomicU64>,
     taken: u64,
 }
@@ -53,7 +53,7 @@ const BATCH_ITEMS: usize = 1024;
 const BATCHES: usize = 2;
 
 impl Source {
-    /// Refuses what cannot be sent, before anybody is connected.
+    /// Refuses input that cannot be sent, before any peer is connected.
     pub(super) fn check(&self, cut: Cut, repeat: Repeat) -> Outcome {
         let once = repeat == Repeat(NonZeroU64::new(1));
         let files = match self {
@@ -80,7 +80,7 @@ impl Source {
                 )));
             }
             if !info.is_file() {
-                // A pipe is opened once: whoever writes to it would take it for its end.
+                // A pipe is opened once: its writer would take a second opening for its end.
                 continue;
             }
             File::open(file).map_err(|error| wrong(file, &error))?;
@@ -140,7 +140,7 @@ impl Input {
         let thread = thread::Builder::new().name("input".to_owned());
         let started = thread.spawn(move || {
             if let Err(End::Failed(failure)) = reading.all(&source, cut, repeat) {
-                // What was read before it is sent all the same.
+                // Messages that were read before it are sent all the same.
                 let _ = reading.tell(Err(failure));
             }
         });
@@ -157,7 +157,7 @@ impl Input {
         }
     }
 
-    /// What is read next, `None` when all was. Cancel safe.
+    /// The next message, or `None` at the end. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Outcome<Read>> {
         let next = self.from.recv().await;
         if let Some(Ok(Read::Messages(messages))) = &next {
@@ -166,7 +166,7 @@ impl Input {
         next
     }
 
-    /// Ends the reading, and says how many messages were read that nobody took.
+    /// Ends the reading, and returns the number of messages that were read and not taken.
     pub(crate) fn end(&mut self) -> u64 {
         self.from.close();
         self.read.load(Ordering::Relaxed).saturating_sub(self.taken)
@@ -187,7 +187,7 @@ struct Reading {
 
 /// Why reading ends before the end.
 enum End {
-    /// There are as many as were asked for, or nobody wants more.
+    /// The count is reached, or the receiver has ended.
     Enough,
     Failed(Failure),
 }
@@ -318,7 +318,7 @@ impl Reading {
         self.give(Ok(Read::Messages(batch)))
     }
 
-    /// Hands it over behind what was read before it.
+    /// Passes it on behind the messages before it.
     fn tell(&mut self, what: Outcome<Read>) -> Result<(), End> {
         self.hand_over()?;
         self.give(what)

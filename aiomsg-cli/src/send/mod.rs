@@ -56,7 +56,7 @@ struct HowArgs {
     ack_timeout: Duration,
 }
 
-/// What may be on its way: enough for a fast network, and little memory.
+/// The most that is under way: enough for a fast network, and little memory.
 const IN_FLIGHT: Limits = Limits {
     items: 65_536,
     bytes: 8 << 20,

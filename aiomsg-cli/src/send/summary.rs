@@ -1,4 +1,4 @@
-//! What was sent, and what was not.
+//! The summary of the messages.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,26 +14,26 @@ use crate::common::progress::Progress;
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
-    /// What the socket took.
+    /// The messages that the socket took.
     messages: u64,
     bytes: u64,
     seconds: f64,
     /// Messages and files that cannot be sent.
     pub(super) refused: u64,
-    /// What was read, and was not sent when it ended.
+    /// The messages that were read and not taken when it ended.
     pub(super) left: u64,
-    /// Of the messages that the socket took, what is with no peer.
+    /// The messages that the socket took and no peer has.
     unsent: usize,
-    /// What was sent, and not acknowledged.
+    /// The messages that were sent and not acknowledged.
     unacknowledged: usize,
-    /// What was sent, and may not have been read, at most.
+    /// The most messages that were sent and may not have been read.
     unconfirmed: u64,
-    /// What was given up, or copies of it.
+    /// The messages, or copies of messages, that were dropped.
     dropped: u64,
     /// What was published, and nobody had subscribed to.
     #[serde(skip_serializing_if = "Option::is_none")]
     unwanted: Option<u64>,
-    /// A signal ended it before it was known what was sent.
+    /// A signal ended it before the fate of all messages was known.
     cut_off: bool,
 }
 
@@ -44,7 +44,7 @@ impl Summary {
         report: Option<&CloseReport>,
         time: Duration,
     ) -> Self {
-        // Without a report, what the socket still has counts.
+        // Without a report, the messages that the socket still has count.
         let (unsent, unacknowledged) = match report {
             Some(report) => (report.unsent.len(), report.unacknowledged.len()),
             None => (stats.buffered_messages, stats.unacknowledged_messages),
@@ -99,7 +99,7 @@ impl fmt::Display for Summary {
             (self.unsent as u64, "unsent"),
             (self.unacknowledged as u64, "unacknowledged"),
             (self.unconfirmed, "perhaps not read"),
-            (self.dropped, "given up"),
+            (self.dropped, "dropped"),
             (self.unwanted.unwrap_or(0), "that nobody had subscribed to"),
         ] {
             if count > 0 {

@@ -72,14 +72,14 @@ async fn show(
             },
             Some(seen) = looks.next() => match seen {
                 Ok(new) => (status, trouble) = (new, None),
-                // It may come back; what was seen last stays.
+                // It may come back. The last status stays on the screen.
                 Err(failure) => trouble = Some(failure.to_string()),
             },
         }
     }
 }
 
-/// What is typed, from a thread of its own, that ends when nobody listens.
+/// The keys typed, from a thread of its own that ends when nobody listens.
 fn keys() -> mpsc::Receiver<Key> {
     let (sender, keys) = mpsc::channel(8);
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Putting together what is shown.
+//! Collects the status.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ struct Seen {
     history: History,
     producers: Peers,
     consumers: Peers,
-    /// What was put together last, and the same in JSON.
+    /// The last status, and the same in JSON.
     status: Option<Status>,
     json: Bytes,
 }

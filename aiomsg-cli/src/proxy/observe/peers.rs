@@ -10,10 +10,10 @@ use super::history::rate;
 use super::status::Peer;
 use crate::common::identity;
 
-/// As many are shown; the others are counted.
+/// The number of peers shown; the others are counted.
 const SHOWN: usize = 50;
 
-/// What each peer had done when it was last looked.
+/// The totals of each peer at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Peers(HashMap<Identity, u64>);
 

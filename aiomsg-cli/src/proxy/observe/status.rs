@@ -1,4 +1,4 @@
-//! What `/api/status` says, in JSON.
+//! The contents of `/api/status`, in JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ pub(crate) struct Peer {
     pub(crate) rate: f64,
 }
 
-/// Messages that were given up.
+/// Dropped messages.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Drop {
     /// `frontend`, `backend` or `proxy`.

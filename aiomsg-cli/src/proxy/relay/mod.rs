@@ -20,7 +20,7 @@ use super::control::State;
 use super::counts::{Counts, Loss, add};
 use return_address::ReturnAddresses;
 
-/// What every direction needs.
+/// The parts that both directions share.
 #[derive(Clone)]
 pub(super) struct Relay {
     pub(super) frontend: Socket,
@@ -59,12 +59,12 @@ impl Relay {
         match state {
             State::Running | State::Emptying => true,
             State::Paused => false,
-            // What is not yet acknowledged may as well stay with its producer.
+            // An unacknowledged message stays with its producer.
             State::Draining => !self.defers,
         }
     }
 
-    /// What the consumers get to see of a message.
+    /// A message as consumers see it.
     fn outward(&self, message: &Delivery) -> Bytes {
         let payload = message.payload();
         let Some(addresses) = &self.addresses else {

@@ -22,7 +22,7 @@ use aiomsg::Identity;
 use aiomsg::parts::vocabulary::sync::Mutex;
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Whoever answers looks for the zero byte among as many first bytes.
+/// Answering peers look for the zero byte among this number of first bytes.
 const REACH: usize = 64;
 
 /// 96 bits in hexadecimal digits.
@@ -51,7 +51,7 @@ struct Generation {
 }
 
 impl ReturnAddresses {
-    /// As many as peers may be connected.
+    /// The most peers that may be connected.
     const KEPT: usize = 65_536;
 
     /// The message with the producer's address added to its id. `None`: it has

@@ -152,7 +152,7 @@ impl SideSettings {
         format!("{}.{setting}", self.name)
     }
 
-    /// What is done when there is no room at a peer of this side.
+    /// What happens to a message without room at a peer of this side.
     pub(in crate::proxy) fn overflow(&self) -> Overflow {
         // Messages to the frontend are replies: one producer that reads none must not
         // hold up those of all others.
