@@ -20,7 +20,7 @@ const SHOWN: &[(&str, &[&str])] = &[
     ("echo", &["count"]),
     ("doctor", &["endpoint", "join"]),
     ("peers", &["watch"]),
-    ("demo", &["jobs", "workers"]),
+    ("demo", &["jobs", "consumers"]),
     (
         "bench",
         &["duration", "size", "in_flight", "one_way", "at_least_once"],

@@ -177,7 +177,7 @@ const STEP: Duration = Duration::from_millis(2);
 type Failures = BTreeMap<String, Arc<Error>>;
 
 /// Keeps the last failure of each endpoint, of which there are as many as the
-/// command line names. Whoever waits for ever is told of the first.
+/// command line names. A command that waits without an end reports the first.
 fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
     let (endpoint, error) = match event {
         Some(Event::DialFailed {

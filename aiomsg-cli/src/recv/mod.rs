@@ -358,7 +358,7 @@ where
     }
 }
 
-/// Does what may have to wait for whoever reads the output. After a signal it has a
+/// Runs work that may have to wait for the reader of the output. After a signal it has a
 /// moment to be finished.
 async fn unless_stopped(
     stop: &mut Stop,

@@ -117,7 +117,7 @@ fn an_identity_that_is_in_use() {
     drop((first, stdout));
 }
 
-/// A server that says this to whoever comes, at once or when it has heard enough.
+/// A server that sends this to every client, at once or when it has heard enough.
 fn server(waits_for: &'static [u8], says: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
