@@ -105,9 +105,10 @@ pub mod receive {
     pub use aiomsg_core::IntoReply;
 }
 
-/// What is left of a socket that has closed.
+/// What is left of a socket that has closed, or waits in one that was drained.
 pub mod close {
     pub use crate::engine::leftover::{CloseReport, Unconfirmed};
+    pub use crate::engine::waiting::DrainReport;
 }
 
 /// Counters of a socket and of its peers.

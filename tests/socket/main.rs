@@ -21,13 +21,16 @@ mod bad_input;
 #[cfg(feature = "tls")]
 mod behind;
 mod buffering;
+mod captured_log;
 #[cfg(feature = "tls")]
 mod certified_identity;
 mod close;
+mod close_while_reconnecting;
 mod closes_together;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod documented_names;
+mod drain;
 mod endpoints;
 mod events;
 mod extremes;
@@ -39,6 +42,7 @@ mod log_subscribers;
 #[cfg(feature = "tls")]
 mod logs;
 mod many;
+mod one_shot;
 mod outcomes;
 mod overflow;
 mod payload_destructors;
