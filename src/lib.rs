@@ -101,8 +101,11 @@ pub mod send {
 /// Streams of received messages, and services that handle them.
 pub mod receive {
     pub use crate::socket::serve::Serve;
+    pub use crate::socket::serve::handler::{
+        AsFunction, AsService, Handler, HandlerFn, HandlerFuture,
+    };
     pub use crate::socket::streams::{Deliveries, IdentityMessages, Messages};
-    pub use aiomsg_core::IntoReply;
+    pub use aiomsg_core::{IntoOutcome, IntoReply};
 }
 
 /// What is left of a socket that has closed, or waits in one that was drained.

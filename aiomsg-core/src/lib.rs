@@ -86,4 +86,4 @@ pub use limits::{Limits, Weight};
 pub use link::Link;
 pub use message_id::{MessageId, MessageIds};
 pub use outbound::{Outbound, Target};
-pub use reply::IntoReply;
+pub use reply::{IntoOutcome, IntoReply};
