@@ -81,7 +81,7 @@ pub mod builder {
 
 /// What belongs to a message.
 pub mod message {
-    pub use aiomsg_core::{DropReason, MessageId, Target};
+    pub use aiomsg_core::{DropReason, IntoPayload, MessageId, Target};
 }
 
 /// Who a peer is, and how it is connected.
