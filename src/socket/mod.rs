@@ -72,8 +72,9 @@ use sink::Outgoing;
 /// ```
 ///
 /// `S` is the type of the send path: the standard stack, perhaps with layers around
-/// it (see [`SocketBuilder::layer`]). [`build_boxed`](SocketBuilder::build_boxed)
-/// builds a socket with layers whose type can be named.
+/// it (see [`SocketBuilder::layer`]). A field of type `Socket` takes a socket without
+/// layers. [`build_boxed`](SocketBuilder::build_boxed) builds a socket with layers for a
+/// field of type `Socket<BoxedSend>`.
 pub struct Socket<S = StandardSend> {
     inner: Arc<Inner<S>>,
     /// The message that this handle, as a sink, is sending.

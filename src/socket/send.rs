@@ -16,11 +16,9 @@ use crate::SendMode;
 use crate::engine::explain;
 use crate::engine::gate::LAYER;
 use crate::engine::stack::{Sent, StackFuture, StandardSend};
+use crate::layer::SendService;
 
-impl<S> Socket<S>
-where
-    S: Service<Outbound, Error: Into<BoxError>> + 'static,
-{
+impl<S: SendService> Socket<S> {
     /// Sends a message by the socket's send mode.
     ///
     /// Returns when the message is accepted: in the queue of a peer, or in the buffer

@@ -46,6 +46,7 @@ mod one_shot;
 mod outcomes;
 mod overflow;
 mod payload_destructors;
+mod payloads;
 mod peer_stats;
 mod pitfalls_table;
 mod poison;
