@@ -18,13 +18,14 @@ async fn send_once(way: &str, address: &str) -> Vec<String> {
 
 /// An address at which nobody listens.
 async fn unused() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let address = listener.and_then(|it| it.local_addr());
+    address.expect("a free port").to_string()
 }
 
 async fn received(server: &Socket) -> String {
     let received = tokio::time::timeout(PATIENCE, server.recv_text()).await;
-    received.expect("it comes").unwrap()
+    received.expect("it comes in time").expect("it is open")
 }
 
 #[tokio::test]
