@@ -18,6 +18,7 @@
 //! | one stack for many tasks, and its driver | [`driven`] | a service of messages |
 //! | one service for many tasks | [`shared`] | any service |
 //! | waiting in order | [`line`](mod@line) | nothing |
+//! | failures, and how often they are logged | [`reasons`] | nothing |
 //!
 //! The standard stack, from the caller of `send` down to the wire:
 //!
@@ -50,6 +51,7 @@ pub mod line;
 mod overflow;
 pub mod peers;
 pub mod queue;
+pub mod reasons;
 pub mod reconnect;
 pub mod request;
 pub mod session;
