@@ -114,8 +114,9 @@ pub mod close {
     pub use crate::engine::waiting::DrainReport;
 }
 
-/// Counters of a socket and of its peers.
+/// Counters of a socket and of its peers, and its recent failures.
 pub mod stats {
+    pub use crate::engine::failures::{Failure, FailureKind};
     pub use crate::engine::peer_stats::PeerStats;
     pub use crate::engine::stats::{Drops, Stats};
 }

@@ -12,6 +12,7 @@ use aiomsg_transport::{Incoming, Io, Listener};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::events::Cause;
 use super::gate::LAYER;
 use super::pending::{PendingHandshakes, Turn};
 use super::session::{self, ReadyConnection};
@@ -39,7 +40,9 @@ pub(crate) async fn run(engine: Arc<Engine>, mut listener: Listener, unbind: Can
             panicked = caught("accepting", accepting) => panicked,
         };
         let Err(panicked) = panicked;
-        engine.reporter.accept_failed(&endpoint, None, panicked);
+        engine
+            .reporter
+            .accept_failed(&endpoint, None, panicked, Cause::Failure);
         sleep(PAUSE).await;
     }
 }
@@ -58,7 +61,9 @@ async fn accept_all(
             Err(error) => {
                 let go_on = is_transient(&error);
                 let endpoint = listener.local_endpoint();
-                engine.reporter.accept_failed(&endpoint, None, error);
+                engine
+                    .reporter
+                    .accept_failed(&endpoint, None, error, Cause::Failure);
                 if !go_on {
                     sleep(PAUSE).await;
                 }
@@ -78,9 +83,10 @@ fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Ou
             Ok(Ok(session)) => session.run(&engine, &engine.finish),
             Ok(Err(error)) | Err(error) => {
                 let error = error.at(endpoint.clone());
+                let cause = engine.cause(&error, false);
                 engine
                     .reporter
-                    .accept_failed(&endpoint, Some(remote), error);
+                    .accept_failed(&endpoint, Some(remote), error, cause);
                 return;
             }
         };

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aiomsg_core::sync::Mutex;
 use aiomsg_core::{Endpoint, Error, ErrorKind};
 use aiomsg_layers::ReconnectLayer;
 use aiomsg_layers::reconnect::Failure;
 use aiomsg_layers::shared::{catch, caught, note};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
+use super::events::Cause;
 use super::session::{self, ReadyConnection};
 use super::{Engine, gate};
 
@@ -28,13 +30,18 @@ pub(crate) async fn run(
     disconnect: CancellationToken,
     first: UnderWay,
 ) {
+    let unheard = Arc::new(Unheard::default());
     let report = {
-        let engine = Arc::clone(&engine);
+        let (engine, unheard) = (Arc::clone(&engine), Arc::clone(&unheard));
         move |failure: Failure<'_>| {
             let error = super::explain(failure.error).at(failure.endpoint.clone());
+            let cause = match unheard.note(&error) {
+                Some(time) => Cause::Unheard(time),
+                None => engine.cause(&error, true),
+            };
             engine
                 .reporter
-                .dial_failed(failure.endpoint, error, failure.retry_in);
+                .dial_failed(failure.endpoint, error, failure.retry_in, cause);
         }
     };
     let reconnect = ReconnectLayer::new()
@@ -54,6 +61,7 @@ pub(crate) async fn run(
             () = engine.stop_shaking.cancelled() => return,
         };
         let Ok(session) = connected;
+        unheard.end();
         // Panics of layers are caught at their calls. Any other panic ends this
         // connection, and not the reconnecting.
         let ended = match catch(WHAT, || session.run(&engine, &disconnect)) {
@@ -105,6 +113,34 @@ fn admitting(
             Ok::<_, BoxError>(session)
         }
     })
+}
+
+/// The time since when nobody listens at an endpoint.
+#[derive(Debug, Default)]
+struct Unheard(Mutex<Option<Instant>>);
+
+impl Unheard {
+    /// Returns for how long nobody has listened there, or `None` if the try failed for
+    /// another reason.
+    fn note(&self, error: &Error) -> Option<Duration> {
+        let mut since = self.0.lock();
+        if !nobody_listens(error) {
+            *since = None;
+            return None;
+        }
+        Some(since.get_or_insert_with(Instant::now).elapsed())
+    }
+
+    fn end(&self) {
+        *self.0.lock() = None;
+    }
+}
+
+/// A Unix socket that nobody has bound yet is a file that is missing.
+fn nobody_listens(error: &Error) -> bool {
+    use std::io::ErrorKind as Io;
+    let kind = error.io().map(std::io::Error::kind);
+    error.is_io() && matches!(kind, Some(Io::ConnectionRefused | Io::NotFound))
 }
 
 /// Dials under way, each from its beginning to its failure or its connection. Separately,

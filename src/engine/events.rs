@@ -2,10 +2,8 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use aiomsg_core::sync::Mutex;
 use aiomsg_core::{
     Certificate, Delivery, Discarded, DropReason, Endpoint, Error, Identity, Limits, Outbound,
     Weight,
@@ -14,9 +12,9 @@ use aiomsg_layers::queue::Level;
 use aiomsg_layers::session::Meter;
 use aiomsg_layers::shared::catch;
 use aiomsg_transport::RemoteAddr;
-use tokio::time::Instant;
 
 use super::event_log::{EventLog, Heard, Listener};
+use super::failures::{Failure, Failures};
 use super::peer::PeerInfo;
 use super::per_second::PerSecond;
 use super::stats::Counters;
@@ -185,6 +183,18 @@ impl Events {
     }
 }
 
+/// The cause of a failed connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cause {
+    /// The error.
+    Failure,
+    /// Nobody has listened there, for this time so far.
+    Unheard(Duration),
+    /// The usual course of things: the socket closes, or two sockets that connect to each other
+    /// keep one connection.
+    Usual,
+}
+
 /// Counts, logs and reports events.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter(Arc<Inner>);
@@ -196,12 +206,13 @@ struct Inner {
     refusals: PerSecond,
     /// Log lines about peers that come and go.
     comings: PerSecond,
-    drops: DropLog,
+    failures: Failures,
 }
 
 /// Ends the events of a socket that is dropped without a close.
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.failures.end();
         self.events.end();
     }
 }
@@ -213,7 +224,7 @@ impl Reporter {
             counters: Counters::default(),
             refusals: PerSecond::new(limits.items / 4),
             comings: PerSecond::new(LINES),
-            drops: DropLog::default(),
+            failures: Failures::new(),
         }))
     }
 
@@ -232,7 +243,18 @@ impl Reporter {
 
     /// Ends the events: the socket is closed.
     pub(crate) fn end(&self) {
+        self.0.failures.end();
         self.0.events.end();
+    }
+
+    /// Logs repeated failures, for as long as the socket is there.
+    pub(crate) fn log_failures(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.failures.clone().run()
+    }
+
+    /// The failures so far, the latest first.
+    pub(crate) fn failures(&self) -> Vec<Failure> {
+        self.0.failures.recent()
     }
 
     fn tell(&self, event: Event) {
@@ -305,9 +327,22 @@ impl Reporter {
         });
     }
 
-    pub(crate) fn dial_failed(&self, endpoint: &Endpoint, error: Error, retry_in: Duration) {
+    /// `cause` is what is known beside the error.
+    pub(crate) fn dial_failed(
+        &self,
+        endpoint: &Endpoint,
+        error: Error,
+        retry_in: Duration,
+        cause: Cause,
+    ) {
         Counters::count(&self.0.counters.failed_connections);
         say(|| tracing::debug!(%endpoint, error = %error.chain(), ?retry_in, "could not connect"));
+        let failures = &self.0.failures;
+        match cause {
+            Cause::Failure => failures.dial(endpoint, &error, retry_in, None),
+            Cause::Unheard(time) => failures.dial(endpoint, &error, retry_in, Some(time)),
+            Cause::Usual => {}
+        }
         self.tell(Event::DialFailed {
             endpoint: endpoint.clone(),
             error: Arc::new(error),
@@ -320,12 +355,16 @@ impl Reporter {
         endpoint: &Endpoint,
         remote: Option<RemoteAddr>,
         error: Error,
+        cause: Cause,
     ) {
         Counters::count(&self.0.counters.failed_connections);
         say(|| {
             let error = error.chain();
             tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
         });
+        if !matches!(cause, Cause::Usual) {
+            self.0.failures.accept(endpoint, remote.as_ref(), &error);
+        }
         if !self.0.refusals.admit() {
             return;
         }
@@ -338,10 +377,7 @@ impl Reporter {
 
     pub(crate) fn refused(&self, message: Delivery, error: Error) {
         Counters::count(&self.0.counters.refused_messages);
-        say(|| {
-            let (peer, error) = (message.from().short(), error.chain());
-            tracing::debug!(%peer, %error, "a received message was refused");
-        });
+        self.0.failures.handler(message.from(), &error);
         self.tell(Event::Refused {
             message,
             error: Arc::new(error),
@@ -362,7 +398,10 @@ impl Reporter {
             message, reason, ..
         } = lost;
         self.0.counters.count_drop(reason);
-        self.0.drops.note(message.peer(), reason);
+        // Nobody waits for a message to a topic without subscribers.
+        if reason != DropReason::Unwanted {
+            self.0.failures.dropped(message.peer(), reason);
+        }
         self.tell(Event::Dropped { message, reason });
     }
 }
@@ -371,31 +410,4 @@ impl Reporter {
 pub(crate) fn say(log: impl FnOnce()) {
     // The panic hook of the program has reported the panic by then.
     let _ = catch("the subscriber of logs", log);
-}
-
-/// Logs the first dropped message of each second, with the number of unlogged ones
-/// before it. A line for each would flood the log just when things go wrong.
-#[derive(Debug, Default)]
-struct DropLog {
-    last: Mutex<Option<Instant>>,
-    unlogged: AtomicU64,
-}
-
-impl DropLog {
-    const QUIET: Duration = Duration::from_secs(1);
-
-    fn note(&self, peer: Option<&Identity>, reason: DropReason) {
-        let now = Instant::now();
-        {
-            let mut last = self.last.lock();
-            if last.is_some_and(|last| now < last + Self::QUIET) {
-                self.unlogged.fetch_add(1, Relaxed);
-                return;
-            }
-            *last = Some(now);
-        }
-        let more = self.unlogged.swap(0, Relaxed);
-        let peer = peer.map(|peer| peer.short().to_string());
-        say(|| tracing::warn!(peer, %reason, more, "a message was dropped"));
-    }
 }

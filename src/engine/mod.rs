@@ -16,6 +16,7 @@ pub(crate) mod endpoints;
 mod erased;
 mod event_log;
 pub(crate) mod events;
+pub(crate) mod failures;
 pub(crate) mod gate;
 pub(crate) mod holds;
 pub(crate) mod intakes;
@@ -64,7 +65,7 @@ use crate::AckMode;
 use config::Config;
 use dial::Tries;
 use endpoints::Endpoints;
-use events::Reporter;
+use events::{Cause, Reporter};
 use gate::Gate;
 use holds::Holds;
 use intakes::Intakes;
@@ -265,6 +266,7 @@ impl Engine {
         };
         let engine = Arc::new(engine);
         runtime::watch(&engine);
+        engine.spawn(engine.reporter.log_failures());
         Ok((engine, send))
     }
 
@@ -277,6 +279,21 @@ impl Engine {
         // names a message, whatever the connection.
         let peer = self.peers.get(message.from());
         peer.is_some_and(|peer| peer.handle().acknowledge(id))
+    }
+
+    /// The cause of a failed connection.
+    fn cause(&self, error: &Error, dialled: bool) -> Cause {
+        // Two sockets that connect to each other keep one connection, and refuse the other.
+        let other = |peer| self.peers.get(peer);
+        let is_second = error.is_identity_in_use()
+            && error
+                .peer()
+                .and_then(other)
+                .is_some_and(|it| it.info().dialled != dialled);
+        match is_second || error.is_closed() {
+            true => Cause::Usual,
+            false => Cause::Failure,
+        }
     }
 
     /// Runs a task until it ends or the socket does.

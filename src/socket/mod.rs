@@ -36,7 +36,7 @@ use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
 use crate::peer::PeerInfo;
-use crate::stats::{PeerStats, Stats};
+use crate::stats::{Failure, PeerStats, Stats};
 use crate::{Events, SocketBuilder};
 use pace::Pace;
 use sink::Outgoing;
@@ -379,6 +379,29 @@ impl<S> Socket<S> {
     /// too. What it has received before can still be received.
     pub fn is_closed(&self) -> bool {
         self.engine().closing.load(Ordering::Acquire)
+    }
+
+    /// Returns the failures of the socket so far, the latest first: failed tries to connect,
+    /// refused peers, failed handshakes, dropped messages and failures of handlers. Each has
+    /// the last reason, a count, and the time since.
+    ///
+    /// Failures of the same kind, at the same endpoint and with the same kind of reason are one
+    /// entry. At 256 entries, new ones take the place of those that are old, or else share one.
+    ///
+    /// The log has them, too: the first of each kind at once, and then one line a minute.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let socket = Socket::new()?;
+    /// for it in socket.failures() {
+    ///     println!("{}: {}, {} times, {:?} ago", it.kind.name(), it.reason, it.count, it.ago);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn failures(&self) -> Vec<Failure> {
+        self.engine().reporter.failures()
     }
 
     fn check_open(&self) -> Result<(), Error> {

@@ -106,5 +106,9 @@ async fn kinds_without_room_share_one_line_a_minute() {
     // A kind that has been quiet for long makes room.
     advance(Duration::from_secs(60)).await;
     assert_eq!(note(&log, "f", 9), Some(0));
-    assert!(log.recent().iter().any(|it| it.kind == "f" && it.count == 1));
+    assert!(
+        log.recent()
+            .iter()
+            .any(|it| it.kind == "f" && it.count == 1)
+    );
 }

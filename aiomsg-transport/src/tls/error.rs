@@ -43,10 +43,41 @@ pub(super) fn refuses_certificate(error: &io::Error) -> bool {
     )
 }
 
+/// Returns whether one end has refused the other for its certificate, or for the lack of one,
+/// as far as TLS tells.
+pub fn is_about_certificates(error: &Error) -> bool {
+    error.io().is_some_and(|error| match of_rustls(error) {
+        Some(rustls::Error::AlertReceived(description)) => refuses_ours(*description),
+        _ => refuses_certificate(error) || may_be(error).is_some(),
+    })
+}
+
+fn may_be(error: &io::Error) -> Option<&MayBe> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Whether the peer ends TLS with this for our certificate, or for the lack of one.
+fn refuses_ours(description: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        description,
+        Alert::UnknownCA
+            | Alert::CertificateExpired
+            | Alert::CertificateRequired
+            | Alert::DecryptError
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::AccessDenied
+    )
+}
+
 /// Returns an error of our own that explains a TLS error, or `None` for another error.
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     use rustls::Error as Tls;
-    if let Some(why) = error.get_ref().and_then(|why| why.downcast_ref::<MayBe>()) {
+    if let Some(why) = may_be(error) {
         // The source says what.
         let demanded = matches!(why, MayBe::Demanded);
         let remedy = demanded.then_some(Remedy::Certificate);

@@ -62,6 +62,7 @@ mod unanswered;
 
 pub use builder::TlsConfigBuilder;
 pub use config::TlsConfig;
+pub use error::is_about_certificates;
 /// The version of rustls for [`TlsConfig::from_rustls`].
 pub use tokio_rustls::rustls;
 
