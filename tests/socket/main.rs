@@ -55,6 +55,7 @@ mod poison_and_slow_layer;
 mod poison_to_one_behind;
 mod poisons_in_a_row;
 mod readme;
+mod reasons;
 mod reconnect;
 mod reports;
 mod routing;

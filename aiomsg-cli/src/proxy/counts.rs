@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::losses::Losses;
+
 /// Why the proxy could not forward a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Loss {
     /// It is larger than a message of the other side may be.
     TooLarge,
@@ -75,6 +77,8 @@ pub(crate) struct Counts {
     pub(super) unanswerable: AtomicU64,
     pub(super) reloads: AtomicU64,
     pub(super) failed_reloads: AtomicU64,
+    /// The log of lost messages, in both directions.
+    pub(super) losses: Losses,
 }
 
 pub(super) fn add(counter: &AtomicU64) {
@@ -85,11 +89,15 @@ pub(crate) fn read(counter: &AtomicU64) -> u64 {
     counter.load(Relaxed)
 }
 
-impl Way {
-    pub(super) fn lose(&self, why: Loss) {
-        add(&self.lost[why as usize]);
+impl Counts {
+    /// Counts and logs a lost message of one of the directions.
+    pub(super) fn lose(&self, way: &Way, why: Loss) {
+        add(&way.lost[why as usize]);
+        self.losses.note(why);
     }
+}
 
+impl Way {
     pub(crate) fn lost(&self, why: Loss) -> u64 {
         read(&self.lost[why as usize])
     }

@@ -7,6 +7,7 @@ mod drain;
 mod file;
 mod in_process;
 mod limits;
+mod losses;
 mod observe;
 mod origin;
 mod relay;
@@ -76,6 +77,7 @@ impl Proxy {
     /// Forwards messages and obeys signals, until one ends it.
     async fn run(self: &Arc<Self>, signals: &mut Signals) -> Outcome<Relays> {
         let mut relays = self.relay(&self.settings());
+        tokio::spawn(self.counts.losses.clone().run());
         let mut reloading = Reloading::default();
         loop {
             let signal = tokio::select! {
@@ -115,6 +117,7 @@ impl Proxy {
                 },
             }
         };
+        self.counts.losses.end();
         report.print();
         report.outcome()
     }

@@ -29,6 +29,14 @@ pub(super) fn line(status: &Status) -> String {
     if let Some(why) = &status.not_ready {
         line += &format!(" not ready: {why}");
     }
+    if let Some(last) = status.reasons.first() {
+        line += &format!(
+            " last failure {} s ago, {} times: {}",
+            last.seconds_ago,
+            last.count,
+            last.text()
+        );
+    }
     line
 }
 
@@ -40,7 +48,7 @@ pub(super) fn waiting(status: &Status) -> usize {
 
 #[cfg(test)]
 pub(super) fn example() -> Status {
-    use crate::proxy::status::{Drop, History, Peer, Place, Side, Way};
+    use crate::proxy::status::{Drop, History, Peer, Place, Reason, Side, Way};
     let way = Way {
         taken: 12,
         forwarded: 11,
@@ -98,6 +106,15 @@ pub(super) fn example() -> Status {
             means: "a consumer sent it, and the proxy takes no replies".to_owned(),
             count: 4,
         }],
+        reasons: vec![Reason {
+            side: "backend".to_owned(),
+            kind: "refused".to_owned(),
+            endpoint: Some("tls://127.0.0.1:25002".to_owned()),
+            peer: Some("127.0.0.1:40000".to_owned()),
+            reason: "tls failed: the peer's certificate has expired".to_owned(),
+            count: 3,
+            seconds_ago: 12,
+        }],
         history: History {
             step_seconds: 1,
             steps: 600,
@@ -117,7 +134,8 @@ mod tests {
         assert_eq!(
             line(&example()),
             "running 2.5/s forwarded 11 producers 3 consumers 1 waiting 6 dropped 4 replies 2.5/s \
-             forwarded 11"
+             forwarded 11 last failure 12 s ago, 3 times: backend, refused at \
+             tls://127.0.0.1:25002: tls failed: the peer's certificate has expired"
         );
     }
 }

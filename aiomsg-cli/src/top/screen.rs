@@ -117,12 +117,13 @@ fn meaning(event: &Event) -> Option<Key> {
 
 fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
     let drops: Vec<_> = status.drops.iter().filter(|it| it.count > 0).collect();
-    let [head, chart, producers, consumers, dropped, foot] = Layout::vertical([
+    let [head, chart, producers, consumers, dropped, failed, foot] = Layout::vertical([
         Constraint::Length(3),
         Constraint::Length(7),
         Constraint::Min(4),
         Constraint::Min(4),
         Constraint::Length(2 + drops.len().clamp(1, 5) as u16),
+        Constraint::Length(2 + status.reasons.len().clamp(1, 5) as u16),
         Constraint::Length(1),
     ])
     .areas(frame.area());
@@ -146,11 +147,27 @@ fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
         Paragraph::new(lines).block(Block::bordered().title(" dropped ")),
         dropped,
     );
+    frame.render_widget(failures(status), failed);
     let foot_line = match trouble {
         Some(trouble) => Line::styled(format!("old: {trouble}"), Color::Red),
         None => Line::from("q ends this"),
     };
     frame.render_widget(Paragraph::new(foot_line), foot);
+}
+
+/// The last reason of each kind of failure.
+fn failures(status: &Status) -> Paragraph<'_> {
+    let lines: Vec<_> = match &status.reasons[..] {
+        [] => vec![Line::from("none")],
+        reasons => reasons
+            .iter()
+            .map(|it| {
+                let ago = format!("{} s ago", it.seconds_ago);
+                Line::from(format!("{:>10}  {ago:>10}  {}", it.count, it.text()))
+            })
+            .collect(),
+    };
+    Paragraph::new(lines).block(Block::bordered().title(" recent failures "))
 }
 
 fn summary(status: &Status) -> Paragraph<'_> {
@@ -289,6 +306,7 @@ mod tests {
             "127.0.0.1:40002",
             "1 consumers",
             "4  proxy, unasked: a consumer sent it",
+            "3    12 s ago  backend, refused at tls://127.0.0.1:25002: tls failed",
             "q ends this",
         ] {
             assert!(screen.contains(text), "no {text:?} in\n{screen}");

@@ -22,6 +22,7 @@ mod poison;
 mod program;
 mod proxies_die;
 mod python;
+mod reasons;
 mod reload;
 mod replies;
 #[path = "../../../tests/support/mod.rs"]

@@ -183,7 +183,7 @@ impl Last {
         let text = catch("the text of an error", || error.chain().to_string());
         let text = text.unwrap_or_else(|panicked| panicked.to_string());
         Self {
-            reason: Some(cut(text)),
+            reason: Some(cut(&text)),
             peer: None,
             remote: None,
             retry_in: None,
@@ -205,16 +205,20 @@ impl Last {
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > LONGEST {
-        let mut end = LONGEST;
-        while !text.is_char_boundary(end) {
-            end -= 1;
+/// One line of a bounded length.
+fn cut(text: &str) -> String {
+    let mut cut = String::with_capacity(text.len().min(LONGEST));
+    for char in text.chars() {
+        if cut.len() >= LONGEST {
+            cut.push('…');
+            break;
         }
-        text.truncate(end);
-        text.push('…');
+        match char.is_control() {
+            true => cut.extend(char.escape_default()),
+            false => cut.push(char),
+        }
     }
-    text
+    cut
 }
 
 /// Logs a line: the last failure, and in `more` how many there were since the line before.

@@ -48,3 +48,8 @@ fn what_fails_before_there_is_an_identity_is_told_from_what_is_refused() {
     assert_eq!(kind(ErrorKind::Tls, true), FailureKind::Handshake);
     assert_eq!(kind(ErrorKind::IdentityInUse, true), FailureKind::Refused);
 }
+
+#[test]
+fn what_peers_put_into_a_reason_stays_on_its_line() {
+    assert_eq!(cut("a\nb\u{1b}[0m ä"), "a\\nb\\u{1b}[0m ä");
+}

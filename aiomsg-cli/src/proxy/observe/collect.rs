@@ -7,7 +7,7 @@ use aiomsg::parts::vocabulary::sync::Mutex;
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::facts::{at_least_once, drops, mode};
+use super::facts::{at_least_once, drops, mode, reasons};
 use super::history::{self, History, Totals};
 use super::metrics::Metrics;
 use super::peers::Peers;
@@ -110,6 +110,7 @@ impl Collector {
             frontend: show_side(&proxy.frontend, producers),
             backend: show_side(&proxy.backend, consumers),
             drops,
+            reasons: reasons(proxy),
             history: seen.history.show(),
         };
         seen.note(status);

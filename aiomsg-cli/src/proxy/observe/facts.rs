@@ -1,6 +1,6 @@
 //! The facts that the status and the metrics share, in the same words.
 
-use super::status::Drop;
+use super::status::{Drop, Reason};
 use crate::proxy::args;
 use crate::proxy::counts::Loss;
 use crate::proxy::settings::Settings;
@@ -19,6 +19,41 @@ pub(super) fn at_least_once(settings: &Settings) -> Option<&'static str> {
         args::AtLeastOnceArg::Backend => "backend",
         args::AtLeastOnceArg::Both => "both",
     })
+}
+
+/// As many are shown.
+const REASONS: usize = 20;
+
+/// The reasons of recent failures, the latest first.
+pub(super) fn reasons(proxy: &Proxy) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for side in [&proxy.frontend, &proxy.backend] {
+        for failure in side.socket.failures() {
+            reasons.push(Reason {
+                side: side.name.to_owned(),
+                kind: failure.kind.name().to_owned(),
+                endpoint: failure.endpoint.map(|it| it.to_string()),
+                peer: failure.peer,
+                reason: failure.reason,
+                count: failure.count,
+                seconds_ago: failure.ago.as_secs(),
+            });
+        }
+    }
+    for lost in proxy.counts.losses.recent() {
+        reasons.push(Reason {
+            side: "proxy".to_owned(),
+            kind: "dropped".to_owned(),
+            endpoint: None,
+            peer: None,
+            reason: lost.why.means().to_owned(),
+            count: lost.count,
+            seconds_ago: lost.ago.as_secs(),
+        });
+    }
+    reasons.sort_by_key(|it| it.seconds_ago);
+    reasons.truncate(REASONS);
+    reasons
 }
 
 /// All dropped messages, by side and reason; also where there are none.

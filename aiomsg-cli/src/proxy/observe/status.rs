@@ -21,6 +21,9 @@ pub(crate) struct Status {
     pub(crate) frontend: Side,
     pub(crate) backend: Side,
     pub(crate) drops: Vec<Drop>,
+    /// The reasons of recent failures, the latest first.
+    #[serde(default)]
+    pub(crate) reasons: Vec<Reason>,
     pub(crate) history: History,
 }
 
@@ -94,6 +97,38 @@ pub(crate) struct Drop {
     /// The reason, for people.
     pub(crate) means: String,
     pub(crate) count: u64,
+}
+
+/// The last reason of failures of one kind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Reason {
+    /// `frontend`, `backend` or `proxy`.
+    pub(crate) side: String,
+    /// `dial`, `accept`, `refused`, `handshake`, `dropped` or `handler`.
+    pub(crate) kind: String,
+    /// The endpoint, for failures of connections.
+    pub(crate) endpoint: Option<String>,
+    /// The peer of the last one, or its address.
+    pub(crate) peer: Option<String>,
+    pub(crate) reason: String,
+    /// The number of failures so far.
+    pub(crate) count: u64,
+    /// The time since the last one.
+    pub(crate) seconds_ago: u64,
+}
+
+impl Reason {
+    /// In a line.
+    pub(crate) fn text(&self) -> String {
+        let Self {
+            side, kind, reason, ..
+        } = self;
+        let endpoint = self.endpoint.as_deref();
+        // Most reasons of connections begin with it.
+        let at = endpoint.filter(|at| !reason.starts_with(*at));
+        let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+        format!("{side}, {kind}{at}: {reason}")
+    }
 }
 
 /// Rates of the last minutes, the oldest first.

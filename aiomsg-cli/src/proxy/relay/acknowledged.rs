@@ -48,9 +48,9 @@ impl Relay {
         match (message.id(), loss(&error)) {
             // Its producer hears nothing, and sends it again.
             (Some(_), _) => add(&counts.unacknowledged),
-            (None, Some(why)) => counts.lose(why),
+            (None, Some(why)) => self.counts.lose(counts, why),
             // The backend hands it back as not acknowledged.
-            (None, None) => counts.lose(Loss::Unacknowledged),
+            (None, None) => self.counts.lose(counts, Loss::Unacknowledged),
         }
     }
 }

@@ -23,7 +23,7 @@ impl Relay {
                 Err(error) => {
                     // If the backend is closed, it counts as not sent.
                     if let Some(why) = loss(&error) {
-                        counts.lose(why);
+                        self.counts.lose(counts, why);
                     }
                 }
             }

@@ -12,11 +12,11 @@ impl Relay {
         while let Ok(reply) = self.backend.recv_message().await {
             add(&counts.taken);
             let Some(addresses) = &self.addresses else {
-                counts.lose(Loss::Unasked);
+                self.counts.lose(counts, Loss::Unasked);
                 continue;
             };
             let Some((producer, payload)) = addresses.take_off(reply.payload()) else {
-                counts.lose(Loss::Unaddressed);
+                self.counts.lose(counts, Loss::Unaddressed);
                 continue;
             };
             match self.frontend.send_to(producer, payload).await {
@@ -24,8 +24,8 @@ impl Relay {
                 Err(error) => match loss(&error) {
                     // The frontend is closed before the backend, and replies
                     // in between reach nobody.
-                    None => counts.lose(Loss::Refused),
-                    Some(why) => counts.lose(why),
+                    None => self.counts.lose(counts, Loss::Refused),
+                    Some(why) => self.counts.lose(counts, why),
                 },
             }
         }
