@@ -54,6 +54,29 @@ pub enum Event {
         /// The time until the next try.
         retry_in: Duration,
     },
+    /// The addresses of a name have changed, to which
+    /// [`Socket::connect_all`](crate::Socket::connect_all) connects.
+    AddressesChanged {
+        /// The endpoint with the name.
+        endpoint: Endpoint,
+        /// The endpoints that the socket connects to from now on.
+        added: Arc<[Endpoint]>,
+        /// The endpoints that it disconnects from.
+        removed: Arc<[Endpoint]>,
+        /// The number of addresses beyond
+        /// [`max_addresses`](crate::SocketBuilder::max_addresses).
+        omitted: usize,
+    },
+    /// A name of [`Socket::connect_all`](crate::Socket::connect_all) could not be resolved,
+    /// or has no address. Another lookup follows. The connections stay.
+    LookupFailed {
+        /// The endpoint with the name.
+        endpoint: Endpoint,
+        /// The reason.
+        error: Arc<Error>,
+        /// The time until the next lookup.
+        retry_in: Duration,
+    },
     /// An incoming connection was refused, or failed before the peer had sent its
     /// identity.
     AcceptFailed {
@@ -144,6 +167,8 @@ impl Event {
                 | Self::PeerUp { .. }
                 | Self::PeerDown { .. }
                 | Self::DialFailed { .. }
+                | Self::AddressesChanged { .. }
+                | Self::LookupFailed { .. }
                 | Self::AcceptFailed { .. }
                 | Self::AcceptFailuresOmitted { .. }
                 | Self::QueueHigh { .. }

@@ -16,6 +16,7 @@ pub(crate) mod endpoints;
 mod erased;
 mod event_log;
 pub(crate) mod events;
+pub(crate) mod follow;
 pub(crate) mod gate;
 pub(crate) mod holds;
 pub(crate) mod intakes;

@@ -184,7 +184,8 @@ where
 
     fn no_address(&self, rest: &str) -> Error {
         let host = self.name.host();
-        Error::new(ErrorKind::Address).with_reason(format!("the name \"{host}\" has no address{rest}"))
+        Error::new(ErrorKind::Address)
+            .with_reason(format!("the name \"{host}\" has no address{rest}"))
     }
 
     fn fail(&mut self, error: Error) -> Followed {

@@ -119,7 +119,10 @@ async fn the_next_lookup_comes_when_the_answer_has_expired() {
         changed(follow.next().await);
         changed(follow.next().await);
         let gap = mock.gaps()[0];
-        assert!((least..=least.mul_f64(1.21)).contains(&gap), "{ttl:?}: {gap:?}");
+        assert!(
+            (least..=least.mul_f64(1.21)).contains(&gap),
+            "{ttl:?}: {gap:?}"
+        );
     }
 }
 
@@ -152,7 +155,10 @@ async fn a_failed_lookup_keeps_all_and_is_repeated_after_delays_that_grow() {
         delays.push(retry_in);
     }
     assert!(delays[0] <= SECOND, "{delays:?}");
-    assert!((SECOND * 15..=SECOND * 30).contains(&delays[7]), "{delays:?}");
+    assert!(
+        (SECOND * 15..=SECOND * 30).contains(&delays[7]),
+        "{delays:?}"
+    );
     let change = changed(follow.next().await);
     assert_eq!(change.added, addresses([3]));
     assert_eq!(change.removed, []);
@@ -210,7 +216,10 @@ async fn a_name_that_is_not_there_yet_is_reported_and_asked_for_again() {
     assert_eq!(changed(follow.next().await).added, addresses([1]));
     for (gap, delay) in mock.gaps().into_iter().zip(delays) {
         // The timers count in milliseconds.
-        assert!(gap >= delay && gap - delay < SECOND / 100, "{gap:?} {delay:?}");
+        assert!(
+            gap >= delay && gap - delay < SECOND / 100,
+            "{gap:?} {delay:?}"
+        );
     }
 }
 
@@ -234,7 +243,10 @@ async fn of_too_many_addresses_the_followed_ones_stay() {
     let followed = [before, change.added].concat();
     let change = changed(follow.next().await);
     assert_eq!(change.omitted, 0);
-    let mut now: Vec<_> = followed.into_iter().filter(|it| !change.removed.contains(it)).collect();
+    let mut now: Vec<_> = followed
+        .into_iter()
+        .filter(|it| !change.removed.contains(it))
+        .collect();
     now.extend(change.added);
     now.sort();
     assert_eq!(now, addresses(0..3));
