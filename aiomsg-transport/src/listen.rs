@@ -169,10 +169,9 @@ impl Listener {
             }
             Endpoint::Mem { name } => Bound::Mem(MemListener::bind(name, backlog)?),
             Endpoint::TlsAt { address, .. } => {
-                let reason = format!(
-                    "a name with an address is to connect to: bind to tls://{address}"
-                );
-                return Err(Error::new(ErrorKind::Config).with_reason(reason));
+                let reason =
+                    format!("a name with an address is to connect to: bind to tls://{address}");
+                return Err(Error::new(aiomsg_core::ErrorKind::Config).with_reason(reason));
             }
             other => return Err(unsupported(other)),
         };

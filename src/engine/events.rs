@@ -340,6 +340,47 @@ impl Reporter {
         });
     }
 
+    pub(crate) fn addresses_changed(
+        &self,
+        endpoint: &Endpoint,
+        added: Vec<Endpoint>,
+        removed: Vec<Endpoint>,
+        omitted: usize,
+    ) {
+        say(|| {
+            let (added, removed) = (added.len(), removed.len());
+            tracing::info!(%endpoint, added, removed, omitted, "the addresses of a name changed");
+        });
+        self.tell(Event::AddressesChanged {
+            endpoint: endpoint.clone(),
+            added: added.into(),
+            removed: removed.into(),
+            omitted,
+        });
+    }
+
+    /// Only the first of several failures in a row is a warning.
+    pub(crate) fn lookup_failed(
+        &self,
+        endpoint: &Endpoint,
+        error: Error,
+        retry_in: Duration,
+        first: bool,
+    ) {
+        say(|| {
+            let error = error.chain();
+            match first {
+                true => tracing::warn!(%endpoint, %error, ?retry_in, "a name was not resolved"),
+                false => tracing::debug!(%endpoint, %error, ?retry_in, "a name was not resolved"),
+            }
+        });
+        self.tell(Event::LookupFailed {
+            endpoint: endpoint.clone(),
+            error: Arc::new(error),
+            retry_in,
+        });
+    }
+
     pub(crate) fn accept_failed(
         &self,
         endpoint: &Endpoint,

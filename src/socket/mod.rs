@@ -263,8 +263,9 @@ impl<S> Socket<S> {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
         self.check_open()?;
         let engine = &self.inner.engine;
-        check_dialable(&engine.config, &endpoint)?;
-        let task = engine.connect(&endpoint)?;
+        check_port(&endpoint)?;
+        check_tls(&engine.config, &endpoint)?;
+        let task = engine.endpoints.connect(&endpoint, &engine.finish)?;
         let first = engine.tries.begin();
         engine.spawn(dial::run(Arc::clone(engine), endpoint, task.stop, first));
         Ok(())
@@ -307,14 +308,11 @@ impl<S> Socket<S> {
         self.check_open()?;
         let engine = &self.inner.engine;
         let name = follow::name_of(&endpoint)?;
+        check_tls(&engine.config, &endpoint)?;
         if name.domain_of_service().is_none() {
-            check_dialable(&engine.config, &endpoint)?;
-        } else {
-            // The records have the ports.
-            check_dialable(&engine.config, &endpoint.clone().with_port(1))
-                .map_err(|error| error.at(endpoint.clone()))?;
+            check_port(&endpoint)?;
         }
-        let task = engine.connect(&endpoint)?;
+        let task = engine.endpoints.connect(&endpoint, &engine.finish)?;
         let first = engine.tries.begin();
         let follow = follow::run(Arc::clone(engine), endpoint, name, task.stop, first);
         engine.spawn(follow);
@@ -438,27 +436,29 @@ impl<S> Socket<S> {
 }
 
 /// Reports at once what would otherwise fail each dial of an endpoint.
-fn check_dialable(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
-    let fail = |kind, reason: &str| Err(Error::new(kind).with_reason(reason).at(endpoint.clone()));
-    if endpoint.port() == Some(0) {
-        return fail(ErrorKind::Address, "nobody listens at port 0");
+fn check_port(endpoint: &Endpoint) -> Result<(), Error> {
+    match endpoint.port() {
+        Some(0) => Err(Error::new(ErrorKind::Address)
+            .with_reason("nobody listens at port 0")
+            .at(endpoint.clone())),
+        _ => Ok(()),
     }
-    if endpoint.is_tls() {
-        #[cfg(feature = "tls")]
-        let missing = config.tls.is_none();
-        #[cfg(not(feature = "tls"))]
-        let missing = {
-            let _ = config;
-            true
-        };
-        if missing {
-            return fail(
-                ErrorKind::Config,
-                "the socket has no tls settings: see SocketBuilder::tls",
-            );
-        }
+}
+
+fn check_tls(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
+    #[cfg(feature = "tls")]
+    let missing = config.tls.is_none();
+    #[cfg(not(feature = "tls"))]
+    let missing = {
+        let _ = config;
+        true
+    };
+    match endpoint.is_tls() && missing {
+        true => Err(Error::new(ErrorKind::Config)
+            .with_reason("the socket has no tls settings: see SocketBuilder::tls")
+            .at(endpoint.clone())),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// A clone is another handle on the same socket.

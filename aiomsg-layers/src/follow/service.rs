@@ -42,7 +42,6 @@ pub struct Follow<R> {
 
 /// What a lookup has found, if it is news.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Followed {
     /// The addresses have changed.
     Changed(Change),
