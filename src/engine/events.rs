@@ -55,7 +55,9 @@ pub enum Event {
         retry_in: Duration,
     },
     /// The addresses of a name have changed, to which
-    /// [`Socket::connect_all`](crate::Socket::connect_all) connects.
+    /// [`Socket::connect_all`](crate::Socket::connect_all) connects, or the name has been
+    /// resolved again after a [failure](Self::LookupFailed). Then nothing may be added or
+    /// removed.
     AddressesChanged {
         /// The endpoint with the name.
         endpoint: Endpoint,

@@ -1,6 +1,6 @@
 //! Connecting to every address of a name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -98,12 +98,27 @@ impl All {
         let (added, removed) = (endpoints(&change.added), endpoints(&change.removed));
         let engine = &self.engine;
         let reporter = &engine.reporter;
-        reporter.addresses_changed(&self.endpoint, added.clone(), removed, change.omitted);
+        reporter.addresses_changed(
+            &self.endpoint,
+            added.clone(),
+            removed.clone(),
+            change.omitted,
+        );
         for (address, endpoint) in change.added.into_iter().zip(added) {
             let stop = self.disconnect.child_token();
             self.connections.insert(address, stop.clone());
             let first = engine.tries.begin();
             engine.spawn(dial::run(Arc::clone(engine), endpoint, stop, first));
+        }
+        if change.removed.is_empty() {
+            return;
+        }
+        // Not one by one: each look at the peers visits all of them.
+        let gone: HashSet<_> = removed.iter().collect();
+        for member in engine.peers.members() {
+            if member.info().dialled && gone.contains(&member.info().endpoint) {
+                engine.peers.withdraw(&member);
+            }
         }
         for address in change.removed {
             if let Some(stop) = self.connections.remove(&address) {

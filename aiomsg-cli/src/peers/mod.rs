@@ -176,7 +176,9 @@ impl View<'_> {
                 Some(&peer),
                 Some(said(&*reason).to_string()),
             ),
-            Event::DialFailed { error, .. } | Event::AcceptFailed { error, .. }
+            Event::DialFailed { error, .. }
+            | Event::LookupFailed { error, .. }
+            | Event::AcceptFailed { error, .. }
                 if self.args.watch =>
             {
                 say(format_args!("note: {}", said(&*error)));

@@ -27,6 +27,14 @@ impl Roster {
         self.addresses.len()
     }
 
+    /// The change that is none.
+    pub(super) fn unchanged(&self) -> Change {
+        Change {
+            omitted: self.omitted,
+            ..Change::default()
+        }
+    }
+
     /// Replaces the addresses by those of an answer, up to `most`. Returns the change, if
     /// there is any.
     ///

@@ -43,7 +43,8 @@ pub struct Follow<R> {
 /// What a lookup has found, if it is news.
 #[derive(Debug)]
 pub enum Followed {
-    /// The addresses have changed.
+    /// The addresses have changed, or the name has been resolved again after a failure.
+    /// Then nothing may be added or removed.
     Changed(Change),
     /// A lookup failed, or its answer has no address. The addresses stay.
     Failed {
@@ -149,6 +150,7 @@ where
             Err(error) => Some(self.fail(error)),
             Ok(answer) if answer.addresses.is_empty() => Some(self.take_none()),
             Ok(answer) => {
+                let recovered = self.failures > 0;
                 (self.failures, self.empty) = (0, 0);
                 let holds = match answer.ttl {
                     Some(ttl) => ttl.clamp(Self::SHORTEST, Self::LONGEST),
@@ -157,6 +159,7 @@ where
                 // Not before the answer has expired, or a cache would repeat it.
                 self.wait(holds.mul_f64(1.0 + fastrand::f64() / 5.0));
                 let change = self.roster.replace(answer.addresses, self.most);
+                let change = change.or_else(|| recovered.then(|| self.roster.unchanged()));
                 change.map(Followed::Changed)
             }
         }

@@ -187,6 +187,7 @@ async fn an_empty_answer_counts_when_two_more_confirm_it() {
         assert!(error.contains(&words), "{error}");
         assert!(retry_in <= SECOND * 2);
     }
+    assert_eq!(changed(follow.next().await), Change::default());
     for words in ["until 2", "no server", "until 1"] {
         let (error, _) = failed(follow.next().await);
         assert!(error.contains(words), "{error}");
