@@ -14,7 +14,15 @@ impl Client {
     /// Returns the addresses of a host.
     pub(super) async fn host(&self, name: &Name) -> Result<Addresses, Error> {
         let fail = |error: NetError| failed(name, error);
-        for candidate in self.candidates(name)? {
+        let candidates = self.candidates(name)?;
+        let of_file = self.of_hosts_file(name);
+        if !of_file.is_empty() {
+            let found = of_file
+                .into_iter()
+                .map(|ip| SocketAddr::new(ip, name.port()));
+            return Ok(Addresses::new(found));
+        }
+        for candidate in candidates {
             let (found, ttl) = self.addresses(&candidate).await.map_err(fail)?;
             if !found.is_empty() {
                 let found = found.into_iter().map(|ip| SocketAddr::new(ip, name.port()));
@@ -22,6 +30,19 @@ impl Client {
             }
         }
         Ok(Addresses::default())
+    }
+
+    /// Returns the addresses in the hosts file, which come before DNS.
+    fn of_hosts_file(&self, name: &Name) -> Vec<IpAddr> {
+        // It is a name: it has candidates.
+        let Ok(name) = rr::Name::from_utf8(name.host()) else {
+            return Vec::new();
+        };
+        let kinds = [RecordType::A, RecordType::AAAA].into_iter();
+        let queries = kinds.map(|kind| Query::query(name.clone(), kind));
+        let found = queries.filter_map(|query| self.hosts.lookup_static_host(&query));
+        let found = found.flat_map(|lookup| addresses_in(lookup.answers()).collect::<Vec<_>>());
+        found.collect()
     }
 
     /// Returns the names to try.
@@ -39,18 +60,6 @@ impl Client {
         &self,
         name: &rr::Name,
     ) -> Result<(Vec<IpAddr>, Option<Duration>), NetError> {
-        let of_hosts = [RecordType::A, RecordType::AAAA]
-            .into_iter()
-            .filter_map(|kind| {
-                let query = Query::query(name.clone(), kind);
-                self.hosts.lookup_static_host(&query)
-            });
-        let of_hosts: Vec<_> = of_hosts
-            .flat_map(|lookup| addresses_in(lookup.answers()).collect::<Vec<_>>())
-            .collect();
-        if !of_hosts.is_empty() {
-            return Ok((of_hosts, None));
-        }
         let (v4, v6) = tokio::join!(
             self.records(name, RecordType::A),
             self.records(name, RecordType::AAAA)
