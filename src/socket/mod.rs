@@ -2,7 +2,9 @@
 
 pub(crate) mod builder;
 pub(crate) mod close;
+mod connect_all;
 mod deadline;
+mod dialable;
 mod drain;
 mod many;
 mod pace;
@@ -34,10 +36,11 @@ use crate::engine::config::Config;
 use crate::engine::events::{Reporter, say};
 use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
-use crate::engine::{Engine, Paths, accept, dial, follow};
+use crate::engine::{Engine, Paths, accept, dial};
 use crate::peer::PeerInfo;
 use crate::stats::{PeerStats, Stats};
 use crate::{Events, SocketBuilder};
+use dialable::{check_port, check_tls};
 use pace::Pace;
 use sink::Outgoing;
 
@@ -271,54 +274,6 @@ impl<S> Socket<S> {
         Ok(())
     }
 
-    /// Connects to every address of a name in the background, and follows them as they
-    /// come and go. Each has a connection of its own, which reconnects.
-    ///
-    /// The endpoint is `tcp://name:port` or `tls://name:port`. With the feature `dns`, the
-    /// name may also be that of a service with SRV records, which have the hosts and ports:
-    /// `tcp://_jobs._tcp.example.com:0`. The name is resolved again when its answer has
-    /// expired, or, if the resolver does not know when that is, every
-    /// [`resolve_interval`](SocketBuilder::resolve_interval).
-    ///
-    /// - A new address is dialled. One that is gone is disconnected, as by
-    ///   [`disconnect`](Socket::disconnect): the messages that its peer does not take go to
-    ///   the other peers.
-    /// - A failed lookup changes nothing. An answer without addresses counts when two more
-    ///   have confirmed it: a DNS server that has just started answers so for a moment.
-    /// - There are at most [`max_addresses`](SocketBuilder::max_addresses).
-    /// - With `tls://`, the certificate of each peer must have the name, and not its
-    ///   address. For the name of a service that is the domain, here `example.com`.
-    ///
-    /// The connections have endpoints of their own: `tcp://address:port`, and
-    /// `tls://name@address:port`. A peer that is reached by two addresses gets one
-    /// connection: the other one is refused, with an event, and tried again.
-    /// [`Event::AddressesChanged`](crate::Event::AddressesChanged) and
-    /// [`Event::LookupFailed`](crate::Event::LookupFailed) report on the name.
-    /// [`disconnect`](Socket::disconnect) with the same endpoint ends all of it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`connect`](Socket::connect), and when the endpoint has no name to resolve
-    /// ([`Error::is_address`]).
-    pub fn connect_all<E>(&self, endpoint: E) -> Result<(), Error>
-    where
-        E: TryInto<Endpoint, Error: Into<Error>>,
-    {
-        let endpoint = endpoint.try_into().map_err(Into::into)?;
-        self.check_open()?;
-        let engine = &self.inner.engine;
-        let name = follow::name_of(&endpoint)?;
-        check_tls(&engine.config, &endpoint)?;
-        if name.domain_of_service().is_none() {
-            check_port(&endpoint)?;
-        }
-        let task = engine.endpoints.connect(&endpoint, &engine.finish)?;
-        let first = engine.tries.begin();
-        let follow = follow::run(Arc::clone(engine), endpoint, name, task.stop, first);
-        engine.spawn(follow);
-        Ok(())
-    }
-
     /// Stops connecting to an endpoint, and ends its connection in the background, or all
     /// of them after [`connect_all`](Socket::connect_all).
     /// The connection sends its queued messages first, and ends when the peer has read
@@ -432,32 +387,6 @@ impl<S> Socket<S> {
             return Err(ErrorKind::Closed.into());
         }
         Ok(())
-    }
-}
-
-/// Reports at once what would otherwise fail each dial of an endpoint.
-fn check_port(endpoint: &Endpoint) -> Result<(), Error> {
-    match endpoint.port() {
-        Some(0) => Err(Error::new(ErrorKind::Address)
-            .with_reason("nobody listens at port 0")
-            .at(endpoint.clone())),
-        _ => Ok(()),
-    }
-}
-
-fn check_tls(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
-    #[cfg(feature = "tls")]
-    let missing = config.tls.is_none();
-    #[cfg(not(feature = "tls"))]
-    let missing = {
-        let _ = config;
-        true
-    };
-    match endpoint.is_tls() && missing {
-        true => Err(Error::new(ErrorKind::Config)
-            .with_reason("the socket has no tls settings: see SocketBuilder::tls")
-            .at(endpoint.clone())),
-        false => Ok(()),
     }
 }
 
