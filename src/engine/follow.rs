@@ -82,6 +82,7 @@ impl All {
                 Followed::Failed { error, retry_in } => {
                     let news = !std::mem::replace(&mut failing, true);
                     let reporter = &self.engine.reporter;
+                    let error = error.at(self.endpoint.clone());
                     reporter.lookup_failed(&self.endpoint, error, retry_in, news);
                 }
             }
