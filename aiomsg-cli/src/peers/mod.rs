@@ -41,7 +41,7 @@ use watch::{Heard, Watch};
 /// 3 no peer connected in time; 130 and 143 ended by SIGINT and SIGTERM before
 /// that. --watch ends by a signal, with code 0.
 #[derive(Debug, Args)]
-#[command(override_usage = "aiomsg peers [OPTIONS] <--bind|--connect|--connect-all ENDPOINT>")]
+#[command(override_usage = "aiomsg peers [OPTIONS] <-b|-c|--connect-all ENDPOINT>")]
 pub(crate) struct PeersArgs {
     #[command(flatten)]
     socket: SocketArgs,

@@ -46,7 +46,7 @@ fn every_address_of_a_name_is_connected_to() {
 #[test]
 fn a_name_that_does_not_resolve_is_named() {
     let name = "tcp://nobody.invalid:1";
-    run(&["recv", "--connect-all", name, "--timeout", "1s"]).fails(3, &[name, "nobody.invalid"]);
+    run(&["recv", "--connect-all", name, "--timeout", "1s"]).fails(3, &[name, "has no address"]);
 }
 
 #[test]
