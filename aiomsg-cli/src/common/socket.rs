@@ -27,7 +27,7 @@ pub(crate) struct SocketArgs {
     /// Connects to this endpoint, and tries until it succeeds; may be repeated.
     #[arg(long, short, value_name = "ENDPOINT", group = "endpoints")]
     pub(crate) connect: Vec<Endpoint>,
-    /// Connects to every address of this name, such as tcp://workers:25000, and follows
+    /// Connects to every address of this name, such as tcp://consumers:25000, and follows
     /// them as they come and go; may be repeated. SRV records of a service:
     /// tcp://_jobs._tcp.example.com:0.
     #[arg(long, value_name = "ENDPOINT", group = "endpoints")]

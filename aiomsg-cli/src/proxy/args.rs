@@ -134,7 +134,7 @@ macro_rules! side {
                         value_name = "ENDPOINT", value_parser = endpoint
                     )]
             pub(super) connect: Vec<Endpoint>,
-            /// Connects to every address of this name, such as tcp://workers:25000, and
+            /// Connects to every address of this name, such as tcp://consumers:25000, and
             /// follows them as they come and go; may be repeated.
             #[arg(
                         id = concat!($side, "-connect-all"), long = concat!($side, "-connect-all"),

@@ -67,7 +67,7 @@ async fn what_is_wrong_on_the_command_line_is_named() {
         ),
         (
             &["--backend-connect-all", "tls://workers:1"],
-            "add --backend-trust",
+            "add --backend-pin (the peer's certificate), --backend-trust",
         ),
         (
             &["--backend", "tls://127.0.0.1:3"],
