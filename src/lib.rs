@@ -37,6 +37,7 @@
 //! | [`Endpoint`], [`Identity`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://`; who a peer is |
 //! | [`Event`], [`Events`] | what happens to a socket |
 //! | [`builder`], [`message`], [`peer`] | further types of settings, messages and peers |
+//! | [`resolve`] | names, and who resolves them |
 //! | [`send`], [`receive`], [`close`], [`stats`] | what the methods of a socket return |
 //!
 //! **Authors of layers** need [`layer`]: the bounds at each level, connections and frames,
@@ -51,6 +52,8 @@
 //! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
+//! - `dns`: [`Socket::connect_all`] by DNS, with the TTLs and SRV records, with
+//!   hickory-resolver.
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
@@ -112,6 +115,14 @@ pub mod receive {
 pub mod close {
     pub use crate::engine::leftover::{CloseReport, Unconfirmed};
     pub use crate::engine::waiting::DrainReport;
+}
+
+/// Names and their addresses, for [`Socket::connect_all`](crate::Socket::connect_all).
+pub mod resolve {
+    pub use aiomsg_core::{Addresses, Name};
+    #[cfg(feature = "dns")]
+    pub use aiomsg_transport::DnsResolver;
+    pub use aiomsg_transport::SystemResolver;
 }
 
 /// Counters of a socket and of its peers, and its recent failures.

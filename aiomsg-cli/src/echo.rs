@@ -28,6 +28,7 @@ use crate::common::stopped::Stopped;
 /// were answered; 2 the command line or a file is wrong; 130 and 143 ended by
 /// SIGINT and SIGTERM before --count was reached.
 #[derive(Debug, Args)]
+#[command(override_usage = "aiomsg echo [OPTIONS] <-b|-c|--connect-all ENDPOINT>")]
 pub(crate) struct EchoArgs {
     #[command(flatten)]
     socket: SocketArgs,

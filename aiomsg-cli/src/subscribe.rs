@@ -24,6 +24,7 @@ use crate::recv::{self, RecvArgs};
 /// connected in time; 130 and 143 ended by SIGINT and SIGTERM before all messages
 /// were received. Closing standard output ends it with code 0, or 1 with --count.
 #[derive(Debug, Args)]
+#[command(override_usage = "aiomsg subscribe [OPTIONS] <-b|-c|--connect-all ENDPOINT>")]
 pub(crate) struct SubscribeArgs {
     #[command(flatten)]
     recv: RecvArgs,

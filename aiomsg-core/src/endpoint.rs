@@ -3,6 +3,7 @@
 mod error;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -15,6 +16,7 @@ use error::Reason;
 /// |---|---|
 /// | `host:port`, `tcp://host:port` | TCP; the host is a name, an IPv4 address or an IPv6 address in brackets, there with its zone if it has one, by name or number: `[fe80::1%eth0]:25000` |
 /// | `tls://host:port` | TLS over TCP; the host is also the name that the peer's certificate must have |
+/// | `tls://name@address:port` | TLS over TCP to one address, whose certificate must have the name: `tls://jobs.example.com@10.0.0.7:25000` |
 /// | `unix:///run/app.sock` | a Unix socket, here with the path `/run/app.sock` |
 /// | `unix://@name` | a Unix socket with an abstract name, which has no file; on Linux. A file of that name is `unix://./@name` |
 /// | `mem://name` | inside this process, under this name |
@@ -47,6 +49,13 @@ pub enum Endpoint {
         host: String,
         /// The port; 0 lets the system choose when binding.
         port: u16,
+    },
+    /// TLS over TCP, to one address of a name.
+    TlsAt {
+        /// The name that the peer's certificate must have.
+        name: String,
+        /// The address.
+        address: SocketAddr,
     },
     /// A Unix socket.
     Unix {
@@ -81,6 +90,7 @@ impl Endpoint {
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Tcp { port, .. } | Self::Tls { port, .. } => Some(*port),
+            Self::TlsAt { address, .. } => Some(address.port()),
             Self::Unix { .. } | Self::Mem { .. } => None,
         }
     }
@@ -89,10 +99,17 @@ impl Endpoint {
     /// none and stay as they are.
     #[must_use]
     pub fn with_port(mut self, new: u16) -> Self {
-        if let Self::Tcp { port, .. } | Self::Tls { port, .. } = &mut self {
-            *port = new;
+        match &mut self {
+            Self::Tcp { port, .. } | Self::Tls { port, .. } => *port = new,
+            Self::TlsAt { address, .. } => address.set_port(new),
+            Self::Unix { .. } | Self::Mem { .. } => {}
         }
         self
+    }
+
+    /// Whether the connection is encrypted by TLS.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls { .. } | Self::TlsAt { .. })
     }
 }
 
@@ -103,6 +120,10 @@ impl FromStr for Endpoint {
         let fail = |reason| EndpointError::new(text, reason);
         let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
         match &*scheme.to_ascii_lowercase() {
+            "tls" if rest.contains('@') => {
+                let (name, address) = name_and_address(rest).map_err(fail)?;
+                Ok(Self::TlsAt { name, address })
+            }
             "tcp" => {
                 let (host, port) = host_and_port(rest).map_err(fail)?;
                 Ok(Self::tcp(host, port))
@@ -148,17 +169,44 @@ impl TryFrom<&String> for Endpoint {
     }
 }
 
-impl From<std::net::SocketAddr> for Endpoint {
-    fn from(address: std::net::SocketAddr) -> Self {
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
         // An address of one link is of no use without the link.
         let host = match address {
-            std::net::SocketAddr::V6(v6) if v6.scope_id() != 0 => {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => {
                 format!("{}%{}", v6.ip(), v6.scope_id())
             }
             other => other.ip().to_string(),
         };
         Self::tcp(host, address.port())
     }
+}
+
+/// The name of a certificate, and the one address to connect to.
+fn name_and_address(text: &str) -> Result<(String, SocketAddr), Reason> {
+    if text.ends_with('/') {
+        return Err(Reason::SlashAtEnd);
+    }
+    let (name, address) = text.split_once('@').ok_or(Reason::BadAddress)?;
+    check_host(name)?;
+    if name.contains(':') {
+        return Err(Reason::PortInName);
+    }
+    let address = address.parse().map_err(|_| Reason::BadAddress)?;
+    Ok((name.to_owned(), address))
+}
+
+fn check_host(host: &str) -> Result<(), Reason> {
+    if host.is_empty() {
+        return Err(Reason::NoHost);
+    }
+    if host == "*" {
+        return Err(Reason::AnyHost);
+    }
+    if host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        return Err(Reason::BadHost);
+    }
+    Ok(())
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
@@ -189,15 +237,7 @@ fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
             (host, port)
         }
     };
-    if host.is_empty() {
-        return Err(Reason::NoHost);
-    }
-    if host == "*" {
-        return Err(Reason::AnyHost);
-    }
-    if host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
-        return Err(Reason::BadHost);
-    }
+    check_host(host)?;
     // `parse` takes a sign, too.
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let port = digits.then(|| port.parse().ok()).flatten();
@@ -209,6 +249,7 @@ impl fmt::Display for Endpoint {
         let (scheme, host, port) = match self {
             Self::Tcp { host, port } => ("tcp", host, port),
             Self::Tls { host, port } => ("tls", host, port),
+            Self::TlsAt { name, address } => return write!(f, "tls://{name}@{address}"),
             Self::Unix { path } => return write!(f, "unix://{}", path.display()),
             Self::Mem { name } => return write!(f, "mem://{name}"),
         };

@@ -11,6 +11,7 @@
 //! | publish, round robin, least loaded, your own policy | [`distribute`] | the changing set of [`peers`] |
 //! | publishing by topic, and subscribing | [`topics`] | the set of peers, and a connection |
 //! | reconnecting, with growing delays | [`reconnect`] | a service of endpoints |
+//! | following the addresses of a name | [`follow`] | a service of names |
 //! | request and reply | [`request`] | services of messages, in both directions |
 //! | who may connect under an identity | [`admission`] | the set of peers |
 //! | moving messages between queues and the wire | [`session`] | a connection |
@@ -46,6 +47,7 @@ pub mod by_identity;
 pub mod dedup;
 pub mod distribute;
 pub mod driven;
+pub mod follow;
 pub mod heartbeat;
 pub mod line;
 mod overflow;

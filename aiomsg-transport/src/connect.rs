@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use aiomsg_core::{Endpoint, Error};
+#[cfg(feature = "tls")]
+use tokio::net::TcpStream;
 use tower::Service;
 
 use crate::error::unsupported;
@@ -116,16 +118,13 @@ impl Connector {
             }
             #[cfg(feature = "tls")]
             Endpoint::Tls { host, port } => {
-                let tls = self.tls.ok_or_else(crate::tls::missing)?;
-                let client = tls.client(host)?;
-                let (stream, address) = tcp::connect(&self.resolver, host, *port).await?;
-                let queue = send_queue::of_tcp(&stream, address);
-                let (stream, tls, wire) = client.connect(stream).await?;
-                let info = IoInfo::new(address.into())
-                    .with_tls(tls)
-                    .with_wire(wire)
-                    .with_send_queue(queue);
-                Ok(Io::new(stream, info))
+                let connecting = tcp::connect(&self.resolver, host, *port);
+                self.connect_tls(host, connecting).await
+            }
+            #[cfg(feature = "tls")]
+            Endpoint::TlsAt { name, address } => {
+                let connecting = tcp::connect_to(vec![*address]);
+                self.connect_tls(name, connecting).await
             }
             #[cfg(unix)]
             Endpoint::Unix { path } => {
@@ -141,6 +140,25 @@ impl Connector {
             }
             other => Err(unsupported(other)),
         }
+    }
+
+    /// Does TLS on a new connection. The peer's certificate must have the name.
+    #[cfg(feature = "tls")]
+    async fn connect_tls(
+        &self,
+        name: &str,
+        connecting: impl Future<Output = Result<(TcpStream, SocketAddr), Error>>,
+    ) -> Result<Io, Error> {
+        let tls = self.tls.as_ref().ok_or_else(crate::tls::missing)?;
+        let client = tls.client(name)?;
+        let (stream, address) = connecting.await?;
+        let queue = send_queue::of_tcp(&stream, address);
+        let (stream, tls, wire) = client.connect(stream).await?;
+        let info = IoInfo::new(address.into())
+            .with_tls(tls)
+            .with_wire(wire)
+            .with_send_queue(queue);
+        Ok(Io::new(stream, info))
     }
 }
 

@@ -17,7 +17,9 @@ pub(crate) fn system(error: io::Error) -> Error {
 /// The error for an endpoint without a transport in this build.
 pub(crate) fn unsupported(endpoint: &Endpoint) -> Error {
     let reason = match endpoint {
-        Endpoint::Tls { .. } => "tls is not built in; turn the feature \"tls\" on",
+        Endpoint::Tls { .. } | Endpoint::TlsAt { .. } => {
+            "tls is not built in; turn the feature \"tls\" on"
+        }
         _ => "there is no such transport on this system",
     };
     Error::new(ErrorKind::Config).with_reason(reason)

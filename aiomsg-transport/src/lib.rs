@@ -3,6 +3,7 @@
 //! | step | implementation | from | to |
 //! |---|---|---|---|
 //! | dial | [`Connector`], a `tower::Service` | an [`Endpoint`](aiomsg_core::Endpoint) | an [`Io`] |
+//! | resolve | [`SystemResolver`], `DnsResolver`: each a `tower::Service` | a [`Name`](aiomsg_core::Name) | its [`Addresses`](aiomsg_core::Addresses) |
 //! | accept | [`Listener`], then [`Acceptor`], a `tower::Service` | an `Endpoint` | an [`Io`] per peer |
 //! | handshake | [`handshake`] | an `Io` | the peer's identity and dialect |
 //! | encoding, decoding | [`codec`] | frames | the bytes of a dialect |
@@ -48,6 +49,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `tls` | yes | `tls://` endpoints, with rustls and the ring provider |
+//! | `dns` | no | `DnsResolver`, with hickory-resolver |
 //! | `system-roots` | no | `TlsConfigBuilder::trust_system_roots`, with rustls-native-certs |
 
 #![forbid(unsafe_code)]
@@ -74,3 +76,6 @@ pub use certified_identity::CertifiedIdentityLayer;
 pub use connect::Connector;
 pub use io::{Io, IoInfo, RemoteAddr, TlsInfo};
 pub use listen::{Acceptor, Incoming, ListenOptions, Listener};
+#[cfg(feature = "dns")]
+pub use resolve::dns::DnsResolver;
+pub use resolve::system::{Resolving, SystemResolver};

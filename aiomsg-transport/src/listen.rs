@@ -168,6 +168,11 @@ impl Listener {
                 Bound::Unix(crate::unix::BoundUnix::bind(path, backlog, options.unix_mode).await?)
             }
             Endpoint::Mem { name } => Bound::Mem(MemListener::bind(name, backlog)?),
+            Endpoint::TlsAt { address, .. } => {
+                let reason =
+                    format!("a name with an address is to connect to: bind to tls://{address}");
+                return Err(Error::new(aiomsg_core::ErrorKind::Config).with_reason(reason));
+            }
             other => return Err(unsupported(other)),
         };
         let endpoint = match &bound {

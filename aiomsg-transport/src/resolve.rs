@@ -1,5 +1,9 @@
 //! Resolution of host names, again for every connection: a name may move.
 
+#[cfg(feature = "dns")]
+pub(crate) mod dns;
+pub(crate) mod system;
+
 use std::fmt;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -29,12 +33,8 @@ impl Resolver {
 
     /// Returns the addresses of a host, at least one, in the order to try them.
     pub(crate) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
-        // A host with a zone is an address, and needs no lookup.
-        if let Some((address, zone)) = host.split_once('%')
-            && let Ok(address) = address.parse::<Ipv6Addr>()
-        {
-            let index = index_of(zone, host)?;
-            return Ok(vec![SocketAddrV6::new(address, port, 0, index).into()]);
+        if let Some(address) = zoned(host, port)? {
+            return Ok(vec![address]);
         }
         let found = match &self.custom {
             Some(custom) => custom(host.to_owned(), port).await,
@@ -52,6 +52,18 @@ impl Resolver {
             Err(error) => Err(fail("").with_source(error)),
         }
     }
+}
+
+/// Returns the address that a host with a zone is. It needs no lookup.
+fn zoned(host: &str, port: u16) -> Result<Option<SocketAddr>, Error> {
+    let Some((address, zone)) = host.split_once('%') else {
+        return Ok(None);
+    };
+    let Ok(address) = address.parse::<Ipv6Addr>() else {
+        return Ok(None);
+    };
+    let index = index_of(zone, host)?;
+    Ok(Some(SocketAddrV6::new(address, port, 0, index).into()))
 }
 
 /// The interface number of a zone, which is a name or a number.

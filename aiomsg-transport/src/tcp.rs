@@ -20,7 +20,13 @@ pub(crate) async fn connect(
     host: &str,
     port: u16,
 ) -> Result<(TcpStream, SocketAddr), Error> {
-    let addresses = resolver.resolve(host, port).await?;
+    connect_to(resolver.resolve(host, port).await?).await
+}
+
+/// Connects to the first of several addresses that answers.
+pub(crate) async fn connect_to(
+    addresses: Vec<SocketAddr>,
+) -> Result<(TcpStream, SocketAddr), Error> {
     let connected = eyeballs::race(addresses, |address| async move {
         let stream = TcpStream::connect(address).await?;
         not_itself(&stream)?;

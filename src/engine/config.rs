@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use aiomsg_core::{Error, ErrorKind, Identity, Limits};
+use aiomsg_core::{Addresses, BoxError, Error, ErrorKind, Identity, Limits, Name};
 use aiomsg_layers::at_least_once::Settings;
 use aiomsg_layers::by_identity::MailboxSettings;
 use aiomsg_layers::distribute::{AnyPolicy, Publish, RoundRobin};
+use aiomsg_layers::follow::Follow;
 use aiomsg_layers::reconnect::{Delay, exponential};
 use aiomsg_layers::{BufferLayer, Overflow};
 use aiomsg_layers::{HeartbeatLayer, ReconnectLayer};
@@ -14,8 +15,13 @@ use aiomsg_transport::Connector;
 use aiomsg_transport::ListenOptions;
 use aiomsg_transport::codec::DEFAULT_MAX_MESSAGE;
 use aiomsg_transport::handshake::{DEFAULT_PATIENCE, Dialects, Handshake};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
 use crate::{AckMode, SendMode};
+
+/// A service of names, whose responses are addresses.
+pub(crate) type Resolver = BoxCloneSyncService<Name, Addresses, BoxError>;
 
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -38,6 +44,9 @@ pub(crate) struct Config {
     pub(crate) probe_timeout: Duration,
     pub(crate) reconnect_delay: Delay,
     pub(crate) reconnect_good_after: Duration,
+    pub(crate) resolver: Resolver,
+    pub(crate) resolve_interval: Duration,
+    pub(crate) max_addresses: usize,
     pub(crate) max_pending_handshakes: usize,
     pub(crate) max_pending_handshakes_per_address: Option<usize>,
     pub(crate) max_peers: usize,
@@ -80,6 +89,9 @@ impl Default for Config {
                 ReconnectLayer::LONGEST_DELAY,
             ),
             reconnect_good_after: ReconnectLayer::GOOD_AFTER,
+            resolver: default_resolver(),
+            resolve_interval: Follow::<Resolver>::INTERVAL,
+            max_addresses: Follow::<Resolver>::MOST,
             max_pending_handshakes: 1024,
             max_pending_handshakes_per_address: None,
             max_peers: 65_536,
@@ -91,6 +103,15 @@ impl Default for Config {
             tls: None,
         }
     }
+}
+
+/// DNS itself, if it is built in, and else the system.
+fn default_resolver() -> Resolver {
+    #[cfg(feature = "dns")]
+    let resolver = aiomsg_transport::DnsResolver::new();
+    #[cfg(not(feature = "dns"))]
+    let resolver = aiomsg_transport::SystemResolver::new();
+    Resolver::new(resolver.map_err(Into::into))
 }
 
 /// The shortest time of a setting: the resolution of the timers.
@@ -140,6 +161,7 @@ impl Config {
             ("ack_timeout", at_least_once.map(|it| it.timeout)),
             ("heartbeat_interval", Some(self.heartbeat_interval)),
             ("handshake_timeout", Some(self.handshake_timeout)),
+            ("resolve_interval", Some(self.resolve_interval)),
         ] {
             // No answer comes in less time, and constant heartbeats leave room for
             // nothing else.
@@ -169,6 +191,7 @@ impl Config {
                 self.max_pending_of_one(),
             ),
             ("max_peers", self.max_peers),
+            ("max_addresses", self.max_addresses),
             ("event_capacity", self.event_capacity),
             ("max_incomplete_bytes", self.max_incomplete()),
         ] {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use aiomsg_core::Endpoint;
 use aiomsg_core::sync::{Mutex, MutexGuard};
+use aiomsg_core::{Endpoint, Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
 
 /// Ends the task of an endpoint, and signals that it has ended.
@@ -36,10 +36,18 @@ impl Endpoints {
         !lock(&self.bound).is_empty()
     }
 
-    /// Notes a dialled endpoint, whose task ends with `finish` at the latest. Returns
-    /// `None` if it is dialled already.
-    pub(crate) fn connect(&self, endpoint: &Endpoint, finish: &CancellationToken) -> Option<Task> {
-        add(lock(&self.connected), endpoint, finish.child_token())
+    /// Notes a dialled endpoint, whose task ends with `finish` at the latest. It fails if
+    /// the endpoint is dialled already.
+    pub(crate) fn connect(
+        &self,
+        endpoint: &Endpoint,
+        finish: &CancellationToken,
+    ) -> Result<Task, Error> {
+        add(lock(&self.connected), endpoint, finish.child_token()).ok_or_else(|| {
+            Error::new(ErrorKind::Address)
+                .with_reason("the socket is connected to it already")
+                .at(endpoint.clone())
+        })
     }
 
     /// Ends connecting to an endpoint. Returns `None` if it is not dialled.

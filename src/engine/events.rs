@@ -52,6 +52,31 @@ pub enum Event {
         /// The time until the next try.
         retry_in: Duration,
     },
+    /// The addresses of a name have changed, to which
+    /// [`Socket::connect_all`](crate::Socket::connect_all) connects, or the name has been
+    /// resolved again after a [failure](Self::LookupFailed). Then nothing may be added or
+    /// removed.
+    AddressesChanged {
+        /// The endpoint with the name.
+        endpoint: Endpoint,
+        /// The endpoints that the socket connects to from now on.
+        added: Arc<[Endpoint]>,
+        /// The endpoints that it disconnects from.
+        removed: Arc<[Endpoint]>,
+        /// The number of addresses beyond
+        /// [`max_addresses`](crate::SocketBuilder::max_addresses).
+        omitted: usize,
+    },
+    /// A name of [`Socket::connect_all`](crate::Socket::connect_all) could not be resolved,
+    /// or has no address. Another lookup follows. The connections stay.
+    LookupFailed {
+        /// The endpoint with the name.
+        endpoint: Endpoint,
+        /// The reason.
+        error: Arc<Error>,
+        /// The time until the next lookup.
+        retry_in: Duration,
+    },
     /// An incoming connection was refused, or failed before the peer had sent its
     /// identity.
     AcceptFailed {
@@ -142,6 +167,8 @@ impl Event {
                 | Self::PeerUp { .. }
                 | Self::PeerDown { .. }
                 | Self::DialFailed { .. }
+                | Self::AddressesChanged { .. }
+                | Self::LookupFailed { .. }
                 | Self::AcceptFailed { .. }
                 | Self::AcceptFailuresOmitted { .. }
                 | Self::QueueHigh { .. }
@@ -344,6 +371,47 @@ impl Reporter {
             Cause::Usual => {}
         }
         self.tell(Event::DialFailed {
+            endpoint: endpoint.clone(),
+            error: Arc::new(error),
+            retry_in,
+        });
+    }
+
+    pub(crate) fn addresses_changed(
+        &self,
+        endpoint: &Endpoint,
+        added: Vec<Endpoint>,
+        removed: Vec<Endpoint>,
+        omitted: usize,
+    ) {
+        say(|| {
+            let (added, removed) = (added.len(), removed.len());
+            tracing::info!(%endpoint, added, removed, omitted, "the addresses of a name changed");
+        });
+        self.tell(Event::AddressesChanged {
+            endpoint: endpoint.clone(),
+            added: added.into(),
+            removed: removed.into(),
+            omitted,
+        });
+    }
+
+    /// Only the first of several failures in a row is a warning.
+    pub(crate) fn lookup_failed(
+        &self,
+        endpoint: &Endpoint,
+        error: Error,
+        retry_in: Duration,
+        first: bool,
+    ) {
+        say(|| {
+            let error = error.chain();
+            match first {
+                true => tracing::warn!(%endpoint, %error, ?retry_in, "a name was not resolved"),
+                false => tracing::debug!(%endpoint, %error, ?retry_in, "a name was not resolved"),
+            }
+        });
+        self.tell(Event::LookupFailed {
             endpoint: endpoint.clone(),
             error: Arc::new(error),
             retry_in,

@@ -17,6 +17,7 @@ mod erased;
 mod event_log;
 pub(crate) mod events;
 pub(crate) mod failures;
+pub(crate) mod follow;
 pub(crate) mod gate;
 pub(crate) mod holds;
 pub(crate) mod intakes;

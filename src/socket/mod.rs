@@ -2,7 +2,9 @@
 
 pub(crate) mod builder;
 pub(crate) mod close;
+mod connect_all;
 mod deadline;
+mod dialable;
 mod drain;
 mod many;
 mod pace;
@@ -38,6 +40,7 @@ use crate::engine::{Engine, Paths, accept, dial};
 use crate::peer::PeerInfo;
 use crate::stats::{Failure, PeerStats, Stats};
 use crate::{Events, SocketBuilder};
+use dialable::{check_port, check_tls};
 use pace::Pace;
 use sink::Outgoing;
 
@@ -263,18 +266,16 @@ impl<S> Socket<S> {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
         self.check_open()?;
         let engine = &self.inner.engine;
-        check_dialable(&engine.config, &endpoint)?;
-        let Some(task) = engine.endpoints.connect(&endpoint, &engine.finish) else {
-            return Err(Error::new(ErrorKind::Address)
-                .with_reason("the socket is connected to it already")
-                .at(endpoint));
-        };
+        check_port(&endpoint)?;
+        check_tls(&engine.config, &endpoint)?;
+        let task = engine.endpoints.connect(&endpoint, &engine.finish)?;
         let first = engine.tries.begin();
         engine.spawn(dial::run(Arc::clone(engine), endpoint, task.stop, first));
         Ok(())
     }
 
-    /// Stops connecting to an endpoint, and ends its connection in the background.
+    /// Stops connecting to an endpoint, and ends its connection in the background, or all
+    /// of them after [`connect_all`](Socket::connect_all).
     /// The connection sends its queued messages first, and ends when the peer has read
     /// everything, or is dead, or after 60 s.
     /// [`Event::Unconfirmed`](crate::Event::Unconfirmed) reports a peer that may not
@@ -410,30 +411,6 @@ impl<S> Socket<S> {
         }
         Ok(())
     }
-}
-
-/// Reports at once what would otherwise fail each dial of an endpoint.
-fn check_dialable(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
-    let fail = |kind, reason: &str| Err(Error::new(kind).with_reason(reason).at(endpoint.clone()));
-    if endpoint.port() == Some(0) {
-        return fail(ErrorKind::Address, "nobody listens at port 0");
-    }
-    if matches!(endpoint, Endpoint::Tls { .. }) {
-        #[cfg(feature = "tls")]
-        let missing = config.tls.is_none();
-        #[cfg(not(feature = "tls"))]
-        let missing = {
-            let _ = config;
-            true
-        };
-        if missing {
-            return fail(
-                ErrorKind::Config,
-                "the socket has no tls settings: see SocketBuilder::tls",
-            );
-        }
-    }
-    Ok(())
 }
 
 /// A clone is another handle on the same socket.

@@ -72,6 +72,18 @@ async fn dead_letters_are_kept_and_count_as_received() {
 }
 
 #[tokio::test]
+async fn every_address_gets_its_part_while_it_is_registered() {
+    assert_eq!(
+        lines("every_address").await,
+        [
+            "with three workers, each does its part: (10, 10, 10)",
+            "without the second, the others do its jobs: (15, 15)",
+            "unsent: 0",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn weighted_policy_gives_each_consumer_its_share() {
     let lines = lines("weighted_policy").await;
     assert_eq!(lines, ["weight 1: 100 jobs", "weight 3: 300 jobs"]);

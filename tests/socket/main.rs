@@ -27,6 +27,10 @@ mod certified_identity;
 mod close;
 mod close_while_reconnecting;
 mod closes_together;
+mod connect_all;
+mod connect_all_closes;
+#[cfg(feature = "tls")]
+mod connect_all_tls;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod documented_names;

@@ -33,6 +33,7 @@ use report::Report;
 /// sent; 2 the command line or a file is wrong; 3 no peer connected in time; 130
 /// and 143 ended by SIGINT and SIGTERM.
 #[derive(Debug, Args)]
+#[command(override_usage = "aiomsg bench [OPTIONS] <-b|-c|--connect-all ENDPOINT>")]
 pub(crate) struct BenchArgs {
     #[command(flatten)]
     socket: SocketArgs,

@@ -3,6 +3,7 @@
 pub(crate) mod advice;
 pub(crate) mod aside;
 pub(crate) mod closed;
+pub(crate) mod connect_all;
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;

@@ -6,6 +6,7 @@ use aiomsg::{Endpoint, Identity, Socket, SocketBuilder};
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::advice;
+use super::connect_all;
 use super::failure::{Failure, Outcome};
 use super::identity;
 use super::naming::Naming;
@@ -26,6 +27,11 @@ pub(crate) struct SocketArgs {
     /// Connects to this endpoint, and tries until it succeeds; may be repeated.
     #[arg(long, short, value_name = "ENDPOINT", group = "endpoints")]
     pub(crate) connect: Vec<Endpoint>,
+    /// Connects to every address of this name, such as tcp://consumers:25000, and follows
+    /// them as they come and go; may be repeated. SRV records of a service:
+    /// tcp://_jobs._tcp.example.com:0.
+    #[arg(long, value_name = "ENDPOINT", group = "endpoints")]
+    pub(crate) connect_all: Vec<Endpoint>,
     /// The socket's own identity: text, or hex:… [default: a random one]
     #[arg(long, value_name = "IDENTITY", value_parser = identity::parse)]
     pub(crate) identity: Option<Identity>,
@@ -102,6 +108,10 @@ impl SocketArgs {
                     .map_err(Failure::usage)?;
             }
         }
+        for endpoint in &self.connect_all {
+            connect_all::check(endpoint).map_err(Failure::usage)?;
+            self.tls.check(endpoint, false)?;
+        }
         self.dialect.check(self.identity.as_ref())?;
         let mut builder = Socket::builder().dialects(self.dialect.dialects());
         if let Some(identity) = &self.identity {
@@ -139,6 +149,9 @@ impl SocketArgs {
         }
         for endpoint in &self.connect {
             socket.connect(endpoint.clone())?;
+        }
+        for endpoint in &self.connect_all {
+            socket.connect_all(endpoint.clone())?;
         }
         Ok(listening)
     }

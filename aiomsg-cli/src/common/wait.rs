@@ -176,19 +176,30 @@ const STEP: Duration = Duration::from_millis(2);
 
 type Failures = BTreeMap<String, Arc<Error>>;
 
-/// Keeps the last failure of each endpoint, of which there are as many as the
-/// command line names. A command that waits without an end reports the first.
+/// The most endpoints whose failures are kept. The addresses of a name may change for ever.
+const MOST_FAILURES: usize = 64;
+
+/// Keeps the last failure of each endpoint. A command that waits without an end reports the
+/// first.
 fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
     let (endpoint, error) = match event {
-        Some(Event::DialFailed {
-            endpoint, error, ..
-        }) => (endpoint, error),
+        Some(
+            Event::DialFailed {
+                endpoint, error, ..
+            }
+            | Event::LookupFailed {
+                endpoint, error, ..
+            },
+        ) => (endpoint, error),
         Some(Event::AcceptFailed {
             endpoint, error, ..
         }) => (endpoint, error),
         _ => return,
     };
     let key = Endpoint::to_string(&endpoint);
+    if failures.len() >= MOST_FAILURES && !failures.contains_key(&key) {
+        return;
+    }
     if tell && !failures.contains_key(&key) {
         say(format_args!("note: {}; trying again", said(&*error)));
     }

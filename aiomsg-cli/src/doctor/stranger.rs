@@ -141,6 +141,7 @@ fn with_tls(endpoint: &Endpoint) -> Option<Endpoint> {
 fn plain(endpoint: &Endpoint) -> Option<Endpoint> {
     match endpoint {
         Endpoint::Tls { host, port } => Some(Endpoint::tcp(host, *port)),
+        Endpoint::TlsAt { address, .. } => Some(Endpoint::from(*address)),
         _ => None,
     }
 }

@@ -41,6 +41,7 @@ use watch::{Heard, Watch};
 /// 3 no peer connected in time; 130 and 143 ended by SIGINT and SIGTERM before
 /// that. --watch ends by a signal, with code 0.
 #[derive(Debug, Args)]
+#[command(override_usage = "aiomsg peers [OPTIONS] <-b|-c|--connect-all ENDPOINT>")]
 pub(crate) struct PeersArgs {
     #[command(flatten)]
     socket: SocketArgs,
@@ -176,7 +177,9 @@ impl View<'_> {
                 Some(&peer),
                 Some(said(&*reason).to_string()),
             ),
-            Event::DialFailed { error, .. } | Event::AcceptFailed { error, .. }
+            Event::DialFailed { error, .. }
+            | Event::LookupFailed { error, .. }
+            | Event::AcceptFailed { error, .. }
                 if self.args.watch =>
             {
                 say(format_args!("note: {}", said(&*error)));

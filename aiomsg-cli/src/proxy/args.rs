@@ -134,6 +134,13 @@ macro_rules! side {
                         value_name = "ENDPOINT", value_parser = endpoint
                     )]
             pub(super) connect: Vec<Endpoint>,
+            /// Connects to every address of this name, such as tcp://consumers:25000, and
+            /// follows them as they come and go; may be repeated.
+            #[arg(
+                        id = concat!($side, "-connect-all"), long = concat!($side, "-connect-all"),
+                        value_name = "ENDPOINT", value_parser = endpoint
+                    )]
+            pub(super) connect_all: Vec<Endpoint>,
             /// The identity of this side, which its peers see: text, or hex:…
             /// [default: a random one]
             #[arg(

@@ -46,6 +46,7 @@ pub(super) struct File {
 pub(super) struct SideTable {
     pub(super) bind: Vec<EndpointText>,
     pub(super) connect: Vec<EndpointText>,
+    pub(super) connect_all: Vec<EndpointText>,
     pub(super) identity: Option<IdentityText>,
     pub(super) dialect: Option<DialectText>,
     pub(super) tls: TlsFiles,

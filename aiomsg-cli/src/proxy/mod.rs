@@ -3,6 +3,7 @@
 mod args;
 mod control;
 mod counts;
+mod dial_errors;
 mod drain;
 mod file;
 mod in_process;

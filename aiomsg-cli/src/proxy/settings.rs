@@ -40,6 +40,7 @@ pub(super) struct SideSettings {
     pub(super) name: &'static str,
     pub(super) bind: Vec<Endpoint>,
     pub(super) connect: Vec<Endpoint>,
+    pub(super) connect_all: Vec<Endpoint>,
     pub(super) identity: Option<Identity>,
     pub(super) dialect: DialectArg,
     pub(super) tls: TlsFiles,
@@ -86,6 +87,7 @@ macro_rules! side {
             name: $name,
             bind: list(&args.bind, table.bind),
             connect: list(&args.connect, table.connect),
+            connect_all: list(&args.connect_all, table.connect_all),
             identity: args.identity.clone().or(table.identity.map(|it| it.0)),
             dialect: args
                 .dialect
@@ -257,6 +259,7 @@ impl Settings {
         let side = |old: &SideSettings, new: &SideSettings| SideSettings {
             bind: new.bind.clone(),
             connect: new.connect.clone(),
+            connect_all: new.connect_all.clone(),
             tls: match old.tls.is_set() == new.tls.is_set() {
                 true => new.tls.clone(),
                 false => old.tls.clone(),

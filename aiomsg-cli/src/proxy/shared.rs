@@ -57,10 +57,7 @@ impl Proxy {
     pub(super) fn tell_places(&self) {
         for side in [&self.backend, &self.frontend] {
             for place in side.places() {
-                let what = match place.listens {
-                    true => "listening at",
-                    false => "connecting to",
-                };
+                let what = place.kind.says();
                 tell(format_args!("{}: {what} {}", side.name, place.endpoint()));
             }
         }

@@ -1,12 +1,12 @@
 //! One side of the proxy: a socket, and where it listens and connects.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
-use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Event, SendMode, Socket, TlsConfig};
+use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, SendMode, Socket, TlsConfig};
 
 use super::args::ModeArg;
+use super::dial_errors::DialErrors;
 use super::settings::{Settings, SideSettings};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::off_thread::off_thread;
@@ -18,18 +18,27 @@ pub(super) struct Side {
     pub(super) socket: Socket,
     tls: Option<TlsConfig>,
     places: Mutex<Vec<Place>>,
-    /// Why the last try to connect failed, for each endpoint where one has.
-    dial_errors: Arc<Mutex<HashMap<Endpoint, String>>>,
+    dial_errors: Arc<Mutex<DialErrors>>,
 }
 
 /// An endpoint that the settings name.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) wanted: Endpoint,
-    /// Whether we listen there, and do not connect.
-    pub(super) listens: bool,
+    pub(super) kind: Kind,
     /// Where that is, with the real port, or why it is not.
     pub(super) at: Result<Endpoint, String>,
+}
+
+/// What a side does with an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It listens there.
+    Listens,
+    /// It connects to it.
+    Connects,
+    /// It connects to every address of the name.
+    ConnectsToAll,
 }
 
 impl Side {
@@ -94,12 +103,16 @@ impl Side {
         for endpoint in &settings.bind {
             let at = self.socket.bind(endpoint.clone()).await;
             let at = at.map_err(|error| settings.open_error("bind", &error))?;
-            self.add(endpoint, true, Ok(at));
+            self.add(endpoint, Kind::Listens, Ok(at));
         }
-        for endpoint in &settings.connect {
-            let connected = self.socket.connect(endpoint.clone());
-            connected.map_err(|error| settings.open_error("connect", &error))?;
-            self.add(endpoint, false, Ok(endpoint.clone()));
+        for (kind, endpoint) in dialled(settings) {
+            let setting = match kind {
+                Kind::ConnectsToAll => "connect-all",
+                _ => "connect",
+            };
+            let connected = self.connect(kind, endpoint);
+            connected.map_err(|error| settings.open_error(setting, &error))?;
+            self.add(endpoint, kind, Ok(endpoint.clone()));
         }
         Ok(())
     }
@@ -107,8 +120,8 @@ impl Side {
     /// Refuses settings that cannot be had without a restart, and reads the
     /// certificates of those that can.
     pub(super) async fn check(&self, settings: &SideSettings) -> Outcome<Option<TlsConfig>> {
-        let mut all = settings.bind.iter().chain(&settings.connect);
-        let needs_tls = all.find(|endpoint| matches!(endpoint, Endpoint::Tls { .. }));
+        let dialled = dialled(settings).map(|(_, endpoint)| endpoint);
+        let needs_tls = settings.bind.iter().chain(dialled).find(|it| it.is_tls());
         if let (None, Some(endpoint)) = (&self.tls, needs_tls) {
             return Err(Failure::usage(settings.error("tls", |_| {
                 format!(
@@ -134,7 +147,10 @@ impl Side {
 
     /// Where these settings say to listen, and it does not yet.
     pub(super) fn new_places(&self, settings: &SideSettings) -> Vec<Endpoint> {
-        let new = settings.bind.iter().filter(|it| !self.has(it, true));
+        let new = settings
+            .bind
+            .iter()
+            .filter(|it| !self.has(it, Kind::Listens));
         new.cloned().collect()
     }
 
@@ -146,12 +162,12 @@ impl Side {
         at: &Endpoint,
     ) -> Result<(), aiomsg::Error> {
         let at = self.socket.bind(at.clone()).await?;
-        self.note(wanted, true, &Ok(at));
+        self.note(wanted, Kind::Listens, &Ok(at));
         Ok(())
     }
 
     pub(super) async fn stop_listening_at(&self, endpoint: &Endpoint) {
-        for gone in self.remove(|it| it.listens && it.wanted == *endpoint) {
+        for gone in self.remove(|it| it.listens() && it.wanted == *endpoint) {
             let Ok(at) = gone.at else { continue };
             match self.socket.unbind(at.clone()).await {
                 Ok(()) => tracing::info!(side = self.name, endpoint = %at, "no longer listening"),
@@ -165,7 +181,7 @@ impl Side {
     /// Stops listening where these settings do not say to. Says where that was.
     pub(super) async fn let_go(&self, settings: &SideSettings) -> Vec<Place> {
         let places = self.places().into_iter();
-        let gone = places.filter(|it| it.listens && !settings.bind.contains(&it.wanted));
+        let gone = places.filter(|it| it.listens() && !settings.bind.contains(&it.wanted));
         let gone: Vec<_> = gone.collect();
         for place in &gone {
             self.stop_listening_at(&place.wanted).await;
@@ -175,19 +191,29 @@ impl Side {
 
     /// Connects where these settings say, and nowhere else.
     pub(super) fn connect_to(&self, settings: &SideSettings) {
-        for gone in self.remove(|it| !it.listens && !settings.connect.contains(&it.wanted)) {
+        let stays = |place: &Place| {
+            dialled(settings).any(|(kind, it)| kind == place.kind && *it == place.wanted)
+        };
+        for gone in self.remove(|it| !it.listens() && !stays(it)) {
             if self.socket.disconnect(gone.wanted.clone()).is_ok() {
-                lock(&self.dial_errors).remove(&gone.wanted);
+                lock(&self.dial_errors).forget(&gone.wanted);
                 tracing::info!(side = self.name, endpoint = %gone.wanted, "no longer connected");
             }
         }
-        for endpoint in &settings.connect {
-            if self.has(endpoint, false) {
+        for (kind, endpoint) in dialled(settings) {
+            if self.has(endpoint, kind) {
                 continue;
             }
-            let connected = self.socket.connect(endpoint.clone());
+            let connected = self.connect(kind, endpoint);
             let at = connected.map(|()| endpoint.clone());
-            self.note(endpoint, false, &at);
+            self.note(endpoint, kind, &at);
+        }
+    }
+
+    fn connect(&self, kind: Kind, endpoint: &Endpoint) -> Result<(), aiomsg::Error> {
+        match kind {
+            Kind::ConnectsToAll => self.socket.connect_all(endpoint.clone()),
+            _ => self.socket.connect(endpoint.clone()),
         }
     }
 
@@ -200,35 +226,32 @@ impl Side {
     }
 
     /// Tries that failed are not there, so that they are tried again.
-    fn has(&self, endpoint: &Endpoint, listens: bool) -> bool {
+    fn has(&self, endpoint: &Endpoint, kind: Kind) -> bool {
         let places = lock(&self.places);
-        let mut same = places
-            .iter()
-            .filter(|it| it.listens == listens && it.at.is_ok());
+        let mut same = places.iter().filter(|it| it.kind == kind && it.at.is_ok());
         same.any(|it| it.wanted == *endpoint)
     }
 
-    fn note(&self, endpoint: &Endpoint, listens: bool, at: &Result<Endpoint, aiomsg::Error>) {
-        self.remove(|it| it.listens == listens && it.wanted == *endpoint);
+    fn note(&self, endpoint: &Endpoint, kind: Kind, at: &Result<Endpoint, aiomsg::Error>) {
+        self.remove(|it| it.kind == kind && it.wanted == *endpoint);
         let noted = match at {
             Ok(at) => Ok(at.clone()),
             Err(error) => Err(said(error).to_string()),
         };
-        self.add(endpoint, listens, noted);
+        self.add(endpoint, kind, noted);
         // Readers of the output may rely on it.
         match at {
-            Ok(at) if listens => tell(format_args!("{}: listening at {at}", self.name)),
-            Ok(at) => tell(format_args!("{}: connecting to {at}", self.name)),
+            Ok(at) => tell(format_args!("{}: {} {at}", self.name, kind.says())),
             Err(error) => {
                 tracing::error!(side = self.name, error = %said(error), "an endpoint is not in use");
             }
         }
     }
 
-    fn add(&self, wanted: &Endpoint, listens: bool, at: Result<Endpoint, String>) {
+    fn add(&self, wanted: &Endpoint, kind: Kind, at: Result<Endpoint, String>) {
         lock(&self.places).push(Place {
             wanted: wanted.clone(),
-            listens,
+            kind,
             at,
         });
     }
@@ -242,7 +265,7 @@ impl Side {
 
     /// Listens nowhere any more.
     pub(super) async fn stop_listening(&self) {
-        for place in self.places().into_iter().filter(|place| place.listens) {
+        for place in self.places().into_iter().filter(Place::listens) {
             if let Ok(at) = place.at {
                 // It fails if it is not bound, which is as good.
                 let _ = self.socket.unbind(at).await;
@@ -256,32 +279,41 @@ impl Side {
 
     /// Why an endpoint is not reached, if the last try to connect failed.
     pub(super) fn dial_error(&self, endpoint: &Endpoint) -> Option<String> {
-        lock(&self.dial_errors).get(endpoint).cloned()
+        lock(&self.dial_errors).of(endpoint)
+    }
+}
+
+impl Kind {
+    /// The words before the endpoint.
+    pub(super) fn says(self) -> &'static str {
+        match self {
+            Self::Listens => "listening at",
+            Self::Connects => "connecting to",
+            Self::ConnectsToAll => "connecting to all of",
+        }
     }
 }
 
 impl Place {
+    pub(super) fn listens(&self) -> bool {
+        self.kind == Kind::Listens
+    }
+
     pub(super) fn endpoint(&self) -> &Endpoint {
         self.at.as_ref().unwrap_or(&self.wanted)
     }
 }
 
-async fn note_dial_errors(
-    mut events: aiomsg::Events,
-    errors: Arc<Mutex<HashMap<Endpoint, String>>>,
-) {
+/// Where these settings say to connect, and how.
+fn dialled(settings: &SideSettings) -> impl Iterator<Item = (Kind, &Endpoint)> {
+    let one = settings.connect.iter().map(|it| (Kind::Connects, it));
+    let all = settings.connect_all.iter();
+    one.chain(all.map(|it| (Kind::ConnectsToAll, it)))
+}
+
+async fn note_dial_errors(mut events: aiomsg::Events, errors: Arc<Mutex<DialErrors>>) {
     while let Some(event) = events.next().await {
-        match event {
-            Event::DialFailed {
-                endpoint, error, ..
-            } => {
-                lock(&errors).insert(endpoint, said(&*error).to_string());
-            }
-            Event::PeerUp { peer } if peer.dialled => {
-                lock(&errors).remove(&peer.endpoint);
-            }
-            _ => {}
-        }
+        lock(&errors).note(event);
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) use labels::Labels;
 /// 130 and 143 ended by SIGINT and SIGTERM before all messages were published.
 /// --repeat forever ends by a signal, with code 0.
 #[derive(Debug, Args)]
-#[command(override_usage = "aiomsg publish [OPTIONS] <-b ENDPOINT|-c ENDPOINT> [TEXT]...")]
+#[command(override_usage = "aiomsg publish [OPTIONS] <-b|-c|--connect-all ENDPOINT> [TEXT]...")]
 pub(crate) struct PublishArgs {
     #[command(flatten)]
     sending: SendingArgs,

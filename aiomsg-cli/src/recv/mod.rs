@@ -41,6 +41,7 @@ pub(crate) use output::{Content, Format, Output};
 /// connected in time; 130 and 143 ended by SIGINT and SIGTERM before all messages
 /// were received. Closing standard output ends it with code 0, or 1 with --count.
 #[derive(Debug, Args)]
+#[command(override_usage = "aiomsg recv [OPTIONS] <-b|-c|--connect-all ENDPOINT>")]
 pub(crate) struct RecvArgs {
     #[command(flatten)]
     socket: SocketArgs,

@@ -45,7 +45,7 @@ use tally::Tally;
 /// 130 and 143 a second SIGINT or SIGTERM ended it before the started commands were
 /// done. Commands that fail do not change the code.
 #[derive(Debug, Args)]
-#[command(override_usage = "aiomsg reply [OPTIONS] <-b ENDPOINT|-c ENDPOINT> -- COMMAND...")]
+#[command(override_usage = "aiomsg reply [OPTIONS] <-b|-c|--connect-all ENDPOINT> -- COMMAND...")]
 pub(crate) struct ReplyArgs {
     #[command(flatten)]
     socket: SocketArgs,

@@ -34,7 +34,7 @@ use tally::Tally;
 /// file is wrong; 3 no peer connected in time; 130 and 143 ended by SIGINT and SIGTERM
 /// before all were replied to. --repeat forever ends by a signal, with code 0.
 #[derive(Debug, Args)]
-#[command(override_usage = "aiomsg request [OPTIONS] <-b ENDPOINT|-c ENDPOINT> [TEXT]...",
+#[command(override_usage = "aiomsg request [OPTIONS] <-b|-c|--connect-all ENDPOINT> [TEXT]...",
           mut_arg("timeout", |arg| arg.help(TIMEOUT)))]
 pub(crate) struct RequestArgs {
     #[command(flatten)]

@@ -31,6 +31,7 @@ pub(crate) use input::{Input, Read};
 /// time; 130 and 143 ended by SIGINT and SIGTERM before all messages were sent.
 /// --repeat forever ends by a signal, with code 0.
 #[derive(Debug, Args)]
+#[command(override_usage = "aiomsg send [OPTIONS] <-b|-c|--connect-all ENDPOINT> [TEXT]...")]
 pub(crate) struct SendArgs {
     #[command(flatten)]
     sending: SendingArgs,

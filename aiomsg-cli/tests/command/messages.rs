@@ -36,6 +36,20 @@ fn either_end_may_bind() {
 }
 
 #[test]
+fn every_address_of_a_name_is_connected_to() {
+    let (receiver, endpoint) = receiver(&[]);
+    let name = endpoint.replace("127.0.0.1", "localhost");
+    run(&["send", "--connect-all", &name, "hello"]).ends(0);
+    assert_eq!(receiver.finish().ends(0).text(), "hello\n");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_named() {
+    let name = "tcp://nobody.invalid:1";
+    run(&["recv", "--connect-all", name, "--timeout", "1s"]).fails(3, &[name, "has no address"]);
+}
+
+#[test]
 fn lines_of_any_bytes_go_through_a_pipe_as_they_are() {
     let lines = b"one\r\n\n\xff\xfe two\nthree\n";
     let (receiver, endpoint) = receiver(&[]);

@@ -63,6 +63,18 @@ fn wrong_command_lines() {
             &["--pin", "--system-roots"],
         ),
         (&["recv", "-c", "tcp://127.0.0.1:0"], &["port 0"]),
+        (
+            &["recv", "--connect-all", "tcp://x:0"],
+            &["tcp://x:0", "port 0"],
+        ),
+        (
+            &["recv", "--connect-all", "unix:///x"],
+            &["unix:///x", "no name to resolve"],
+        ),
+        (
+            &["recv", "--connect-all", "tls://x:1"],
+            &["tls://x:1", "--trust"],
+        ),
         (&["demo", "--jobs", "0"], &["--jobs", "from 1"]),
         (&["demo", "--consumers", "65"], &["--consumers", "64"]),
         (&["--log", "loud=very", "demo"], &["--log"]),

@@ -54,6 +54,22 @@ async fn what_is_wrong_on_the_command_line_is_named() {
             "--backend-connect: tcp://127.0.0.1:0: nobody listens at port 0",
         ),
         (
+            &["--backend-connect-all", "workers:0"],
+            "tcp://workers:0: nobody listens at port 0",
+        ),
+        (
+            &["--backend-connect-all", "unix:///run/w.sock"],
+            "unix:///run/w.sock: it has no name to resolve",
+        ),
+        (
+            &["--backend-connect-all", "w:1", "--backend-connect", "w:1"],
+            "tcp://w:1 is named twice to connect to",
+        ),
+        (
+            &["--backend-connect-all", "tls://workers:1"],
+            "add --backend-pin (the peer's certificate), --backend-trust",
+        ),
+        (
             &["--backend", "tls://127.0.0.1:3"],
             "add --backend-cert and --backend-key",
         ),

@@ -159,6 +159,21 @@ async fn the_three_proxies_fit_together() {
     let args: Vec<_> = args.iter().map(|it| it.as_str().unwrap()).collect();
     check(&args, &file).await;
 
+    // The headless service has every address, and is named where peers are told of it.
+    let service = of("Service");
+    assert_eq!(service["spec"]["publishNotReadyAddresses"], true);
+    let name = service["metadata"]["name"].as_str().unwrap();
+    let readme = read("deploy/README.md");
+    for port in service["spec"]["ports"].as_sequence().unwrap() {
+        let all = format!(
+            "--connect-all tcp://{name}:{}",
+            port["port"].as_u64().unwrap()
+        );
+        let peers = port["name"].as_str().unwrap();
+        assert!(text.contains(&format!("{peers}: {all}")), "{all}");
+    }
+    assert!(readme.contains(&format!("--connect-all tcp://{name}:25001`")));
+
     // Ports are those that the file listens at.
     for port in container["ports"].as_sequence().unwrap() {
         let number = port["containerPort"].as_u64().unwrap();
@@ -184,4 +199,31 @@ async fn the_three_proxies_fit_together() {
     assert_eq!(of("PodDisruptionBudget")["spec"]["minAvailable"], 2);
     assert_eq!(of("Service")["spec"]["clusterIP"], "None");
     assert_eq!(set["serviceName"], of("Service")["metadata"]["name"]);
+}
+
+/// The command understands the arguments of the consumers, and they name the service.
+#[tokio::test]
+async fn the_consumers_connect_to_every_proxy() {
+    let proxies = read("deploy/kubernetes.yaml");
+    let consumers: Value =
+        serde_norway::from_str(&read("deploy/kubernetes-consumers.yaml")).unwrap();
+    let labels = |it: &Value| it["matchLabels"].clone();
+    let template = &consumers["spec"]["template"];
+    assert_eq!(
+        labels(&consumers["spec"]["selector"]),
+        template["metadata"]["labels"]
+    );
+    let container = &template["spec"]["containers"][0];
+    let args = container["args"].as_sequence().unwrap();
+    let args: Vec<_> = args.iter().map(|it| it.as_str().unwrap()).collect();
+    let [command, all, endpoint, timeout, "forever"] = args[..] else {
+        panic!("{args:?}");
+    };
+    assert!(proxies.contains(&format!("consumers: {all} {endpoint}")));
+    let image = format!("image: {}", container["image"].as_str().unwrap());
+    assert!(proxies.contains(&image));
+
+    // Nobody listens there: an address in place of the name, and a time limit.
+    let ended = Program::run([command, all, "tcp://127.0.0.1:1", timeout, "100ms"]).await;
+    assert_eq!(ended.code, Some(3), "{ended:?}");
 }

@@ -10,6 +10,7 @@
 
 mod at_least_once;
 mod config;
+mod connect_all;
 mod crowd;
 mod deploy;
 mod drain;

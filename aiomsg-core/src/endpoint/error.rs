@@ -55,6 +55,10 @@ pub(super) enum Reason {
     BadZone,
     #[error("an IPv6 address stands in brackets, as in \"[::1]:25000\"")]
     BareIpv6,
+    #[error("behind the @ stands one address with its port, as in \"tls://name@10.0.0.7:25000\"")]
+    BadAddress,
+    #[error("before the @ stands a name without a port, as in \"tls://name@10.0.0.7:25000\"")]
+    PortInName,
     #[error("the path is missing, as in \"unix:///run/app.sock\"")]
     NoPath,
     #[error("the path has a zero byte in it")]

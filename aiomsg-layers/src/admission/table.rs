@@ -143,6 +143,17 @@ impl<T> Admission<T> {
         self.0.lock().members.values().map(unsent).sum()
     }
 
+    /// Gives the peer of a connection no more messages, and takes those back that are for
+    /// anyone. See [`Peers::withdraw`].
+    pub fn withdraw(&self, member: &Arc<Member<T>>) {
+        let _holding = Holding::new(&*self.0);
+        let table = self.0.lock();
+        let present = table.members.get(&member.identity);
+        if present.is_some_and(|present| Arc::ptr_eq(present, member)) {
+            self.0.peers.withdraw(&member.identity);
+        }
+    }
+
     /// Admits no more connections from now on.
     pub fn close(&self) {
         self.0.lock().closed = true;

@@ -2,12 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use aiomsg_core::hook::Holding;
-use aiomsg_core::{Discard, Identity};
+use aiomsg_core::{Discard, Identity, Outbound};
 use indexmap::IndexMap;
 
-use super::take_back::{drop_all, take_back};
+use super::take_back::{drop_all, is_for_anyone, take_back};
 use super::view::{Inbox, News, View};
-use crate::queue::Peer;
+use crate::queue::{Peer, Queue};
 use crate::sync::{Mutex, MutexGuard};
 
 /// The connected peers. See the [module](super).
@@ -130,6 +130,27 @@ impl<P: Peer + Clone> Peers<P> {
             inbox.push(News::Filled(identity.clone()));
             inbox.wake();
         }
+    }
+}
+
+impl Peers<Queue<Outbound>> {
+    /// Gives a peer no more messages, and takes back the ones in its queue that are for
+    /// anyone: they go to other peers. Its session sends the rest, and
+    /// [`remove`](Peers::remove) takes back what is unsent then.
+    pub fn withdraw(&self, identity: &Identity) {
+        let _holding = Holding::new(&*self.0);
+        let state = self.lock();
+        let (Some(queue), Some(inbox)) = (state.peers.get(identity), &state.distribute) else {
+            return;
+        };
+        inbox.push(News::Went {
+            identity: identity.clone(),
+            left: queue.withdraw(is_for_anyone),
+            behind: false,
+        });
+        let inbox = Arc::clone(inbox);
+        drop(state);
+        inbox.wake();
     }
 }
 

@@ -31,12 +31,17 @@ pub(super) fn take_back(peer: &mut impl Peer, discard: &Discard) -> Left {
         behind,
     };
     for message in all {
-        match message.target() {
-            Target::Peer(_) | Target::Copy => left.own.push_back(message),
-            _ => left.anyone.push_back(message),
+        match is_for_anyone(&message) {
+            true => left.anyone.push_back(message),
+            false => left.own.push_back(message),
         }
     }
     left
+}
+
+/// Whether another peer may have the message.
+pub(super) fn is_for_anyone(message: &Outbound) -> bool {
+    !matches!(message.target(), Target::Peer(_) | Target::Copy)
 }
 
 /// Drops messages that no service keeps or sends.

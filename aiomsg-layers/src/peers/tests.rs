@@ -115,3 +115,26 @@ fn a_message_at_which_connections_end_is_dropped_the_third_time() {
         [("bad".to_owned(), DropReason::Poison)]
     );
 }
+
+#[test]
+fn a_withdrawn_peer_keeps_its_own_messages_and_gets_no_more() {
+    let mut stack = Stack::new(RoundRobin::new());
+    let (a, b) = (stack.join("a", 10), stack.join("b", 10));
+    for text in ["1", "2", "3", "4"] {
+        stack.send(Outbound::new(text));
+    }
+    stack.send_to("a", "for a");
+    stack.peers.withdraw(&name("a"));
+    stack.send(Outbound::new("5"));
+    assert_eq!(taken(&b), ["2", "4", "1", "3", "5"]);
+    assert!(a.is_closed());
+    assert_eq!(taken(&a), ["for a"]);
+
+    // What its session puts back at its end goes to the others, too.
+    a.close_with([Outbound::new("unsent")].into_iter());
+    stack.leave("a", &a);
+    assert_eq!(taken(&b), ["unsent"]);
+    // There is no such peer any more.
+    stack.peers.withdraw(&name("a"));
+    assert!(stack.lost.lock().unwrap().is_empty());
+}

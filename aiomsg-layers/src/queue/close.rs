@@ -28,7 +28,7 @@ impl<T: Weight> Queue<T> {
         Self::close_locked(state);
     }
 
-    fn close_locked(mut state: MutexGuard<'_, State<T>>) {
+    pub(super) fn close_locked(mut state: MutexGuard<'_, State<T>>) {
         state.closed = true;
         let producers = state.producers.take();
         let consumers = state.consumers.take();

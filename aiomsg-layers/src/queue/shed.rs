@@ -24,6 +24,21 @@ impl<T: Weight> Queue<T> {
         self.shed(Shed::All)
     }
 
+    /// Refuses pushes from now on, and takes some of the items, and their room. The others
+    /// can still be taken by the consumer.
+    pub fn withdraw(&self, which: impl Fn(&T) -> bool) -> VecDeque<T> {
+        let mut state = self.lock();
+        let items = std::mem::take(&mut state.items);
+        let (withdrawn, others): (VecDeque<_>, VecDeque<_>) =
+            items.into_iter().partition(|item| which(item));
+        state.items = others;
+        for item in &withdrawn {
+            state.sub(item);
+        }
+        Self::close_locked(state);
+        withdrawn
+    }
+
     /// Takes some of the items in the queue, and their room, but none that a consumer has
     /// taken already.
     pub fn shed(&self, which: Shed) -> VecDeque<T> {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::{Limits, Outbound};
+use aiomsg_core::{Addresses, BoxError, Limits, Name, Outbound};
 use aiomsg_layers::Overflow;
 use aiomsg_layers::distribute::Policy;
 use aiomsg_layers::queue::Queue;
 use aiomsg_transport::handshake::Dialects;
+use tower::{Service, ServiceExt};
 
 use super::SocketBuilder;
+use crate::engine::config::Resolver;
 use crate::{AckMode, DeliveryGuarantee, SendMode};
 
 impl<L, M> SocketBuilder<L, M> {
@@ -232,6 +234,55 @@ impl<L, M> SocketBuilder<L, M> {
     /// Sets how long a connection must last to reset the delays. Default: 1 s.
     pub fn reconnect_good_after(mut self, good_after: Duration) -> Self {
         self.settings.config.reconnect_good_after = good_after;
+        self
+    }
+
+    /// Sets the resolver for [`Socket::connect_all`](crate::Socket::connect_all): a
+    /// service of [`Name`](crate::resolve::Name)s whose response is
+    /// [`Addresses`](crate::resolve::Addresses), for example of a service registry.
+    /// tower's layers go around it. Default: `DnsResolver` with the feature `dns`, and
+    /// without it [`SystemResolver`](crate::resolve::SystemResolver).
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use aiomsg::layer::BoxError;
+    /// use aiomsg::resolve::{Addresses, Name};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let registry = tower::service_fn(|name: Name| async move {
+    ///     let addresses = [[127, 0, 0, 1], [127, 0, 0, 2]].map(|ip| (ip, name.port()).into());
+    ///     Ok::<_, BoxError>(Addresses::new(addresses))
+    /// });
+    /// let socket = Socket::builder().resolver(registry).build()?;
+    /// socket.connect_all("tcp://workers:25000")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn resolver<R>(mut self, resolver: R) -> Self
+    where
+        R: Service<Name, Response = Addresses, Error: Into<BoxError>, Future: Send + 'static>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.settings.config.resolver = Resolver::new(resolver.map_err(Into::into));
+        self
+    }
+
+    /// Sets the time between two lookups of a name by
+    /// [`Socket::connect_all`](crate::Socket::connect_all), if the answers have no time to
+    /// live: at least 1 ms. It is also the longest time until a failed lookup is repeated.
+    /// Default: 30 s.
+    pub fn resolve_interval(mut self, interval: Duration) -> Self {
+        self.settings.config.resolve_interval = interval;
+        self
+    }
+
+    /// Bounds the connections of one call of
+    /// [`Socket::connect_all`](crate::Socket::connect_all). Of more addresses, some are
+    /// chosen at random. Default: 256.
+    pub fn max_addresses(mut self, count: usize) -> Self {
+        self.settings.config.max_addresses = count;
         self
     }
 

@@ -130,7 +130,7 @@ fn show_side(side: &side::Side, (peer_count, peers): (usize, Vec<super::status::
     let stats = side.socket.stats();
     let endpoints = side.places().into_iter().map(|place| Place {
         endpoint: place.endpoint().to_string(),
-        listens: place.listens,
+        listens: place.listens(),
         error: match &place.at {
             Err(error) => Some(error.clone()),
             Ok(endpoint) => side.dial_error(endpoint),

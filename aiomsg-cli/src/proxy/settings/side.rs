@@ -7,13 +7,14 @@ use aiomsg::builder::Overflow;
 
 use super::SideSettings;
 use crate::common::advice::with_setting;
+use crate::common::connect_all;
 use crate::common::failure::Failure;
 use crate::common::said::said;
 use crate::proxy::origin::Names;
 
 impl SideSettings {
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.bind.is_empty() && self.connect.is_empty() {
+        if self.bind.is_empty() && self.connect.is_empty() && self.connect_all.is_empty() {
             return Err(self.error("bind", |name| {
                 format!(
                     "the {} has no endpoint: add {} with tcp://HOST:PORT to listen, or {} to \
@@ -45,20 +46,29 @@ impl SideSettings {
 
     fn check_connect(&self) -> Result<(), String> {
         let mut connects: Vec<&Endpoint> = Vec::new();
-        for endpoint in &self.connect {
-            if endpoint.port() == Some(0) {
-                return Err(self.error("connect", |_| {
-                    format!("{endpoint}: nobody listens at port 0")
-                }));
-            }
+        for (setting, endpoint) in self.dialled() {
+            let checked = match setting {
+                "connect-all" => connect_all::check(endpoint),
+                _ if endpoint.port() == Some(0) => {
+                    Err(format!("{endpoint}: nobody listens at port 0"))
+                }
+                _ => Ok(()),
+            };
+            checked.map_err(|what| self.error(setting, |_| what))?;
             if connects.contains(&endpoint) {
-                return Err(self.error("connect", |_| {
+                return Err(self.error(setting, |_| {
                     format!("{endpoint} is named twice to connect to: leave one out")
                 }));
             }
             connects.push(endpoint);
         }
         Ok(())
+    }
+
+    /// The endpoints to connect to, each with its setting.
+    fn dialled(&self) -> impl Iterator<Item = (&'static str, &Endpoint)> {
+        let one = self.connect.iter().map(|it| ("connect", it));
+        one.chain(self.connect_all.iter().map(|it| ("connect-all", it)))
     }
 
     fn check_tls(&self) -> Result<(), String> {
@@ -75,9 +85,9 @@ impl SideSettings {
                 )
             }));
         }
-        let binds = self.bind.iter().map(|it| (it, true));
-        for (endpoint, binds) in binds.chain(self.connect.iter().map(|it| (it, false))) {
-            let key = if binds { "bind" } else { "connect" };
+        let binds = self.bind.iter().map(|it| ("bind", it));
+        for (key, endpoint) in binds.chain(self.dialled()) {
+            let binds = key == "bind";
             let naming = self.origin.names(&self.key(key)).side(self.name);
             let tls = self.tls.check_named(endpoint, binds, naming);
             tls.and_then(|()| self.peers.check(endpoint, binds, &self.tls, naming))
