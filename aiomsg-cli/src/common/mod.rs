@@ -3,6 +3,8 @@
 pub(crate) mod advice;
 pub(crate) mod aside;
 pub(crate) mod closed;
+#[cfg(windows)]
+mod console;
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;
