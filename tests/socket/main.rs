@@ -27,6 +27,7 @@ mod certified_identity;
 mod close;
 mod close_while_reconnecting;
 mod closes_together;
+mod contributing;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod documented_names;
