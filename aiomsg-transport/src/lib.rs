@@ -48,6 +48,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `tls` | yes | `tls://` endpoints, with rustls and the ring provider |
+//! | `websocket` | no | `ws://` and, with `tls`, `wss://` endpoints, and [`websocket`] to accept them, with tungstenite |
 //! | `system-roots` | no | `TlsConfigBuilder::trust_system_roots`, with rustls-native-certs |
 
 #![forbid(unsafe_code)]
@@ -61,6 +62,8 @@ pub mod io;
 pub mod listen;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 mod error;
 mod mem;
