@@ -50,6 +50,8 @@
 //! - `tls` (default): `tls://` endpoints, with rustls.
 //! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
+//! - `websocket`: `ws://` and `wss://` endpoints, and browsers at bound ones, with
+//!   tungstenite.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
@@ -120,6 +122,12 @@ pub mod stats {
 #[cfg(feature = "tls")]
 pub mod tls {
     pub use aiomsg_transport::tls::{TlsConfigBuilder, rustls};
+}
+
+/// Which peers are accepted by WebSocket, and the layer that does it.
+#[cfg(feature = "websocket")]
+pub mod websocket {
+    pub use aiomsg_transport::websocket::{WebSocketGuard, WebSocketLayer};
 }
 
 // ===== for authors of layers =====

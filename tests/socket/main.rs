@@ -65,6 +65,8 @@ mod tls_refusals;
 #[cfg(feature = "tls")]
 mod tls_reload;
 mod wakers;
+#[cfg(all(feature = "websocket", feature = "tls"))]
+mod websocket;
 mod wire;
 
 use std::future::Future;
