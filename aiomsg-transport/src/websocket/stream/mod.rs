@@ -33,6 +33,8 @@ pub(super) struct Frames {
     first: BytesMut,
     unframer: Unframer,
     framer: Framer,
+    /// How the peer has broken the protocol, behind what was read.
+    broken: Option<WebSocketError>,
 }
 
 impl<S> WebSocketStream<S> {
@@ -48,6 +50,7 @@ impl Frames {
             first,
             unframer: Unframer::new(role),
             framer: Framer::new(role),
+            broken: None,
         }
     }
 
@@ -58,6 +61,9 @@ impl Frames {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
+            if let Some(broken) = &self.broken {
+                return Poll::Ready(Err(broken.clone().into()));
+            }
             if self.unframer.is_closed() || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -75,30 +81,22 @@ impl Frames {
             }
             let framer = &mut self.framer;
             let mut asked = false;
-            let taken = self.unframer.unframe(came, &mut |it| {
+            let (payload, taken) = self.unframer.unframe(came, &mut |it| {
                 asked = true;
                 match it {
                     Asked::Pong(payload) => framer.pong(payload),
                     Asked::Close(code) => framer.close(code),
                 }
             });
-            let taken = taken.inspect_err(|error| {
-                if let WebSocketError::Broken { code, .. } = error {
-                    framer.close(*code);
-                }
-            });
-            if asked || taken.is_err() {
+            buf.set_filled(start + payload);
+            if let Err(WebSocketError::Broken { code, .. }) = &taken {
+                framer.close(*code);
+            }
+            self.broken = taken.err();
+            if asked || self.broken.is_some() {
                 // What cannot be written now is written by the next write or flush.
                 let _ = self.framer.poll_drain(io, cx)?;
             }
-            let payload = match taken {
-                Ok(payload) => payload,
-                Err(error) => {
-                    buf.set_filled(start);
-                    return Poll::Ready(Err(error.into()));
-                }
-            };
-            buf.set_filled(start + payload);
             if payload > 0 {
                 return Poll::Ready(Ok(()));
             }

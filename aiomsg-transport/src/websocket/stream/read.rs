@@ -70,17 +70,25 @@ impl Unframer {
     }
 
     /// Moves the payload within these bytes to their front, and returns its length. The
-    /// headers between are dropped, and control frames go to `asked`.
-    ///
-    /// # Errors
-    ///
-    /// When the peer breaks the protocol. The payload before that is lost.
+    /// headers between are dropped, and control frames go to `asked`. When the peer breaks
+    /// the protocol, the payload before that is good.
     pub(super) fn unframe(
         &mut self,
         bytes: &mut [u8],
         asked: &mut impl FnMut(Asked),
-    ) -> Result<usize, WebSocketError> {
-        let (mut read, mut written) = (0, 0);
+    ) -> (usize, Result<(), WebSocketError>) {
+        let mut payload = 0;
+        let result = self.unframe_to(bytes, &mut payload, asked);
+        (payload, result)
+    }
+
+    fn unframe_to(
+        &mut self,
+        bytes: &mut [u8],
+        written: &mut usize,
+        asked: &mut impl FnMut(Asked),
+    ) -> Result<(), WebSocketError> {
+        let mut read = 0;
         while read < bytes.len() && !self.closed {
             let Some(frame) = &mut self.frame else {
                 read += self.take_header(&bytes[read..])?;
@@ -95,8 +103,8 @@ impl Unframer {
             }
             match frame.kind {
                 Kind::Data => {
-                    bytes.copy_within(read..end, written);
-                    written += end - read;
+                    bytes.copy_within(read..end, *written);
+                    *written += end - read;
                 }
                 Kind::Control(_) => self.control.extend_from_slice(&bytes[read..end]),
             }
@@ -104,7 +112,7 @@ impl Unframer {
             read = end;
             self.end_frame(asked)?;
         }
-        Ok(written)
+        Ok(())
     }
 
     /// Takes bytes of a header, and returns how many.

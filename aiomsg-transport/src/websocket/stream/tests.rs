@@ -120,3 +120,17 @@ async fn the_end_of_the_connection_without_a_close_frame_is_an_end() {
     server.read_to_end(&mut came).await.unwrap();
     assert_eq!(came, b"He");
 }
+
+#[tokio::test]
+async fn what_came_before_a_broken_frame_is_read_whatever_the_pieces() {
+    let (near, mut far) = duplex(1000);
+    let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
+    far.write_all(b"\x82\x84\0\0\0\0good\x82\x03bad")
+        .await
+        .unwrap();
+    let mut came = [0; 10];
+    assert_eq!(server.read(&mut came).await.unwrap(), 4);
+    assert_eq!(&came[..4], b"good");
+    server.read(&mut came).await.unwrap_err();
+    server.read(&mut came).await.unwrap_err();
+}
