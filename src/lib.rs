@@ -191,6 +191,6 @@ pub mod parts {
 struct Readme;
 
 /// Compiles the programs of the page on security.
-#[cfg(all(doctest, feature = "system-roots"))]
+#[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]
 #[doc = include_str!("../docs/security.md")]
 struct Security;
