@@ -9,8 +9,8 @@ use super::refusal::Refusal;
 /// Which upgrade requests are accepted.
 ///
 /// A page of any site can open a WebSocket to any host, and the browser says by the header
-/// `Origin` which site it is. By default a page must come from the host that it connects to.
-/// Requests without that header are no browser's, and pass.
+/// `Origin` which site it is. By default a page must come from the host that it connects to, from
+/// whatever port. Requests without that header are no browser's, and pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WebSocketGuard {
     origins: Origins,
@@ -126,12 +126,24 @@ fn normal(origin: &str) -> String {
     origin.strip_suffix(port).map(Into::into).unwrap_or(origin)
 }
 
-/// Whether an origin is of the host in the header `Host`.
+/// Whether an origin is of the host in the header `Host`, at any port: a page and a socket of one
+/// host seldom share a port.
 fn is_of_host(origin: &str, host: &str) -> bool {
-    let Some((scheme @ ("http" | "https"), _)) = origin.split_once("://") else {
-        return false;
-    };
-    normal(&format!("{scheme}://{host}")) == origin
+    match origin.split_once("://") {
+        Some(("http" | "https", place)) => {
+            name(place) == name(host).to_ascii_lowercase() && !name(place).is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// A host without its port.
+fn name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // Not within the brackets of an IPv6 address.
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
 }
 
 #[cfg(test)]

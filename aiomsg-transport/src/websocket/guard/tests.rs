@@ -26,8 +26,11 @@ fn pages_of_the_same_host_alone_pass_by_default() {
         ("http://board.example:8080", "101"),
         ("https://board.example:8080", "101"),
         ("HTTP://Board.Example:8080", "101"),
-        ("http://board.example", "403"),
-        ("http://board.example:80800", "403"),
+        ("http://board.example", "101"),
+        ("https://board.example:9000", "101"),
+        ("http://board.example:9000x", "403"),
+        ("http://sub.board.example:8080", "403"),
+        ("http://:8080", "403"),
         ("http://board.example:8080.evil.example", "403"),
         ("http://evil.example", "403"),
         ("file://board.example:8080", "403"),
@@ -46,11 +49,18 @@ fn pages_of_the_same_host_alone_pass_by_default() {
 }
 
 #[test]
-fn the_port_of_a_scheme_may_be_left_out() {
-    assert!(is_of_host("http://a.example", "a.example:80"));
-    assert!(is_of_host("https://a.example", "a.example:443"));
-    assert!(!is_of_host("https://a.example", "a.example:80"));
-    assert!(is_of_host("https://[::1]", "[::1]:443"));
+fn a_host_is_compared_without_its_port() {
+    for (origin, host, same) in [
+        ("http://a.example", "a.example:80", true),
+        ("https://a.example", "A.Example", true),
+        ("https://[::1]:9000", "[::1]:443", true),
+        ("https://[::1]", "[::2]", false),
+        ("http://127.0.0.1:9000", "127.0.0.1:25000", true),
+        ("http://127.0.0.1:9000", "localhost:25000", false),
+        ("http://", "", false),
+    ] {
+        assert_eq!(is_of_host(origin, host), same, "{origin} and {host}");
+    }
 }
 
 #[test]
