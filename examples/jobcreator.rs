@@ -6,7 +6,7 @@
 //! ```
 //!
 //! This end binds because its address is known. Any number of `worker`s connect
-//! to it, and come and go. For workers on other machines, bind to
+//! to it, and come and go. For consumers on other machines, bind to
 //! `0.0.0.0:25001`.
 
 use std::error::Error;

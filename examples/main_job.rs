@@ -1,19 +1,19 @@
 //! The main job of the library in one command: a producer, a proxy and
 //! consumers, connected by TCP, and a check that every job was done exactly
-//! once. (Its output calls them creator and workers, as the cookbook does.)
+//! once.
 //!
 //! ```text
 //! cargo run --example main_job [JOBS]
 //! ```
 //!
 //! ```text
-//!                                       ┌─▶ worker one
-//!  creator ──▶ frontend ─proxy─ backend ┤
-//!                                       └─▶ worker two
+//!                                        ┌─▶ consumer one
+//!  producer ──▶ frontend ─proxy─ backend ─┤
+//!                                        └─▶ consumer two
 //! ```
 //!
-//! In part one, the same two workers do all jobs. In part two, worker two stops
-//! in the middle, and worker three takes its place. `dynamiccreator`, `proxy`
+//! In part one, the same two consumers do all jobs. In part two, consumer two stops
+//! in the middle, and consumer three takes its place. `dynamiccreator`, `proxy`
 //! and `worker` are the same as separate programs.
 
 use std::collections::BTreeMap;
@@ -34,9 +34,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 async fn main() -> Result<()> {
     let jobs: usize = std::env::args().nth(1).map_or(Ok(1000), |n| n.parse())?;
     let parts = async {
-        println!("part one: {jobs} jobs, two workers");
+        println!("part one: {jobs} jobs, two consumers");
         part(jobs, false).await?;
-        println!("\npart two: {jobs} jobs, a worker is replaced in the middle");
+        println!("\npart two: {jobs} jobs, a consumer is replaced in the middle");
         part(jobs, true).await
     };
     tokio::select! {
@@ -51,10 +51,10 @@ async fn main() -> Result<()> {
 async fn part(jobs: usize, replace: bool) -> Result<()> {
     let proxy = Proxy::start().await?;
     let (done, mut results) = mpsc::channel(100);
-    let one = Worker::start("one", &proxy.workers, &done)?;
-    let mut two = Worker::start("two", &proxy.workers, &done)?;
+    let one = Consumer::start("one", &proxy.consumers, &done)?;
+    let mut two = Consumer::start("two", &proxy.consumers, &done)?;
     proxy.backend.wait_for_peers(2).await?;
-    let creator = tokio::spawn(create(jobs, proxy.creators.clone()));
+    let producer = tokio::spawn(create(jobs, proxy.producers.clone()));
 
     let mut tally = Tally::default();
     while tally.results < jobs / 2 {
@@ -64,7 +64,7 @@ async fn part(jobs: usize, replace: bool) -> Result<()> {
         tally.add(result, jobs);
     }
     // From here on results are counted in the background, because a stopping
-    // worker still has jobs to do.
+    // consumer still has jobs to do.
     let counting = tokio::spawn(async move {
         while let Some(result) = results.recv().await {
             tally.add(result, jobs);
@@ -72,14 +72,14 @@ async fn part(jobs: usize, replace: bool) -> Result<()> {
         tally
     });
     if replace {
-        println!("  stopping worker two, starting worker three");
-        let three = Worker::start("three", &proxy.workers, &done)?;
+        println!("  stopping consumer two, starting consumer three");
+        let three = Consumer::start("three", &proxy.consumers, &done)?;
         std::mem::replace(&mut two, three).stop().await?;
     }
 
     // From the source down, so that each end has sent everything before the
-    // next one stops. The results end with the last worker.
-    creator.await??;
+    // next one stops. The results end with the last consumer.
+    producer.await??;
     proxy.stop().await?;
     one.stop().await?;
     two.stop().await?;
@@ -94,13 +94,13 @@ async fn create(jobs: usize, proxy: Endpoint) -> Result<()> {
     socket.wait_for_peers(1).await?;
     for job in 0..jobs {
         socket.send_text(job.to_string()).await?;
-        // Otherwise the workers would have all jobs before one of them stops.
+        // Otherwise the consumers would have all jobs before one of them stops.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let report = socket.close(DEADLINE).await;
     match report.is_clean() {
         true => Ok(()),
-        false => Err(format!("the creator kept {} jobs", report.unsent.len()).into()),
+        false => Err(format!("the producer kept {} jobs", report.unsent.len()).into()),
     }
 }
 
@@ -109,8 +109,8 @@ async fn create(jobs: usize, proxy: Endpoint) -> Result<()> {
 struct Proxy {
     frontend: Socket,
     backend: Socket,
-    creators: Endpoint,
-    workers: Endpoint,
+    producers: Endpoint,
+    consumers: Endpoint,
     relay: JoinHandle<std::result::Result<(), aiomsg::Error>>,
 }
 
@@ -119,15 +119,15 @@ impl Proxy {
         let frontend = Socket::new()?;
         let backend = Socket::builder().send_mode(SendMode::RoundRobin).build()?;
         // The system chooses the ports.
-        let creators = frontend.bind("127.0.0.1:0").await?;
-        let workers = backend.bind("127.0.0.1:0").await?;
-        println!("  proxy: creators at {creators}, workers at {workers}");
+        let producers = frontend.bind("127.0.0.1:0").await?;
+        let consumers = backend.bind("127.0.0.1:0").await?;
+        println!("  proxy: producers at {producers}, consumers at {consumers}");
         let relay = tokio::spawn(frontend.clone().forward(backend.clone()));
         Ok(Self {
             frontend,
             backend,
-            creators,
-            workers,
+            producers,
+            consumers,
             relay,
         })
     }
@@ -144,17 +144,17 @@ impl Proxy {
     }
 }
 
-// ===== the workers =====
+// ===== the consumers =====
 
-/// The job that a worker did.
+/// The job that a consumer did.
 type Done = (&'static str, String);
 
-struct Worker {
+struct Consumer {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<()>>,
 }
 
-impl Worker {
+impl Consumer {
     fn start(name: &'static str, proxy: &Endpoint, done: &mpsc::Sender<Done>) -> Result<Self> {
         let socket = Socket::new()?;
         socket.connect(proxy.clone())?;
@@ -164,7 +164,7 @@ impl Worker {
     }
 
     async fn stop(self) -> Result<()> {
-        // An error means that the worker has ended already. The next line says
+        // An error means that the consumer has ended already. The next line says
         // why.
         let _ = self.stop.send(());
         self.task.await?
@@ -184,7 +184,7 @@ async fn work(
         };
         done.send((name, job)).await?;
     }
-    // No other worker gets the jobs that were sent to this one. Receiving while
+    // No other consumer gets the jobs that were sent to this one. Receiving while
     // the socket closes makes room for those that are still to come.
     let rest = async {
         while let Ok(job) = socket.recv_text().await {
@@ -203,15 +203,15 @@ struct Tally {
     results: usize,
     /// The number of times that each job was done.
     jobs: BTreeMap<String, usize>,
-    /// The number of jobs of each worker.
-    workers: BTreeMap<&'static str, usize>,
+    /// The number of jobs of each consumer.
+    consumers: BTreeMap<&'static str, usize>,
 }
 
 impl Tally {
-    fn add(&mut self, (worker, job): Done, expected: usize) {
+    fn add(&mut self, (consumer, job): Done, expected: usize) {
         self.results += 1;
         *self.jobs.entry(job).or_default() += 1;
-        *self.workers.entry(worker).or_default() += 1;
+        *self.consumers.entry(consumer).or_default() += 1;
         if self.results.is_multiple_of(expected.div_ceil(4)) {
             println!("  {} of {expected} jobs done", self.results);
         }
@@ -221,12 +221,12 @@ impl Tally {
         let lost = (0..expected).filter(|job| !self.jobs.contains_key(&job.to_string()));
         let lost = lost.count();
         let repeated = self.jobs.values().filter(|times| **times > 1).count();
-        println!("  worker | jobs");
-        println!("  -------|------");
-        for (worker, jobs) in &self.workers {
-            println!("  {worker:<6} | {jobs}");
+        println!("  consumer | jobs");
+        println!("  ---------|------");
+        for (consumer, jobs) in &self.consumers {
+            println!("  {consumer:<8} | {jobs}");
         }
-        println!("  all    | {}", self.results);
+        println!("  all      | {}", self.results);
         println!("  lost: {lost}, done more than once: {repeated}");
         if lost > 0 || repeated > 0 || self.results != expected {
             return Err("not every job was done exactly once".into());

@@ -2,7 +2,7 @@
 //! peers at another.
 //!
 //! ```text
-//! cargo run --example proxy [ADDRESS_FOR_CREATORS] [ADDRESS_FOR_WORKERS]
+//! cargo run --example proxy [ADDRESS_FOR_PRODUCERS] [ADDRESS_FOR_CONSUMERS]
 //! ```
 //!
 //! Both of its addresses are known, so any number of `dynamiccreator`s and
@@ -22,14 +22,17 @@ const DEADLINE: Duration = Duration::from_secs(5);
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let (creators, workers) = (args.next(), args.next());
-    let creators = creators.as_deref().unwrap_or("127.0.0.1:25001");
-    let workers = workers.as_deref().unwrap_or("127.0.0.1:25002");
+    let (producers, consumers) = (args.next(), args.next());
+    let producers = producers.as_deref().unwrap_or("127.0.0.1:25001");
+    let consumers = consumers.as_deref().unwrap_or("127.0.0.1:25002");
 
     let frontend = Socket::new()?;
     let backend = Socket::builder().send_mode(SendMode::RoundRobin).build()?;
-    println!("creators: listening at {}", frontend.bind(creators).await?);
-    println!("workers: listening at {}", backend.bind(workers).await?);
+    println!(
+        "producers: listening at {}",
+        frontend.bind(producers).await?
+    );
+    println!("consumers: listening at {}", backend.bind(consumers).await?);
 
     // This line is the whole proxy. Slow consumers hold back the producers.
     let mut relay = pin!(frontend.clone().forward(backend.clone()));
@@ -43,14 +46,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (_, relayed) = tokio::join!(frontend.close(DEADLINE), timeout(DEADLINE, relay));
     if relayed.is_err() {
         let stuck = frontend.stats().unreceived_messages;
-        println!("no worker takes any more, at least {stuck} jobs are lost");
+        println!("no consumer takes any more, at least {stuck} jobs are lost");
     }
     let report = backend.close(DEADLINE).await;
-    let (taken, handed_on) = (frontend.stats(), backend.stats());
+    let (taken, forwarded) = (frontend.stats(), backend.stats());
     println!(
-        "closed, {} jobs taken, {} handed on, {} unsent",
+        "closed, {} jobs taken, {} forwarded, {} unsent",
         taken.received_messages,
-        handed_on.sent_messages,
+        forwarded.sent_messages,
         report.unsent.len()
     );
     Ok(())

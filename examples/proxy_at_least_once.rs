@@ -1,8 +1,8 @@
 //! A `proxy` that loses no job, even when it is killed: it acknowledges a job
-//! only after a worker has acknowledged it.
+//! only after a consumer has acknowledged it.
 //!
 //! ```text
-//! cargo run --example proxy_at_least_once [ADDRESS_FOR_CREATORS] [ADDRESS_FOR_WORKERS]
+//! cargo run --example proxy_at_least_once [ADDRESS_FOR_PRODUCERS] [ADDRESS_FOR_CONSUMERS]
 //! ```
 //!
 //! The producers must send at-least-once: they keep an unacknowledged job, and
@@ -27,21 +27,24 @@ const DEADLINE: Duration = Duration::from_secs(5);
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let (creators, workers) = (args.next(), args.next());
-    let creators = creators.as_deref().unwrap_or("127.0.0.1:25001");
-    let workers = workers.as_deref().unwrap_or("127.0.0.1:25002");
+    let (producers, consumers) = (args.next(), args.next());
+    let producers = producers.as_deref().unwrap_or("127.0.0.1:25001");
+    let consumers = consumers.as_deref().unwrap_or("127.0.0.1:25002");
 
     let frontend = Socket::builder().ack_mode(AckMode::Handled).build()?;
     let backend = Socket::builder().at_least_once().build()?;
-    println!("creators: listening at {}", frontend.bind(creators).await?);
-    println!("workers: listening at {}", backend.bind(workers).await?);
+    println!(
+        "producers: listening at {}",
+        frontend.bind(producers).await?
+    );
+    println!("consumers: listening at {}", backend.bind(consumers).await?);
 
-    // A job is acknowledged when this returns Ok. When no worker acknowledges
+    // A job is acknowledged when this returns Ok. When no consumer acknowledges
     // it in time, this fails, and its producer sends it again.
-    let to_workers = backend.clone();
+    let to_consumers = backend.clone();
     let hand_on = service_fn(move |job: Delivery| {
-        let workers = to_workers.clone();
-        async move { workers.send_acked(job.into_payload()).await }
+        let consumers = to_consumers.clone();
+        async move { consumers.send_acked(job.into_payload()).await }
     });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let relay = frontend
@@ -60,12 +63,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // the producers keep them.
     drop(stop);
     if timeout(DEADLINE, relay).await.is_err() {
-        println!("no worker takes any more, the creators keep their jobs");
+        println!("no consumer takes any more, the producers keep their jobs");
     }
     frontend.close(DEADLINE).await;
     let report = backend.close(DEADLINE).await;
     println!(
-        "closed, {} jobs handed on, {} unsent",
+        "closed, {} jobs forwarded, {} unsent",
         backend.stats().sent_messages,
         report.unsent.len()
     );

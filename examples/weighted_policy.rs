@@ -1,4 +1,4 @@
-//! A policy of one's own: each worker gets as many jobs as its weight says.
+//! A policy of one's own: each consumer gets as many jobs as its weight says.
 //!
 //! The weight of a peer is the last byte of its identity here; it might come from a table, or
 //! from what the peer has said of itself.
@@ -52,22 +52,22 @@ impl<P> Policy<P> for Weighted {
 async fn main() -> Result<(), Error> {
     let source = Socket::builder().policy(Weighted::default()).build()?;
     let endpoint = source.bind("127.0.0.1:0").await?;
-    let mut workers = Vec::new();
+    let mut consumers = Vec::new();
     for weight in [1, 3] {
         let identity = Identity::from([weight; 16]);
-        let worker = Socket::builder().identity(identity).build()?;
-        worker.connect(endpoint.clone())?;
-        workers.push((weight, worker));
+        let consumer = Socket::builder().identity(identity).build()?;
+        consumer.connect(endpoint.clone())?;
+        consumers.push((weight, consumer));
     }
     source.wait_for_peers(2).await?;
     for job in 0..400 {
         source.send(format!("job {job}")).await?;
     }
     source.close(Duration::from_secs(5)).await;
-    for (weight, worker) in workers {
-        worker.close(Duration::from_secs(5)).await;
+    for (weight, consumer) in consumers {
+        consumer.close(Duration::from_secs(5)).await;
         let mut jobs = 0;
-        while worker.recv().await.is_ok() {
+        while consumer.recv().await.is_ok() {
             jobs += 1;
         }
         println!("weight {weight}: {jobs} jobs");

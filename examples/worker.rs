@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stop = tokio::signal::ctrl_c() => stop?,
     }
 
-    // No other worker gets the jobs that were sent to us. Receiving while the
+    // No other consumer gets the jobs that were sent to us. Receiving while the
     // socket closes makes room for those that are still to come.
     let rest = async {
         while let Ok(job) = socket.recv_text().await {

@@ -190,6 +190,16 @@ pub mod parts {
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// Runs the programs of the page for people who know another library.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from.md")]
+struct ComingFrom;
+
+/// Runs the programs of the page on faults of all kinds.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/troubleshooting.md")]
+struct Troubleshooting;
+
 /// Compiles the programs of the page on security.
 #[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]
 #[doc = include_str!("../docs/security.md")]

@@ -1,4 +1,6 @@
-//! Reads the command line; what is wrong with it is said in one line.
+//! Reads the command line. An error is one line.
+
+mod hint;
 
 use crate::common::say::say;
 #[cfg(unix)]
@@ -7,15 +9,19 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{Command, CommandFactory, Parser};
 
-/// The command, or the code to end with when there is nothing more to do.
-pub(crate) fn parse<C: Parser>() -> Result<C, ExitCode> {
-    let error = match C::try_parse() {
+/// The command, or the code to end with when there is nothing more to do. `shape` changes
+/// how its help looks.
+pub(crate) fn parse<C: Parser>(shape: impl FnOnce(Command) -> Command) -> Result<C, ExitCode> {
+    let mut command = shape(C::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|mut matches| C::from_arg_matches_mut(&mut matches));
+    let error = match parsed.map_err(|error| error.format(&mut command)) {
         Ok(command) => return Ok(command),
         Err(error) => error,
     };
-    // All that is left is to write, which whoever reads may hold up.
+    // Only the writing is left, and a slow reader may hold it up.
     #[cfg(unix)]
     signals::release();
     match error.kind() {
@@ -29,9 +35,13 @@ pub(crate) fn parse<C: Parser>() -> Result<C, ExitCode> {
             Err(ExitCode::from(2))
         }
         _ => {
-            let help = help_of::<C>(std::env::args_os().skip(1));
-            let rendered = error.render().to_string();
-            say(format_args!("{}; see {help} --help", one_line(&rendered)));
+            let args: Vec<_> = std::env::args_os().skip(1).collect();
+            let mut text = one_line(&error.render().to_string());
+            if let Some(hint) = hint::hint(&error, &C::command(), &args) {
+                text = format!("{text}; {hint}");
+            }
+            let help = help_of::<C>(args.into_iter());
+            say(format_args!("{text}; see {help} --help"));
             Err(ExitCode::from(2))
         }
     }

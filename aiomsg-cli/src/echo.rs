@@ -39,7 +39,7 @@ pub(crate) struct EchoArgs {
     json: bool,
 }
 
-/// What may wait here: the peers can wait as well.
+/// The most that waits here, since the peers can wait as well.
 const WAITING: Limits = Limits {
     items: 8192,
     bytes: 8 << 20,

@@ -17,8 +17,13 @@ mod echo;
 mod http;
 mod peers;
 mod proxy;
+mod publish;
 mod recv;
+mod reply;
+mod request;
 mod send;
+mod short_help;
+mod subscribe;
 mod top;
 
 use std::process::ExitCode;
@@ -55,6 +60,10 @@ struct Command {
 enum What {
     Send(send::SendArgs),
     Recv(recv::RecvArgs),
+    Request(request::RequestArgs),
+    Reply(reply::ReplyArgs),
+    Publish(publish::PublishArgs),
+    Subscribe(subscribe::SubscribeArgs),
     Echo(echo::EchoArgs),
     Doctor(doctor::DoctorArgs),
     Peers(peers::PeersArgs),
@@ -84,7 +93,7 @@ fn main() -> ExitCode {
     // A service manager may end a command, or reload a proxy, as soon as it runs.
     #[cfg(unix)]
     signals::hold();
-    let command: Command = match command_line::parse() {
+    let command: Command = match command_line::parse(short_help::shorten) {
         Ok(command) => command,
         Err(code) => return code,
     };
@@ -108,6 +117,10 @@ fn run(what: What) -> Outcome {
         match what {
             What::Send(args) => send::run(args, &mut Stop::new()?).await,
             What::Recv(args) => recv::run(args, &mut Stop::new()?).await,
+            What::Request(args) => request::run(args, &mut Stop::new()?).await,
+            What::Reply(args) => reply::run(args, &mut Stop::new()?).await,
+            What::Publish(args) => publish::run(args, &mut Stop::new()?).await,
+            What::Subscribe(args) => subscribe::run(args, &mut Stop::new()?).await,
             What::Echo(args) => echo::run(args, &mut Stop::new()?).await,
             What::Doctor(args) => doctor::run(args, &mut Stop::new()?).await,
             What::Peers(args) => peers::run(args, &mut Stop::new()?).await,

@@ -1,8 +1,13 @@
 //! Where to bind and where to connect.
 
+mod error;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+pub use error::EndpointError;
+use error::Reason;
 
 /// An address to bind to or to connect to.
 ///
@@ -14,6 +19,10 @@ use std::str::FromStr;
 /// | `unix:///run/app.sock` | a Unix socket, here with the path `/run/app.sock` |
 /// | `unix://@name` | a Unix socket with an abstract name, which has no file; on Linux. A file of that name is `unix://./@name` |
 /// | `mem://name` | inside this process, under this name |
+///
+/// Upper and lower case are the same in a scheme. An error about text in the style of
+/// another library, such as `ipc://`, `inproc://` or `tcp://*:25000`, says what to write
+/// instead.
 ///
 /// ```
 /// use aiomsg_core::Endpoint;
@@ -117,18 +126,16 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let fail = |reason| EndpointError {
-            text: text.to_owned(),
-            reason,
-        };
+        let fail = |reason| EndpointError::new(text, reason);
         let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
-        match scheme {
-            "tcp" | "tls" => {
+        match &*scheme.to_ascii_lowercase() {
+            "tcp" => {
                 let (host, port) = host_and_port(rest).map_err(fail)?;
-                Ok(match scheme {
-                    "tls" => Self::tls(host, port),
-                    _ => Self::tcp(host, port),
-                })
+                Ok(Self::tcp(host, port))
+            }
+            "tls" => {
+                let (host, port) = host_and_port(rest).map_err(fail)?;
+                Ok(Self::tls(host, port))
             }
             "ws" => {
                 let (host, port, path) = web(rest, 80).map_err(fail)?;
@@ -216,6 +223,9 @@ fn web(text: &str, default: u16) -> Result<(String, u16, String), Reason> {
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
+    if text.ends_with('/') {
+        return Err(Reason::SlashAtEnd);
+    }
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) = rest.split_once(']').ok_or(Reason::OpenBracket)?;
@@ -243,6 +253,9 @@ fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
     if host.is_empty() {
         return Err(Reason::NoHost);
     }
+    if host == "*" {
+        return Err(Reason::AnyHost);
+    }
     if host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
         return Err(Reason::BadHost);
     }
@@ -268,46 +281,6 @@ impl fmt::Display for Endpoint {
             write!(f, "{scheme}://{host}:{port}{path}")
         }
     }
-}
-
-/// Text that is not an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is not an endpoint: {reason}")]
-pub struct EndpointError {
-    text: String,
-    reason: Reason,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Reason {
-    #[error("the scheme is none of tcp, tls, ws, wss, unix and mem")]
-    UnknownScheme,
-    #[error("the port is missing, as in \"host:25000\"")]
-    NoPort,
-    #[error("the port is not a number from 0 to 65535")]
-    BadPort,
-    #[error("the host is missing")]
-    NoHost,
-    #[error("the host has a space, a slash or a control character in it")]
-    BadHost,
-    #[error(
-        "the path has a character in it that a request cannot have; a space is written \"%20\""
-    )]
-    BadPath,
-    #[error("the bracket is not closed")]
-    OpenBracket,
-    #[error("what is in the brackets is not an IPv6 address")]
-    NotIpv6,
-    #[error("the zone is not the name or number of an interface, as in \"[fe80::1%eth0]:25000\"")]
-    BadZone,
-    #[error("an IPv6 address stands in brackets, as in \"[::1]:25000\"")]
-    BareIpv6,
-    #[error("the path is missing, as in \"unix:///run/app.sock\"")]
-    NoPath,
-    #[error("the path has a zero byte in it")]
-    ZeroInPath,
-    #[error("the name is missing, as in \"mem://jobs\"")]
-    NoName,
 }
 
 #[cfg(test)]

@@ -307,7 +307,7 @@ async fn an_expired_certificate_of_an_authority_is_refused_and_a_pinned_one_is_n
     far.unwrap();
 }
 
-/// Whoever merely knows a trusted certificate, which is no secret, must not
+/// A peer that merely knows a trusted certificate, which is no secret, must not
 /// pass for its owner.
 fn impostor() -> Arc<SingleCertAndKey> {
     let certificate = CertificateDer::from_pem_file(&ONE.cert).unwrap();

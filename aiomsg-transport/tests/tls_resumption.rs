@@ -251,7 +251,7 @@ async fn a_client_that_is_trusted_no_more_is_not_let_in_by_its_session() {
         server.reload().unwrap();
         let client = Resuming::new(version, &root, Some(&own));
         for _ in 0..2 {
-            // Whoever presents a certificate has it looked at each time.
+            // A client's certificate is verified each time.
             assert_eq!(client.connect(port).await.unwrap(), HandshakeKind::Full);
         }
         std::fs::write(at("clients"), authority("others").pem()).unwrap();

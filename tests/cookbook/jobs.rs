@@ -1,25 +1,25 @@
 use crate::program::example;
-use crate::work::{after, all_for_all, assert_same, stop_all, until_done, worker};
+use crate::work::{after, all_for_all, assert_same, consumer, stop_all, until_done};
 
-/// Workers come and go while jobs are created; each job is done once.
+/// Consumers come and go while jobs are created; each job is done once.
 #[tokio::test]
-async fn one_service_and_workers_that_come_and_go() {
-    let creator = example("jobcreator").args(["127.0.0.1:0"]).run();
-    let address = creator.address("listening at ").await;
-    let mut workers = vec![worker([address.as_str()]), worker([address.as_str()])];
-    let mut creators = [creator];
-    all_for_all(&creators, &workers).await;
+async fn one_service_and_consumers_that_come_and_go() {
+    let producer = example("jobcreator").args(["127.0.0.1:0"]).run();
+    let address = producer.address("listening at ").await;
+    let mut consumers = vec![consumer([address.as_str()]), consumer([address.as_str()])];
+    let mut producers = [producer];
+    all_for_all(&producers, &consumers).await;
 
-    let mut done = stop_all(&mut workers[..1], "did").await;
-    workers[0] = worker([address.as_str()]);
-    all_for_all(&creators, &workers).await;
+    let mut done = stop_all(&mut consumers[..1], "did").await;
+    consumers[0] = consumer([address.as_str()]);
+    all_for_all(&producers, &consumers).await;
 
-    let sent = stop_all(&mut creators, "sending").await;
-    let lines = creators[0].lines();
+    let sent = stop_all(&mut producers, "sending").await;
+    let lines = producers[0].lines();
     let closed = format!("closed, {} jobs sent, 0 unsent", sent.len());
     assert_eq!(after(&lines, "closed,").len(), 1);
     assert_eq!(lines.last().unwrap(), &closed);
-    until_done(&workers, sent.len(), done.len()).await;
-    done.extend(stop_all(&mut workers, "did").await);
+    until_done(&consumers, sent.len(), done.len()).await;
+    done.extend(stop_all(&mut consumers, "did").await);
     assert_same(sent, done);
 }

@@ -1,16 +1,16 @@
 use crate::program::example;
-use crate::work::{all_for_all, assert_same, stop_all, until_done, worker};
+use crate::work::{all_for_all, assert_same, consumer, stop_all, until_done};
 
-/// The same programs as for one service: each worker connects to both.
+/// The same programs as for one service: each consumer connects to both.
 #[tokio::test]
-async fn two_services_and_workers_for_both() {
-    let mut creators = [(); 2].map(|()| example("jobcreator").args(["127.0.0.1:0"]).run());
-    let one = creators[0].address("listening at ").await;
-    let two = creators[1].address("listening at ").await;
-    let mut workers = [(); 2].map(|()| worker([one.as_str(), two.as_str()]));
-    all_for_all(&creators, &workers).await;
+async fn two_services_and_consumers_for_both() {
+    let mut producers = [(); 2].map(|()| example("jobcreator").args(["127.0.0.1:0"]).run());
+    let one = producers[0].address("listening at ").await;
+    let two = producers[1].address("listening at ").await;
+    let mut consumers = [(); 2].map(|()| consumer([one.as_str(), two.as_str()]));
+    all_for_all(&producers, &consumers).await;
 
-    let sent = stop_all(&mut creators, "sending").await;
-    until_done(&workers, sent.len(), 0).await;
-    assert_same(sent, stop_all(&mut workers, "did").await);
+    let sent = stop_all(&mut producers, "sending").await;
+    until_done(&consumers, sent.len(), 0).await;
+    assert_same(sent, stop_all(&mut consumers, "did").await);
 }

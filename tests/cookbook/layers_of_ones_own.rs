@@ -72,7 +72,7 @@ async fn dead_letters_are_kept_and_count_as_received() {
 }
 
 #[tokio::test]
-async fn weighted_policy_gives_each_worker_its_share() {
+async fn weighted_policy_gives_each_consumer_its_share() {
     let lines = lines("weighted_policy").await;
     assert_eq!(lines, ["weight 1: 100 jobs", "weight 3: 300 jobs"]);
 }

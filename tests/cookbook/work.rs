@@ -12,17 +12,17 @@ pub(crate) fn after<'a>(lines: &'a [String], word: &str) -> Vec<&'a str> {
     rest.map(str::trim_start).collect()
 }
 
-/// Starts a worker for these addresses.
-pub(crate) fn worker<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Program {
+/// Starts a consumer for these addresses.
+pub(crate) fn consumer<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Program {
     example("worker").args(addresses).run()
 }
 
-/// Waits until each worker has done a few jobs of each creator.
-pub(crate) async fn all_for_all(creators: &[Program], workers: &[Program]) {
-    for creator in creators {
-        for worker in workers {
-            let of_it = format!("of {}", creator.id());
-            worker
+/// Waits until each consumer has done a few jobs of each producer.
+pub(crate) async fn all_for_all(producers: &[Program], consumers: &[Program]) {
+    for producer in producers {
+        for consumer in consumers {
+            let of_it = format!("of {}", producer.id());
+            consumer
                 .until(&format!("3 jobs {of_it}"), |lines| {
                     let jobs = after(lines, "did");
                     jobs.iter().filter(|job| job.ends_with(&of_it)).count() >= 3
@@ -42,14 +42,14 @@ pub(crate) async fn stop_all(programs: &mut [Program], word: &str) -> Vec<String
     jobs
 }
 
-/// Waits until `count` jobs are done: `done` of them by workers of the past,
+/// Waits until `count` jobs are done: `done` of them by consumers of the past,
 /// the others by these.
-pub(crate) async fn until_done(workers: &[Program], count: usize, done: usize) {
+pub(crate) async fn until_done(consumers: &[Program], count: usize, done: usize) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let so_far: usize = workers
+        let so_far: usize = consumers
             .iter()
-            .map(|worker| after(&worker.lines(), "did").len())
+            .map(|consumer| after(&consumer.lines(), "did").len())
             .sum();
         if so_far + done >= count {
             return;

@@ -72,6 +72,7 @@ mod addressed;
 mod authority;
 mod behind;
 mod both_dialects;
+mod coming_from;
 mod distribution;
 mod guarantees;
 mod heartbeats;

@@ -1,4 +1,4 @@
-//! The tables of `docs/reliability.md` that say which test is for which fault, of
+//! The tables of `docs/internals/pitfalls.md` that say which test is for which fault, of
 //! others and of ours: what they name is there.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ fn every_fault_has_its_test() {
 
 fn has_its_tests(heading: &str, faults: u32) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let page = std::fs::read_to_string(root.join("docs/internals/pitfalls.md")).unwrap();
     let heading = format!("\n## {heading}\n");
     let (_, section) = page.split_once(&heading).unwrap();
     let section = section.split("\n## ").next().unwrap();

@@ -76,7 +76,7 @@ struct LoadArgs {
 /// The largest message.
 const MAX: usize = aiomsg::parts::transport::codec::DEFAULT_MAX_MESSAGE;
 
-/// What may be in flight in all.
+/// The most messages in flight.
 const MOST: usize = 256 << 20;
 
 impl LoadArgs {

@@ -14,10 +14,10 @@ use super::report::{Refusals, Report};
 use crate::common::failure::Outcome;
 use crate::common::wait::until;
 
-/// How long, at the end, what is on its way may take.
+/// The time that messages under way have at the end.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// The clock is read once for so many messages.
+/// The clock is read once for this number of messages.
 const TURN: u32 = 64;
 
 pub(super) async fn measure<S: SendService + Send>(
@@ -33,7 +33,7 @@ pub(super) async fn measure<S: SendService + Send>(
     let (time, after) = (begin.elapsed(), socket.stats());
     let open = |stats: &Stats| stats.unacknowledged_messages as u64;
     let messages = match load.at_least_once {
-        // What is sent again counts again, so what is open is taken off the calls.
+        // A resend counts again, so the open messages are subtracted from the calls.
         true => (sent + open(&before)).saturating_sub(open(&after)),
         false => after.sent_messages - before.sent_messages,
     };

@@ -1,4 +1,4 @@
-//! What was measured.
+//! The measurement.
 
 use std::fmt::Write;
 
@@ -194,7 +194,7 @@ impl Report {
         }
     }
 
-    /// Whether what was taken got through.
+    /// Whether the messages that were taken got through.
     fn rest(&self) -> Outcome {
         if self.missing > 0 {
             return Err(Failure::failed(match self.latency {

@@ -1,18 +1,25 @@
-//! What to do about an error.
+//! Advice about errors.
 
 use std::io;
 
 use aiomsg::parts::vocabulary::error::Remedy;
 use aiomsg::{Endpoint, Error, ErrorKind};
 
+use std::borrow::Cow;
+
 use super::failure::Failure;
+use super::naming::Naming;
 use super::said::said;
 
 /// What to do about an error of connecting or binding, where that can be said.
-pub(crate) fn advice(error: &Error) -> Option<&'static str> {
-    if let Some(option) = error.remedy().and_then(option) {
-        return Some(option);
+pub(crate) fn advice(error: &Error) -> Option<Cow<'static, str>> {
+    match setting(error, Naming::Flags) {
+        Some(setting) => Some(setting.into()),
+        None => by_kind(error).map(Cow::Borrowed),
     }
+}
+
+fn by_kind(error: &Error) -> Option<&'static str> {
     let is_file = matches!(error.endpoint(), Some(Endpoint::Unix { .. }));
     match error.io().map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => {
@@ -46,8 +53,8 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
         ErrorKind::Address => "check the spelling of the name",
         ErrorKind::Timeout => "check the address, and firewalls on the way",
         ErrorKind::Tls => {
-            "check tls:// or tcp://, --trust and --server-name, and --cert and --key where the \
-             peer demands a certificate"
+            "check tls:// or tcp://, --pin, --trust and --server-name, and --cert and --key where \
+             the peer demands a certificate"
         }
         ErrorKind::Version => "try --dialect any",
         ErrorKind::Protocol | ErrorKind::TooLarge => {
@@ -58,28 +65,53 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
     })
 }
 
-/// The option for what the library names a method for.
-fn option(remedy: Remedy) -> Option<&'static str> {
-    Some(match remedy {
-        Remedy::Tls => "give --trust, or --cert and --key",
-        Remedy::Certificate => "set one with --cert and --key, or check tls:// or tcp://",
-        Remedy::Trust => "give the peer's certificate, or its issuer's, with --trust",
-        Remedy::ServerName => "set the name that it has with --server-name",
+/// The setting that may mend an error, where the library names a method.
+fn setting(error: &Error, naming: Naming) -> Option<String> {
+    let name = |setting| naming.tls(setting);
+    Some(match error.remedy()? {
+        Remedy::Tls => format!(
+            "set {} or {}, or {} and {}",
+            name("pin"),
+            name("trust"),
+            name("cert"),
+            name("key")
+        ),
+        Remedy::Certificate => format!(
+            "set one with {} and {}, or check tls:// or tcp://",
+            name("cert"),
+            name("key")
+        ),
+        Remedy::Trust => format!(
+            "give the peer's certificate with {}, or its issuer's with {}",
+            name("pin"),
+            name("trust")
+        ),
+        Remedy::ServerName => format!("set the name that it has with {}", name("server-name")),
         _ => return None,
     })
 }
 
-/// The error of connecting or binding as the end of a command.
-pub(crate) fn with_advice(error: &Error) -> Failure {
-    failure(error, advice(error))
+/// The text of an error, with the setting that may mend it.
+pub(crate) fn with_setting(error: &Error, naming: Naming) -> String {
+    match setting(error, naming) {
+        Some(setting) => format!("{}; {setting}", said(error)),
+        None => said(error).to_string(),
+    }
 }
 
-fn failure(error: &Error, advice: Option<&'static str>) -> Failure {
-    let mut text = said(error).to_string();
-    if let Some(advice) = advice {
-        text = format!("{text}; {advice}");
-    }
-    // What is wrong with settings is wrong on the command line.
+/// The error of connecting or binding as the end of a command.
+pub(crate) fn with_advice(error: &Error) -> Failure {
+    failure(
+        error,
+        match advice(error) {
+            Some(advice) => format!("{}; {advice}", said(error)),
+            None => said(error).to_string(),
+        },
+    )
+}
+
+fn failure(error: &Error, text: String) -> Failure {
+    // The settings come from the command line.
     match error.is_config() {
         true => Failure::usage(text),
         false => Failure::failed(text),
@@ -89,6 +121,6 @@ fn failure(error: &Error, advice: Option<&'static str>) -> Failure {
 /// Any other error: no more is advised than the option that it lacks.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        failure(&error, error.remedy().and_then(option))
+        failure(&error, with_setting(&error, Naming::Flags))
     }
 }

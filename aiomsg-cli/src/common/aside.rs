@@ -9,7 +9,7 @@ use aiomsg::Identity;
 use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 
-/// So many wait aside, for all peers together.
+/// The most items that wait aside, for all peers together.
 const ITEMS: usize = 16_384;
 
 /// The same in bytes.
@@ -20,7 +20,7 @@ const BYTES: usize = 64 << 20;
 ///
 /// A peer that takes nothing has room in its queue at the socket, and then for less than
 /// three times what is free here: three quarters of it all, and less if there are more
-/// of that kind. So what it does not take never keeps what is for others.
+/// of that kind. So it never takes the room of others.
 #[derive(Debug)]
 pub(crate) struct Aside<T> {
     rooms: Rooms,
@@ -40,7 +40,7 @@ impl<T: Send + 'static> Aside<T> {
     ///
     /// # Errors
     ///
-    /// As much waits for this peer as may: it is given up.
+    /// Too much waits for this peer already: the item is dropped.
     pub(crate) async fn send(
         &mut self,
         peer: &Identity,
@@ -112,7 +112,7 @@ impl Room {
 }
 
 impl Rooms {
-    /// A place for one of so many bytes. `None`: its peer has too much already.
+    /// A place for an item of this many bytes. `None`: its peer has too much already.
     fn place(&self, peer: &Identity, bytes: usize) -> Option<Place> {
         let mut waiting = self.lock();
         let own = waiting.of.get(peer).copied().unwrap_or_default();

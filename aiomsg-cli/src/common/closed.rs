@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 pub(crate) struct Closed(Option<oneshot::Receiver<()>>);
 
 impl Closed {
-    /// Of what has no other end.
+    /// For an output that has no other end.
     pub(crate) fn never() -> Self {
         Self(None)
     }

@@ -9,7 +9,7 @@ use super::said::said;
 use super::say::say;
 use super::stopped::Stopped;
 
-/// What a command comes to.
+/// The outcome of a command.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
 /// Why a command did not succeed.
@@ -54,7 +54,7 @@ impl Failure {
         Self::new(Kind::Stopped(code), message)
     }
 
-    /// The same failure, and what was done all the same.
+    /// The same failure, followed by the work that was done.
     pub(crate) fn but(mut self, more: impl fmt::Display) -> Self {
         self.message = format!("{}; {more}", self.message);
         self

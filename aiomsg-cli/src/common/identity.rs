@@ -3,9 +3,17 @@
 use aiomsg::Identity;
 
 /// Reads `hex:…`, or text as it is.
+///
+/// The log, Python and older tools show an identity as 32 digits without the prefix. Such
+/// a text is refused: taken as it is, it would be another identity, which nobody has.
 pub(crate) fn parse(text: &str) -> Result<Identity, String> {
     let bytes = match text.strip_prefix("hex:") {
         Some(digits) => from_hex(digits)?,
+        None if is_bare_hex(text) => {
+            return Err(format!(
+                "\"{text}\" is the 32 digits of an identity without their prefix: write hex:{text}"
+            ));
+        }
         None => text.as_bytes().to_vec(),
     };
     Identity::new(bytes).map_err(|error| error.to_string())
@@ -20,7 +28,14 @@ pub(crate) fn show(identity: &Identity) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
-    text.chars().all(|char| char.is_ascii_graphic()) && !text.starts_with("hex:")
+    text.chars().all(|char| char.is_ascii_graphic())
+        && !text.starts_with("hex:")
+        && !is_bare_hex(text)
+}
+
+/// Whether the text looks like the 16 bytes of an identity in hexadecimal.
+fn is_bare_hex(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn from_hex(digits: &str) -> Result<Vec<u8>, String> {
@@ -48,6 +63,13 @@ mod tests {
         assert!(parse("hex:+1").unwrap_err().contains("pairs"));
         assert!(parse("hex:é").unwrap_err().contains("pairs"));
         assert!(parse("").is_err());
+        let digits = "822e0ab5b0974f188767a76853e440c8";
+        assert!(
+            parse(digits)
+                .unwrap_err()
+                .ends_with(&format!("write hex:{digits}"))
+        );
+        assert_eq!(parse(&format!("hex:{digits}")).unwrap().len(), 16);
     }
 
     #[test]
@@ -58,6 +80,8 @@ mod tests {
             b"hex:00",
             &[0, 255],
             "é".as_bytes(),
+            &[b'a'; 32],
+            &[b'x'; 255],
         ] {
             let identity = Identity::new(bytes).unwrap();
             assert_eq!(parse(&show(&identity)), Ok(identity));

@@ -34,7 +34,7 @@ impl LogArgs {
     pub(crate) fn init(&self) {
         let log = tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(&self.log))
-            // What cannot be written cannot be complained of, either.
+            // An error of the log cannot be logged.
             .log_internal_errors(false)
             .with_writer(std::io::stderr);
         match self.log_format {

@@ -1,4 +1,4 @@
-//! What several commands need.
+//! The parts that several commands share.
 
 pub(crate) mod advice;
 pub(crate) mod aside;
@@ -6,7 +6,9 @@ pub(crate) mod closed;
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;
+pub(crate) mod naming;
 pub(crate) mod off_thread;
+pub(crate) mod peer_identities;
 pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod said;

@@ -22,7 +22,7 @@ pub(crate) fn print_text(text: &str) -> Outcome {
     print(text.as_bytes())
 }
 
-/// A reader that has left is no error: the exit code says what there is to say.
+/// A reader that has left is no error: the exit code is enough.
 fn print(bytes: &[u8]) -> Outcome {
     match write(bytes) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(

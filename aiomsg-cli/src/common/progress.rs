@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
-/// Counts what is done, and shows it on standard error.
+/// Counts the work done, and shows it on standard error.
 #[derive(Debug)]
 pub(crate) struct Progress {
     what: &'static str,
@@ -50,7 +50,7 @@ impl Progress {
         self.bytes += bytes as u64;
     }
 
-    /// Shows it on a terminal only: for what may go on for days.
+    /// Shows it on a terminal only, for work that may go on for days.
     #[must_use]
     pub(crate) fn without_lines(mut self) -> Self {
         if let Shown::Lines { .. } = self.shown {

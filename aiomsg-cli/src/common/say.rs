@@ -1,5 +1,5 @@
-//! What is said on standard output and standard error: it is no error when nobody
-//! listens.
+//! Lines on standard output and standard error. It is no error when nobody reads
+//! them.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -11,8 +11,8 @@ pub(crate) fn say(line: impl Display) {
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// Tells how it goes: a line on standard output, for whoever reads it. That nobody
-/// does any more is no reason to end.
+/// Writes a line about the progress to standard output. A closed output is no reason to
+/// end.
 pub(crate) fn tell(line: impl Display) {
     let _ = out(line);
 }

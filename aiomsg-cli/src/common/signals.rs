@@ -28,7 +28,7 @@ pub(crate) fn hold() {
     set(&OTHERS, true);
 }
 
-/// Signals do what the system has them do, also those that have come.
+/// Restores the system's actions for signals, also for those that have come.
 pub(crate) fn release() {
     set(&ENDS, false);
     set(&OTHERS, false);
@@ -49,7 +49,7 @@ fn set(signals: &[Signal], hold: bool) {
     };
 }
 
-/// Hears those that ask the command to end, and these; hands on the others.
+/// Hears the signals that ask the command to end, and these; the others keep their action.
 pub(super) fn hear(
     also_end: &[Signal],
     others: &[Signal],
@@ -72,7 +72,7 @@ pub(super) fn hear(
             if count >= LAST {
                 std::process::exit(stopped.0.into());
             }
-            // There is room for as many, and nobody need listen any more.
+            // There is room for all of them, and the listener may be gone.
             let _ = to.try_send(stopped);
         }
     })?;

@@ -8,6 +8,8 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::advice;
 use super::failure::{Failure, Outcome};
 use super::identity;
+use super::naming::Naming;
+use super::peer_identities::PeerIdentities;
 use super::text::Mode;
 use super::tls::TlsFiles;
 
@@ -36,6 +38,8 @@ pub(crate) struct SocketArgs {
     pub(crate) unix_mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) tls: TlsFiles,
+    #[command(flatten)]
+    pub(crate) peers: PeerIdentities,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,7 +82,7 @@ impl DialectArg {
 }
 
 impl SocketArgs {
-    /// A builder with what was said; the command adds what it is about.
+    /// A builder with these options; the command adds its own.
     pub(crate) async fn builder(&self) -> Outcome<SocketBuilder> {
         for (endpoints, binds) in [(&self.bind, true), (&self.connect, false)] {
             for endpoint in endpoints {
@@ -93,6 +97,9 @@ impl SocketArgs {
                     )));
                 }
                 self.tls.check(endpoint, binds)?;
+                self.peers
+                    .check(endpoint, binds, &self.tls, Naming::Flags)
+                    .map_err(Failure::usage)?;
             }
         }
         self.dialect.check(self.identity.as_ref())?;
@@ -106,7 +113,7 @@ impl SocketArgs {
         if let Some(tls) = self.tls.read().await? {
             builder = builder.tls(tls);
         }
-        Ok(builder)
+        Ok(self.peers.apply(builder))
     }
 
     /// Whether nothing but connecting was asked for: then somebody should be there.
@@ -123,7 +130,7 @@ impl SocketArgs {
         Ok(listening)
     }
 
-    /// Binds and connects, and names what it listens at.
+    /// Binds and connects, and returns the endpoints that it listens at.
     pub(crate) async fn open<S>(&self, socket: &Socket<S>) -> Outcome<Vec<Endpoint>> {
         let mut listening = Vec::new();
         for endpoint in &self.bind {

@@ -36,7 +36,7 @@ impl Stop {
         )
     }
 
-    /// The same as the first, and these others are handed on.
+    /// The same as the first, and these others are passed on.
     #[cfg(unix)]
     pub(crate) fn and(
         others: &[Signal],
@@ -78,7 +78,7 @@ impl Stop {
         }
     }
 
-    /// Does what may be given up, unless a signal comes first.
+    /// Runs work that may be dropped, unless a signal comes first.
     pub(crate) async fn unless_asked<T>(
         &mut self,
         work: impl Future<Output = T>,

@@ -19,7 +19,7 @@ pub(crate) struct Size(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode(pub(crate) u32);
 
-/// Nobody means more, and what is added to the present must not overflow.
+/// Nobody means more, and a sum with the present must not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl FromStr for Time {

@@ -65,19 +65,19 @@ impl FromStr for Repeat {
     }
 }
 
-/// So many messages in some time.
+/// A number of messages in some time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate {
     per_second: f64,
 }
 
-/// Each wait is a little too long, by a timer's millisecond and by what else runs:
-/// little beside this, so what is faster comes in groups.
+/// Each wait is a little too long, by a timer's millisecond and by other work. That is
+/// little beside this time, so messages at a higher rate come in groups.
 const STEP: f64 = 0.1;
 
 impl Rate {
     /// Tower's layer for this rate: one message at a time up to ten a second, and
-    /// else as many as there are in a tenth.
+    /// else the messages of a tenth of a second.
     pub(crate) fn layer(self) -> RateLimitLayer {
         let (messages, time) = self.groups();
         RateLimitLayer::new(messages, time)

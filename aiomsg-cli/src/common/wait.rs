@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aiomsg::{Endpoint, Error, Event, Events, Identity, Socket};
 use clap::Args;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::advice::advice;
 use super::failure::{Failure, Outcome};
@@ -33,16 +33,26 @@ pub(crate) struct WaitArgs {
     timeout: Option<Patience>,
 }
 
-/// What has not come yet where a signal ends the wait.
+/// The event that has not come when a signal ends the wait.
 pub(crate) const PEERS: &str = "the peers were there";
 
-/// How long a socket that only connects waits if nothing else is said.
+/// The time that a socket that only connects waits by default.
 const CONNECTS: Duration = Duration::from_secs(10);
 
 impl WaitArgs {
     /// How long nothing may move once the peers are there.
     pub(crate) fn stall(&self) -> Option<Duration> {
         self.timeout.and_then(|Patience(time)| time)
+    }
+
+    /// The `--timeout`, if there is one; `Some(None)` is forever.
+    pub(crate) fn given(&self) -> Option<Option<Duration>> {
+        self.timeout.map(|Patience(time)| time)
+    }
+
+    /// How many peers to wait for.
+    pub(crate) fn peers(&self) -> usize {
+        self.wait_peers
     }
 
     fn patience(&self, socket: &SocketArgs) -> Option<Duration> {
@@ -146,6 +156,14 @@ pub(crate) async fn after(time: Option<Duration>) {
     }
 }
 
+/// Ready at a time, if there is one, and never otherwise.
+pub(crate) async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Ready when something is so that nothing tells of.
 pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     while !is_so() {
@@ -159,7 +177,7 @@ const STEP: Duration = Duration::from_millis(2);
 type Failures = BTreeMap<String, Arc<Error>>;
 
 /// Keeps the last failure of each endpoint, of which there are as many as the
-/// command line names. Whoever waits for ever is told of the first.
+/// command line names. A command that waits without an end reports the first.
 fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
     let (endpoint, error) = match event {
         Some(Event::DialFailed {

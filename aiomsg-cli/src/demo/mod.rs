@@ -1,13 +1,13 @@
-//! `aiomsg demo`: a creator of jobs, a proxy and workers, all in one command.
+//! `aiomsg demo`: a producer of jobs, a proxy and consumers, all in one command.
 //!
 //! ```text
-//!                                       ┌─▶ worker 1
-//!  creator ──▶ frontend ─proxy─ backend ┤
-//!                                       └─▶ worker 2
+//!                                        ┌─▶ consumer 1
+//!  producer ──▶ frontend ─proxy─ backend ─┤
+//!                                        └─▶ consumer 2
 //! ```
 
+mod consumer;
 mod tally;
-mod worker;
 
 use std::num::NonZeroU32;
 
@@ -22,14 +22,13 @@ use crate::common::progress::Progress;
 use crate::common::say::say;
 use crate::common::stop::Stop;
 use crate::proxy::InProcess;
+use consumer::{Consumer, DEADLINE};
 use tally::Tally;
-use worker::{DEADLINE, Worker};
 
 /// Runs a producer of jobs, a proxy and two consumers
 ///
-/// Each is a socket, connected by TCP on this machine. The output calls producer and
-/// consumers creator and workers, as the cookbook does. A table shows the jobs of each
-/// worker, and whether each job was done exactly once. The demo ends by itself.
+/// Each is a socket, connected by TCP on this machine. A table shows the jobs
+/// of each consumer, and whether each job was done exactly once. The demo ends by itself.
 ///
 /// Exit codes: 0 each job was done exactly once; 1 a job was lost or done twice, or
 /// the demo failed; 2 the command line is wrong; 130 and 143 ended by SIGINT and
@@ -39,20 +38,20 @@ pub(crate) struct DemoArgs {
     /// The number of jobs, 10,000,000 at most.
     #[arg(long, value_name = "N", default_value = "10000", value_parser = jobs)]
     jobs: NonZeroU32,
-    /// The number of workers, 64 at most.
-    #[arg(long, value_name = "N", default_value = "2", value_parser = workers)]
-    workers: NonZeroU32,
+    /// The number of consumers, 64 at most.
+    #[arg(long, value_name = "N", default_value = "2", value_parser = consumers)]
+    consumers: NonZeroU32,
     /// Writes one object with the numbers to standard output, and no table.
     #[arg(long)]
     json: bool,
 }
 
-/// What is remembered of each job is a byte.
+/// Each job costs a byte.
 fn jobs(text: &str) -> Result<NonZeroU32, String> {
     up_to(text, 10_000_000)
 }
 
-fn workers(text: &str) -> Result<NonZeroU32, String> {
+fn consumers(text: &str) -> Result<NonZeroU32, String> {
     up_to(text, 64)
 }
 
@@ -73,29 +72,29 @@ async fn show(args: &DemoArgs) -> Outcome {
     // The system chooses the ports.
     let anywhere = ["--frontend", "127.0.0.1:0", "--backend", "127.0.0.1:0"];
     let proxy = InProcess::start(&anywhere).await?;
-    let (for_creators, for_workers) = (proxy.frontend()?, proxy.backend()?);
+    let (for_producers, for_consumers) = (proxy.frontend()?, proxy.backend()?);
     if !args.json {
         say(format_args!(
-            "proxy: creators at {for_creators}, workers at {for_workers}"
+            "proxy: producers at {for_producers}, consumers at {for_consumers}"
         ));
     }
     let (done, mut results) = mpsc::channel(1024);
-    let mut workers = Vec::new();
-    for number in 1..=args.workers.get() {
-        workers.push(Worker::start(number, &for_workers, &done)?);
+    let mut consumers = Vec::new();
+    for number in 1..=args.consumers.get() {
+        consumers.push(Consumer::start(number, &for_consumers, &done)?);
     }
     drop(done);
-    proxy.wait_for_workers(workers.len()).await?;
+    proxy.wait_for_consumers(consumers.len()).await?;
 
     let started = Instant::now();
-    let creator = tokio::spawn(create(jobs, for_creators));
+    let producer = tokio::spawn(create(jobs, for_producers));
     let mut progress = Progress::new("done", None, args.json).without_lines();
-    let mut tally = Tally::new(jobs, workers.len());
-    // They end when the last worker has ended.
+    let mut tally = Tally::new(jobs, consumers.len());
+    // They end when the last consumer has ended.
     let count = async {
-        while let Some((worker, job)) = results.recv().await {
+        while let Some((consumer, job)) = results.recv().await {
             progress.add(job.len());
-            tally.add(worker, &job);
+            tally.add(consumer, &job);
             if progress.messages.is_multiple_of(1024) {
                 progress.show();
             }
@@ -105,10 +104,10 @@ async fn show(args: &DemoArgs) -> Outcome {
     };
     // From the source down, so that each end has sent all before the next one ends.
     let work = async {
-        creator.await.map_err(|error| Failure::because(&error))??;
+        producer.await.map_err(|error| Failure::because(&error))??;
         proxy.drain().await?;
-        for worker in workers {
-            worker.stop().await?;
+        for consumer in consumers {
+            consumer.stop().await?;
         }
         Ok::<_, Failure>(())
     };
@@ -133,7 +132,7 @@ async fn create(jobs: u32, proxy: Endpoint) -> Outcome {
     match report.is_clean() {
         true => Ok(()),
         false => Err(Failure::failed(format!(
-            "the creator kept {} jobs",
+            "the producer kept {} jobs",
             report.unsent.len()
         ))),
     }

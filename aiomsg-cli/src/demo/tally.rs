@@ -10,9 +10,9 @@ use crate::common::failure::{Failure, Outcome};
 pub(super) struct Tally {
     /// How often each job was done, as far as it can be counted in a byte.
     times: Vec<u8>,
-    /// How many jobs each worker did.
-    workers: Vec<u64>,
-    /// What is no job that was ever given out.
+    /// How many jobs each consumer did.
+    consumers: Vec<u64>,
+    /// Results that belong to no job.
     strange: u64,
 }
 
@@ -23,22 +23,22 @@ pub(super) struct Summary {
     lost: usize,
     doubled: usize,
     strange: u64,
-    workers: Vec<u64>,
+    consumers: Vec<u64>,
     seconds: f64,
 }
 
 impl Tally {
-    pub(super) fn new(jobs: u32, workers: usize) -> Self {
+    pub(super) fn new(jobs: u32, consumers: usize) -> Self {
         Self {
             times: vec![0; jobs as usize],
-            workers: vec![0; workers],
+            consumers: vec![0; consumers],
             strange: 0,
         }
     }
 
-    /// `worker` counts from 1.
-    pub(super) fn add(&mut self, worker: u32, job: &[u8]) {
-        if let Some(done) = self.workers.get_mut(worker as usize - 1) {
+    /// `consumer` counts from 1.
+    pub(super) fn add(&mut self, consumer: u32, job: &[u8]) {
+        if let Some(done) = self.consumers.get_mut(consumer as usize - 1) {
             *done += 1;
         }
         let number = std::str::from_utf8(job)
@@ -54,21 +54,21 @@ impl Tally {
         let count = |is: fn(&u8) -> bool| self.times.iter().filter(|times| is(times)).count();
         Summary {
             jobs: self.times.len(),
-            done: self.workers.iter().sum(),
+            done: self.consumers.iter().sum(),
             lost: count(|times| *times == 0),
             doubled: count(|times| *times > 1),
             strange: self.strange,
-            workers: self.workers.clone(),
+            consumers: self.consumers.clone(),
             seconds: time.as_secs_f64(),
         }
     }
 
     pub(super) fn table(&self, time: Duration) -> String {
         let summary = self.summary(time);
-        let mut table = String::from("worker     jobs\n");
-        for (at, done) in self.workers.iter().enumerate() {
-            let name = format!("worker {}", at + 1);
-            let _ = writeln!(table, "{name:<9} {done:>5}");
+        let mut table = String::from("consumer     jobs\n");
+        for (at, done) in self.consumers.iter().enumerate() {
+            let name = format!("consumer {}", at + 1);
+            let _ = writeln!(table, "{name:<11} {done:>5}");
         }
         let Summary {
             jobs,
@@ -79,7 +79,7 @@ impl Tally {
             seconds,
             ..
         } = summary;
-        let _ = writeln!(table, "all       {done:>5}");
+        let _ = writeln!(table, "all         {done:>5}");
         let _ = writeln!(
             table,
             "\n{jobs} jobs in {seconds:.2} s: {lost} lost, {doubled} done twice"

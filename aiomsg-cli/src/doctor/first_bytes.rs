@@ -1,6 +1,6 @@
 //! Other protocols, by the first bytes of their servers.
 
-/// What a server that begins with these bytes speaks.
+/// The protocol of a server that begins with these bytes.
 pub(super) fn protocol(said: &[u8]) -> Option<&'static str> {
     const BEGINNINGS: &[(&[u8], &str)] = &[
         (b"HTTP/", "http"),

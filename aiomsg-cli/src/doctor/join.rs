@@ -24,7 +24,7 @@ const DECIDES: Duration = Duration::from_secs(8);
 /// How often we say that we live.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// What came, and when the first of it did.
+/// The bytes that came, and the time of the first.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Joined {
     pub(super) heartbeat_seconds: f64,

@@ -1,4 +1,4 @@
-//! Connections that are given up before the handshake is complete.
+//! Connections that end before the handshake is complete.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) const V1: &[u8] = &[0, 0, 0, 18, 1, 1];
 /// bytes.
 pub(super) const V2019: &[u8] = &[0, 0, 0, 16];
 
-/// So much of what is said is looked at.
+/// The most bytes that are examined.
 const ENOUGH: usize = 1024;
 
 /// Where to look, and how long.
@@ -34,7 +34,7 @@ pub(super) struct Look {
     pub(super) patience: Duration,
 }
 
-/// What there was when something was said to it.
+/// The answer to some first bytes.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) info: IoInfo,
@@ -43,7 +43,7 @@ pub(super) struct Asked {
     pub(super) answer: Answer,
 }
 
-/// What the other end says.
+/// The answer of the other end.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The handshake of an aiomsg socket.
@@ -121,7 +121,7 @@ async fn answer(io: &mut Io, opening: &[u8], said: &mut BytesMut) -> Answer {
             Ok(Some((dialect, identity))) => return Answer::Aiomsg { dialect, identity },
             Ok(None) => {}
             Err(error) => {
-                // A little more of it tells better what it is.
+                // A few more bytes identify it better.
                 let more = read_all(io, said);
                 let _ = timeout(Duration::from_millis(200), more).await;
                 return Answer::Other {

@@ -120,7 +120,7 @@ async fn examine(args: &DoctorArgs, tls: Option<TlsConfig>, report: &mut Report)
 }
 
 fn nobody(error: &aiomsg::Error) -> Failure {
-    let advice = advice(error).unwrap_or("check the address");
+    let advice = advice(error).unwrap_or("check the address".into());
     Failure::nobody(format!("nobody can be reached: {}; {advice}", said(error)))
 }
 

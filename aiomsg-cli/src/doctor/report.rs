@@ -1,4 +1,4 @@
-//! What was found.
+//! The findings.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What is there, when it is not what was expected.
+//! A listener that is not the expected one.
 
 use std::io;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use crate::common::advice::advice;
 use crate::common::failure::Failure;
 use crate::common::said::said;
 
-/// What is wrong where something listens that does not answer as an aiomsg socket
-/// does.
+/// The fault of a listener that does not answer as an aiomsg socket does.
 pub(super) async fn explain(look: &Look, answer: Answer) -> Failure {
     let Look {
         endpoint, patience, ..
@@ -50,7 +49,7 @@ pub(super) async fn explain(look: &Look, answer: Answer) -> Failure {
     }
 }
 
-/// What is wrong with a `tls://` endpoint where TLS fails.
+/// The fault of a `tls://` endpoint where TLS fails.
 pub(super) async fn without_tls(look: &Look, error: &Error) -> Failure {
     if let Some(plain) = plain(&look.endpoint) {
         let plain = Look::new(plain, None, look.patience);
@@ -108,10 +107,10 @@ async fn guess(look: &Look) -> Option<Failure> {
     }
 }
 
-/// The `tls://` endpoint in place of this one, if that is what is spoken.
+/// The `tls://` endpoint in place of this one, if the listener speaks TLS.
 async fn speaks_tls(look: &Look) -> Option<Endpoint> {
     let endpoint = with_tls(&look.endpoint)?;
-    // Nothing is trusted, so this fails in any case; what matters is how.
+    // Nothing is trusted, so this fails in any case. The kind of failure tells.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

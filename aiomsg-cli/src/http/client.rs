@@ -1,4 +1,4 @@
-//! Getting what such a server shows.
+//! The client of such a server.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn ask(base: &Url, path: &str) -> Result<Bytes, String> {
         .body(Empty::<Bytes>::new())
         .map_err(|error| said(&error).to_string())?;
     tokio::spawn(async {
-        // What becomes of it, the request is told.
+        // The request reports the outcome.
         let _ = connection.await;
     });
     let response = sender.send_request(request).await;

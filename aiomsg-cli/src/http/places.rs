@@ -1,4 +1,4 @@
-//! The connections of a server: so many, and a new one is never turned away.
+//! The connections of a server: a bounded number, and a new one is never refused.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinHandle;
 
-/// Whoever only looks needs a moment. A connection that stays for longer has said
-/// nothing, or does not read, and is not to keep others out.
+/// A request takes a moment. A connection that stays for longer has sent nothing, or does
+/// not read, and must not keep others out.
 #[derive(Debug)]
 pub(super) struct Places {
     /// The oldest first.
@@ -30,8 +30,8 @@ impl Places {
         }
     }
 
-    /// Ends a connection if there are as many as there may be: the oldest of those
-    /// that have asked for nothing, or else the oldest of all.
+    /// Ends a connection if all places are taken: the oldest of those without a request,
+    /// or else the oldest of all.
     pub(super) async fn make_room(&mut self) {
         if self.taken.len() < self.most {
             return;

@@ -1,7 +1,7 @@
 //! The server: bounded in connections, in the size of a request and in time.
 //!
-//! A connection carries one request. Whoever looks once a second needs no more,
-//! and nothing is left to be held open.
+//! A connection carries one request. A client that asks once a second needs no more, and
+//! no connection stays open.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use super::places::Places;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::said::said;
 
-/// What is served.
+/// A response.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
 
 /// A request, of which the body is never read.
@@ -46,7 +46,7 @@ const HEAD: usize = 16 << 10;
 const HEAD_TIME: Duration = Duration::from_secs(3);
 const ALL_TIME: Duration = Duration::from_secs(10);
 
-/// What to wait when the system cannot accept.
+/// The pause when the system cannot accept.
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Asked {
@@ -123,11 +123,11 @@ async fn connection(
         .max_buf_size(HEAD)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // What it comes to is for the other end to see.
+    // The other end sees the outcome.
     let _ = timeout(ALL_TIME, connection).await;
 }
 
-/// The answer, and what is in the head of every one.
+/// The answer, with the headers of all answers.
 fn respond(
     answer: &(impl Fn(&Asked) -> Response + ?Sized),
     request: &Request<Incoming>,

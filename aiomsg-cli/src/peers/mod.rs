@@ -125,7 +125,7 @@ struct View<'a> {
     args: &'a PeersArgs,
 }
 
-/// A peer, or what happened to it.
+/// A peer, or an event about it.
 #[derive(Debug, Serialize)]
 struct Row {
     time: String,

@@ -1,4 +1,4 @@
-//! A layer around each connection that counts what it hears.
+//! A layer around each connection that counts received frames.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tower::Layer;
 
-/// What was heard of each peer that is connected.
+/// The frames received from each connected peer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watch(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// By peer: the number of its connection, and what was heard on it.
+    /// By peer: the number of its connection, and the frames received on it.
     peers: HashMap<Identity, (u64, Heard)>,
     /// How many connections there have been.
     connections: u64,
     heartbeats: Option<mpsc::Sender<Identity>>,
 }
 
-/// What was heard of one peer on its connection.
+/// The frames received from one peer on its connection.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Heard {
     pub(super) heartbeats: u64,
     pub(super) messages: u64,
 }
 
-/// Whoever listens slowly misses heartbeats.
+/// A slow listener misses heartbeats.
 const WAITING: usize = 1024;
 
 impl Watch {
@@ -105,7 +105,7 @@ impl<C: Identified> Layer<C> for Watch {
     }
 }
 
-/// What is heard on a connection.
+/// Counts the frames of a connection.
 #[derive(Debug)]
 pub(super) struct Watched {
     peer: Identity,
@@ -140,7 +140,7 @@ mod tests {
         let mut new = watch.watched(peer.clone());
         assert_eq!(heartbeats(), 0);
         new.arriving(Frame::Heartbeat);
-        // What the old one still hears is not the new one's.
+        // Late frames of the old connection do not count for the new one.
         old.arriving(Frame::Heartbeat);
         assert_eq!(heartbeats(), 1);
         drop(old);

@@ -1,5 +1,6 @@
 //! The options of the command line.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use aiomsg::{Endpoint, Identity};
@@ -8,13 +9,14 @@ use serde::Deserialize;
 
 use super::limits::Limits;
 use crate::common::identity;
+use crate::common::peer_identities::PeerIdentity;
 use crate::common::socket::DialectArg;
 use crate::common::text::Time;
 use crate::http::address::{self, HttpAddress};
 
 /// Forwards messages of producers at its frontend to consumers at its backend
 ///
-/// Creators (producers) and workers (consumers) both connect to the proxy, so neither
+/// Producers and consumers both connect to the proxy, so neither
 /// needs to know the address of the other, and there may be any number of either.
 ///
 /// SIGHUP reloads the file, SIGUSR1 pauses, SIGUSR2 resumes. SIGTERM and SIGINT
@@ -40,6 +42,33 @@ pub(crate) struct ProxyArgs {
     pub(super) limits: Limits,
 }
 
+impl ProxyArgs {
+    /// The keys of the settings that the command line makes.
+    pub(super) fn given(&self) -> BTreeSet<String> {
+        let (relay, observe) = (&self.relay, &self.observe);
+        let others = [
+            ("mode", relay.mode.is_some()),
+            ("replies", relay.replies),
+            ("at-least-once", relay.at_least_once.is_some()),
+            ("in-flight", relay.in_flight.is_some()),
+            ("drain-deadline", relay.drain_deadline.is_some()),
+            ("observe.metrics", observe.metrics.is_some()),
+            ("observe.dashboard", observe.dashboard.is_some()),
+            ("observe.allow-control", observe.allow_control),
+            ("observe.allow-host", !observe.allow_host.is_empty()),
+            ("observe.ready-consumers", observe.ready_consumers.is_some()),
+        ];
+        let others = others.into_iter().filter(|(_, is_given)| *is_given);
+        let limits = self.limits.set().into_iter();
+        others
+            .map(|(key, _)| key.to_owned())
+            .chain(self.frontend.given())
+            .chain(self.backend.given())
+            .chain(limits.map(|name| format!("limits.{name}")))
+            .collect()
+    }
+}
+
 /// The forwarding of messages.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Forwarding")]
@@ -47,14 +76,14 @@ pub(crate) struct RelayArgs {
     /// The distribution of messages [default: round-robin]
     #[arg(long, value_name = "MODE")]
     pub(super) mode: Option<ModeArg>,
-    /// Sends replies of workers back to creators. A message is then "id", a zero
+    /// Sends replies of consumers back to producers. A message is then "id", a zero
     /// byte and the rest; a reply begins with the id and zero byte of its request.
     #[arg(long)]
     pub(super) replies: bool,
     /// The side that loses nothing when a process dies. frontend: acknowledges a
-    /// message to its creator when a worker's queue has it; backend: sends it again
-    /// until a worker acknowledges it; both: acknowledges it to its creator when a
-    /// worker has acknowledged it, so it survives this proxy.
+    /// message to its producer when a consumer's queue has it; backend: sends it again
+    /// until a consumer acknowledges it; both: acknowledges it to its producer when a
+    /// consumer has acknowledged it, so it survives this proxy.
     #[arg(long, value_name = "SIDE")]
     pub(super) at_least_once: Option<AtLeastOnceArg>,
     /// With --at-least-once both: the number of messages under way at once
@@ -70,10 +99,10 @@ pub(crate) struct RelayArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ModeArg {
-    /// To each worker in turn.
+    /// To each consumer in turn.
     #[default]
     RoundRobin,
-    /// To every connected worker.
+    /// To every connected consumer.
     Publish,
 }
 
@@ -81,11 +110,11 @@ pub(crate) enum ModeArg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AtLeastOnceArg {
-    /// From the creators to a worker's queue.
+    /// From the producers to a consumer's queue.
     Frontend,
-    /// From this proxy to the workers.
+    /// From this proxy to the consumers.
     Backend,
-    /// From the creators to the workers.
+    /// From the producers to the consumers.
     Both,
 }
 
@@ -143,21 +172,70 @@ macro_rules! side {
                         value_name = "NAME"
                     )]
             pub(super) server_name: Option<String>,
+            /// Trusts exactly these certificates, and none that they have issued,
+            /// whatever their names and dates; a PEM file, may be repeated. Peers
+            /// that connect must then present one.
+            #[arg(
+                        id = concat!($side, "-pin"), long = concat!($side, "-pin"),
+                        value_name = "FILE"
+                    )]
+            pub(super) pin: Vec<PathBuf>,
+            /// Trusts the system's authorities, for connecting only.
+            #[arg(id = concat!($side, "-system-roots"), long = concat!($side, "-system-roots"))]
+            pub(super) system_roots: bool,
+            /// Lets the peer with the certificate of this SHA-256 fingerprint have
+            /// this identity (text, or hex:…), and refuses peers that are not listed;
+            /// may be repeated.
+            #[arg(
+                        id = concat!($side, "-peer-identity"),
+                        long = concat!($side, "-peer-identity"),
+                        value_name = "FINGERPRINT=IDENTITY"
+                    )]
+            pub(super) peer_identity: Vec<PeerIdentity>,
+            /// Lets a peer have an identity only if it is one of the names in its
+            /// certificate, and refuses others.
+            #[arg(
+                        id = concat!($side, "-peer-identity-by-name"),
+                        long = concat!($side, "-peer-identity-by-name")
+                    )]
+            pub(super) peer_identity_by_name: bool,
+        }
+
+        impl $args {
+            /// The keys of the settings that are made.
+            fn given(&self) -> impl Iterator<Item = String> {
+                let given = [
+                    ("bind", !self.bind.is_empty()),
+                    ("connect", !self.connect.is_empty()),
+                    ("identity", self.identity.is_some()),
+                    ("dialect", self.dialect.is_some()),
+                    ("tls.cert", self.cert.is_some()),
+                    ("tls.key", self.key.is_some()),
+                    ("tls.trust", !self.trust.is_empty()),
+                    ("tls.pin", !self.pin.is_empty()),
+                    ("tls.system-roots", self.system_roots),
+                    ("tls.server-name", self.server_name.is_some()),
+                    ("peer-identity", !self.peer_identity.is_empty()),
+                    ("peer-identity-by-name", self.peer_identity_by_name),
+                ];
+                let given = given.into_iter().filter(|(_, is_given)| *is_given);
+                given.map(|(key, _)| format!(concat!($side, ".{}"), key))
+            }
         }
     };
 }
 
 side!(
     FrontendArgs,
-    "Frontend, where creators connect",
+    "Frontend, where producers connect",
     "frontend",
-    "Listens for creators at this endpoint, such as tcp://0.0.0.0:25001; may be repeated."
+    "Listens for producers at this endpoint, such as tcp://0.0.0.0:25001; may be repeated."
 );
 side!(
     BackendArgs,
-    "Backend, where workers connect",
+    "Backend, where consumers connect",
     "backend",
-    "Listens for workers at this endpoint, such as tcp://0.0.0.0:25002; may be repeated."
+    "Listens for consumers at this endpoint, such as tcp://0.0.0.0:25002; may be repeated."
 );
 
 /// Metrics and dashboard.
@@ -179,9 +257,9 @@ pub(crate) struct ObserveArgs {
     /// front of it; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(super) allow_host: Vec<String>,
-    /// The number of connected workers that /readyz requires [default: 0]
+    /// The number of connected consumers that /readyz requires [default: 0]
     #[arg(long, value_name = "COUNT")]
-    pub(super) ready_workers: Option<usize>,
+    pub(super) ready_consumers: Option<usize>,
 }
 
 pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {

@@ -2,16 +2,16 @@
 
 use tokio::sync::watch;
 
-/// What the proxy does now.
+/// The state of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// It hands messages on.
     Running,
-    /// It takes none: what has come waits, and creators are held back.
+    /// It takes no messages: those that have come wait, and producers are held back.
     Paused,
     /// It is about to end, and finishes what it has begun.
     Draining,
-    /// The frontend is closed, and what it had got is dealt with.
+    /// The frontend is closed, and its received messages are forwarded.
     Emptying,
 }
 
@@ -25,7 +25,7 @@ impl State {
     }
 }
 
-/// The state, for whoever changes it.
+/// The state, with the methods that change it.
 #[derive(Debug)]
 pub(crate) struct Control(watch::Sender<State>);
 
@@ -68,7 +68,7 @@ impl Control {
     }
 }
 
-/// The state, for whoever goes by it.
+/// The state, for the tasks that depend on it.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate(watch::Receiver<State>);
 

@@ -1,19 +1,19 @@
-//! What the proxy itself counts: the rest is counted by its sockets.
+//! The counters of the proxy itself. Its sockets count the rest.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Why the proxy could not hand a message on.
+/// Why the proxy could not forward a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// It is larger than a message of the other side may be.
     TooLarge,
     /// There was no room for it, and the settings say to drop it then.
     Refused,
-    /// No worker acknowledged it, and its creator did not ask to be told.
+    /// No consumer acknowledged it, and its producer did not ask to be told.
     Unacknowledged,
     /// A reply to nothing that came by this proxy.
     Unaddressed,
-    /// A worker has sent something, and replies are not asked for.
+    /// A consumer has sent something, and replies are not asked for.
     Unasked,
 }
 
@@ -33,9 +33,9 @@ impl Loss {
         match self {
             Self::TooLarge => "it is larger than a message of the other side may be",
             Self::Refused => "there was no room for it",
-            Self::Unacknowledged => "no worker acknowledged it",
+            Self::Unacknowledged => "no consumer acknowledged it",
             Self::Unaddressed => "it is a reply to nothing that came by this proxy",
-            Self::Unasked => "a worker sent it, and the proxy takes no replies",
+            Self::Unasked => "a consumer sent it, and the proxy takes no replies",
         }
     }
 
@@ -57,18 +57,18 @@ pub(crate) struct Way {
     /// Taken out of the inbox of one side.
     pub(super) taken: AtomicU64,
     /// Accepted by the other side.
-    pub(super) handed_on: AtomicU64,
+    pub(super) forwarded: AtomicU64,
     /// Not acknowledged, so that their senders keep them and send them again.
-    pub(super) left: AtomicU64,
+    pub(super) unacknowledged: AtomicU64,
     lost: [AtomicU64; LOSSES],
 }
 
 /// Both directions.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// From creators to workers.
+    /// From producers to consumers.
     pub(crate) messages: Way,
-    /// From workers to creators.
+    /// From consumers to producers.
     pub(crate) replies: Way,
     /// Messages without an id that could be answered, while replies are asked
     /// for.
@@ -100,7 +100,7 @@ impl Way {
 
     /// Taken, and nothing is decided yet.
     pub(super) fn in_hand(&self) -> u64 {
-        let settled = read(&self.handed_on) + read(&self.left) + self.all_lost();
+        let settled = read(&self.forwarded) + read(&self.unacknowledged) + self.all_lost();
         read(&self.taken).saturating_sub(settled)
     }
 }

@@ -14,57 +14,57 @@ use crate::common::wait::until;
 /// When nothing has moved for so long, no reply is waited for any more.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What became of the messages of the creators.
+/// The fate of the messages of the producers.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     taken: u64,
-    handed_on: u64,
-    left: u64,
+    forwarded: u64,
+    unacknowledged: u64,
     unsent: u64,
-    /// What workers were sent, and may not have read, at most.
+    /// The most messages that were sent to consumers and may not have been read.
     unconfirmed: u64,
     dropped: Vec<(String, u64)>,
     replies: Option<(u64, u64)>,
 }
 
 impl Proxy {
-    /// Lets nobody new in, hands on what has come, hears what is owed, and
-    /// closes both sides.
+    /// Admits no new peers, forwards the received messages, waits for outstanding
+    /// replies, and closes both sides.
     ///
-    /// What is not acknowledged to its creator is not taken up any more: it has
-    /// it, and sends it again.
+    /// A message that is not acknowledged to its producer is not taken any more: the
+    /// producer keeps it, and sends it again.
     pub(super) async fn drain(&self, mut relays: Relays) -> Report {
         let settings = self.settings();
         let deadline = Instant::now() + settings.drain_deadline;
         let left = || deadline.saturating_duration_since(Instant::now());
-        // The rest is for what waits in the queues of creators.
+        // The rest of the time is for replies in the queues of producers.
         let soon = deadline - settings.drain_deadline / 4;
-        // A pause ends with this, too: what has come is to go.
+        // This ends a pause, too: received messages are forwarded.
         self.control.set(State::Draining);
         self.frontend.stop_listening().await;
         if settings.replies {
             let _ = timeout_at(soon, self.quiet()).await;
         }
         if settings.defers() {
-            // The acknowledgements go out while their creators are connected.
+            // The acknowledgements go out while their producers are connected.
             let _ = timeout_at(soon, until(|| self.counts.messages.in_hand() == 0)).await;
         }
         let frontend = &self.frontend.socket;
         let backend = &self.backend.socket;
-        // A creator that does not read its replies has its time, and workers theirs.
+        // A producer that does not read its replies has its time, and consumers theirs.
         frontend.close(left() / 4 * 3).await;
         self.control.set(State::Emptying);
         // It ends when nothing is in the frontend any more.
         let emptied = timeout_at(deadline, &mut relays.onward).await.is_ok();
-        // A worker may yet come, for what waits for one.
+        // A consumer may still come for waiting messages.
         let waits = || {
             let stats = backend.stats();
             stats.buffered_messages + stats.unacknowledged_messages > 0
         };
         let _ = timeout_at(deadline, until(|| !waits())).await;
         let closed = backend.close(left()).await;
-        // Both sides are closed: they end when they have said of all that had
-        // come what becomes of it.
+        // Both sides are closed: the tasks end when the fate of every received message
+        // is counted.
         if !emptied {
             let _ = relays.onward.await;
         }
@@ -73,43 +73,43 @@ impl Proxy {
         let messages = &self.counts.messages;
         let mut report = Report {
             taken: frontend.stats().received_messages,
-            handed_on: read(&messages.handed_on),
-            left: read(&messages.left),
+            forwarded: read(&messages.forwarded),
+            unacknowledged: read(&messages.unacknowledged),
             unconfirmed: closed.unconfirmed_messages(),
             unsent: messages.in_hand() + frontend.stats().unreceived_messages as u64,
             dropped: self.dropped(),
             replies: settings.replies.then(|| {
                 let replies = &self.counts.replies;
-                (read(&replies.taken), read(&replies.handed_on))
+                (read(&replies.taken), read(&replies.forwarded))
             }),
         };
-        // What waits for its acknowledgement as a whole is in hand already.
+        // With both sides acknowledged, unacknowledged messages are in hand already.
         if !(settings.defers() && settings.resends()) {
             let unsent = closed.unsent.len() + closed.unacknowledged.len();
             report.unsent += unsent as u64;
-            report.handed_on = report.handed_on.saturating_sub(unsent as u64);
+            report.forwarded = report.forwarded.saturating_sub(unsent as u64);
         }
         report
     }
 
-    /// Ready when every message that was handed on has its reply and no other
+    /// Ready when every message that was forwarded has its reply and no other
     /// waits, or nothing moves any more.
     async fn quiet(&self) {
         let (messages, replies) = (&self.counts.messages, &self.counts.replies);
-        let moved = || read(&messages.handed_on) + read(&replies.taken);
+        let moved = || read(&messages.forwarded) + read(&replies.taken);
         let (mut before, mut since) = (moved(), Instant::now());
         until(|| {
             if moved() != before {
                 (before, since) = (moved(), Instant::now());
             }
             let waiting = self.frontend.socket.stats().unreceived_messages;
-            let owed = read(&messages.handed_on) > read(&replies.taken);
+            let owed = read(&messages.forwarded) > read(&replies.taken);
             (waiting == 0 && !owed) || since.elapsed() >= QUIET
         })
         .await;
     }
 
-    /// What was given up, by side and reason, where there is any.
+    /// The dropped messages, by side and reason, where there are any.
     pub(super) fn dropped(&self) -> Vec<(String, u64)> {
         let mut dropped = Vec::new();
         for side in [&self.frontend, &self.backend] {
@@ -134,8 +134,8 @@ impl Report {
     pub(super) fn print(&self) {
         let Self {
             taken,
-            handed_on,
-            left,
+            forwarded,
+            unacknowledged,
             unsent,
             unconfirmed,
             ..
@@ -143,29 +143,29 @@ impl Report {
         let dropped: u64 = self.dropped.iter().map(|(_, count)| count).sum();
         tracing::info!(
             taken,
-            handed_on,
-            left,
+            forwarded,
+            unacknowledged,
             unsent,
             unconfirmed,
             dropped,
             "drained"
         );
         tell(format_args!(
-            "drained: {taken} taken, {handed_on} handed on, {left} left with their creators, \
+            "drained: {taken} taken, {forwarded} forwarded, {unacknowledged} unacknowledged, \
              {unsent} unsent, {dropped} dropped"
         ));
         if *unconfirmed > 0 {
             tell(format_args!(
-                "  up to {unconfirmed} handed on to workers that have not shown that they had read \
+                "  up to {unconfirmed} forwarded to consumers that have not shown that they had read \
                  everything"
             ));
         }
         for (what, count) in &self.dropped {
             tell(format_args!("  {count} dropped: {what}"));
         }
-        if let Some((taken, handed_on)) = self.replies {
+        if let Some((taken, forwarded)) = self.replies {
             tell(format_args!(
-                "  replies: {taken} taken, {handed_on} handed on"
+                "  replies: {taken} taken, {forwarded} forwarded"
             ));
         }
     }
@@ -174,11 +174,11 @@ impl Report {
         match (self.unsent, self.unconfirmed) {
             (0, 0) => Ok(()),
             (0, unconfirmed) => Err(Failure::failed(format!(
-                "messages that may be lost, as workers have not shown before the drain deadline \
+                "messages that may be lost, as consumers have not shown before the drain deadline \
                  that they had read them: up to {unconfirmed}"
             ))),
             (unsent, _) => Err(Failure::failed(format!(
-                "messages that are lost, as no worker took them before the drain deadline: {unsent}"
+                "messages that are lost, as no consumer took them before the drain deadline: {unsent}"
             ))),
         }
     }

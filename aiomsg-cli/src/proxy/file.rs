@@ -1,9 +1,11 @@
 //! The settings in a file.
 
+pub(super) mod source;
+
 use std::fmt;
 use std::io::Read;
-use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use aiomsg::{Endpoint, Identity};
 use serde::Deserialize;
@@ -13,11 +15,13 @@ use super::args::{AtLeastOnceArg, ModeArg, endpoint};
 use super::limits::Limits;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
+use crate::common::peer_identities::PeerIdentity;
 use crate::common::said::said;
 use crate::common::socket::DialectArg;
 use crate::common::text::Time;
 use crate::common::tls::TlsFiles;
 use crate::http::address::{self, HttpAddress};
+use source::Source;
 
 /// All that a file can say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -32,6 +36,9 @@ pub(super) struct File {
     pub(super) backend: SideTable,
     pub(super) observe: ObserveTable,
     pub(super) limits: Limits,
+    /// The places of all this. `None`: there is no file.
+    #[serde(skip)]
+    pub(super) source: Option<Arc<Source>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,6 +49,8 @@ pub(super) struct SideTable {
     pub(super) identity: Option<IdentityText>,
     pub(super) dialect: Option<DialectText>,
     pub(super) tls: TlsFiles,
+    pub(super) peer_identity: Vec<PeerIdentityText>,
+    pub(super) peer_identity_by_name: Option<bool>,
     pub(super) limits: Limits,
 }
 
@@ -52,7 +61,7 @@ pub(super) struct ObserveTable {
     pub(super) dashboard: Option<AddressText>,
     pub(super) allow_control: Option<bool>,
     pub(super) allow_host: Option<Vec<String>>,
-    pub(super) ready_workers: Option<usize>,
+    pub(super) ready_consumers: Option<usize>,
 }
 
 /// A type whose value is text in a file, read as on the command line.
@@ -86,6 +95,7 @@ impl<T> Visitor<'_> for Text<T> {
 
 text!(EndpointText, Endpoint, endpoint);
 text!(IdentityText, Identity, identity::parse);
+text!(PeerIdentityText, PeerIdentity, str::parse);
 text!(AddressText, HttpAddress, address::parse);
 text!(DialectText, DialectArg, dialect);
 
@@ -98,7 +108,9 @@ fn dialect(text: &str) -> Result<DialectArg, String> {
 const LARGEST: u64 = 1 << 20;
 
 impl File {
-    /// Reads a file. What is wrong with it is named with its line.
+    /// Reads a file. An error names the line and the key.
+    ///
+    /// Paths in the file are relative to its folder.
     pub(super) fn read(path: &Path) -> Outcome<Self> {
         let wrong = |what: String| Failure::usage(format!("{}: {what}", path.display()));
         let mut text = String::new();
@@ -111,117 +123,35 @@ impl File {
                 "the file has more than {LARGEST} bytes (1 MiB), and is no file of settings"
             )));
         }
-        Self::parse(&text).map_err(|wrong| Failure::usage(format!("{}:{wrong}", path.display())))
+        Self::parse(path, &text).map_err(Failure::usage)
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, Wrong> {
-        toml::from_str(text).map_err(|error| Wrong {
-            line: line(text, error.span()),
-            what: what(error.message()),
-        })
-    }
-}
-
-/// What is wrong with a file, and where.
-#[derive(Debug)]
-pub(super) struct Wrong {
-    line: usize,
-    what: String,
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.line, self.what)
+    fn parse(path: &Path, text: &str) -> Result<Self, String> {
+        let source = Source::new(path, text);
+        let mut file: Self =
+            toml::from_str(text).map_err(|error| source.parser_error(text, &error))?;
+        let folder = source.folder();
+        file.frontend.set_folder(&folder);
+        file.backend.set_folder(&folder);
+        file.source = Some(Arc::new(source));
+        Ok(file)
     }
 }
 
-fn line(text: &str, span: Option<Range<usize>>) -> usize {
-    let start = span.map_or(0, |span| span.start.min(text.len()));
-    1 + text.as_bytes()[..start]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-}
-
-/// One line, without an end that says what was looked for in vain.
-fn what(message: &str) -> String {
-    let lines = message
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_has_no_end_is_not_read_whole() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let fill = |len: usize| std::fs::write(file.path(), " ".repeat(len)).unwrap();
-        fill(1 << 20);
-        assert!(File::read(file.path()).is_ok());
-        fill((1 << 20) + 1);
-        let error = File::read(file.path()).unwrap_err().to_string();
-        assert!(error.contains("more than 1048576 bytes"), "{error}");
-        assert!(error.contains(file.path().to_str().unwrap()), "{error}");
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_line() {
-        for (text, line, words) in [
-            (
-                "mode = \"publsh\"",
-                1,
-                "expected `round-robin` or `publish`",
-            ),
-            (
-                "\nfrontends = 1",
-                2,
-                "unknown field `frontends`, expected one of",
-            ),
-            (
-                "[frontend]\nbind = [\n\"tcp://a:1\",\n\"tcp://b\"]",
-                4,
-                "the port is missing",
-            ),
-            ("[frontend]\nbind = \"tcp://a:1\"", 2, "expected a sequence"),
-            (
-                "[frontend]\nidentity = \"hex:0\"",
-                2,
-                "pairs of hexadecimal",
-            ),
-            ("[backend.limits]\nack-timeout = 5", 2, "a time in quotes"),
-            (
-                "[backend.limits]\nack-timeout = \"5\"",
-                2,
-                "\"5\" is not a time",
-            ),
-            (
-                "[limits]\nqueue-bytes = \"1 piece\"",
-                2,
-                "\"1 piece\" is not a size",
-            ),
-            ("[limits]\nqueue-bytes = -1", 2, "expected a size"),
-            (
-                "[observe]\nmetrics = \"x:y\"",
-                2,
-                "\"x:y\" is not an address",
-            ),
-            (
-                "[frontend]\ndialect = \"2026\"",
-                2,
-                "expected any, v1 or 2019",
-            ),
-            ("[frontend]\nbind = [\"mem://x\"]", 2, "within one process"),
-            ("[frontend\n", 1, ""),
-            ("mode = \"publish\"\nmode = \"publish\"", 2, "duplicate key"),
-        ] {
-            let wrong = File::parse(text).unwrap_err().to_string();
-            assert!(wrong.starts_with(&format!("{line}: ")), "{text}: {wrong}");
-            assert!(wrong.contains(words), "{text}: {wrong}");
-            assert!(!wrong.contains('\n'), "{text}: {wrong}");
+impl SideTable {
+    /// Makes paths relative to this folder.
+    fn set_folder(&mut self, folder: &Path) {
+        self.tls.set_folder(folder);
+        for EndpointText(endpoint) in self.bind.iter_mut().chain(&mut self.connect) {
+            // Another name than that of a file has no folder.
+            if let Endpoint::Unix { path } = endpoint
+                && !path.as_os_str().as_encoded_bytes().starts_with(b"@")
+            {
+                *path = folder.join(&*path);
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

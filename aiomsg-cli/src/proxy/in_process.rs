@@ -11,7 +11,7 @@ use super::shared::{Proxy, Relays};
 use super::side::Side;
 use crate::common::failure::{Failure, Outcome};
 
-/// What `aiomsg proxy` runs, without its signals and what shows it.
+/// The proxy of `aiomsg proxy`, without its signals and its dashboard.
 pub(crate) struct InProcess {
     proxy: Arc<Proxy>,
     relays: Relays,
@@ -32,26 +32,26 @@ impl InProcess {
         Ok(Self { proxy, relays })
     }
 
-    /// Where creators connect.
+    /// Where producers connect.
     pub(crate) fn frontend(&self) -> Outcome<Endpoint> {
         listens_at(&self.proxy.frontend)
     }
 
-    /// Where workers connect.
+    /// Where consumers connect.
     pub(crate) fn backend(&self) -> Outcome<Endpoint> {
         listens_at(&self.proxy.backend)
     }
 
-    /// Waits for so many, as long as draining may take.
-    pub(crate) async fn wait_for_workers(&self, count: usize) -> Outcome {
+    /// Waits for this number of consumers, as long as draining may take.
+    pub(crate) async fn wait_for_consumers(&self, count: usize) -> Outcome {
         let patience = self.proxy.settings().drain_deadline;
         let there = self.proxy.backend.socket.wait_for_peers(count);
         let there = timeout(patience, there).await;
-        there.map_err(|_| Failure::failed("the workers do not connect"))??;
+        there.map_err(|_| Failure::failed("the consumers do not connect"))??;
         Ok(())
     }
 
-    /// Drains it: ends when all that had arrived is with the workers.
+    /// Drains it: ends when all that had arrived is with the consumers.
     pub(crate) async fn drain(self) -> Outcome {
         self.proxy.drain(self.relays).await.outcome()
     }

@@ -1,8 +1,9 @@
-//! What may wait, and for how long: one set for each side.
+//! The limits and times of each side.
 
 use std::time::Duration;
 
 use aiomsg::builder::Overflow;
+use aiomsg::layer::HeartbeatLayer;
 use aiomsg::{Limits as Room, SocketBuilder};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -33,13 +34,13 @@ pub(crate) struct Limits {
     /// The received bytes that wait to be forwarded [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     inbox_bytes: Option<Size>,
-    /// The replies that wait for absent creators [default: 65536]
+    /// The replies that wait for absent producers [default: 65536]
     #[arg(long, value_name = "COUNT")]
     absent_messages: Option<usize>,
-    /// The bytes of replies that wait for absent creators [default: 64MiB]
+    /// The bytes of replies that wait for absent producers [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     absent_bytes: Option<Size>,
-    /// The time that a reply waits for an absent creator [default: 60s]
+    /// The time that a reply waits for an absent producer [default: 60s]
     #[arg(long, value_name = "TIME")]
     absent_timeout: Option<Time>,
     /// The unacknowledged messages [default: 65536]
@@ -145,6 +146,11 @@ macro_rules! fields {
                 })*
                 names
             }
+
+            /// The names of those that are set.
+            pub(super) fn set(&self) -> Vec<&'static str> {
+                self.differences(&Self::default())
+            }
         }
     };
 }
@@ -177,7 +183,7 @@ fields! {
     unix_mode "unix-mode",
 }
 
-/// What the library has where only one of a pair is set.
+/// The library's defaults, for pairs of which only one is set.
 const PEER: Room = Room {
     items: 8192,
     bytes: 1 << 20,
@@ -187,6 +193,11 @@ const OTHERS: Room = Room {
     bytes: 64 << 20,
 };
 
+/// The shortest time of the library, and its times of heartbeats.
+const SHORTEST: Duration = Duration::from_millis(1);
+const INTERVAL: Duration = HeartbeatLayer::INTERVAL;
+const TIMEOUT: Duration = HeartbeatLayer::TIMEOUT;
+
 fn room(items: Option<usize>, bytes: Option<Size>, default: Room) -> Room {
     Room {
         items: items.unwrap_or(default.items),
@@ -195,21 +206,59 @@ fn room(items: Option<usize>, bytes: Option<Size>, default: Room) -> Room {
 }
 
 impl Limits {
-    /// Names what cannot work. The socket says the rest when it is built.
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// Names a limit that cannot work, and says why.
+    ///
+    /// The socket would refuse these, too, and name its own methods.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         for (name, time) in [
             ("ack-timeout", self.ack_timeout),
             ("handshake-timeout", self.handshake_timeout),
             ("heartbeat-interval", self.heartbeat_interval),
         ] {
-            if time.is_some_and(|it| it.0.is_zero()) {
-                return Err(format!("{name} is 0: expected a time, such as \"5s\""));
+            if time.is_some_and(|it| it.0 < SHORTEST) {
+                return Err((
+                    name,
+                    "it is less than a millisecond: expected a time, such as \"5s\"".to_owned(),
+                ));
+            }
+        }
+        let interval = self.heartbeat_interval.map_or(INTERVAL, |it| it.0);
+        let timeout = self.heartbeat_timeout.map_or(TIMEOUT, |it| it.0);
+        if timeout <= interval {
+            let name = match self.heartbeat_timeout {
+                Some(_) => "heartbeat-timeout",
+                None => "heartbeat-interval",
+            };
+            return Err((
+                name,
+                format!(
+                    "the heartbeat timeout ({timeout:?}) must be longer than its interval \
+                     ({interval:?})"
+                ),
+            ));
+        }
+        let bytes = |size: Option<Size>| size.map(|size| size.0);
+        for (name, count) in [
+            ("queue-messages", self.queue_messages),
+            ("queue-bytes", bytes(self.queue_bytes)),
+            ("buffer-messages", self.buffer_messages),
+            ("buffer-bytes", bytes(self.buffer_bytes)),
+            ("inbox-messages", self.inbox_messages),
+            ("inbox-bytes", bytes(self.inbox_bytes)),
+            ("unacknowledged-messages", self.unacknowledged_messages),
+            ("unacknowledged-bytes", bytes(self.unacknowledged_bytes)),
+            ("max-incomplete-bytes", bytes(self.max_incomplete_bytes)),
+            ("max-peers", self.max_peers),
+            ("max-handshakes", self.max_handshakes),
+        ] {
+            if count == Some(0) {
+                return Err((name, "0 leaves no room: expected at least 1".to_owned()));
             }
         }
         Ok(())
     }
 
-    /// What was said of messages for which there is no room.
+    /// The setting for messages without room.
     pub(super) fn overflow_or(&self, default: Overflow) -> Overflow {
         self.overflow.map_or(default, Into::into)
     }

@@ -8,6 +8,7 @@ mod file;
 mod in_process;
 mod limits;
 mod observe;
+mod origin;
 mod relay;
 mod reload;
 mod reload_task;
@@ -61,18 +62,18 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
             let relays = proxy.run(&mut signals).await?;
             proxy.end(relays, &mut signals).await
         }
-        // Creators may be connected already.
+        // Producers may be connected already.
         Err(_) => proxy.end(proxy.relay(&settings), &mut signals).await,
     }
 }
 
 /// They end when their sockets are closed, which is done further down only.
 fn ended() -> Failure {
-    Failure::failed("a task that hands messages on has ended: this is a mistake in the proxy")
+    Failure::failed("a task that forwards messages has ended: this is a mistake in the proxy")
 }
 
 impl Proxy {
-    /// Hands messages on, and does what it is told, until it is told to end.
+    /// Forwards messages and obeys signals, until one ends it.
     async fn run(self: &Arc<Self>, signals: &mut Signals) -> Outcome<Relays> {
         let mut relays = self.relay(&self.settings());
         let mut reloading = Reloading::default();
@@ -94,7 +95,7 @@ impl Proxy {
         Ok(relays)
     }
 
-    /// Drains, and says what became of all messages, unless another signal comes.
+    /// Drains, and reports the fate of all messages, unless another signal comes.
     async fn end(&self, relays: Relays, signals: &mut Signals) -> Outcome {
         tell("draining; another signal ends it at once");
         let draining = self.drain(relays);
@@ -104,7 +105,7 @@ impl Proxy {
                 report = &mut draining => break report,
                 signal = signals.next() => match signal {
                     Signal::End => return Err(Failure::failed(format!(
-                        "ended at once by a second signal; messages that were not handed on: {}",
+                        "ended at once by a second signal; messages that were not forwarded: {}",
                         self.held()
                     ))),
                     Signal::Order(order) => tracing::warn!(

@@ -12,8 +12,8 @@ use crate::common::said::said;
 use crate::common::say::tell;
 
 impl Proxy {
-    /// Reads the file again and does what it says. What is wrong with it, or cannot
-    /// be done while the proxy runs, changes nothing.
+    /// Reads the file again and applies it. A wrong file, or one that cannot be applied
+    /// while the proxy runs, changes nothing.
     pub(super) async fn reload(&self) {
         match self.try_reload().await {
             Ok(()) => {
@@ -53,7 +53,7 @@ impl Proxy {
             }
         }
         if !in_the_way.is_empty() {
-            // What is about to be let go may be what is in the way, at either side.
+            // An endpoint that is about to be closed may be in the way, at either side.
             let mut let_go = Vec::new();
             for (side, settings) in sides {
                 for place in side.let_go(settings).await {

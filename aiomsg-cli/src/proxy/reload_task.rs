@@ -44,11 +44,11 @@ impl Reloading {
         }
     }
 
-    /// Gives up what has not ended.
+    /// Aborts a reload that has not ended.
     pub(super) async fn end(self) {
         if let Some(task) = self.task {
             task.abort();
-            // What it does at this moment is done first.
+            // Its current step is finished first.
             if task.await.is_err() {
                 tracing::warn!("not reloaded, as the proxy ends");
             }

@@ -1,14 +1,17 @@
-//! What was said on the command line and in the file, together.
+//! The settings of the command line and of the file, together.
+
+mod side;
 
 use std::time::Duration;
 
-use aiomsg::builder::Overflow;
 use aiomsg::{Endpoint, Identity};
 
 use super::args::{AtLeastOnceArg, ModeArg, ProxyArgs};
 use super::file::{File, SideTable};
 use super::limits::Limits;
+use super::origin::Origin;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::peer_identities::PeerIdentities;
 use crate::common::socket::DialectArg;
 use crate::common::tls::TlsFiles;
 use crate::http::address::HttpAddress;
@@ -27,7 +30,8 @@ pub(super) struct Settings {
     pub(super) dashboard: Option<HttpAddress>,
     pub(super) allow_control: bool,
     pub(super) allow_hosts: Vec<String>,
-    pub(super) ready_workers: usize,
+    pub(super) ready_consumers: usize,
+    origin: Origin,
 }
 
 /// The settings of one side.
@@ -39,16 +43,18 @@ pub(super) struct SideSettings {
     pub(super) identity: Option<Identity>,
     pub(super) dialect: DialectArg,
     pub(super) tls: TlsFiles,
+    pub(super) peers: PeerIdentities,
     pub(super) limits: Limits,
+    pub(super) origin: Origin,
 }
 
 const IN_FLIGHT: usize = 1000;
 const MOST_IN_FLIGHT: usize = 65_536;
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What one side was told on the command line.
+/// The settings of one side, of the command line and the file.
 macro_rules! side {
-    ($name:literal, $args:expr, $file:expr, $limits:expr) => {{
+    ($name:literal, $args:expr, $file:expr, $limits:expr, $origin:expr) => {{
         let (args, table): (_, SideTable) = ($args, $file);
         // A list on the command line is instead of that in the file.
         let list = |given: &[Endpoint], others: Vec<super::file::EndpointText>| match given {
@@ -62,7 +68,19 @@ macro_rules! side {
                 [] => table.tls.trust,
                 given => given.to_vec(),
             },
+            pin: match &args.pin[..] {
+                [] => table.tls.pin,
+                given => given.to_vec(),
+            },
+            system_roots: args.system_roots || table.tls.system_roots,
             server_name: args.server_name.clone().or(table.tls.server_name),
+        };
+        let peers = PeerIdentities {
+            table: match &args.peer_identity[..] {
+                [] => table.peer_identity.into_iter().map(|it| it.0).collect(),
+                given => given.to_vec(),
+            },
+            by_name: args.peer_identity_by_name || table.peer_identity_by_name.unwrap_or_default(),
         };
         SideSettings {
             name: $name,
@@ -74,7 +92,9 @@ macro_rules! side {
                 .or(table.dialect.map(|it| it.0))
                 .unwrap_or(DialectArg::Any),
             tls,
+            peers,
             limits: $limits.or(&table.limits),
+            origin: $origin.clone(),
         }
     }};
 }
@@ -88,13 +108,7 @@ impl Settings {
             None => File::default(),
         };
         let settings = Self::of(args, file);
-        settings.check().map_err(|what| {
-            let place = args.config.as_ref();
-            Failure::usage(match place {
-                Some(path) => format!("{}: {what}", path.display()),
-                None => what,
-            })
-        })?;
+        settings.check().map_err(Failure::usage)?;
         Ok(settings)
     }
 
@@ -106,6 +120,7 @@ impl Settings {
             args.limits.or(&file.frontend.limits).or(&file.limits),
             args.limits.or(&file.backend.limits).or(&file.limits),
         );
+        let origin = Origin::new(file.source.clone(), args.given());
         Self {
             mode: relay.mode.or(file.mode).unwrap_or_default(),
             replies: relay.replies || file.replies.unwrap_or_default(),
@@ -115,8 +130,8 @@ impl Settings {
                 .drain_deadline
                 .or(file.drain_deadline)
                 .map_or(DRAIN_DEADLINE, time),
-            frontend: side!("frontend", &args.frontend, file.frontend, front),
-            backend: side!("backend", &args.backend, file.backend, back),
+            frontend: side!("frontend", &args.frontend, file.frontend, front, origin),
+            backend: side!("backend", &args.backend, file.backend, back, origin),
             metrics: observe.metrics.or(file.observe.metrics.map(|it| it.0)),
             dashboard: observe.dashboard.or(file.observe.dashboard.map(|it| it.0)),
             allow_control: observe.allow_control || file.observe.allow_control.unwrap_or_default(),
@@ -124,10 +139,11 @@ impl Settings {
                 true => file.observe.allow_host.clone().unwrap_or_default(),
                 false => observe.allow_host.clone(),
             },
-            ready_workers: observe
-                .ready_workers
-                .or(file.observe.ready_workers)
+            ready_consumers: observe
+                .ready_consumers
+                .or(file.observe.ready_consumers)
                 .unwrap_or_default(),
+            origin,
         }
     }
 
@@ -137,46 +153,61 @@ impl Settings {
         matches!(self.at_least_once, Some(Backend | Both))
     }
 
-    /// Whether the frontend acknowledges a message only when it is handed on.
+    /// Whether the frontend acknowledges a message only when it is forwarded.
     pub(super) fn defers(&self) -> bool {
         use AtLeastOnceArg::{Both, Frontend};
         matches!(self.at_least_once, Some(Frontend | Both))
     }
 
+    /// Refuses settings that cannot be had together.
     fn check(&self) -> Result<(), String> {
+        let origin = &self.origin;
         if self.mode == ModeArg::Publish && self.resends() {
-            return Err(
-                "at-least-once towards the backend is for mode round-robin: of a published \
-                 message nobody knows how many acknowledgements there will be"
-                    .to_owned(),
-            );
+            return Err(origin.error("at-least-once", |name| {
+                format!(
+                    "towards the backend it is for {} round-robin: of a published message nobody \
+                     knows how many acknowledgements there will be",
+                    name.of("mode")
+                )
+            }));
         }
         if self.mode == ModeArg::Publish && self.replies {
-            return Err(
-                "replies are for mode round-robin: a published message would be \
-                        answered by every worker"
-                    .to_owned(),
-            );
+            return Err(origin.error("replies", |name| {
+                format!(
+                    "they are for {} round-robin: a published message would be answered by every \
+                     consumer",
+                    name.of("mode")
+                )
+            }));
         }
         if self.in_flight == 0 || self.in_flight > MOST_IN_FLIGHT {
-            return Err(format!(
-                "in-flight is {}: expected 1 to {MOST_IN_FLIGHT}",
-                self.in_flight
-            ));
+            return Err(origin.error("in-flight", |_| {
+                format!(
+                    "{} is out of range: expected 1 to {MOST_IN_FLIGHT}",
+                    self.in_flight
+                )
+            }));
         }
         if self.allow_control && self.dashboard.is_none() {
-            return Err("allow-control is of no use without dashboard: add --dashboard".to_owned());
+            return Err(origin.error("observe.allow-control", |name| {
+                format!(
+                    "it is of no use without a dashboard: add {}",
+                    name.of("observe.dashboard")
+                )
+            }));
         }
         self.frontend.check()?;
         self.backend.check()?;
         let mut bound: Vec<&Endpoint> = Vec::new();
-        for endpoint in self.frontend.bind.iter().chain(&self.backend.bind) {
-            if bound.contains(&endpoint) && endpoint.port() != Some(0) {
-                return Err(format!(
-                    "{endpoint} is named twice to listen at: leave one out"
-                ));
+        for side in [&self.frontend, &self.backend] {
+            for endpoint in &side.bind {
+                if bound.contains(&endpoint) && endpoint.port() != Some(0) {
+                    return Err(origin.error(&format!("{}.bind", side.name), |_| {
+                        format!("{endpoint} is named twice to listen at: leave one out")
+                    }));
+                }
+                bound.push(endpoint);
             }
-            bound.push(endpoint);
         }
         Ok(())
     }
@@ -208,6 +239,10 @@ impl Settings {
             let name = old.name;
             note(old.identity != new.identity, &format!("{name}.identity"));
             note(old.dialect != new.dialect, &format!("{name}.dialect"));
+            note(
+                old.peers != new.peers,
+                &format!("{name}.{}", peers(old, new)),
+            );
             let tls = old.tls.is_set() != new.tls.is_set();
             note(tls, &format!("{name}.tls (whether there is any)"));
             for limit in old.limits.differences(&new.limits) {
@@ -217,7 +252,7 @@ impl Settings {
         names
     }
 
-    /// These, with what can change without a restart as it is in others.
+    /// These settings, with those of others that can change without a restart.
     pub(super) fn changed_to(&self, new: &Self) -> Self {
         let side = |old: &SideSettings, new: &SideSettings| SideSettings {
             bind: new.bind.clone(),
@@ -230,7 +265,7 @@ impl Settings {
         };
         Self {
             drain_deadline: new.drain_deadline,
-            ready_workers: new.ready_workers,
+            ready_consumers: new.ready_consumers,
             frontend: side(&self.frontend, &new.frontend),
             backend: side(&self.backend, &new.backend),
             ..self.clone()
@@ -238,79 +273,10 @@ impl Settings {
     }
 }
 
-impl SideSettings {
-    fn check(&self) -> Result<(), String> {
-        let name = self.name;
-        if self.bind.is_empty() && self.connect.is_empty() {
-            return Err(format!(
-                "the {name} has no endpoint: add --{name} tcp://HOST:PORT to listen, or \
-                 --{name}-connect to connect"
-            ));
-        }
-        if let Some(identity) = &self.identity
-            && !self.dialect.allows(identity)
-        {
-            return Err(format!(
-                "{name}.identity has {} bytes, and any but 16 work in the dialect of 2019 only: add \
-                 --{name}-dialect 2019, or give it 16 bytes",
-                identity.len()
-            ));
-        }
-        let mut connects: Vec<&Endpoint> = Vec::new();
-        for endpoint in &self.connect {
-            if endpoint.port() == Some(0) {
-                return Err(format!("{endpoint}: nobody listens at port 0"));
-            }
-            if connects.contains(&endpoint) {
-                return Err(format!(
-                    "{endpoint} is named twice to connect to: leave one out"
-                ));
-            }
-            connects.push(endpoint);
-        }
-        if self.tls.cert.is_some() != self.tls.key.is_some() {
-            return Err(format!(
-                "the {name} has a certificate without its key, or the other way round: give both \
-                 {name}.tls.cert and {name}.tls.key"
-            ));
-        }
-        let tls = |endpoints: &[Endpoint]| {
-            let mut endpoints = endpoints.iter();
-            endpoints
-                .find(|it| matches!(it, Endpoint::Tls { .. }))
-                .cloned()
-        };
-        if let Some(endpoint) = tls(&self.bind)
-            && self.tls.cert.is_none()
-        {
-            return Err(format!(
-                "{endpoint} needs a certificate: add --{name}-cert and --{name}-key"
-            ));
-        }
-        if let Some(endpoint) = tls(&self.connect)
-            && self.tls.trust.is_empty()
-        {
-            return Err(format!(
-                "{endpoint} needs to know whom to trust: add --{name}-trust"
-            ));
-        }
-        if self.tls.server_name.is_some() && self.tls.trust.is_empty() {
-            return Err(format!(
-                "{name}.tls.server-name is of no use without {name}.tls.trust"
-            ));
-        }
-        self.limits
-            .check()
-            .map_err(|what| format!("{name}.limits.{what}"))
-    }
-
-    /// What is done when there is no room at a peer of this side.
-    pub(super) fn overflow(&self) -> Overflow {
-        // What goes to the frontend are replies: one creator that takes none
-        // must not hold up those of all others.
-        self.limits.overflow_or(match self.name {
-            "frontend" => Overflow::RefuseNewest,
-            _ => Overflow::Wait,
-        })
+/// The setting that changes when identities are bound to certificates in another way.
+fn peers(old: &SideSettings, new: &SideSettings) -> &'static str {
+    match old.peers.is_set() {
+        true => old.peers.setting(),
+        false => new.peers.setting(),
     }
 }

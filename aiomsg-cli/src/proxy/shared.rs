@@ -15,11 +15,10 @@ use super::side::Side;
 use crate::common::failure::Outcome;
 use crate::common::say::tell;
 
-/// Two sockets, and what is between them.
+/// Two sockets, and the tasks between them.
 pub(super) struct Proxy {
     pub(super) settings: Mutex<Settings>,
-    /// What was said on the command line, which stays said when a file is
-    /// reloaded.
+    /// The command line, which keeps its precedence when the file is reloaded.
     pub(super) args: Arc<ProxyArgs>,
     pub(super) frontend: Side,
     pub(super) backend: Side,
@@ -28,7 +27,7 @@ pub(super) struct Proxy {
     pub(super) started: Instant,
 }
 
-/// The tasks that hand messages on.
+/// The tasks that forward messages.
 pub(super) struct Relays {
     pub(super) onward: JoinHandle<()>,
     pub(super) back: JoinHandle<()>,
@@ -49,7 +48,7 @@ impl Proxy {
         })
     }
 
-    /// Workers first: what creators send has somewhere to go.
+    /// Opens the backend first, so that messages of producers have somewhere to go.
     pub(super) async fn open(&self, settings: &Settings) -> Outcome {
         self.backend.open(&settings.backend).await?;
         self.frontend.open(&settings.frontend).await
@@ -101,7 +100,7 @@ impl Proxy {
         }
     }
 
-    /// Messages of creators that are in the proxy and nobody else's yet.
+    /// Messages of producers that are in the proxy and nobody else's yet.
     pub(super) fn held(&self) -> u64 {
         let waiting = self.frontend.socket.stats().unreceived_messages;
         let backend = self.backend.socket.stats();
@@ -124,8 +123,8 @@ impl Proxy {
                 return Some(format!("the {} lacks an endpoint: {error}", side.name));
             }
         }
-        let wanted = self.settings().ready_workers;
-        let workers = self.backend.socket.stats().peers;
-        (workers < wanted).then(|| format!("{workers} of {wanted} workers are connected"))
+        let wanted = self.settings().ready_consumers;
+        let consumers = self.backend.socket.stats().peers;
+        (consumers < wanted).then(|| format!("{consumers} of {wanted} consumers are connected"))
     }
 }

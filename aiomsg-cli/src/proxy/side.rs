@@ -9,6 +9,7 @@ use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Event, SendMode, Socket, TlsC
 use super::args::ModeArg;
 use super::settings::{Settings, SideSettings};
 use crate::common::failure::{Failure, Outcome};
+use crate::common::off_thread::off_thread;
 use crate::common::said::said;
 use crate::common::say::tell;
 
@@ -59,8 +60,8 @@ impl Side {
         set: impl FnOnce(aiomsg::SocketBuilder) -> aiomsg::SocketBuilder,
     ) -> Outcome<Self> {
         let name = settings.name;
-        let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("{name}: {what}"));
-        let tls = settings.tls.config().map_err(|failure| wrong(&failure))?;
+        let tls = settings.tls.config();
+        let tls = tls.map_err(|error| Failure::usage(settings.tls_error(&error)))?;
         let mut builder = Socket::builder()
             .dialects(settings.dialect.dialects())
             .overflow(settings.overflow());
@@ -73,25 +74,31 @@ impl Side {
         }
         Ok(Self {
             name,
-            socket: builder.build().map_err(|error| wrong(&error))?,
+            socket: settings
+                .peers
+                .apply(builder)
+                .build()
+                .map_err(|error| Failure::usage(format!("{name}: {}", said(&error))))?,
             tls,
             places: Mutex::default(),
             dial_errors: Arc::default(),
         })
     }
 
-    /// Listens and connects everywhere. Here, what fails is final.
+    /// Listens and connects everywhere. Here, a failure is final.
     pub(super) async fn open(&self, settings: &SideSettings) -> Outcome {
         tokio::spawn(note_dial_errors(
             self.socket.events(),
             Arc::clone(&self.dial_errors),
         ));
         for endpoint in &settings.bind {
-            let at = self.socket.bind(endpoint.clone()).await?;
+            let at = self.socket.bind(endpoint.clone()).await;
+            let at = at.map_err(|error| settings.open_error("bind", &error))?;
             self.add(endpoint, true, Ok(at));
         }
         for endpoint in &settings.connect {
-            self.socket.connect(endpoint.clone())?;
+            let connected = self.socket.connect(endpoint.clone());
+            connected.map_err(|error| settings.open_error("connect", &error))?;
             self.add(endpoint, false, Ok(endpoint.clone()));
         }
         Ok(())
@@ -103,19 +110,24 @@ impl Side {
         let mut all = settings.bind.iter().chain(&settings.connect);
         let needs_tls = all.find(|endpoint| matches!(endpoint, Endpoint::Tls { .. }));
         if let (None, Some(endpoint)) = (&self.tls, needs_tls) {
-            return Err(Failure::usage(format!(
-                "{}: {endpoint}: the proxy was started without certificates for this side; that \
-                 needs a restart",
-                self.name
-            )));
+            return Err(Failure::usage(settings.error("tls", |_| {
+                format!(
+                    "{endpoint}: the proxy was started without certificates for this side; that \
+                     needs a restart"
+                )
+            })));
         }
         match self.tls {
-            Some(_) => settings.tls.read().await.map_err(|failure| {
-                let name = self.name;
-                Failure::usage(format!(
-                    "{name}: {failure}; the old certificates stay in use"
-                ))
-            }),
+            Some(_) => {
+                let settings = settings.clone();
+                let read = move || {
+                    settings.tls.config().map_err(|error| {
+                        let what = settings.tls_error(&error);
+                        Failure::usage(format!("{what}; the old certificates stay in use"))
+                    })
+                };
+                off_thread(read).await
+            }
             None => Ok(None),
         }
     }
@@ -203,7 +215,7 @@ impl Side {
             Err(error) => Err(said(error).to_string()),
         };
         self.add(endpoint, listens, noted);
-        // Whoever reads it may rely on it.
+        // Readers of the output may rely on it.
         match at {
             Ok(at) if listens => tell(format_args!("{}: listening at {at}", self.name)),
             Ok(at) => tell(format_args!("{}: connecting to {at}", self.name)),
@@ -232,7 +244,7 @@ impl Side {
     pub(super) async fn stop_listening(&self) {
         for place in self.places().into_iter().filter(|place| place.listens) {
             if let Ok(at) = place.at {
-                // It fails if it is not bound, and that is what is wanted.
+                // It fails if it is not bound, which is as good.
                 let _ = self.socket.unbind(at).await;
             }
         }

@@ -1,4 +1,4 @@
-//! What a proxy is told by signals.
+//! The signals of a proxy.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::common::failure::Outcome;
 use crate::common::stop::Stop;
 use crate::common::stopped::Stopped;
 
-/// What it is told while it runs.
+/// A signal while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Reload,
@@ -110,7 +110,7 @@ impl Signals {
         }
     }
 
-    /// Does what may be given up, unless it is to end first. Orders wait.
+    /// Runs work that may be dropped, unless a signal ends the proxy first. Orders wait.
     pub(super) async fn unless_end<T>(
         &mut self,
         work: impl Future<Output = T>,

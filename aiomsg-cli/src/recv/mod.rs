@@ -1,4 +1,4 @@
-//! `aiomsg recv`: what arrives goes to standard output or into a file.
+//! `aiomsg recv`: writes received messages to standard output or into a file.
 
 mod output;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aiomsg::layer::BoxError;
 use aiomsg::layer::DedupLayer;
-use aiomsg::{AckMode, Delivery, Events, Limits, Socket};
+use aiomsg::{AckMode, Delivery, Events, Limits, Socket, SocketBuilder};
 use clap::Args;
 use futures::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,7 +24,8 @@ use crate::common::stop::Stop;
 use crate::common::stopped::Stopped;
 use crate::common::wait::{PEERS, WaitArgs, after};
 
-use output::{Format, Output};
+use output::Line;
+pub(crate) use output::{Content, Format, Output};
 
 /// Receives messages, and writes them to standard output
 ///
@@ -97,7 +98,7 @@ impl OutputArgs {
     }
 }
 
-/// What may wait to be written: little, since the peers can wait as well.
+/// The most that waits to be written: little, since the peers can wait as well.
 const WAITING: Limits = Limits {
     items: 8192,
     bytes: 4 << 20,
@@ -123,6 +124,15 @@ enum Ended {
 }
 
 pub(crate) async fn run(args: RecvArgs, stop: &mut Stop) -> Outcome {
+    receive(args, |builder| builder, stop).await
+}
+
+/// Receives with the socket that `with` makes.
+pub(crate) async fn receive(
+    args: RecvArgs,
+    with: impl FnOnce(SocketBuilder) -> SocketBuilder,
+    stop: &mut Stop,
+) -> Outcome {
     let wanted = args.output.count;
     let opened = async {
         let builder = args.socket.builder().await?;
@@ -138,7 +148,7 @@ pub(crate) async fn run(args: RecvArgs, stop: &mut Stop) -> Outcome {
     let items = wanted.map_or(WAITING.items, |count| {
         WAITING.items.min(count.get() as usize)
     });
-    let socket = builder
+    let socket = with(builder)
         .ack_mode(AckMode::Handled)
         .receive_limits(Limits { items, ..WAITING })
         .build()?;
@@ -199,7 +209,7 @@ fn outcome(ended: Ended, received: u64, wanted: Option<NonZeroU64>, args: &RecvA
     }
 }
 
-/// What is to be done once with a message is done by the caller.
+/// The caller does the work that is done once for each message.
 async fn as_it_is(message: Delivery) -> Result<Delivery, BoxError> {
     Ok(message)
 }
@@ -271,7 +281,7 @@ where
         let new = once.await.map_err(|error| failed(&error))?;
         if let Some(message) = new {
             self.output
-                .write(&message)
+                .write(message.payload(), || Line::of(&message))
                 .await
                 .map_err(|error| output_failed(&error))?;
             self.progress.add(message.payload().len());
@@ -348,7 +358,7 @@ where
     }
 }
 
-/// Does what may have to wait for whoever reads the output. After a signal it has a
+/// Runs work that may have to wait for the reader of the output. After a signal it has a
 /// moment to be finished.
 async fn unless_stopped(
     stop: &mut Stop,

@@ -17,20 +17,20 @@ use crate::common::identity;
 use crate::common::said::said;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Lines,
-    /// Lines on a terminal, which must not be told what to do by a message.
+    /// Lines on a terminal, which must not obey bytes of a message.
     Escaped,
     LengthPrefixed,
     Raw,
     Json,
 }
 
-pub(super) struct Output {
+pub(crate) struct Output {
     to: BufWriter<Box<dyn AsyncWrite + Send + Unpin>>,
     format: Format,
     closed: Closed,
-    /// What is to be replaced, if that is something that has a length.
+    /// The file to replace, if it has a length.
     old: Option<File>,
 }
 
@@ -39,7 +39,7 @@ const BUFFER: usize = 256 << 10;
 
 impl Output {
     /// The output, and whether it is a terminal.
-    pub(super) async fn open(file: Option<&Path>, format: Format) -> Outcome<(Self, bool)> {
+    pub(crate) async fn open(file: Option<&Path>, format: Format) -> Outcome<(Self, bool)> {
         let mut is_screen = false;
         let mut old = None;
         let (to, closed): (Box<dyn AsyncWrite + Send + Unpin>, _) = match file {
@@ -70,7 +70,7 @@ impl Output {
         Ok((output, is_screen))
     }
 
-    /// Lets go of what was in the file. Before that, nothing has happened to it.
+    /// Drops the old contents of the file. Before that, the file is unchanged.
     pub(super) async fn replace(&mut self) -> Outcome {
         let Some(old) = self.old.take() else {
             return Ok(());
@@ -81,8 +81,17 @@ impl Output {
         })
     }
 
-    pub(super) async fn write(&mut self, message: &Delivery) -> io::Result<()> {
-        let payload = message.payload();
+    /// Whether messages are lines.
+    pub(crate) fn has_lines(&self) -> bool {
+        matches!(self.format, Format::Lines | Format::Escaped)
+    }
+
+    /// Writes a message, or the object that stands for it.
+    pub(crate) async fn write<T: Serialize>(
+        &mut self,
+        payload: &[u8],
+        object: impl FnOnce() -> T,
+    ) -> io::Result<()> {
         match self.format {
             Format::Raw => self.to.write_all(payload).await,
             Format::Lines => {
@@ -100,24 +109,24 @@ impl Output {
                 self.to.write_all(payload).await
             }
             Format::Json => {
-                let mut line = serde_json::to_vec(&Line::of(message))?;
+                let mut line = serde_json::to_vec(&object())?;
                 line.push(b'\n');
                 self.to.write_all(&line).await
             }
         }
     }
 
-    pub(super) async fn flush(&mut self) -> io::Result<()> {
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
         self.to.flush().await
     }
 
     /// Ready when nobody reads it any more, where that can be known.
-    pub(super) async fn closed(&mut self) {
+    pub(crate) async fn closed(&mut self) {
         self.closed.wait().await;
     }
 }
 
-/// Opens a file with what is in it; once more, if that is something to be replaced.
+/// Opens a file with its contents; once more, if it is to be replaced.
 async fn open(path: &Path) -> io::Result<(File, Option<File>)> {
     let mut options = File::options();
     let file = options.write(true).create(true).truncate(false);
@@ -162,29 +171,44 @@ fn hex(bytes: &[u8], shown: &mut String) {
 
 /// A message as JSON.
 #[derive(Serialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     time: String,
     from: String,
     size: usize,
     /// If the sender wants it acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    #[serde(flatten)]
+    content: Content<'a>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn of(message: &'a Delivery) -> Self {
+        Self {
+            time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            from: identity::show(message.from()),
+            size: message.payload().len(),
+            id: message.id().map(|id| id.to_string()),
+            content: Content::of(message.payload()),
+        }
+    }
+}
+
+/// A payload as JSON: text, or base64 if it is not UTF-8.
+#[derive(Serialize)]
+pub(crate) struct Content<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
 }
 
-impl<'a> Line<'a> {
-    fn of(message: &'a Delivery) -> Self {
-        let text = std::str::from_utf8(message.payload()).ok();
+impl<'a> Content<'a> {
+    pub(crate) fn of(payload: &'a [u8]) -> Self {
+        let text = std::str::from_utf8(payload).ok();
         Self {
-            time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
-            from: identity::show(message.from()),
-            size: message.payload().len(),
-            id: message.id().map(|id| id.to_string()),
             text,
-            base64: text.is_none().then(|| STANDARD.encode(message.payload())),
+            base64: text.is_none().then(|| STANDARD.encode(payload)),
         }
     }
 }

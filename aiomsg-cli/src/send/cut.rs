@@ -18,21 +18,21 @@ pub(super) enum Cut {
     Lines,
     /// Where the length that precedes it says.
     LengthPrefixed,
-    /// After so many bytes at most.
+    /// After this number of bytes at most.
     Pieces(usize),
 }
 
-/// What comes next.
+/// The next piece.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Message(Bytes),
-    /// A line that is longer than a message may be: so many bytes of it were read,
+    /// A line that is longer than a message may be. This number of its bytes were read,
     /// and [`skip_line`] reads the rest.
     TooLong(u64),
     End,
 }
 
-/// What is cut.
+/// The input that is cut.
 pub(super) type Reader = BufReader<Box<dyn Read + Send>>;
 
 /// How much is read at once.
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(cut(Cut::Lines, b""), (vec![], None));
     }
 
-    /// So long a line, and what follows.
+    /// A line of this length, and the bytes behind it.
     fn long(len: usize, then: &'static [u8]) -> Reader {
         let line = io::repeat(b'x').take(len as u64);
         Cut::Lines.reader(Box::new(line.chain(then)))

@@ -1,5 +1,5 @@
-//! Reading what is to be sent, on a thread of its own: a read that waits for
-//! somebody to type must hold up nothing else.
+//! Reads the input on a thread of its own: a read that waits for a terminal must hold
+//! up nothing else.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -26,9 +26,9 @@ pub(super) enum Source {
     Stdin,
 }
 
-/// What is read.
+/// The input.
 #[derive(Debug)]
-pub(super) enum Read {
+pub(crate) enum Read {
     /// Some messages.
     Messages(Vec<Bytes>),
     /// Something to tell while it is read.
@@ -39,9 +39,9 @@ pub(super) enum Read {
 
 /// The messages, some at a time.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(crate) struct Input {
     from: mpsc::Receiver<Outcome<Read>>,
-    /// How many messages were read, of which so many were taken.
+    /// The messages that were read, and those of them that were taken.
     read: Arc<AtomicU64>,
     taken: u64,
 }
@@ -53,7 +53,7 @@ const BATCH_ITEMS: usize = 1024;
 const BATCHES: usize = 2;
 
 impl Source {
-    /// Refuses what cannot be sent, before anybody is connected.
+    /// Refuses input that cannot be sent, before any peer is connected.
     pub(super) fn check(&self, cut: Cut, repeat: Repeat) -> Outcome {
         let once = repeat == Repeat(NonZeroU64::new(1));
         let files = match self {
@@ -80,7 +80,7 @@ impl Source {
                 )));
             }
             if !info.is_file() {
-                // A pipe is opened once: whoever writes to it would take it for its end.
+                // A pipe is opened once: its writer would take a second opening for its end.
                 continue;
             }
             File::open(file).map_err(|error| wrong(file, &error))?;
@@ -115,6 +115,13 @@ fn wrong(file: &Path, error: &io::Error) -> Failure {
 }
 
 impl Input {
+    /// Each of these texts, once.
+    #[cfg(test)]
+    pub(crate) fn of_texts(texts: Vec<OsString>) -> Outcome<Self> {
+        let once = Repeat(NonZeroU64::new(1));
+        Self::start(Source::Texts(texts), Cut::Whole, once, None)
+    }
+
     pub(super) fn start(
         source: Source,
         cut: Cut,
@@ -133,7 +140,7 @@ impl Input {
         let thread = thread::Builder::new().name("input".to_owned());
         let started = thread.spawn(move || {
             if let Err(End::Failed(failure)) = reading.all(&source, cut, repeat) {
-                // What was read before it is sent all the same.
+                // Messages that were read before it are sent all the same.
                 let _ = reading.tell(Err(failure));
             }
         });
@@ -150,8 +157,8 @@ impl Input {
         }
     }
 
-    /// What is read next, `None` when all was. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Outcome<Read>> {
+    /// The next message, or `None` at the end. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Outcome<Read>> {
         let next = self.from.recv().await;
         if let Some(Ok(Read::Messages(messages))) = &next {
             self.taken += messages.len() as u64;
@@ -159,8 +166,8 @@ impl Input {
         next
     }
 
-    /// Ends the reading, and says how many messages were read that nobody took.
-    pub(super) fn end(&mut self) -> u64 {
+    /// Ends the reading, and returns the number of messages that were read and not taken.
+    pub(crate) fn end(&mut self) -> u64 {
         self.from.close();
         self.read.load(Ordering::Relaxed).saturating_sub(self.taken)
     }
@@ -180,7 +187,7 @@ struct Reading {
 
 /// Why reading ends before the end.
 enum End {
-    /// There are as many as were asked for, or nobody wants more.
+    /// The count is reached, or the receiver has ended.
     Enough,
     Failed(Failure),
 }
@@ -311,7 +318,7 @@ impl Reading {
         self.give(Ok(Read::Messages(batch)))
     }
 
-    /// Hands it over behind what was read before it.
+    /// Passes it on behind the messages before it.
     fn tell(&mut self, what: Outcome<Read>) -> Result<(), End> {
         self.hand_over()?;
         self.give(what)

@@ -1,4 +1,4 @@
-//! What could not be sent, while the rest was.
+//! Input that could not be sent, while the rest was.
 
 use super::summary::Summary;
 use crate::common::failure::{Failure, Outcome};
@@ -24,7 +24,7 @@ impl Refused {
         self.others + u64::from(self.first.is_some())
     }
 
-    /// What it all comes to. The code is that of what was refused first.
+    /// The outcome of all. The code is that of the first refusal.
     pub(super) fn outcome(self, summary: &Summary, at_least_once: bool) -> Outcome {
         match self.first {
             None => summary.outcome(at_least_once),

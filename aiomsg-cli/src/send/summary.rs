@@ -1,9 +1,10 @@
-//! What was sent, and what was not.
+//! The summary of the messages.
 
 use std::fmt;
 use std::time::Duration;
 
 use aiomsg::close::CloseReport;
+use aiomsg::message::DropReason;
 use aiomsg::stats::Stats;
 use bytesize::ByteSize;
 use serde::Serialize;
@@ -13,23 +14,26 @@ use crate::common::progress::Progress;
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
-    /// What the socket took.
+    /// The messages that the socket took.
     messages: u64,
     bytes: u64,
     seconds: f64,
     /// Messages and files that cannot be sent.
     pub(super) refused: u64,
-    /// What was read, and was not sent when it ended.
+    /// The messages that were read and not taken when it ended.
     pub(super) left: u64,
-    /// Of the messages that the socket took, what is with no peer.
+    /// The messages that the socket took and no peer has.
     unsent: usize,
-    /// What was sent, and not acknowledged.
+    /// The messages that were sent and not acknowledged.
     unacknowledged: usize,
-    /// What was sent, and may not have been read, at most.
+    /// The most messages that were sent and may not have been read.
     unconfirmed: u64,
-    /// What was given up, or copies of it.
+    /// The messages, or copies of messages, that were dropped.
     dropped: u64,
-    /// A signal ended it before it was known what was sent.
+    /// What was published, and nobody had subscribed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unwanted: Option<u64>,
+    /// A signal ended it before the fate of all messages was known.
     cut_off: bool,
 }
 
@@ -40,7 +44,7 @@ impl Summary {
         report: Option<&CloseReport>,
         time: Duration,
     ) -> Self {
-        // Without a report, what the socket still has counts.
+        // Without a report, the messages that the socket still has count.
         let (unsent, unacknowledged) = match report {
             Some(report) => (report.unsent.len(), report.unacknowledged.len()),
             None => (stats.buffered_messages, stats.unacknowledged_messages),
@@ -55,8 +59,17 @@ impl Summary {
             unacknowledged,
             unconfirmed: report.map_or(0, CloseReport::unconfirmed_messages),
             dropped: stats.dropped_messages,
+            unwanted: None,
             cut_off: report.is_none(),
         }
+    }
+
+    /// Counts messages without subscribers apart from those that were dropped: they are
+    /// no failure.
+    pub(super) fn count_unwanted(&mut self, stats: &Stats) {
+        let unwanted = stats.drops.of(DropReason::Unwanted);
+        self.dropped = self.dropped.saturating_sub(unwanted);
+        self.unwanted = Some(unwanted);
     }
 
     /// Whether that was all.
@@ -86,7 +99,8 @@ impl fmt::Display for Summary {
             (self.unsent as u64, "unsent"),
             (self.unacknowledged as u64, "unacknowledged"),
             (self.unconfirmed, "perhaps not read"),
-            (self.dropped, "given up"),
+            (self.dropped, "dropped"),
+            (self.unwanted.unwrap_or(0), "that nobody had subscribed to"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

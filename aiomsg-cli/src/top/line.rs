@@ -13,17 +13,17 @@ pub(super) fn line(status: &Status) -> String {
     } = status;
     let dropped: u64 = status.drops.iter().map(|it| it.count).sum();
     let mut line = format!(
-        "{state} {}/s handed on {} creators {} workers {} waiting {} dropped {dropped}",
+        "{state} {}/s forwarded {} producers {} consumers {} waiting {} dropped {dropped}",
         messages.rate,
-        messages.handed_on,
+        messages.forwarded,
         frontend.peer_count,
         backend.peer_count,
         waiting(status),
     );
     if status.replies {
         line += &format!(
-            " replies {}/s handed back {}",
-            answers.rate, answers.handed_on
+            " replies {}/s forwarded {}",
+            answers.rate, answers.forwarded
         );
     }
     if let Some(why) = &status.not_ready {
@@ -32,7 +32,7 @@ pub(super) fn line(status: &Status) -> String {
     line
 }
 
-/// Messages of creators that are in the proxy.
+/// Messages of producers that are in the proxy.
 pub(super) fn waiting(status: &Status) -> usize {
     let backend = &status.backend;
     status.frontend.inbox + backend.buffered + backend.unacknowledged
@@ -43,8 +43,8 @@ pub(super) fn example() -> Status {
     use crate::proxy::status::{Drop, History, Peer, Place, Side, Way};
     let way = Way {
         taken: 12,
-        handed_on: 11,
-        left: 0,
+        forwarded: 11,
+        unacknowledged: 0,
         rate: 2.5,
     };
     let peer = |n: usize| Peer {
@@ -95,7 +95,7 @@ pub(super) fn example() -> Status {
         drops: vec![Drop {
             side: "proxy".to_owned(),
             reason: "unasked".to_owned(),
-            means: "a worker sent it, and the proxy takes no replies".to_owned(),
+            means: "a consumer sent it, and the proxy takes no replies".to_owned(),
             count: 4,
         }],
         history: History {
@@ -116,8 +116,8 @@ mod tests {
     fn all_is_in_the_line() {
         assert_eq!(
             line(&example()),
-            "running 2.5/s handed on 11 creators 3 workers 1 waiting 6 dropped 4 replies 2.5/s \
-             handed back 11"
+            "running 2.5/s forwarded 11 producers 3 consumers 1 waiting 6 dropped 4 replies 2.5/s \
+             forwarded 11"
         );
     }
 }

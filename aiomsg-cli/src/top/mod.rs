@@ -45,7 +45,7 @@ pub(crate) struct TopArgs {
 }
 
 impl TopArgs {
-    /// What it comes to when a signal ends it, which is the end that it has.
+    /// The outcome when a signal ends it, which is its usual end.
     fn stopped(&self, stopped: Stopped) -> Outcome {
         match self.once {
             true => Err(Failure::stopped(
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: TopArgs, stop: &mut Stop) -> Outcome {
             "the interval is below 100ms, which is more than there is to see",
         ));
     }
-    // What is wrong with the address is to be seen before the screen is taken.
+    // An error about the address is shown before the screen is taken.
     let first = match stop.unless_asked(look(&args.address)).await {
         Ok(first) => first?,
         Err(stopped) => return args.stopped(stopped),

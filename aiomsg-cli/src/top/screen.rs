@@ -72,14 +72,14 @@ async fn show(
             },
             Some(seen) = looks.next() => match seen {
                 Ok(new) => (status, trouble) = (new, None),
-                // It may come back; what was seen last stays.
+                // It may come back. The last status stays on the screen.
                 Err(failure) => trouble = Some(failure.to_string()),
             },
         }
     }
 }
 
-/// What is typed, from a thread of its own, that ends when nobody listens.
+/// The keys typed, from a thread of its own that ends when nobody listens.
 fn keys() -> mpsc::Receiver<Key> {
     let (sender, keys) = mpsc::channel(8);
     std::thread::spawn(move || {
@@ -117,7 +117,7 @@ fn meaning(event: &Event) -> Option<Key> {
 
 fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
     let drops: Vec<_> = status.drops.iter().filter(|it| it.count > 0).collect();
-    let [head, chart, creators, workers, dropped, foot] = Layout::vertical([
+    let [head, chart, producers, consumers, dropped, foot] = Layout::vertical([
         Constraint::Length(3),
         Constraint::Length(7),
         Constraint::Min(4),
@@ -128,8 +128,8 @@ fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
     .areas(frame.area());
     frame.render_widget(summary(status), head);
     draw_chart(frame, status, chart);
-    frame.render_widget(peers("creators", &status.frontend), creators);
-    frame.render_widget(peers("workers", &status.backend), workers);
+    frame.render_widget(peers("producers", &status.frontend), producers);
+    frame.render_widget(peers("consumers", &status.backend), consumers);
     let lines: Vec<_> = match &drops[..] {
         [] => vec![Line::from("nothing")],
         drops => drops
@@ -165,16 +165,16 @@ fn summary(status: &Status) -> Paragraph<'_> {
         None => "at-most-once".to_owned(),
     };
     let mut counts = format!(
-        "{}/s, {} handed on, {} waiting, {} left with creators",
+        "{}/s, {} forwarded, {} waiting, {} unacknowledged",
         status.messages.rate,
-        status.messages.handed_on,
+        status.messages.forwarded,
         waiting(status),
-        status.messages.left,
+        status.messages.unacknowledged,
     );
     if status.replies {
         counts += &format!(
-            ", replies {}/s, {} handed back",
-            status.answers.rate, status.answers.handed_on
+            ", replies {}/s, {} forwarded",
+            status.answers.rate, status.answers.forwarded
         );
     }
     let why = status
@@ -216,6 +216,18 @@ fn draw_chart(frame: &mut Frame<'_>, status: &Status, area: Rect) {
     frame.render_widget(chart, area);
 }
 
+/// The most columns of an identity.
+const SHOWN: u16 = 20;
+
+/// An identity as long as its column; a cut one ends with an ellipsis.
+fn short(identity: &str) -> String {
+    let most = usize::from(SHOWN);
+    match identity.chars().count() > most {
+        true => identity.chars().take(most - 1).chain(['…']).collect(),
+        false => identity.to_owned(),
+    }
+}
+
 fn peers<'a>(name: &str, side: &'a Side) -> Table<'a> {
     let more = side.peer_count - side.peers.len().min(side.peer_count);
     let title = match more {
@@ -223,9 +235,8 @@ fn peers<'a>(name: &str, side: &'a Side) -> Table<'a> {
         more => format!(" {} {name}, {more} of them not shown ", side.peer_count),
     };
     let rows = side.peers.iter().map(|peer| {
-        let identity = peer.identity.get(..12).unwrap_or(&peer.identity);
         Row::new([
-            identity.to_owned(),
+            short(&peer.identity),
             peer.address.clone(),
             peer.dialect.clone(),
             if peer.tls { "yes" } else { "no" }.to_owned(),
@@ -235,7 +246,7 @@ fn peers<'a>(name: &str, side: &'a Side) -> Table<'a> {
         ])
     });
     let widths = [
-        Constraint::Length(12),
+        Constraint::Length(SHOWN),
         Constraint::Min(16),
         Constraint::Length(7),
         Constraint::Length(3),
@@ -272,12 +283,12 @@ mod tests {
         let screen = drawn(&example(), None, 100, 40);
         for text in [
             "aiomsg proxy running  round-robin, at-most-once, up for 61 s",
-            "2.5/s, 11 handed on, 6 waiting, 0 left with creators, replies 2.5/s, 11 handed back",
+            "2.5/s, 11 forwarded, 6 waiting, 0 unacknowledged, replies 2.5/s, 11 forwarded",
             "messages in a second, at most 2.5",
-            "3 creators",
+            "3 producers",
             "127.0.0.1:40002",
-            "1 workers",
-            "4  proxy, unasked: a worker sent it",
+            "1 consumers",
+            "4  proxy, unasked: a consumer sent it",
             "q ends this",
         ] {
             assert!(screen.contains(text), "no {text:?} in\n{screen}");

@@ -7,8 +7,8 @@ fn a_table_shows_who_did_how_many() {
     let done = run(&["demo", "--jobs", "2000"]);
     let text = done.ends(0).text();
     for part in [
-        "worker 1",
-        "worker 2",
+        "consumer 1",
+        "consumer 2",
         "0 lost, 0 done twice",
         "every job was done exactly once",
     ] {
@@ -18,7 +18,7 @@ fn a_table_shows_who_did_how_many() {
 
 #[test]
 fn the_numbers_add_up() {
-    let report = run(&["demo", "--jobs", "999", "--workers", "3", "--json"])
+    let report = run(&["demo", "--jobs", "999", "--consumers", "3", "--json"])
         .ends(0)
         .json();
     assert_eq!(report["done"], 999);
@@ -26,7 +26,7 @@ fn the_numbers_add_up() {
         (report["lost"].as_u64(), report["doubled"].as_u64()),
         (Some(0), Some(0))
     );
-    let each: Vec<_> = report["workers"]
+    let each: Vec<_> = report["consumers"]
         .as_array()
         .unwrap()
         .iter()

@@ -3,10 +3,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::thread;
 
+use super::certificate::certificate;
 use super::process::{Process, run};
 
 #[test]
@@ -117,7 +117,7 @@ fn an_identity_that_is_in_use() {
     drop((first, stdout));
 }
 
-/// A server that says this to whoever comes, at once or when it has heard enough.
+/// A server that sends this to every client, at once or when it has heard enough.
 fn server(waits_for: &'static [u8], says: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
@@ -172,35 +172,6 @@ fn one_that_says_nothing_and_one_that_hangs_up() {
 }
 
 // ===== TLS =====
-
-struct Certificate {
-    cert: PathBuf,
-    key: PathBuf,
-}
-
-fn certificate(dir: &Path, name: &str) -> Certificate {
-    let (cert, key) = (
-        dir.join(format!("{name}.cert")),
-        dir.join(format!("{name}.key")),
-    );
-    let made = Command::new("openssl")
-        .args([
-            "req", "-newkey", "rsa:2048", "-nodes", "-x509", "-days", "2",
-        ])
-        .args(["-subj", &format!("/CN={name}.example")])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&cert)
-        .output()
-        .expect("the openssl command is needed");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    Certificate { cert, key }
-}
 
 #[test]
 fn tls_that_is_well_and_tls_that_is_not() {

@@ -80,7 +80,7 @@ fn a_file_without_more_is_one_message() {
     );
 }
 
-/// Whoever writes to a named pipe would take a second opening of it for its end.
+/// The writer of a named pipe would take a second opening of it for its end.
 #[cfg(unix)]
 #[test]
 fn a_named_pipe_is_read_like_a_file() {

@@ -5,7 +5,7 @@ use std::fs;
 use super::process::run;
 
 /// The commands, as the help lists them.
-fn commands() -> Vec<String> {
+pub(crate) fn commands() -> Vec<String> {
     let help = run(&["--help"]);
     let list = help.text().split("Commands:\n").nth(1).unwrap();
     let list = list.split("\n\n").next().unwrap();
@@ -19,7 +19,7 @@ fn commands() -> Vec<String> {
 #[test]
 fn every_command_has_help_that_fits() {
     let commands = commands();
-    assert!(commands.len() >= 9, "{commands:?}");
+    assert!(commands.len() >= 15, "{commands:?}");
     for command in commands.iter().map(String::as_str).chain([""]) {
         for flag in ["-h", "--help"] {
             let args: Vec<_> = [command, flag]
@@ -39,9 +39,58 @@ fn every_command_has_help_that_fits() {
     }
 }
 
+/// The options that a help lists.
+fn options(help: &str) -> Vec<String> {
+    // What is said about an option is further to the right.
+    let lines = help.lines().filter(|line| !line.starts_with("       "));
+    let options = lines
+        .map(str::trim_start)
+        .filter_map(|line| match line.split_once("--") {
+            Some(("", rest)) => Some(rest),
+            Some((short, rest)) if short.len() == 4 && short.starts_with('-') => Some(rest),
+            _ => None,
+        });
+    options
+        .map(|rest| rest.split([' ', ',']).next().unwrap().to_owned())
+        .collect()
+}
+
+/// Some had forty options in it, and those that people look for were among them.
+#[test]
+fn the_short_help_has_about_a_dozen_options() {
+    for command in commands().iter().filter(|command| *command != "help") {
+        let short = options(run(&[command, "-h"]).ends(0).text());
+        let long = options(run(&[command, "--help"]).ends(0).text());
+        assert!((3..=15).contains(&short.len()), "{command}: {short:?}");
+        for option in &short {
+            assert!(long.contains(option), "{command}: {option}");
+        }
+        let hidden = long.iter().any(|option| option == "log-format");
+        assert!(hidden && long.len() > short.len(), "{command}: {long:?}");
+    }
+    let send = options(run(&["send", "-h"]).text());
+    for option in ["bind", "connect", "publish", "at-least-once", "log", "help"] {
+        assert!(send.iter().any(|it| it == option), "{option}: {send:?}");
+    }
+    assert!(!send.iter().any(|it| it == "unix-mode"), "{send:?}");
+}
+
 #[test]
 fn every_command_that_can_fail_says_with_which_codes() {
-    for command in ["send", "recv", "echo", "doctor", "peers", "demo", "bench"] {
+    for command in [
+        "send",
+        "recv",
+        "request",
+        "reply",
+        "publish",
+        "subscribe",
+        "echo",
+        "doctor",
+        "peers",
+        "demo",
+        "bench",
+        "top",
+    ] {
         let help = run(&[command, "--help"]);
         assert!(help.text().contains("Exit codes: 0"), "{command}");
     }
@@ -66,7 +115,13 @@ fn every_command_has_a_page() {
 fn every_shell_has_completions() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = run(&["completions", shell]);
-        for word in ["doctor", "at-least-once"] {
+        for word in [
+            "doctor",
+            "at-least-once",
+            "time-limit",
+            "settle",
+            "raw-replies",
+        ] {
             assert!(script.ends(0).text().contains(word), "{shell}");
         }
     }

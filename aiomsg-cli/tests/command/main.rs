@@ -3,18 +3,25 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod certificate;
 mod demo;
+mod docs;
 mod doctor;
 mod early_signals;
 mod echo;
 mod files;
 mod help;
 mod messages;
+mod pages;
 mod peers;
 mod pipes;
 mod process;
 mod refused;
+mod reply;
+mod request;
 mod signals;
+mod tls;
+mod topics;
 mod unix;
 mod unreachable;
 mod usage;

@@ -34,13 +34,13 @@ fn those_that_are_connected_are_listed() {
 
 /// It acknowledges nothing, so a job that it got is done by somebody else.
 #[test]
-fn a_job_with_at_least_once_that_came_here_goes_to_a_worker() {
+fn a_job_with_at_least_once_that_came_here_goes_to_a_consumer() {
     let mut sender = Process::start(&["send", "-b", "tcp://127.0.0.1:0", "-a", "job"]);
     let endpoint = sender.endpoint();
     let listed = run(&["peers", "-c", &endpoint, "--for", "300ms"]);
     listed.ends(0);
-    let worker = run(&["recv", "-c", &endpoint, "-n", "1"]);
-    assert_eq!(worker.ends(0).text(), "job\n");
+    let consumer = run(&["recv", "-c", &endpoint, "-n", "1"]);
+    assert_eq!(consumer.ends(0).text(), "job\n");
     sender.finish().ends(0);
 }
 

@@ -1,6 +1,6 @@
 //! Running the command, with a limit for what hangs.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 #[cfg(target_os = "linux")]
@@ -36,6 +36,39 @@ pub(crate) fn command(args: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+/// A proxy that listens for both sides.
+pub(crate) struct Proxy {
+    pub(crate) process: Process,
+    pub(crate) frontend: String,
+    pub(crate) backend: String,
+    /// It may write more.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Proxy {
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let sides = ["--frontend", "127.0.0.1:0", "--backend", "127.0.0.1:0"];
+        let (process, stdout) = Process::with_stdout(&[&["proxy"], &sides[..], options].concat());
+        let mut stdout = BufReader::new(stdout);
+        // One for each side, in any order.
+        let mut said = String::new();
+        for _ in 0..2 {
+            stdout.read_line(&mut said).unwrap();
+        }
+        let of = |side: &str| {
+            let begins = format!("{side}: listening at ");
+            let line = said.lines().find_map(|line| line.strip_prefix(&begins));
+            line.unwrap_or_else(|| panic!("{side}: {said}")).to_owned()
+        };
+        Self {
+            frontend: of("frontend"),
+            backend: of("backend"),
+            process,
+            _stdout: stdout,
+        }
+    }
 }
 
 /// Runs the command to its end.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use rustix::process::Signal;
 
-use super::process::Process;
+use super::process::{Process, Proxy};
 
 #[test]
 fn a_receiver_without_an_end_of_its_own_is_done() {
@@ -28,6 +28,33 @@ fn a_receiver_to_which_nobody_came_is_done() {
         receiver.endpoint();
         receiver.signal(signal);
         receiver.finish().ends(0);
+    }
+}
+
+/// Each of them has no end of its own, so being told to end is how it ends.
+#[test]
+fn every_listening_command_that_is_told_to_end_is_done() {
+    let bind = ["-b", "tcp://127.0.0.1:0"];
+    let commands = [
+        [&["recv"], &bind[..]].concat(),
+        [&["echo"], &bind[..]].concat(),
+        [&["subscribe"], &bind[..], &["--topic", "x"]].concat(),
+        [&["reply"], &bind[..], &["--", "cat"]].concat(),
+        [&["peers", "--watch"], &bind[..]].concat(),
+    ];
+    for args in &commands {
+        for signal in [Signal::INT, Signal::TERM] {
+            let mut listening = Process::start(args);
+            listening.endpoint();
+            listening.signal(signal);
+            let done = listening.finish();
+            assert_eq!(done.code, Some(0), "{args:?}: {}", done.stderr);
+        }
+    }
+    for signal in [Signal::INT, Signal::TERM] {
+        let proxy = Proxy::start(&[]);
+        proxy.process.signal(signal);
+        proxy.process.finish().ends(0);
     }
 }
 

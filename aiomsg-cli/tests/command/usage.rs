@@ -32,6 +32,18 @@ fn wrong_command_lines() {
         (&["completions"], &["SHELL"]),
         (&["doctor"], &["ENDPOINT"]),
         (&["send", "hello"], &["--bind", "--connect"]),
+        (
+            &["recv", "tcp://127.0.0.1:1"],
+            &["write \"-c tcp://127.0.0.1:1\" to connect"],
+        ),
+        (&["send", "127.0.0.1:1", "hello"], &["-b 127.0.0.1:1"]),
+        (&["pull"], &["write \"aiomsg recv\""]),
+        (&["pub"], &["publish"]),
+        (
+            &["recv", "-b", "ipc:///run/app.sock"],
+            &["--bind", "unix:///run/app.sock"],
+        ),
+        (&["recv", "-b", "tcp://*:1"], &["tcp://0.0.0.0:1"]),
         (&["recv", "-b", "nowhere"], &["nowhere", "port"]),
         (&["recv", "-b", "http://x:1"], &["http"]),
         (&["recv", "-b", "tcp://127.0.0.1:65536"], &["65536"]),
@@ -46,9 +58,13 @@ fn wrong_command_lines() {
             &["tls://127.0.0.1:1", "--trust"],
         ),
         (&["recv", "-b", "tls://127.0.0.1:0"], &["--cert", "--key"]),
+        (
+            &["recv", "-c", "tls://127.0.0.1:1"],
+            &["--pin", "--system-roots"],
+        ),
         (&["recv", "-c", "tcp://127.0.0.1:0"], &["port 0"]),
         (&["demo", "--jobs", "0"], &["--jobs", "from 1"]),
-        (&["demo", "--workers", "65"], &["--workers", "64"]),
+        (&["demo", "--consumers", "65"], &["--consumers", "64"]),
         (&["--log", "loud=very", "demo"], &["--log"]),
     ];
     for (args, with) in cases {
@@ -95,6 +111,23 @@ fn wrong_values() {
         ),
         (&["send", "--publish", "--to", "x"], &["--publish", "--to"]),
         (&["send", "--to", "hex:0"], &["--to", "hexadecimal"]),
+        (
+            &["send", "--to", "00112233445566778899aabbccddeeff", "x"],
+            &["--to", "write hex:00112233445566778899aabbccddeeff"],
+        ),
+        (
+            &["send", "--peer-identity", "x", "x"],
+            &["--peer-identity", "FINGERPRINT=IDENTITY"],
+        ),
+        (
+            &["send", "--peer-identity-by-name", "x"],
+            &["--peer-identity-by-name", "only tls://"],
+        ),
+        (
+            &["send", "--server-name", "x", "x"],
+            &["--trust", "--system-roots"],
+        ),
+        (&["send", "--pin", "no/such/file", "x"], &["no/such/file"]),
         (
             &["send", "--identity", "short", "x"],
             &["--identity", "5 bytes", "--dialect 2019"],

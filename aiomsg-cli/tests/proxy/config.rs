@@ -2,7 +2,8 @@
 
 use super::*;
 
-async fn refused(args: &[&str], words: &str) {
+/// Says the error.
+async fn refused(args: &[&str], words: &str) -> String {
     let ended = Program::run([&["proxy", "--check-config"][..], args].concat()).await;
     assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
     let error = match &ended.errors[..] {
@@ -14,6 +15,7 @@ async fn refused(args: &[&str], words: &str) {
         error.starts_with("error: ") && error.contains(words),
         "{args:?}: {error}"
     );
+    error
 }
 
 const SIDES: [&str; 4] = ["--frontend", "127.0.0.1:1", "--backend", "127.0.0.1:2"];
@@ -22,28 +24,34 @@ const SIDES: [&str; 4] = ["--frontend", "127.0.0.1:1", "--backend", "127.0.0.1:2
 async fn what_is_wrong_on_the_command_line_is_named() {
     refused(
         &[],
-        "the frontend has no endpoint: add --frontend tcp://HOST:PORT",
+        "--frontend: the frontend has no endpoint: add --frontend with tcp://HOST:PORT",
     )
     .await;
     refused(&SIDES[..2], "the backend has no endpoint").await;
     for (more, words) in [
         (
             &["--mode", "publish", "--at-least-once", "both"][..],
-            "for mode round-robin",
+            "--at-least-once: towards the backend it is for --mode round-robin",
         ),
-        (&["--mode", "publish", "--replies"], "for mode round-robin"),
-        (&["--in-flight", "0"], "in-flight is 0: expected 1 to 65536"),
+        (
+            &["--mode", "publish", "--replies"],
+            "--replies: they are for --mode round-robin",
+        ),
+        (
+            &["--in-flight", "0"],
+            "--in-flight: 0 is out of range: expected 1 to 65536",
+        ),
         (
             &["--frontend", "127.0.0.1:1"],
-            "tcp://127.0.0.1:1 is named twice",
+            "--frontend: tcp://127.0.0.1:1 is named twice",
         ),
         (
             &["--backend", "127.0.0.1:1"],
-            "tcp://127.0.0.1:1 is named twice",
+            "--backend: tcp://127.0.0.1:1 is named twice",
         ),
         (
             &["--backend-connect", "127.0.0.1:0"],
-            "nobody listens at port 0",
+            "--backend-connect: tcp://127.0.0.1:0: nobody listens at port 0",
         ),
         (
             &["--backend", "tls://127.0.0.1:3"],
@@ -51,28 +59,60 @@ async fn what_is_wrong_on_the_command_line_is_named() {
         ),
         (
             &["--backend-connect", "tls://127.0.0.1:3"],
-            "add --backend-trust",
+            "add --backend-pin (the peer's certificate), --backend-trust",
         ),
         (
             &["--backend-server-name", "x"],
-            "server-name is of no use without",
+            "--backend-server-name: it is of no use without --backend-trust or --backend-system-roots",
         ),
         (
             &["--frontend-identity", "front"],
-            "add --frontend-dialect 2019",
+            "--frontend-identity: it has 5 bytes, and any but 16 work in the dialect of 2019 only: set --frontend-dialect to",
         ),
-        (&["--allow-control"], "add --dashboard"),
-        (&["--heartbeat-interval", "0s"], "heartbeat-interval is 0"),
+        (
+            &["--allow-control"],
+            "--allow-control: it is of no use without a dashboard: add --dashboard",
+        ),
+        (
+            &["--heartbeat-interval", "0s"],
+            "--heartbeat-interval: it is less than a millisecond",
+        ),
         (
             &["--heartbeat-timeout", "1s"],
-            "must be longer than its interval",
+            "--heartbeat-timeout: the heartbeat timeout (1s) must be longer than its interval (5s)",
         ),
-        (&["--queue-messages", "0"], "leaves no room"),
+        (
+            &["--queue-messages", "0"],
+            "--queue-messages: 0 leaves no room",
+        ),
         (
             &["--max-incomplete-bytes", "0"],
-            "max_incomplete_bytes is 0",
+            "--max-incomplete-bytes: 0 leaves no room",
         ),
-        (&["--backend-trust", "/no/such.cert"], "/no/such.cert"),
+        (
+            &["--backend-trust", "/no/such.cert"],
+            "--backend-trust: the settings cannot be used: /no/such.cert",
+        ),
+        (
+            &["--backend-pin", "/no/such.cert"],
+            "--backend-pin: the settings cannot be used: /no/such.cert",
+        ),
+        (
+            &["--backend-peer-identity-by-name"],
+            "--backend: tcp://127.0.0.1:2: with --backend-peer-identity-by-name, only tls://",
+        ),
+        (
+            &["--backend-peer-identity", "ab=cd"],
+            "\"ab\" is not a SHA-256 fingerprint",
+        ),
+        (
+            &["--backend-identity", "00112233445566778899aabbccddeeff"],
+            "write hex:00112233445566778899aabbccddeeff",
+        ),
+        (
+            &["--backend", "tcp://*:25002"],
+            "write \"tcp://0.0.0.0:25002\"",
+        ),
         // These are refused where they are read.
         (&["--frontend-cert", "x"], "--frontend-key"),
         (
@@ -96,7 +136,7 @@ async fn what_is_wrong_on_the_command_line_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_a_file_is_named_with_its_line() {
+async fn an_error_of_a_file_names_file_line_and_key_and_no_flag() {
     refused(
         &["--config", "/no/such.toml"],
         "/no/such.toml: the file cannot be read",
@@ -105,34 +145,113 @@ async fn what_is_wrong_in_a_file_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("p.toml");
     let path = file.to_str().unwrap();
-    for (text, words) in [
+    for (text, error) in [
         (
             "\n\nmod = \"publish\"\n",
-            ":3: unknown field `mod`, expected one of `mode`",
+            ":3: mod: unknown field `mod`, expected one of `mode`",
         ),
         (
             "[frontend]\nbind = [\"a\"]\n",
-            ":2: \"a\" is not an endpoint",
+            ":2: frontend.bind: \"a\" is not an endpoint",
         ),
-        ("[limits]\nmax-resends = \"3\"\n", ":2: invalid type"),
+        (
+            "[limits]\nmax-resends = \"3\"\n",
+            ":2: limits.max-resends: invalid type",
+        ),
         (
             "mode = \"publish\"\nat-least-once = \"both\"\n",
-            "for mode round-robin",
+            ":2: at-least-once: towards the backend it is for mode round-robin",
         ),
-        ("[frontend.tls]\ncert = \"x\"\n", "without its key"),
+        (
+            "mode = \"publish\"\nreplies = true\n",
+            ":2: replies: they are for mode round-robin",
+        ),
+        ("in-flight = 0\n", ":1: in-flight: 0 is out of range"),
+        (
+            "[observe]\nallow-control = true\n",
+            ":2: observe.allow-control: it is of no use without a dashboard: add observe.dashboard",
+        ),
+        (
+            "[frontend.tls]\ncert = \"x\"\n",
+            ":2: frontend.tls.cert: a certificate and its key come together: add frontend.tls.key",
+        ),
+        (
+            "[frontend.tls]\ntrust = [\"no.cert\"]\n",
+            ":2: frontend.tls.trust: ",
+        ),
+        (
+            "[frontend.tls]\n\npin = [\"no.cert\"]\n",
+            ":3: frontend.tls.pin: ",
+        ),
+        (
+            "[backend.tls]\nserver-name = \"x\"\n",
+            ":2: backend.tls.server-name: it is of no use without backend.tls.trust or \
+             backend.tls.system-roots",
+        ),
+        (
+            "[backend]\nconnect = [\"tls://127.0.0.1:1\"]\n",
+            ":2: backend.connect: tls://127.0.0.1:1: connecting with tls needs to know whom to \
+             trust: add backend.tls.pin",
+        ),
+        (
+            "[backend]\nconnect = [\"127.0.0.1:0\"]\n",
+            ":2: backend.connect: tcp://127.0.0.1:0: nobody listens at port 0",
+        ),
+        (
+            "[frontend]\nidentity = \"front\"\n",
+            ":2: frontend.identity: it has 5 bytes, and any but 16 work in the dialect of 2019 \
+             only: set frontend.dialect to 2019",
+        ),
+        (
+            "[frontend]\nidentity = \"00112233445566778899aabbccddeeff\"\n",
+            ":2: frontend.identity: \"00112233445566778899aabbccddeeff\" is the 32 digits",
+        ),
+        (
+            "[frontend]\npeer-identity = [\"x\"]\n",
+            ":2: frontend.peer-identity: \"x\" has no \"=\"",
+        ),
+        (
+            "[limits]\nqueue-bytes = 0\n",
+            ":2: limits.queue-bytes: 0 leaves no room",
+        ),
+        (
+            "[limits]\nqueue-bytes = 0\n[backend.limits]\nqueue-bytes = 1\n",
+            ":2: limits.queue-bytes: 0 leaves no room",
+        ),
+        (
+            "[frontend.limits]\nheartbeat-timeout = \"1s\"\n",
+            ":2: frontend.limits.heartbeat-timeout: the heartbeat timeout (1s)",
+        ),
     ] {
         std::fs::write(&file, text).unwrap();
         let args = [&SIDES[..], &["--config", path]].concat();
-        refused(
-            &args,
-            &format!(
-                "p.toml{}",
-                if words.starts_with(':') { words } else { ": " }
-            ),
-        )
-        .await;
-        refused(&args, words).await;
+        let said = refused(&args, &format!("{path}{error}")).await;
+        assert!(!said.contains("--"), "a flag is named: {said}");
     }
+    // What a file lacks is looked for there.
+    std::fs::write(&file, "\n[backend]\nbind = [\"127.0.0.1:1\"]\n").unwrap();
+    let said = refused(&["--config", path], &format!("{path}: frontend.bind: ")).await;
+    assert!(!said.contains("--"), "a flag is named: {said}");
+    // An error of a flag names the flag, although there is a file.
+    let args = ["--config", path, "--in-flight", "0"];
+    refused(&[&SIDES[..], &args].concat(), "error: --in-flight: 0").await;
+}
+
+/// The file and the certificate are in a folder that is not the current one.
+#[tokio::test]
+async fn paths_in_a_file_are_relative_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::support::python::certificate(folder.path(), "ours");
+    let text = "[frontend]\nbind = [\"tls://127.0.0.1:0\"]\n\
+                tls = { cert = \"ours.cert\", key = \"ours.key\" }\n\
+                [backend]\nbind = [\"unix://back.sock\"]\n";
+    let file = folder.path().join("p.toml");
+    std::fs::write(&file, text).unwrap();
+    let program = Program::start(["proxy", "--config", file.to_str().unwrap()]);
+    let at = program.after("backend: listening at ").await;
+    let socket = folder.path().join("back.sock");
+    assert_eq!(at, format!("unix://{}", socket.display()));
+    assert!(socket.exists());
 }
 
 #[tokio::test]

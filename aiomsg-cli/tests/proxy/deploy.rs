@@ -60,7 +60,7 @@ async fn every_setting_is_in_the_example_file() {
             match line.split(" = ").next().unwrap() {
                 "cert" => format!("cert = \"{cert}\""),
                 "key" => format!("key = \"{key}\""),
-                "trust" => format!("trust = [\"{cert}\"]"),
+                list @ ("trust" | "pin") => format!("{list} = [\"{cert}\"]"),
                 _ => line.to_owned(),
             }
         })

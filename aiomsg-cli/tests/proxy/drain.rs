@@ -3,50 +3,50 @@
 use super::*;
 
 #[tokio::test]
-async fn what_no_worker_takes_is_told_of_as_lost() {
+async fn what_no_consumer_takes_is_told_of_as_lost() {
     let proxy = Proxy::start(&["--drain-deadline", "300ms"]).await;
-    let creator = proxy.creator().await;
+    let producer = proxy.producer().await;
     for n in 0..5 {
-        creator.send(n.to_string()).await.unwrap();
+        producer.send(n.to_string()).await.unwrap();
     }
-    assert!(creator.close(PATIENCE).await.is_clean());
+    assert!(producer.close(PATIENCE).await.is_clean());
     let ended = proxy.program.stop().await;
     assert_eq!(ended.code, Some(1));
     assert_eq!(
         ended.report(),
-        "drained: 5 taken, 0 handed on, 0 left with their creators, 5 unsent, 0 dropped"
+        "drained: 5 taken, 0 forwarded, 0 unacknowledged, 5 unsent, 0 dropped"
     );
     assert!(ended.error().contains("the drain deadline: 5"), "{ended:?}");
 }
 
-/// A worker that is slow to take gets all of it.
+/// A consumer that is slow to take gets all of it.
 #[tokio::test]
-async fn what_has_come_is_handed_on_first() {
+async fn what_has_come_is_forwarded_first() {
     const JOBS: usize = 3000;
     let proxy = Proxy::start(&["--queue-messages", "10", "--drain-deadline", "50s"]).await;
     let limits = aiomsg::Limits {
         items: 10,
         bytes: 1 << 20,
     };
-    let worker = Socket::builder().receive_limits(limits).build().unwrap();
-    let worker = proxy.joined(worker, "backend").await;
-    let creator = proxy.creator().await;
+    let consumer = Socket::builder().receive_limits(limits).build().unwrap();
+    let consumer = proxy.joined(consumer, "backend").await;
+    let producer = proxy.producer().await;
     let payload = "x".repeat(10_000);
     for _ in 0..JOBS {
-        creator.send(payload.clone()).await.unwrap();
+        producer.send(payload.clone()).await.unwrap();
     }
-    assert!(creator.close(PATIENCE).await.is_clean());
+    assert!(producer.close(PATIENCE).await.is_clean());
     proxy.program.signal("INT").await;
     proxy.program.says("draining", 1).await;
     for _ in 0..JOBS {
-        recv(&worker).await;
+        recv(&consumer).await;
     }
     let ended = proxy.program.ended().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(
         ended
             .report()
-            .starts_with("drained: 3000 taken, 3000 handed on"),
+            .starts_with("drained: 3000 taken, 3000 forwarded"),
         "{ended:?}"
     );
 }
@@ -54,9 +54,9 @@ async fn what_has_come_is_handed_on_first() {
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let proxy = Proxy::start(&["--drain-deadline", "1h"]).await;
-    let creator = proxy.creator().await;
-    creator.send("for nobody").await.unwrap();
-    assert!(creator.close(PATIENCE).await.is_clean());
+    let producer = proxy.producer().await;
+    producer.send("for nobody").await.unwrap();
+    assert!(producer.close(PATIENCE).await.is_clean());
     proxy.program.signal("TERM").await;
     proxy.program.says("draining", 1).await;
     proxy.program.signal("INT").await;
@@ -65,7 +65,7 @@ async fn a_second_signal_ends_it_at_once() {
     assert!(
         ended
             .error()
-            .contains("messages that were not handed on: 1"),
+            .contains("messages that were not forwarded: 1"),
         "{ended:?}"
     );
 }
@@ -74,9 +74,9 @@ async fn a_second_signal_ends_it_at_once() {
 #[tokio::test]
 async fn orders_that_come_while_it_drains_are_told_of() {
     let proxy = Proxy::start(&["--drain-deadline", "1h"]).await;
-    let creator = proxy.creator().await;
-    creator.send("for nobody").await.unwrap();
-    assert!(creator.close(PATIENCE).await.is_clean());
+    let producer = proxy.producer().await;
+    producer.send("for nobody").await.unwrap();
+    assert!(producer.close(PATIENCE).await.is_clean());
     proxy.program.signal("TERM").await;
     proxy.program.says("draining", 1).await;
     for (signal, order) in [("HUP", "reload"), ("USR1", "pause"), ("USR2", "resume")] {
@@ -88,15 +88,15 @@ async fn orders_that_come_while_it_drains_are_told_of() {
     assert_eq!(proxy.program.ended().await.code, Some(1));
 }
 
-/// What the proxy has not acknowledged is its creator's, and it says so.
+/// What the proxy has not acknowledged is its producer's, and it says so.
 #[tokio::test]
-async fn what_is_not_acknowledged_stays_with_its_creator() {
+async fn what_is_not_acknowledged_stays_with_its_producer() {
     let options = ["--at-least-once", "both", "--drain-deadline", "300ms"];
     let proxy = Proxy::start(&options).await;
-    let creator = Socket::builder().at_least_once().build().unwrap();
-    creator.connect(&*proxy.frontend).unwrap();
+    let producer = Socket::builder().at_least_once().build().unwrap();
+    producer.connect(&*proxy.frontend).unwrap();
     for n in 0..5 {
-        creator.send(n.to_string()).await.unwrap();
+        producer.send(n.to_string()).await.unwrap();
     }
     proxy
         .until("aiomsg_received_messages_total{side=\"frontend\"}", 5.0)
@@ -104,31 +104,31 @@ async fn what_is_not_acknowledged_stays_with_its_creator() {
     let ended = proxy.program.stop().await;
     assert_eq!(
         ended.report(),
-        "drained: 5 taken, 0 handed on, 5 left with their creators, 0 unsent, 0 dropped"
+        "drained: 5 taken, 0 forwarded, 5 unacknowledged, 0 unsent, 0 dropped"
     );
     assert_eq!(ended.code, Some(0), "nothing is lost: {ended:?}");
-    assert_eq!(creator.stats().unacknowledged_messages, 5);
+    assert_eq!(producer.stats().unacknowledged_messages, 5);
 }
 
-/// New creators are turned away, and replies still come back.
+/// New producers are turned away, and replies still come back.
 #[tokio::test]
-async fn replies_to_what_was_handed_on_are_waited_for() {
+async fn replies_to_what_was_forwarded_are_waited_for() {
     let proxy = Proxy::start(&["--replies"]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    creator.send("1\0question").await.unwrap();
-    let request = recv(&worker).await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    producer.send("1\0question").await.unwrap();
+    let request = recv(&consumer).await;
     proxy.program.signal("TERM").await;
     proxy.program.says("draining", 1).await;
     let to = request.from().clone();
-    worker.send_to(to, request.into_payload()).await.unwrap();
-    assert_eq!(recv_text(&creator).await, "1\0question");
+    consumer.send_to(to, request.into_payload()).await.unwrap();
+    assert_eq!(recv_text(&producer).await, "1\0question");
     let ended = proxy.program.ended().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(
         ended
             .lines
-            .contains(&"  replies: 1 taken, 1 handed on".to_owned()),
+            .contains(&"  replies: 1 taken, 1 forwarded".to_owned()),
         "{ended:?}"
     );
 }

@@ -5,56 +5,56 @@ use std::collections::BTreeSet;
 use super::*;
 
 #[tokio::test]
-async fn creators_and_workers_share_the_work() {
+async fn producers_and_consumers_share_the_work() {
     let proxy = Proxy::start(&[]).await;
-    let workers = [proxy.worker().await, proxy.worker().await];
-    let creators = [proxy.creator().await, proxy.creator().await];
+    let consumers = [proxy.consumer().await, proxy.consumer().await];
+    let producers = [proxy.producer().await, proxy.producer().await];
     for n in 0..100 {
-        for (name, creator) in creators.iter().enumerate() {
-            creator.send(format!("{name} {n}")).await.unwrap();
+        for (name, producer) in producers.iter().enumerate() {
+            producer.send(format!("{name} {n}")).await.unwrap();
         }
     }
     let mut all = BTreeSet::new();
-    for worker in &workers {
+    for consumer in &consumers {
         // To the very message: none is ever passed over.
-        let share = recv_all(worker, 100).await;
+        let share = recv_all(consumer, 100).await;
         all.extend(share);
     }
     assert_eq!(all.len(), 200);
-    for socket in creators.iter().chain(&workers) {
+    for socket in producers.iter().chain(&consumers) {
         socket.close(PATIENCE).await;
     }
     let ended = proxy.program.stop().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(
         ended.report(),
-        "drained: 200 taken, 200 handed on, 0 left with their creators, 0 unsent, 0 dropped"
+        "drained: 200 taken, 200 forwarded, 0 unacknowledged, 0 unsent, 0 dropped"
     );
 }
 
 #[tokio::test]
-async fn published_messages_go_to_every_worker_in_order() {
+async fn published_messages_go_to_every_consumer_in_order() {
     let proxy = Proxy::start(&["--mode", "publish"]).await;
-    let workers = [proxy.worker().await, proxy.worker().await];
-    let creator = proxy.creator().await;
+    let consumers = [proxy.consumer().await, proxy.consumer().await];
+    let producer = proxy.producer().await;
     let sent: Vec<_> = (0..100).map(|n| n.to_string()).collect();
     for message in &sent {
-        creator.send(message.clone()).await.unwrap();
+        producer.send(message.clone()).await.unwrap();
     }
-    for worker in &workers {
-        assert_eq!(recv_all(worker, 100).await, sent);
+    for consumer in &consumers {
+        assert_eq!(recv_all(consumer, 100).await, sent);
     }
 }
 
-/// What comes before any worker waits for one.
+/// What comes before any consumer waits for one.
 #[tokio::test]
-async fn messages_wait_for_the_first_worker() {
+async fn messages_wait_for_the_first_consumer() {
     let proxy = Proxy::start(&[]).await;
-    let creator = proxy.creator().await;
-    creator.send("early").await.unwrap();
-    assert!(creator.close(PATIENCE).await.is_clean());
-    let worker = proxy.worker().await;
-    assert_eq!(recv_text(&worker).await, "early");
+    let producer = proxy.producer().await;
+    producer.send("early").await.unwrap();
+    assert!(producer.close(PATIENCE).await.is_clean());
+    let consumer = proxy.consumer().await;
+    assert_eq!(recv_text(&consumer).await, "early");
 }
 
 /// Both sides connect here, to ends that listen, and more than one of each.
@@ -62,30 +62,32 @@ async fn messages_wait_for_the_first_worker() {
 async fn it_connects_to_several_on_both_sides_and_by_unix_sockets() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| format!("unix://{}", folder.path().join(name).display());
-    let creators = [Socket::new().unwrap(), Socket::new().unwrap()];
-    let workers = [Socket::new().unwrap(), Socket::new().unwrap()];
+    let producers = [Socket::new().unwrap(), Socket::new().unwrap()];
+    let consumers = [Socket::new().unwrap(), Socket::new().unwrap()];
     let mut args = vec!["proxy".to_owned()];
-    for (n, creator) in creators.iter().enumerate() {
-        creator.bind(path(&format!("creator{n}"))).await.unwrap();
+    for (n, producer) in producers.iter().enumerate() {
+        producer.bind(path(&format!("producer{n}"))).await.unwrap();
         args.extend([
             "--frontend-connect".to_owned(),
-            path(&format!("creator{n}")),
+            path(&format!("producer{n}")),
         ]);
     }
-    for worker in &workers {
-        let endpoint = worker.bind("127.0.0.1:0").await.unwrap().to_string();
+    for consumer in &consumers {
+        let endpoint = consumer.bind("127.0.0.1:0").await.unwrap().to_string();
         args.extend(["--backend-connect".to_owned(), endpoint]);
     }
     let program = Program::start(args);
     program.says("backend: connecting to ", 2).await;
-    for worker in &workers {
-        within("the proxy", worker.wait_for_peers(1)).await.unwrap();
+    for consumer in &consumers {
+        within("the proxy", consumer.wait_for_peers(1))
+            .await
+            .unwrap();
     }
-    for creator in &creators {
-        creator.send("job").await.unwrap();
+    for producer in &producers {
+        producer.send("job").await.unwrap();
     }
-    for worker in &workers {
-        assert_eq!(recv_text(worker).await, "job");
+    for consumer in &consumers {
+        assert_eq!(recv_text(consumer).await, "job");
     }
     assert_eq!(program.stop().await.code, Some(0));
 }
@@ -102,12 +104,12 @@ async fn each_side_has_an_identity_and_a_dialect() {
         "2019",
     ];
     let proxy = Proxy::start(&sides).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    within("the proxy", creator.wait_for_peers(1))
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    within("the proxy", producer.wait_for_peers(1))
         .await
         .unwrap();
-    let (front, back) = (&creator.peers()[0], &worker.peers()[0]);
+    let (front, back) = (&producer.peers()[0], &consumer.peers()[0]);
     assert_eq!(
         front.identity.to_string(),
         "000102030405060708090a0b0c0d0e0f"
@@ -123,11 +125,11 @@ async fn what_the_backend_does_not_take_is_counted_by_reason() {
     let file = folder.path().join("proxy.toml");
     std::fs::write(&file, "[backend.limits]\nmax-message = 10\n").unwrap();
     let proxy = Proxy::start(&["--config", file.to_str().unwrap()]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    creator.send("more than ten bytes").await.unwrap();
-    creator.send("fits").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "fits");
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    producer.send("more than ten bytes").await.unwrap();
+    producer.send("fits").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "fits");
     let ended = proxy.program.stop().await;
     assert!(ended.report().ends_with("0 unsent, 1 dropped"), "{ended:?}");
     assert!(

@@ -81,13 +81,13 @@ impl Proxy {
         }
     }
 
-    /// A creator that is connected.
-    async fn creator(&self) -> Socket {
+    /// A producer that is connected.
+    async fn producer(&self) -> Socket {
         self.joined(Socket::new().unwrap(), "frontend").await
     }
 
-    /// A worker that is connected.
-    async fn worker(&self) -> Socket {
+    /// A consumer that is connected.
+    async fn consumer(&self) -> Socket {
         self.joined(Socket::new().unwrap(), "backend").await
     }
 

@@ -54,13 +54,13 @@ async fn metrics_are_those_of_what_happened() {
         "loopback, as no host was named"
     );
     let before = http::scrape(&url).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
     for _ in 0..10 {
-        creator.send("12345").await.unwrap();
+        producer.send("12345").await.unwrap();
     }
-    assert_eq!(recv_all(&worker, 10).await.len(), 10);
-    worker.send("unasked").await.unwrap();
+    assert_eq!(recv_all(&consumer, 10).await.len(), 10);
+    consumer.send("unasked").await.unwrap();
     http::until(
         &url,
         "aiomsg_dropped_messages_total{side=\"proxy\",reason=\"unasked\"}",
@@ -69,7 +69,7 @@ async fn metrics_are_those_of_what_happened() {
     .await;
     for (name, value) in [
         ("aiomsg_proxy_taken_total{direction=\"onward\"}", 10.0),
-        ("aiomsg_proxy_handed_on_total{direction=\"onward\"}", 10.0),
+        ("aiomsg_proxy_forwarded_total{direction=\"onward\"}", 10.0),
         ("aiomsg_proxy_taken_total{direction=\"back\"}", 1.0),
         ("aiomsg_received_messages_total{side=\"frontend\"}", 10.0),
         ("aiomsg_received_bytes_total{side=\"frontend\"}", 50.0),
@@ -112,15 +112,15 @@ async fn metrics_are_those_of_what_happened() {
 
 #[tokio::test]
 async fn health_and_readiness_are_told_apart() {
-    let shown = Shown::start(&["--ready-workers", "1"]).await;
+    let shown = Shown::start(&["--ready-consumers", "1"]).await;
     assert_eq!(shown.get("/healthz").await.status, 200);
     let ready = shown.get("/readyz").await;
     assert_eq!(
         (ready.status, &*ready.body),
-        (503, "not ready: 0 of 1 workers are connected\n")
+        (503, "not ready: 0 of 1 consumers are connected\n")
     );
-    let _worker = shown.proxy.worker().await;
-    within("the worker to be seen", async {
+    let _consumer = shown.proxy.consumer().await;
+    within("the consumer to be seen", async {
         while shown.get("/readyz").await.status != 200 {
             sleep(Duration::from_millis(10)).await;
         }
@@ -132,14 +132,14 @@ async fn health_and_readiness_are_told_apart() {
 #[tokio::test]
 async fn the_status_has_peers_drops_and_rates() {
     let shown = Shown::start(&[]).await;
-    let worker = shown.proxy.worker().await;
-    let creator = shown.proxy.creator().await;
+    let consumer = shown.proxy.consumer().await;
+    let producer = shown.proxy.producer().await;
     for _ in 0..10 {
-        creator.send("job").await.unwrap();
-        recv(&worker).await;
+        producer.send("job").await.unwrap();
+        recv(&consumer).await;
     }
     shown
-        .until("the jobs", |it| it["messages"]["handed_on"] == 10)
+        .until("the jobs", |it| it["messages"]["forwarded"] == 10)
         .await;
     shown
         .until("a rate", |it| {
@@ -152,7 +152,7 @@ async fn the_status_has_peers_drops_and_rates() {
         .await;
     let status = shown.status().await;
     let peer = &status["frontend"]["peers"][0];
-    assert_eq!(peer["identity"], creator.identity().to_string());
+    assert_eq!(peer["identity"], format!("hex:{}", producer.identity()));
     assert_eq!(peer["received_messages"], 10);
     assert_eq!(peer["tls"], false);
     assert_eq!(peer["queued_messages"], 0);
@@ -168,7 +168,7 @@ async fn the_status_has_peers_drops_and_rates() {
     assert!(drops.iter().all(|it| it["count"] == 0), "{status}");
 }
 
-/// A creator's name is text, whatever it is.
+/// A producer's name is text, whatever it is.
 #[tokio::test]
 async fn the_page_needs_nothing_from_elsewhere() {
     let shown = Shown::start(&[]).await;

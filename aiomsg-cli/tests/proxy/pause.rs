@@ -2,15 +2,15 @@
 
 use super::*;
 
-/// Creators are held back, and nothing is lost.
+/// Producers are held back, and nothing is lost.
 #[tokio::test]
-async fn while_it_is_paused_messages_wait_and_creators_are_held_back() {
+async fn while_it_is_paused_messages_wait_and_producers_are_held_back() {
     const JOBS: usize = 20_000;
     let proxy = Proxy::start(&["--inbox-messages", "100"]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    creator.send("before").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "before");
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    producer.send("before").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "before");
 
     proxy.program.signal("USR1").await;
     proxy.program.says("paused", 1).await;
@@ -20,20 +20,24 @@ async fn while_it_is_paused_messages_wait_and_creators_are_held_back() {
         (503, "not ready: it is paused\n")
     );
     let sending = tokio::spawn({
-        let creator = creator.clone();
+        let producer = producer.clone();
         async move {
             let payload = "x".repeat(5000);
             for _ in 0..JOBS {
-                creator.send(payload.clone()).await.unwrap();
+                producer.send(payload.clone()).await.unwrap();
             }
         }
     });
     // Far more than a hundred messages and what the system holds of a connection.
-    until("the creator to be held back", || {
-        creator.peer_stats()[0].queued_messages > 100
+    until("the producer to be held back", || {
+        producer.peer_stats()[0].queued_messages > 100
     })
     .await;
-    assert_eq!(worker.stats().received_messages, 1, "nothing is handed on");
+    assert_eq!(
+        consumer.stats().received_messages,
+        1,
+        "nothing is forwarded"
+    );
     let taken = http::metric(
         &proxy.metrics,
         "aiomsg_proxy_taken_total{direction=\"onward\"}",
@@ -44,42 +48,42 @@ async fn while_it_is_paused_messages_wait_and_creators_are_held_back() {
     proxy.program.signal("USR2").await;
     proxy.program.says("resumed", 1).await;
     for _ in 0..JOBS {
-        recv(&worker).await;
+        recv(&consumer).await;
     }
     sending.await.unwrap();
     assert_eq!(proxy.program.stop().await.code, Some(0));
 }
 
-/// A pause does not keep it from ending, and what had come is handed on.
+/// A pause does not keep it from ending, and what had come is forwarded.
 /// They were heard in any order.
 #[tokio::test]
 async fn the_last_of_two_signals_counts() {
     let proxy = Proxy::start(&[]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
     for turn in 0..100 {
         // Where both are pending, the system hands them out in this order, too.
         proxy.program.signals(&["USR1", "USR2"]).await;
-        creator.send(turn.to_string()).await.unwrap();
-        assert_eq!(recv_text(&worker).await, turn.to_string());
+        producer.send(turn.to_string()).await.unwrap();
+        assert_eq!(recv_text(&consumer).await, turn.to_string());
     }
 }
 
 #[tokio::test]
 async fn it_drains_when_it_is_paused_too() {
     let proxy = Proxy::start(&[]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
     proxy.program.signal("USR1").await;
     proxy.program.says("paused", 1).await;
     for n in 0..10 {
-        creator.send(n.to_string()).await.unwrap();
+        producer.send(n.to_string()).await.unwrap();
     }
-    assert!(creator.close(PATIENCE).await.is_clean());
+    assert!(producer.close(PATIENCE).await.is_clean());
     proxy
         .until("aiomsg_received_messages_total{side=\"frontend\"}", 10.0)
         .await;
     let ended = proxy.program.stop().await;
-    assert_eq!(recv_all(&worker, 10).await.len(), 10);
+    assert_eq!(recv_all(&consumer, 10).await.len(), 10);
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }

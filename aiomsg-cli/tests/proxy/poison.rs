@@ -1,38 +1,38 @@
-//! A message that a worker does not take, and those behind it.
+//! A message that a consumer does not take, and those behind it.
 
 use super::*;
 use aiomsg::DeliveryGuarantee;
 
 const MIB: usize = 1 << 20;
 
-/// It ended the connection to the worker for ever, and nothing passed any more.
+/// It ended the connection to the consumer for ever, and nothing passed any more.
 #[tokio::test]
-async fn a_message_that_no_worker_takes_is_given_up_and_the_others_pass() {
+async fn a_message_that_no_consumer_takes_is_given_up_and_the_others_pass() {
     for options in [&[][..], &["--at-least-once", "both"]] {
-        for workers in [1, 3] {
+        for consumers in [1, 3] {
             let proxy = Proxy::start(options).await;
-            let workers: Vec<_> = (0..workers)
+            let consumers: Vec<_> = (0..consumers)
                 .map(|_| {
-                    let worker = Socket::builder().max_message_size(MIB).build().unwrap();
-                    connected(worker, &proxy.backend)
+                    let consumer = Socket::builder().max_message_size(MIB).build().unwrap();
+                    connected(consumer, &proxy.backend)
                 })
                 .collect();
             let guarantee = match options.is_empty() {
                 true => DeliveryGuarantee::AtMostOnce,
                 false => DeliveryGuarantee::AtLeastOnce,
             };
-            let creator = Socket::builder().delivery_guarantee(guarantee);
-            let creator = connected(creator.build().unwrap(), &proxy.frontend);
-            creator.send(vec![7; 16 * MIB]).await.unwrap();
+            let producer = Socket::builder().delivery_guarantee(guarantee);
+            let producer = connected(producer.build().unwrap(), &proxy.frontend);
+            producer.send(vec![7; 16 * MIB]).await.unwrap();
             for n in 0..30 {
-                creator.send(n.to_string()).await.unwrap();
+                producer.send(n.to_string()).await.unwrap();
             }
             let mut got = std::collections::BTreeSet::new();
             within("the others", async {
                 while got.len() < 30 {
-                    for worker in &workers {
+                    for consumer in &consumers {
                         let pause = Duration::from_millis(5);
-                        let message = tokio::time::timeout(pause, worker.recv_text()).await;
+                        let message = tokio::time::timeout(pause, consumer.recv_text()).await;
                         got.extend(message.into_iter().map(Result::unwrap));
                     }
                 }

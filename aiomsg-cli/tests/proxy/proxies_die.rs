@@ -1,4 +1,4 @@
-//! Creators and workers with three proxies between them, each of which is killed
+//! Producers and consumers with three proxies between them, each of which is killed
 //! in its turn, under load, and comes back. Nothing is lost.
 
 use std::collections::BTreeSet;
@@ -8,19 +8,19 @@ use futures::future::select_all;
 
 use super::*;
 
-const CREATORS: usize = 2;
+const PRODUCERS: usize = 2;
 
-/// Between two jobs of a creator.
+/// Between two jobs of a producer.
 const BETWEEN: Duration = Duration::from_millis(1);
 
-/// As many of a creator's may be on their way: what a proxy had is sent again
+/// As many of a producer's may be on their way: what a proxy had is sent again
 /// when its time is up, and that is not to be all there is.
 const WINDOW: usize = 500;
 
 /// Three proxies, each of which comes back where it was.
 pub(crate) struct Three {
     programs: Vec<Program>,
-    /// For creators, and for workers.
+    /// For producers, and for consumers.
     pub(crate) addresses: Vec<(String, String)>,
 }
 
@@ -79,7 +79,7 @@ async fn start((frontend, backend): &(String, String)) -> Program {
 async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
     let mut proxies = Three::start().await;
     let addresses = proxies.addresses.clone();
-    let creators: Vec<_> = (0..CREATORS)
+    let producers: Vec<_> = (0..PRODUCERS)
         .map(|_| {
             let limits = aiomsg::Limits {
                 items: WINDOW,
@@ -99,7 +99,7 @@ async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
             socket
         })
         .collect();
-    let workers: Vec<_> = (0..2)
+    let consumers: Vec<_> = (0..2)
         .map(|_| {
             let socket = Socket::builder()
                 .reconnect_delay(|_| Duration::from_millis(20))
@@ -113,7 +113,7 @@ async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
         .collect();
     let all_connected = async |count| {
         until("all connections", || {
-            let mut all = creators.iter().chain(&workers);
+            let mut all = producers.iter().chain(&consumers);
             all.all(|it| it.stats().peers == count)
         })
         .await;
@@ -121,16 +121,16 @@ async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
     all_connected(3).await;
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let sending: Vec<_> = creators
+    let sending: Vec<_> = producers
         .iter()
         .cloned()
         .enumerate()
-        .map(|(name, creator)| {
+        .map(|(name, producer)| {
             let stopped = stopped.clone();
             tokio::spawn(async move {
                 let mut next = 0;
                 while !*stopped.borrow() {
-                    creator.send(format!("{name} {next}")).await.unwrap();
+                    producer.send(format!("{name} {next}")).await.unwrap();
                     next += 1;
                     sleep(BETWEEN).await;
                 }
@@ -140,10 +140,10 @@ async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
         .collect();
     let (count, arrived) = tokio::sync::watch::channel(BTreeSet::new());
     let receiving = tokio::spawn({
-        let workers = workers.clone();
+        let consumers = consumers.clone();
         async move {
             loop {
-                let jobs = workers.iter().map(|it| Box::pin(it.recv_text()));
+                let jobs = consumers.iter().map(|it| Box::pin(it.recv_text()));
                 let job = select_all(jobs).await.0.unwrap();
                 count.send_modify(|all| {
                     all.insert(job);
@@ -174,14 +174,14 @@ async fn each_of_three_proxies_is_killed_and_nothing_is_lost() {
         sent.extend((0..count).map(|n| format!("{name} {n}")));
     }
     until("all acknowledgements", || {
-        creators
+        producers
             .iter()
             .all(|it| it.stats().unacknowledged_messages == 0)
     })
     .await;
     until("all jobs", || arrived.borrow().len() == sent.len()).await;
     assert!(*arrived.borrow() == sent, "what arrived is what was sent");
-    assert!(creators.iter().all(|it| it.stats().dropped_messages == 0));
+    assert!(producers.iter().all(|it| it.stats().dropped_messages == 0));
     receiving.abort();
     proxies.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Real Python creators and workers of both versions, with the proxy between
+//! Real Python producers and consumers of both versions, with the proxy between
 //! them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,31 +18,31 @@ fn address(endpoint: &str) -> &str {
 
 const JOBS: usize = 500;
 
-/// Two workers of each version, that the proxy knows of.
-async fn workers(proxy: &Proxy, flags: &[&str]) -> Vec<Script> {
-    let mut workers = Vec::new();
+/// Two consumers of each version, that the proxy knows of.
+async fn consumers(proxy: &Proxy, flags: &[&str]) -> Vec<Script> {
+    let mut consumers = Vec::new();
     for version in [VERSIONS, VERSIONS].concat() {
         let args = [&[address(&proxy.backend)][..], flags].concat();
-        workers.push(Script::start(version, "worker.py", args).await);
+        consumers.push(Script::start(version, "worker.py", args).await);
     }
     proxy.until("aiomsg_peers{side=\"backend\"}", 4.0).await;
-    workers
+    consumers
 }
 
-/// A creator of each version. Both number their jobs from 0.
-async fn creators(proxy: &Proxy, flags: &[&str]) -> Vec<Script> {
+/// A producer of each version. Both number their jobs from 0.
+async fn producers(proxy: &Proxy, flags: &[&str]) -> Vec<Script> {
     let jobs = JOBS.to_string();
-    let mut creators = Vec::new();
+    let mut producers = Vec::new();
     for version in VERSIONS {
         let args = [&[&*jobs, address(&proxy.frontend)][..], flags].concat();
-        creators.push(Script::start(version, "jobcreator.py", args).await);
+        producers.push(Script::start(version, "jobcreator.py", args).await);
     }
-    creators
+    producers
 }
 
-/// Says which jobs a worker does, for as long as anybody listens.
-async fn report(worker: Script, job: mpsc::Sender<String>) {
-    while let Some(line) = worker.try_line_for(PATIENCE).await {
+/// Says which jobs a consumer does, for as long as anybody listens.
+async fn report(consumer: Script, job: mpsc::Sender<String>) {
+    while let Some(line) = consumer.try_line_for(PATIENCE).await {
         let name = line["job"].as_str().unwrap().to_owned();
         if job.send(name).await.is_err() {
             return;
@@ -51,41 +51,41 @@ async fn report(worker: Script, job: mpsc::Sender<String>) {
 }
 
 /// Stops the proxy, which has handed all jobs on.
-async fn all_handed_on(proxy: Proxy) {
-    let metric = "aiomsg_proxy_handed_on_total{direction=\"onward\"}";
+async fn all_forwarded(proxy: Proxy) {
+    let metric = "aiomsg_proxy_forwarded_total{direction=\"onward\"}";
     proxy.until(metric, 2.0 * JOBS as f64).await;
     let ended = proxy.program.stop().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.report().contains("1000 handed on"), "{ended:?}");
+    assert!(ended.report().contains("1000 forwarded"), "{ended:?}");
 }
 
-/// Each job is worked once, and the workers have equal shares.
+/// Each job is worked once, and the consumers have equal shares.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_of_both_versions_to_workers_of_both_versions() {
+async fn jobs_of_both_versions_to_consumers_of_both_versions() {
     let proxy = Proxy::start(&[]).await;
-    let workers = workers(&proxy, &[]).await;
-    let _creators = creators(&proxy, &[]).await;
+    let consumers = consumers(&proxy, &[]).await;
+    let _producers = producers(&proxy, &[]).await;
     let mut worked = BTreeMap::new();
-    for worker in &workers {
-        for _ in 0..2 * JOBS / workers.len() {
-            *worked.entry(worker.job().await).or_insert(0) += 1;
+    for consumer in &consumers {
+        for _ in 0..2 * JOBS / consumers.len() {
+            *worked.entry(consumer.job().await).or_insert(0) += 1;
         }
     }
     assert_eq!(worked.len(), JOBS);
     assert!(worked.values().all(|times| *times == 2), "{worked:?}");
-    all_handed_on(proxy).await;
+    all_forwarded(proxy).await;
 }
 
-/// Acknowledged by workers of both versions to creators of both versions.
+/// Acknowledged by consumers of both versions to producers of both versions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_of_both_versions_at_least_once() {
     let flags = ["--at-least-once"];
     let proxy = Proxy::start(&["--at-least-once", "both"]).await;
-    let workers = workers(&proxy, &flags).await;
-    let _creators = creators(&proxy, &flags).await;
+    let consumers = consumers(&proxy, &flags).await;
+    let _producers = producers(&proxy, &flags).await;
     let (job, mut jobs) = mpsc::channel(16);
-    for worker in workers {
-        tokio::spawn(report(worker, job.clone()));
+    for consumer in consumers {
+        tokio::spawn(report(consumer, job.clone()));
     }
     let mut worked = BTreeMap::new();
     // One may be worked twice, if its acknowledgement is late.
@@ -93,10 +93,10 @@ async fn jobs_of_both_versions_at_least_once() {
         let job = within("a job", jobs.recv()).await.unwrap();
         *worked.entry(job).or_insert(0) += 1;
     }
-    all_handed_on(proxy).await;
+    all_forwarded(proxy).await;
 }
 
-/// Creators and workers of both versions, and three proxies, each of which is
+/// Producers and consumers of both versions, and three proxies, each of which is
 /// killed in its turn. Nothing is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_of_three_proxies_is_killed_between_programs_of_both_versions() {
@@ -106,16 +106,16 @@ async fn each_of_three_proxies_is_killed_between_programs_of_both_versions() {
     let (job, mut jobs) = mpsc::channel(16);
     for version in VERSIONS {
         let args = back.iter().map(|it| address(it)).chain(["--at-least-once"]);
-        let worker = Script::start(version, "worker.py", args).await;
-        tokio::spawn(report(worker, job.clone()));
+        let consumer = Script::start(version, "worker.py", args).await;
+        tokio::spawn(report(consumer, job.clone()));
     }
-    let (count, mut creators, mut expected) = (JOBS.to_string(), Vec::new(), BTreeSet::new());
+    let (count, mut producers, mut expected) = (JOBS.to_string(), Vec::new(), BTreeSet::new());
     for version in VERSIONS {
         let name = version.as_str();
         let options = ["--at-least-once", "--interval", "0.005", "--name", name];
         let args = front.iter().map(|it| address(it)).chain(options);
         let args = std::iter::once(&*count).chain(args);
-        creators.push(Script::start(version, "jobcreator.py", args).await);
+        producers.push(Script::start(version, "jobcreator.py", args).await);
         expected.extend((0..JOBS).map(|n| format!("{name}-{n:05}")));
     }
     let mut worked = BTreeSet::new();
@@ -133,37 +133,37 @@ async fn each_of_three_proxies_is_killed_between_programs_of_both_versions() {
     }
     more(expected.len()).await;
     assert_eq!(worked, expected);
-    for creator in &mut creators {
-        creator.close().await;
+    for producer in &mut producers {
+        producer.close().await;
     }
     proxies.stop().await;
 }
 
-/// Replies of workers of both versions, to creators of both versions.
+/// Replies of consumers of both versions, to producers of both versions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replies_come_back_to_creators_of_both_versions() {
+async fn replies_come_back_to_producers_of_both_versions() {
     const QUESTIONS: usize = 100;
     let proxy = Proxy::start(&["--replies"]).await;
-    let mut workers = Vec::new();
+    let mut consumers = Vec::new();
     for version in VERSIONS {
         let args = ["--connect", address(&proxy.backend)];
-        workers.push(Script::start(version, "answerer.py", args).await);
+        consumers.push(Script::start(version, "answerer.py", args).await);
     }
     proxy.until("aiomsg_peers{side=\"backend\"}", 2.0).await;
     let questions = QUESTIONS.to_string();
-    let mut creators = Vec::new();
+    let mut producers = Vec::new();
     for version in VERSIONS {
         let args = [&*questions, "--connect", address(&proxy.frontend)];
-        creators.push(Script::start(version, "asker.py", args).await);
+        producers.push(Script::start(version, "asker.py", args).await);
     }
-    for creator in &creators {
+    for producer in &producers {
         for n in 0..QUESTIONS {
-            let line = creator.line().await;
+            let line = producer.line().await;
             assert_eq!(line["question"], format!("question {n}"));
             assert_eq!(line["answer"], format!("QUESTION {n}"));
         }
     }
     let ended = proxy.program.stop().await;
-    let replies = format!("  replies: {0} taken, {0} handed on", 2 * QUESTIONS);
+    let replies = format!("  replies: {0} taken, {0} forwarded", 2 * QUESTIONS);
     assert!(ended.lines.contains(&replies), "{ended:?}");
 }

@@ -39,7 +39,7 @@ const SIDES: &str = "[frontend]\nbind = [\"127.0.0.1:0\"]\n[backend]\nbind = [\"
 async fn endpoints_come_and_go_and_connections_stay() {
     let filed = Filed::start(SIDES).await;
     let proxy = &filed.proxy;
-    let worker = proxy.worker().await;
+    let consumer = proxy.consumer().await;
     let path = filed.folder.path().join("front.sock");
     let other = format!("unix://{}", path.display());
     // Both at once.
@@ -55,11 +55,11 @@ async fn endpoints_come_and_go_and_connections_stay() {
     within("the proxy", listens.wait_for_peers(1))
         .await
         .unwrap();
-    let creator = connected(Socket::new().unwrap(), &other);
+    let producer = connected(Socket::new().unwrap(), &other);
     for n in 0..2 {
-        creator.send(n.to_string()).await.unwrap();
+        producer.send(n.to_string()).await.unwrap();
     }
-    recv(&worker).await;
+    recv(&consumer).await;
     recv(&listens).await;
 
     // Without the first one, and without the one that it connected to.
@@ -72,9 +72,9 @@ async fn endpoints_come_and_go_and_connections_stay() {
     until("the end of the connection", || listens.peers().is_empty()).await;
     let address = proxy.frontend.strip_prefix("tcp://").unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
-    creator.send("by the one that is left").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "by the one that is left");
-    assert_eq!(worker.stats().connections, 1, "it was never disconnected");
+    producer.send("by the one that is left").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "by the one that is left");
+    assert_eq!(consumer.stats().connections, 1, "it was never disconnected");
 }
 
 #[tokio::test]
@@ -87,10 +87,10 @@ async fn a_wrong_file_changes_nothing() {
     fs::remove_file(&filed.file).unwrap();
     proxy.program.signal("HUP").await;
     proxy.program.logs("the file cannot be read").await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    creator.send("still there").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "still there");
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    producer.send("still there").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "still there");
 }
 
 #[tokio::test]
@@ -191,10 +191,10 @@ async fn a_side_that_is_to_have_tls_from_now_on_stays_as_it_is() {
     );
     filed.reload(&text).await;
     proxy.program.logs("not reloaded, all stays as it is").await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    creator.send("not deaf").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "not deaf");
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    producer.send("not deaf").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "not deaf");
 }
 
 /// The first side let its port go after the other one had asked for it.
@@ -210,10 +210,10 @@ async fn sides_swap_their_ports_in_one_reload() {
     let filed = Filed::start(&text(one, other)).await;
     filed.reload(&text(other, one)).await;
     filed.proxy.program.says("reloaded", 1).await;
-    let worker = connected(Socket::new().unwrap(), &one.to_string());
-    let creator = connected(Socket::new().unwrap(), &other.to_string());
-    creator.send("by the other port").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "by the other port");
+    let consumer = connected(Socket::new().unwrap(), &one.to_string());
+    let producer = connected(Socket::new().unwrap(), &other.to_string());
+    producer.send("by the other port").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "by the other port");
 }
 
 /// One of two swapped ports is taken: both sides stay where they are.
@@ -228,10 +228,10 @@ async fn half_of_a_reload_is_undone() {
     );
     filed.reload(&text).await;
     proxy.program.logs("not reloaded, all stays as it is").await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    creator.send("where it was").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "where it was");
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    producer.send("where it was").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "where it was");
 }
 
 /// A file that somebody else is to write.

@@ -1,18 +1,21 @@
-//! Replies of workers, back to the creators.
+//! Replies of consumers, back to the producers.
 
 use super::*;
 
 /// Answers each request with its payload in capitals, after the next one has
 /// come: so answers are out of order.
-async fn answer_in_pairs(worker: &Socket, pairs: usize) {
+async fn answer_in_pairs(consumer: &Socket, pairs: usize) {
     for _ in 0..pairs {
-        let pair = [recv(worker).await, recv(worker).await];
+        let pair = [recv(consumer).await, recv(consumer).await];
         for request in pair.iter().rev() {
             // The id as it is.
             let zero = request.payload().iter().position(|it| *it == 0).unwrap();
             let mut reply = request.payload().to_vec();
             reply[zero..].make_ascii_uppercase();
-            worker.send_to(request.from().clone(), reply).await.unwrap();
+            consumer
+                .send_to(request.from().clone(), reply)
+                .await
+                .unwrap();
         }
     }
 }
@@ -20,23 +23,23 @@ async fn answer_in_pairs(worker: &Socket, pairs: usize) {
 /// Both use the same ids, which is no matter; and the ids come back as they
 /// were.
 #[tokio::test]
-async fn each_creator_gets_the_replies_to_its_own_requests() {
+async fn each_producer_gets_the_replies_to_its_own_requests() {
     let proxy = Proxy::start(&["--replies"]).await;
-    let workers = [proxy.worker().await, proxy.worker().await];
-    let creators = [proxy.creator().await, proxy.creator().await];
+    let consumers = [proxy.consumer().await, proxy.consumer().await];
+    let producers = [proxy.producer().await, proxy.producer().await];
     let names = ["one", "two"];
     let ask = async {
         for n in 0..20 {
-            for (name, creator) in names.iter().zip(&creators) {
+            for (name, producer) in names.iter().zip(&producers) {
                 let request = format!("{n}\0of {name}, {n}");
-                creator.send(request).await.unwrap();
+                producer.send(request).await.unwrap();
             }
         }
     };
-    let [first, second] = &workers;
+    let [first, second] = &consumers;
     tokio::join!(ask, answer_in_pairs(first, 10), answer_in_pairs(second, 10));
-    for (name, creator) in names.iter().zip(&creators) {
-        let mut answers = recv_all(creator, 20).await;
+    for (name, producer) in names.iter().zip(&producers) {
+        let mut answers = recv_all(producer, 20).await;
         answers.sort();
         let mut expected: Vec<_> = (0..20)
             .map(|n| format!("{n}\0OF {}, {n}", name.to_uppercase()))
@@ -49,7 +52,7 @@ async fn each_creator_gets_the_replies_to_its_own_requests() {
     assert!(
         ended
             .lines
-            .contains(&"  replies: 40 taken, 40 handed on".to_owned()),
+            .contains(&"  replies: 40 taken, 40 forwarded".to_owned()),
         "{ended:?}"
     );
 }
@@ -62,19 +65,19 @@ async fn requests_of_the_library_are_answered() {
     use tower::{Layer, ServiceExt, service_fn};
 
     let proxy = Proxy::start(&["--replies", "--at-least-once", "both"]).await;
-    let worker = proxy.worker().await;
+    let consumer = proxy.consumer().await;
     let shout = service_fn(|payload: bytes::Bytes| async move {
         Ok::<_, aiomsg::Error>(bytes::Bytes::from(payload.to_ascii_uppercase()))
     });
-    let serving = tokio::spawn(worker.serve(ReplyLayer::new().layer(shout)).into_future());
+    let serving = tokio::spawn(consumer.serve(ReplyLayer::new().layer(shout)).into_future());
     let requests = Requests::new();
-    let creator = Socket::builder()
+    let producer = Socket::builder()
         .at_least_once()
         .receive_layer(requests.answers())
         .build()
         .unwrap();
-    creator.connect(&*proxy.frontend).unwrap();
-    let service = requests.layer().layer(creator.clone());
+    producer.connect(&*proxy.frontend).unwrap();
+    let service = requests.layer().layer(producer.clone());
     for n in 0..10 {
         let asked = service.clone().oneshot(format!("question {n}").into());
         let answer = within("an answer", asked).await.unwrap();
@@ -86,21 +89,21 @@ async fn requests_of_the_library_are_answered() {
 #[tokio::test]
 async fn a_reply_to_nothing_of_ours_goes_to_nobody_and_is_counted() {
     let proxy = Proxy::start(&["--replies"]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
-    creator.send("1\0question").await.unwrap();
-    let request = recv(&worker).await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    producer.send("1\0question").await.unwrap();
+    let request = recv(&consumer).await;
     let to = request.from().clone();
     for stray in [
         "1\0without an address",
         "1@000000000000000000000000\0",
         "news",
     ] {
-        worker.send_to(to.clone(), stray).await.unwrap();
+        consumer.send_to(to.clone(), stray).await.unwrap();
     }
-    worker.send_to(to, request.into_payload()).await.unwrap();
+    consumer.send_to(to, request.into_payload()).await.unwrap();
     // The first that arrives is the one that is addressed.
-    assert_eq!(recv_text(&creator).await, "1\0question");
+    assert_eq!(recv_text(&producer).await, "1\0question");
     let ended = proxy.program.stop().await;
     assert!(
         ended
@@ -110,32 +113,32 @@ async fn a_reply_to_nothing_of_ours_goes_to_nobody_and_is_counted() {
     );
 }
 
-/// What has no id is handed on as it is.
+/// What has no id is forwarded as it is.
 #[tokio::test]
 async fn messages_without_an_id_are_left_as_they_are() {
     let proxy = Proxy::start(&["--replies"]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
     let long = format!("{}\0x", "i".repeat(39));
     for message in ["no zero byte", "\0no id", &long] {
-        creator.send(message.to_owned()).await.unwrap();
-        assert_eq!(recv_text(&worker).await, message);
+        producer.send(message.to_owned()).await.unwrap();
+        assert_eq!(recv_text(&consumer).await, message);
     }
 }
 
-/// Without `--replies` what workers send is taken and dropped: it must not fill
+/// Without `--replies` what consumers send is taken and dropped: it must not fill
 /// the proxy up.
 #[tokio::test]
-async fn without_replies_what_workers_send_is_dropped() {
+async fn without_replies_what_consumers_send_is_dropped() {
     let proxy = Proxy::start(&["--inbox-messages", "10"]).await;
-    let worker = proxy.worker().await;
-    let creator = proxy.creator().await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
     for n in 0..100 {
-        worker.send(n.to_string()).await.unwrap();
+        consumer.send(n.to_string()).await.unwrap();
     }
-    creator.send("job").await.unwrap();
-    assert_eq!(recv_text(&worker).await, "job");
-    assert!(worker.close(PATIENCE).await.is_clean());
+    producer.send("job").await.unwrap();
+    assert_eq!(recv_text(&consumer).await, "job");
+    assert!(consumer.close(PATIENCE).await.is_clean());
     let ended = proxy.program.stop().await;
     assert!(
         ended
@@ -147,22 +150,25 @@ async fn without_replies_what_workers_send_is_dropped() {
 
 /// It loses replies that it does not take, and nobody else does.
 #[tokio::test]
-async fn a_creator_that_takes_no_replies_holds_up_nobody_else() {
+async fn a_producer_that_takes_no_replies_holds_up_nobody_else() {
     const REQUESTS: usize = 500;
     let proxy = Proxy::start(&["--replies"]).await;
-    let worker = proxy.worker().await;
+    let consumer = proxy.consumer().await;
     let limits = aiomsg::Limits { items: 1, bytes: 1 };
     let deaf = Socket::builder().receive_limits(limits).build().unwrap();
     let deaf = proxy.joined(deaf, "frontend").await;
-    let other = proxy.creator().await;
+    let other = proxy.producer().await;
     let answering = tokio::spawn({
-        let worker = worker.clone();
+        let consumer = consumer.clone();
         async move {
             for _ in 0..=REQUESTS {
-                let request = recv(&worker).await;
+                let request = recv(&consumer).await;
                 // More than all queues and systems hold, in all.
                 let reply = [&request.payload()[..], &[b'x'; 100_000]].concat();
-                worker.send_to(request.from().clone(), reply).await.unwrap();
+                consumer
+                    .send_to(request.from().clone(), reply)
+                    .await
+                    .unwrap();
             }
         }
     });

@@ -142,7 +142,7 @@ async fn a_signal_gives_the_terminal_back() {
         let mut top = Top::start(&address);
         answer(&listener, &status);
         top.writes(TAKES_THE_SCREEN).await;
-        top.writes("creators").await;
+        top.writes("producers").await;
         assert!(top.is_raw());
         // Also while it waits for an answer.
         let _open = asked(&listener);
@@ -161,7 +161,7 @@ async fn a_key_ends_it_while_there_is_no_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut top = Top::start(&listener.local_addr().unwrap().to_string());
     answer(&listener, &status);
-    top.writes("creators").await;
+    top.writes("producers").await;
     let _open = asked(&listener);
     let start = Instant::now();
     rustix::io::write(&top.master, b"q").unwrap();

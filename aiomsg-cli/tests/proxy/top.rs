@@ -10,7 +10,7 @@ async fn it_prints_a_line_each_time_and_json_if_asked_to() {
     let proxy = Proxy::start(&["--dashboard", "0", "--replies"]).await;
     let page = proxy.program.after("dashboard: ").await;
     let address = page.strip_prefix("http://").unwrap().trim_end_matches('/');
-    let _worker = proxy.worker().await;
+    let _consumer = proxy.consumer().await;
 
     let ended = Program::run(["top", address, "--once", "--json"]).await;
     assert_eq!(ended.code, Some(0));
@@ -19,7 +19,7 @@ async fn it_prints_a_line_each_time_and_json_if_asked_to() {
 
     let top = Program::start(["top", address, "--interval", "100ms"]);
     top.says(
-        "running 0/s handed on 0 creators 0 workers 1 waiting 0 dropped 0 replies 0/s",
+        "running 0/s forwarded 0 producers 0 consumers 1 waiting 0 dropped 0 replies 0/s",
         3,
     )
     .await;

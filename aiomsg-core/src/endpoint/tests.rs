@@ -13,6 +13,10 @@ fn each_form_is_read_and_written() {
         ("unix://relative.sock", "unix://relative.sock"),
         ("unix://@app", "unix://@app"),
         ("mem://jobs", "mem://jobs"),
+        ("TCP://localhost:1", "tcp://localhost:1"),
+        ("Tls://localhost:1", "tls://localhost:1"),
+        ("UNIX:///Run/A", "unix:///Run/A"),
+        ("Mem://Jobs", "mem://Jobs"),
     ] {
         let endpoint: Endpoint = text.parse().unwrap();
         assert_eq!(endpoint.to_string(), shown);
@@ -49,6 +53,48 @@ fn what_is_wrong_is_named() {
         let error = text.parse::<Endpoint>().unwrap_err().to_string();
         assert!(error.contains(word), "{text}: {error}");
         assert!(error.contains(&format!("\"{text}\"")), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_styles_of_other_libraries_are_translated() {
+    for (text, instead) in [
+        ("ipc:///run/app.sock", "unix:///run/app.sock"),
+        ("ipc://app", "unix://app"),
+        ("ipc://@app", "unix://@app"),
+        ("inproc://jobs", "mem://jobs"),
+        ("ws://host:80/some/path", "tcp://host:80"),
+        ("wss://host:443", "tls://host:443"),
+        ("WS://*:80", "tcp://0.0.0.0:80"),
+        ("nats://host:4222", "tcp://host:4222"),
+        ("http://localhost:80", "tcp://localhost:80"),
+        ("tcp://*:25000", "tcp://0.0.0.0:25000"),
+        ("TLS://*:25000", "tls://0.0.0.0:25000"),
+        ("*:25000", "tcp://0.0.0.0:25000"),
+        ("tcp://host:1/", "tcp://host:1"),
+        ("host:1//", "tcp://host:1"),
+    ] {
+        let error = text.parse::<Endpoint>().unwrap_err().to_string();
+        assert!(error.contains(&format!("\"{text}\" is")), "{error}");
+        assert!(
+            error.ends_with(&format!("; write \"{instead}\"")),
+            "{error}"
+        );
+    }
+}
+
+/// What would be advised is no endpoint, either.
+#[test]
+fn advice_that_would_not_work_is_not_given() {
+    for text in [
+        "ipc://",
+        "inproc://",
+        "ws://host/path",
+        "tcp://host/",
+        "pgm://a;b:1",
+    ] {
+        let error = text.parse::<Endpoint>().unwrap_err().to_string();
+        assert!(!error.contains("write"), "{error}");
     }
 }
 

@@ -57,6 +57,39 @@ impl Topics {
         !found.is_empty()
     }
 
+    /// The number of connections with a subscription to the message. A peer that has just
+    /// come may have subscriptions that are still on their way.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/topics/wire_in_memory.rs"));
+    /// use aiomsg_core::Frame;
+    /// use aiomsg_core::connection::{FrameStream, OneByOne};
+    /// use aiomsg_layers::topics::Topics;
+    /// use futures::{FutureExt, SinkExt, StreamExt};
+    /// use tower::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower::BoxError> {
+    /// let topics = Topics::new();
+    /// let (ours, mut theirs) = Wire::pair("reader");
+    /// let mut connection = FrameStream::new(topics.layer().layer(OneByOne::new(ours)));
+    /// theirs.send(Frame::data("\x01weather.")).await?;
+    /// theirs.send(Frame::data("\x01weather.rain")).await?;
+    /// assert!(connection.next().now_or_never().is_none());
+    ///
+    /// assert_eq!(topics.subscribers("weather.rain"), 1);
+    /// assert_eq!(topics.subscribers("sport.chess"), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subscribers(&self, message: impl AsRef<[u8]>) -> usize {
+        let mut found = Vec::new();
+        self.0.lock().find(message.as_ref(), &mut found);
+        found.sort_unstable();
+        found.dedup();
+        found.len()
+    }
+
     #[cfg(test)]
     pub(super) fn shared(&self) -> &Shared {
         &self.0

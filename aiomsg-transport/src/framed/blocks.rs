@@ -67,7 +67,7 @@ pub(super) fn give_back_large(size: usize, buffer: BytesMut) {
     }
 }
 
-/// What a thread has that ends just now is not kept.
+/// The blocks of a thread that is ending are not kept.
 fn with<P: Default, T>(pool: &'static LocalKey<Cell<P>>, change: impl FnOnce(&mut P) -> T) -> T {
     let mut taken = pool.try_with(Cell::take).unwrap_or_default();
     let result = change(&mut taken);

@@ -1,4 +1,4 @@
-//! Many frames in one call: what the layers of a connection wrap.
+//! Many frames in one call: the connection that layers wrap.
 
 use std::ops::ControlFlow;
 use std::pin::Pin;

@@ -1,8 +1,8 @@
 //! Large frames that have begun to come, of all connections together.
 //!
 //! Each may be as large as a message, so some connections that send most of one and no
-//! more would hold a multiple of that. Together they have a bound, and beyond it the one
-//! that comes slowest is given up.
+//! more would hold a multiple of that. Together they have a bound, and beyond it the slowest
+//! frame is dropped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ struct Shared {
 struct Table {
     frames: BTreeMap<u64, Incomplete>,
     next: u64,
-    /// Of those that are not given up.
+    /// The bytes of the frames that are not dropped.
     bytes: usize,
 }
 
@@ -54,7 +54,7 @@ struct Incomplete {
     bytes: usize,
     pace: Pace,
     link: Link,
-    /// Who is told when it is given up.
+    /// The task to wake when it is dropped.
     waker: Option<Waker>,
     given_up: bool,
 }
@@ -62,7 +62,7 @@ struct Incomplete {
 /// How fast it comes.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
-    /// What has come; half of it after each half-life.
+    /// The bytes that have come; half of them after each half-life.
     bytes: f64,
     /// For how long it has been coming, in half-lives. That in which reading was held
     /// back is not the peer's doing, and not counted.
@@ -74,7 +74,7 @@ struct Pace {
 /// Bytes that came so long ago count half.
 const HALF_LIFE: Duration = Duration::from_secs(1);
 
-/// A frame begins as if so much had come of it: what is known of it then says little.
+/// A frame begins as if this much of it had come: its pace is not known yet.
 const FIRST: f64 = BLOCK as f64;
 
 /// What comes in less than this, in half-lives, is not said to be faster.
@@ -131,8 +131,8 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// The frame holds so many bytes from now on. If that is too much, the slowest
-    /// one is given up.
+    /// The frame holds this number of bytes from now on. If that is too much, the
+    /// slowest frame is dropped.
     ///
     /// # Errors
     ///
@@ -164,8 +164,8 @@ impl Ticket {
         }
     }
 
-    /// Nothing comes. The task is woken when the frame is given up; that it is already
-    /// is an error.
+    /// No bytes come. The task is woken when the frame is dropped; if it is dropped already,
+    /// that is an error.
     pub(super) fn wait(&self, cx: &Context<'_>) -> Result<(), Error> {
         let waker = cx.waker().clone();
         let mut table = self.frames.lock();

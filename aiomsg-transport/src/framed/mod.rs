@@ -137,7 +137,7 @@ impl<T> Framed<T> {
         self
     }
 
-    /// Lets the [`Link`] say what the system holds of the bytes that were sent.
+    /// Lets the [`Link`] report the sent bytes that the system still holds.
     #[must_use]
     pub fn send_queue(mut self, queue: impl Into<Option<SendQueue>>) -> Self {
         if let Some(queue) = queue.into() {
@@ -244,7 +244,7 @@ impl<T: AsyncRead + Unpin> Framed<T> {
             ) {
                 Ok(0) => {
                     self.ended = true;
-                    // What is left is no whole frame.
+                    // The rest is no whole frame.
                     self.codec.decode_eof(&mut self.read.bytes).err().map(Err)
                 }
                 Ok(bytes) => {

@@ -35,7 +35,7 @@ const SMALL: usize = 1 << 10;
 
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
-    /// What was read and not yet decoded.
+    /// The bytes that were read and not yet decoded.
     pub(super) bytes: BytesMut,
     place: Place,
     /// Messages of less than this are to be copied out of the buffer. With 0 they
@@ -50,7 +50,7 @@ pub(super) struct ReadBuffer {
     ticket: Option<Ticket>,
 }
 
-/// What the bytes are in.
+/// The buffer of the bytes.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// A buffer that is of no more use.
@@ -63,7 +63,7 @@ enum Place {
     Own {
         /// Its size, unless it has grown.
         size: usize,
-        /// What was read into it.
+        /// The bytes that were read into it.
         filled: usize,
     },
 }
@@ -165,7 +165,7 @@ impl ReadBuffer {
         self.expected = len;
         let left = self.bytes.len();
         let missing = len - left;
-        // What has come shows how far the length is to be trusted.
+        // The bytes that have come show how far the length can be trusted.
         let more = missing.min(RESERVE.max(left));
         let fits = self.bytes.capacity() - left >= missing.min(BLOCK);
         match self.place {
@@ -235,7 +235,7 @@ impl ReadBuffer {
     /// no larger than it, and nothing else is kept. A large frame keeps its own.
     fn let_go(&mut self, is_large: bool) {
         if self.bytes.is_empty() {
-            // What was split off last may be all that holds a large buffer.
+            // The last piece split off may be all that holds a large buffer.
             self.replace(BytesMut::new(), Place::Loose, 0);
         } else if matches!(self.place, Place::Block) || !is_large && self.is_own() {
             let rest = BytesMut::from(&self.bytes[..]);

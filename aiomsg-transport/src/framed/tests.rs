@@ -187,8 +187,8 @@ async fn the_wire_byte_for_byte() {
     }
 }
 
-/// A buffer from which everything was split off is let go of, lest a silent
-/// peer pin the memory of the last message.
+/// A buffer from which everything was split off is freed, so that a silent peer
+/// does not pin the memory of the last message.
 #[tokio::test]
 async fn an_idle_connection_does_not_pin_its_last_message() {
     let [mut ours, mut theirs] = pair(1 << 20, Dialect::V1);

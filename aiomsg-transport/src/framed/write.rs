@@ -23,7 +23,7 @@ const COPY_UP_TO: usize = 8 << 10;
 /// The most entries of one vectored write.
 const SLICES: usize = 64;
 
-/// A buffer above this is given up once it is empty.
+/// A larger buffer is freed once it is empty.
 const KEEP: usize = 1 << 10;
 
 /// As much is offered in one write to what may hold bytes back: of a write that
@@ -37,11 +37,11 @@ const OFFER: usize = 64 << 10;
 /// ```
 #[derive(Debug, Default)]
 pub(super) struct WriteBuffer {
-    /// What is before `tail`: large payloads, and what was in front of each.
+    /// The bytes before `tail`: large payloads, and the bytes in front of each.
     chunks: VecDeque<Bytes>,
     /// Heads and small payloads, copied one behind the other.
     pub(super) tail: BytesMut,
-    /// How much `tail` held at its last flush: what it will hold at the next.
+    /// The size of `tail` at its last flush, as an estimate for the next.
     expected: usize,
     /// Frames of which it is not known that every byte has left.
     ledger: Ledger,
@@ -55,8 +55,8 @@ pub(super) struct WriteBuffer {
     given: u64,
     /// How much was taken from us.
     taken: u64,
-    /// How much has left: what was taken or, with something below that may hold it
-    /// back, what was flushed.
+    /// The number of bytes that have left: those taken or, if the stream below may hold
+    /// them back, those flushed.
     left: u64,
     /// Where the bytes begin that are here. A frame of which a part has left may
     /// be needed from its beginning.
@@ -116,7 +116,7 @@ impl WriteBuffer {
         Ok(())
     }
 
-    /// Puts a payload behind what is there, without copying it.
+    /// Puts a payload behind the other bytes, without copying it.
     #[inline(never)]
     fn chain(&mut self, payload: Bytes) {
         self.chunks.push_back(self.tail.split().freeze());
@@ -232,20 +232,20 @@ impl WriteBuffer {
         }
     }
 
-    /// What is here, in the order in which it goes out.
+    /// The bytes, in the order in which they go out.
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let chunks = self.chunks.iter().map(Bytes::as_ref);
         chunks.chain([&self.tail[..]])
     }
 
-    /// What was taken has been passed on.
+    /// The bytes that were taken have been passed on.
     pub(super) fn flushed(&mut self) {
         if self.buffered_below {
             self.note_left();
         }
     }
 
-    /// What was taken has left.
+    /// The bytes that were taken have left.
     fn note_left(&mut self) {
         self.left = self.taken;
         self.ledger.forget(self.left);
@@ -319,7 +319,7 @@ mod spare {
     const LARGEST: usize = 2 * HIGH_WATER;
     const MOST_FRAMES: usize = 16 << 10;
 
-    /// A list of more frames is given up once it is empty.
+    /// A list of more frames is freed once it is empty.
     const KEEP_FRAMES: usize = 16;
 
     thread_local! {
@@ -334,9 +334,9 @@ mod spare {
         }
     }
 
-    /// Takes what is empty and not small, and keeps it if it is not too large.
+    /// Takes an empty buffer that is not small, and keeps it if it is not too large.
     pub(super) fn give_back(tail: &mut BytesMut, ledger: &mut Ledger) {
-        // What was written is in front of its capacity, and comes back by this.
+        // The written bytes are in front of its capacity, and come back by this.
         if tail.try_reclaim(KEEP + 1) {
             let tail = std::mem::take(tail);
             if tail.capacity() <= LARGEST {

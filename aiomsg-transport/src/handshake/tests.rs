@@ -218,10 +218,10 @@ mod splits {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
-        /// Whatever pieces it comes in and whatever pauses are between them, a
-        /// handshake is the same, and nothing behind it is lost. Only the first
-        /// length must be whole for an accepting end, lest its first three
-        /// bytes are taken for a peer that waits.
+        /// A handshake is the same in any pieces and with any pauses between them,
+        /// and nothing behind it is lost. Only the first length must be whole for an
+        /// accepting end: its first three bytes alone would look like a peer that
+        /// waits.
         #[test]
         fn any_split_is_understood(
             identity in prop_oneof![
@@ -289,8 +289,8 @@ mod splits {
     }
 }
 
-/// Whoever decides about a connection half-way has not said who it is by then, if the
-/// peer has: the peer cannot have let the connection in.
+/// An end that decides about a connection half-way has not sent its identity by then, if
+/// the peer has: the peer cannot have admitted the connection.
 #[tokio::test(start_paused = true)]
 async fn half_way_nothing_is_told_unless_the_peer_waits_for_it() {
     use Dialects::{Only, Prefer};

@@ -70,7 +70,7 @@ fn what_is_wrong_in_a_file_is_named() {
 
 #[tokio::test]
 async fn missing_settings_are_named_before_anything_is_dialled_or_bound() {
-    // Nobody listens there: whoever dials gets another error.
+    // Nobody listens there: a dial would end with another error.
     let endpoint = Endpoint::tls("127.0.0.1", 1);
     let presents_only = presents(&ONE).build().unwrap();
     let trusts_only = TlsConfig::builder().trust_file(&ONE.cert).build().unwrap();

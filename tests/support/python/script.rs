@@ -55,7 +55,7 @@ impl Script {
         self.process.find(patience, VecDeque::pop_front).await
     }
 
-    /// The next job that a worker got.
+    /// The next job that a consumer got.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Putting together what is shown.
+//! Collects the status.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use super::history::{self, History, Totals};
 use super::metrics::Metrics;
 use super::peers::Peers;
 use super::status::{Place, Side, Status, Way};
+use crate::common::identity;
 use crate::proxy::counts::{self, read};
 use crate::proxy::shared::Proxy;
 use crate::proxy::side;
@@ -26,9 +27,9 @@ pub(super) struct Collector {
 #[derive(Default)]
 struct Seen {
     history: History,
-    creators: Peers,
-    workers: Peers,
-    /// What was put together last, and the same in JSON.
+    producers: Peers,
+    consumers: Peers,
+    /// The last status, and the same in JSON.
     status: Option<Status>,
     json: Bytes,
 }
@@ -88,14 +89,14 @@ impl Collector {
         let (messages, answers) = (&proxy.counts.messages, &proxy.counts.replies);
         let drops = drops(proxy);
         let totals = Totals {
-            messages: read(&messages.handed_on),
-            answers: read(&answers.handed_on),
+            messages: read(&messages.forwarded),
+            answers: read(&answers.forwarded),
             dropped: drops.iter().map(|drop| drop.count).sum(),
         };
         seen.history.add(totals, took);
         let (message_rate, answer_rate) = seen.history.now();
-        let creators = seen.creators.look(&proxy.frontend.socket, took);
-        let workers = seen.workers.look(&proxy.backend.socket, took);
+        let producers = seen.producers.look(&proxy.frontend.socket, took);
+        let consumers = seen.consumers.look(&proxy.backend.socket, took);
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: proxy.control.state().name().to_owned(),
@@ -106,8 +107,8 @@ impl Collector {
             replies: settings.replies,
             messages: way(messages, message_rate),
             answers: way(answers, answer_rate),
-            frontend: show_side(&proxy.frontend, creators),
-            backend: show_side(&proxy.backend, workers),
+            frontend: show_side(&proxy.frontend, producers),
+            backend: show_side(&proxy.backend, consumers),
             drops,
             history: seen.history.show(),
         };
@@ -118,8 +119,8 @@ impl Collector {
 fn way(way: &counts::Way, rate: f64) -> Way {
     Way {
         taken: read(&way.taken),
-        handed_on: read(&way.handed_on),
-        left: read(&way.left),
+        forwarded: read(&way.forwarded),
+        unacknowledged: read(&way.unacknowledged),
         rate,
     }
 }
@@ -135,7 +136,7 @@ fn show_side(side: &side::Side, (peer_count, peers): (usize, Vec<super::status::
         },
     });
     Side {
-        identity: side.socket.identity().to_string(),
+        identity: identity::show(side.socket.identity()),
         endpoints: endpoints.collect(),
         received_messages: stats.received_messages,
         sent_messages: stats.sent_messages,

@@ -1,4 +1,4 @@
-//! What both the status and the metrics say, in the same words.
+//! The facts that the status and the metrics share, in the same words.
 
 use super::status::Drop;
 use crate::proxy::args;
@@ -21,7 +21,7 @@ pub(super) fn at_least_once(settings: &Settings) -> Option<&'static str> {
     })
 }
 
-/// All that was given up, by side and reason; also where there is none.
+/// All dropped messages, by side and reason; also where there are none.
 pub(super) fn drops(proxy: &Proxy) -> Vec<Drop> {
     let mut drops = Vec::new();
     for side in [&proxy.frontend, &proxy.backend] {

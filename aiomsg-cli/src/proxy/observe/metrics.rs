@@ -78,15 +78,15 @@ fn describe() {
     let counters = [
         (
             "aiomsg_proxy_taken_total",
-            "messages taken from a side: onward from creators, back from workers",
+            "messages taken from a side: onward from producers, back from consumers",
         ),
         (
-            "aiomsg_proxy_handed_on_total",
+            "aiomsg_proxy_forwarded_total",
             "messages forwarded: the other side has accepted them",
         ),
         (
-            "aiomsg_proxy_left_total",
-            "unacknowledged messages, which their creators keep and send again",
+            "aiomsg_proxy_unacknowledged_total",
+            "unacknowledged messages, which their producers keep and send again",
         ),
         (
             "aiomsg_proxy_unanswerable_total",
@@ -135,10 +135,10 @@ fn record_proxy(proxy: &Proxy) {
     let counts = &proxy.counts;
     for (direction, way) in [("onward", &counts.messages), ("back", &counts.replies)] {
         counter!("aiomsg_proxy_taken_total", "direction" => direction).absolute(read(&way.taken));
-        counter!("aiomsg_proxy_handed_on_total", "direction" => direction)
-            .absolute(read(&way.handed_on));
+        counter!("aiomsg_proxy_forwarded_total", "direction" => direction)
+            .absolute(read(&way.forwarded));
     }
-    counter!("aiomsg_proxy_left_total").absolute(read(&counts.messages.left));
+    counter!("aiomsg_proxy_unacknowledged_total").absolute(read(&counts.messages.unacknowledged));
     counter!("aiomsg_proxy_unanswerable_total").absolute(read(&counts.unanswerable));
     counter!("aiomsg_proxy_reloads_total", "result" => "done").absolute(read(&counts.reloads));
     counter!("aiomsg_proxy_reloads_total", "result" => "failed")

@@ -8,11 +8,12 @@ use aiomsg::{Identity, Socket};
 
 use super::history::rate;
 use super::status::Peer;
+use crate::common::identity;
 
-/// As many are shown; the others are counted.
+/// The number of peers shown; the others are counted.
 const SHOWN: usize = 50;
 
-/// What each peer had done when it was last looked.
+/// The totals of each peer at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Peers(HashMap<Identity, u64>);
 
@@ -53,7 +54,7 @@ impl Peers {
 fn show(rate: f64, stats: &PeerStats) -> Peer {
     let peer = &stats.peer;
     Peer {
-        identity: peer.identity.to_string(),
+        identity: identity::show(&peer.identity),
         address: peer.remote.to_string(),
         endpoint: peer.endpoint.to_string(),
         dialect: peer.dialect.to_string(),

@@ -1,4 +1,4 @@
-//! What is served where.
+//! The paths of each address.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::collect::Collector;
 use crate::http::address::{is_plain_host, without_port};
 use crate::http::server::{Asked, Response, response, text};
 
-/// What one address shows.
+/// The contents of one address.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Shows {
     pub(super) metrics: bool,
@@ -23,8 +23,8 @@ pub(super) struct Routes {
     shows: Shows,
     /// Names by which it may be asked for, besides those of this machine.
     hosts: Vec<String>,
-    /// What a page must say to pause and resume. Only a page of ours knows it:
-    /// one of somebody else's may send us requests, and cannot read the answers.
+    /// The token that a page needs to pause and resume. Only our own page knows it:
+    /// another one may send us requests, and cannot read the answers.
     token: Option<String>,
 }
 

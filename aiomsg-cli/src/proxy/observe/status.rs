@@ -1,4 +1,4 @@
-//! What `/api/status` says, in JSON.
+//! The contents of `/api/status`, in JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +14,9 @@ pub(crate) struct Status {
     pub(crate) mode: String,
     pub(crate) at_least_once: Option<String>,
     pub(crate) replies: bool,
-    /// From creators to workers.
+    /// From producers to consumers.
     pub(crate) messages: Way,
-    /// From workers to creators.
+    /// From consumers to producers.
     pub(crate) answers: Way,
     pub(crate) frontend: Side,
     pub(crate) backend: Side,
@@ -28,10 +28,10 @@ pub(crate) struct Status {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Way {
     pub(crate) taken: u64,
-    pub(crate) handed_on: u64,
+    pub(crate) forwarded: u64,
     /// Left with their senders, who send them again.
-    pub(crate) left: u64,
-    /// Handed on in a second.
+    pub(crate) unacknowledged: u64,
+    /// Forwarded in a second.
     pub(crate) rate: f64,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Side {
     pub(crate) sent_messages: u64,
     pub(crate) received_bytes: u64,
     pub(crate) sent_bytes: u64,
-    /// Messages that have arrived and wait to be handed on.
+    /// Messages that have arrived and wait to be forwarded.
     pub(crate) inbox: usize,
     /// Messages that wait since no peer is connected.
     pub(crate) buffered: usize,
@@ -85,7 +85,7 @@ pub(crate) struct Peer {
     pub(crate) rate: f64,
 }
 
-/// Messages that were given up.
+/// Dropped messages.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Drop {
     /// `frontend`, `backend` or `proxy`.

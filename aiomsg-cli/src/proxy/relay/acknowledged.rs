@@ -1,5 +1,5 @@
-//! From creators to workers, each message acknowledged to its creator when a
-//! worker has acknowledged it.
+//! From producers to consumers, each message acknowledged to its producer when a
+//! consumer has acknowledged it.
 
 use aiomsg::{Delivery, Error};
 use futures::StreamExt;
@@ -41,13 +41,13 @@ impl Relay {
     fn settle(&self, message: &Delivery, result: Result<(), Error>) {
         let counts = &self.counts.messages;
         let Err(error) = result else {
-            add(&counts.handed_on);
+            add(&counts.forwarded);
             self.frontend.acknowledge(message);
             return;
         };
         match (message.id(), loss(&error)) {
-            // Its creator hears nothing, and sends it again.
-            (Some(_), _) => add(&counts.left),
+            // Its producer hears nothing, and sends it again.
+            (Some(_), _) => add(&counts.unacknowledged),
             (None, Some(why)) => counts.lose(why),
             // The backend hands it back as not acknowledged.
             (None, None) => counts.lose(Loss::Unacknowledged),

@@ -6,7 +6,7 @@ use super::super::control::{Gate, State};
 use super::super::counts::add;
 use super::Relay;
 
-/// What is taken from the frontend.
+/// The messages taken from the frontend.
 pub(super) struct Intake<'a> {
     relay: &'a Relay,
     gate: Gate,
@@ -28,7 +28,7 @@ impl<'a> Intake<'a> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: what has come is held here.
+    /// Cancel safe: a message that has come stays here.
     pub(super) async fn take(&mut self) -> Option<Delivery> {
         let counts = &self.relay.counts.messages;
         loop {
@@ -51,8 +51,8 @@ impl<'a> Intake<'a> {
             let closed = self.gate.state() == State::Emptying;
             if closed && self.relay.defers && message.id().is_some() {
                 // Nobody is there any more to be told that it is handled. Its
-                // creator has it, and will send it again, elsewhere.
-                add(&counts.left);
+                // producer has it, and will send it again, elsewhere.
+                add(&counts.unacknowledged);
                 continue;
             }
             return Some(message);

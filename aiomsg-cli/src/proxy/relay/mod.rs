@@ -1,8 +1,8 @@
 //! Handing messages on, in both directions.
 //!
 //! ```text
-//!  creators ─▶ frontend ─▶ [ gate ] ─▶ onward, or acknowledged ─▶ backend ─▶ workers
-//!  creators ◀─ frontend ◀──────────────────────────── replies ◀─ backend ◀─ workers
+//!  producers ─▶ frontend ─▶ [ gate ] ─▶ onward, or acknowledged ─▶ backend ─▶ consumers
+//!  producers ◀─ frontend ◀──────────────────────────── replies ◀─ backend ◀─ consumers
 //! ```
 
 mod acknowledged;
@@ -20,7 +20,7 @@ use super::control::State;
 use super::counts::{Counts, Loss, add};
 use return_address::ReturnAddresses;
 
-/// What every direction needs.
+/// The parts that both directions share.
 #[derive(Clone)]
 pub(super) struct Relay {
     pub(super) frontend: Socket,
@@ -28,8 +28,8 @@ pub(super) struct Relay {
     pub(super) counts: Arc<Counts>,
     /// Where replies go, if they are asked for.
     addresses: Option<Arc<ReturnAddresses>>,
-    /// Whether messages are acknowledged to creators only when they are handed
-    /// on.
+    /// Whether messages are acknowledged to producers only when they are
+    /// forwarded.
     defers: bool,
 }
 
@@ -59,12 +59,12 @@ impl Relay {
         match state {
             State::Running | State::Emptying => true,
             State::Paused => false,
-            // What is not yet acknowledged may as well stay with its creator.
+            // An unacknowledged message stays with its producer.
             State::Draining => !self.defers,
         }
     }
 
-    /// What the workers get to see of a message.
+    /// A message as consumers see it.
     fn outward(&self, message: &Delivery) -> Bytes {
         let payload = message.payload();
         let Some(addresses) = &self.addresses else {

@@ -1,4 +1,4 @@
-//! From creators to workers, one message after the other.
+//! From producers to consumers, one message after the other.
 
 use super::super::control::Gate;
 use super::super::counts::add;
@@ -13,13 +13,13 @@ impl Relay {
         while let Some(message) = intake.take().await {
             match self.backend.send(self.outward(&message)).await {
                 Ok(()) => {
-                    add(&counts.handed_on);
+                    add(&counts.forwarded);
                     if self.defers {
                         self.frontend.acknowledge(&message);
                     }
                 }
-                // It is not acknowledged, and its creator sends it again.
-                Err(_) if self.defers && message.id().is_some() => add(&counts.left),
+                // It is not acknowledged, and its producer sends it again.
+                Err(_) if self.defers && message.id().is_some() => add(&counts.unacknowledged),
                 Err(error) => {
                     // If the backend is closed, it counts as not sent.
                     if let Some(why) = loss(&error) {

@@ -1,12 +1,12 @@
-//! From workers to creators.
+//! From consumers to producers.
 
 use super::super::counts::{Loss, add};
 use super::{Relay, loss};
 
 impl Relay {
-    /// Runs until the backend is closed and empty. What workers send is taken
-    /// even if no replies are asked for: it would fill the inbox, and then no
-    /// acknowledgement would be read any more.
+    /// Runs until the backend is closed and empty. Messages of consumers are taken even
+    /// without replies: they would fill the inbox, and then no acknowledgement would be
+    /// read any more.
     pub(in crate::proxy) async fn back(self) {
         let counts = &self.counts.replies;
         while let Ok(reply) = self.backend.recv_message().await {
@@ -15,15 +15,15 @@ impl Relay {
                 counts.lose(Loss::Unasked);
                 continue;
             };
-            let Some((creator, payload)) = addresses.take_off(reply.payload()) else {
+            let Some((producer, payload)) = addresses.take_off(reply.payload()) else {
                 counts.lose(Loss::Unaddressed);
                 continue;
             };
-            match self.frontend.send_to(creator, payload).await {
-                Ok(()) => add(&counts.handed_on),
+            match self.frontend.send_to(producer, payload).await {
+                Ok(()) => add(&counts.forwarded),
                 Err(error) => match loss(&error) {
-                    // The frontend is closed before the backend, and what comes
-                    // in between reaches nobody.
+                    // The frontend is closed before the backend, and replies
+                    // in between reach nobody.
                     None => counts.lose(Loss::Refused),
                     Some(why) => counts.lose(why),
                 },

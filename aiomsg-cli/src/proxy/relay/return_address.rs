@@ -1,18 +1,18 @@
 //! Whose reply it is.
 //!
-//! The wires carry no envelope: a worker sees the proxy's identity, and not that
-//! of a creator. What requests have is an id, up to the first zero byte, that
+//! The wires carry no envelope: a consumer sees the proxy's identity, and not that
+//! of a producer. What requests have is an id, up to the first zero byte, that
 //! their answers repeat (see [`aiomsg::parts::layers::request`]). The proxy adds to the
 //! id whom to answer, as in a mail address, and takes that off again:
 //!
 //! ```text
-//!  creator          proxy                            worker
+//!  producer         proxy                          consumer
 //!  id 00 payload ─▶ id @ token 00 payload          ─▶
 //!  id 00 answer  ◀─ id @ token 00 answer           ◀─
 //! ```
 //!
-//! The token stands for the creator's identity. It is random, so no creator can
-//! have a worker send its reply to another one; and it belongs to a creator and
+//! The token stands for the producer's identity. It is random, so no producer can
+//! have a consumer send its reply to another one; and it belongs to a producer and
 //! not to a request, so there is nothing to remember for each request, and a
 //! request may have any number of replies, at any time.
 
@@ -22,7 +22,7 @@ use aiomsg::Identity;
 use aiomsg::parts::vocabulary::sync::Mutex;
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Whoever answers looks for the zero byte among as many first bytes.
+/// Answering peers look for the zero byte among this number of first bytes.
 const REACH: usize = 64;
 
 /// 96 bits in hexadecimal digits.
@@ -33,7 +33,7 @@ pub(super) const LONGEST_ID: usize = REACH - 2 - TOKEN_LEN;
 
 type Token = [u8; TOKEN_LEN];
 
-/// The tokens of creators. Those of the creators that were seen last are kept:
+/// The tokens of producers. Those of the producers that were seen last are kept:
 /// at least [`KEPT`](Self::KEPT), at most twice as many.
 #[derive(Debug, Default)]
 pub(super) struct ReturnAddresses(Mutex<Generations>);
@@ -47,18 +47,18 @@ struct Generations {
 #[derive(Debug, Default)]
 struct Generation {
     tokens: HashMap<Identity, Token>,
-    creators: HashMap<Token, Identity>,
+    producers: HashMap<Token, Identity>,
 }
 
 impl ReturnAddresses {
-    /// As many as peers may be connected.
+    /// The most peers that may be connected.
     const KEPT: usize = 65_536;
 
-    /// The message with the creator's address added to its id. `None`: it has
+    /// The message with the producer's address added to its id. `None`: it has
     /// no id, or none that can be answered.
-    pub(super) fn put(&self, creator: &Identity, message: &Bytes) -> Option<Bytes> {
+    pub(super) fn put(&self, producer: &Identity, message: &Bytes) -> Option<Bytes> {
         let end = end_of_id(message).filter(|end| (1..=LONGEST_ID).contains(end))?;
-        let token = self.token(creator);
+        let token = self.token(producer);
         let mut addressed = BytesMut::with_capacity(message.len() + 1 + TOKEN_LEN);
         addressed.put_slice(&message[..end]);
         addressed.put_u8(b'@');
@@ -76,32 +76,32 @@ impl ReturnAddresses {
             return None;
         }
         let token: Token = reply[at + 1..end].try_into().ok()?;
-        let creator = {
+        let producer = {
             let generations = self.0.lock();
             let mut both = [&generations.young, &generations.old].into_iter();
-            both.find_map(|it| it.creators.get(&token)).cloned()?
+            both.find_map(|it| it.producers.get(&token)).cloned()?
         };
         let mut plain = BytesMut::with_capacity(reply.len() - 1 - TOKEN_LEN);
         plain.put_slice(&reply[..at]);
         plain.put_slice(&reply[end..]);
-        Some((creator, plain.freeze()))
+        Some((producer, plain.freeze()))
     }
 
-    fn token(&self, creator: &Identity) -> Token {
+    fn token(&self, producer: &Identity) -> Token {
         let mut generations = self.0.lock();
         let Generations { young, old } = &mut *generations;
-        if let Some(token) = young.tokens.get(creator) {
+        if let Some(token) = young.tokens.get(producer) {
             return *token;
         }
-        let token = match old.tokens.get(creator) {
+        let token = match old.tokens.get(producer) {
             Some(token) => *token,
             None => random(),
         };
         if young.tokens.len() >= Self::KEPT {
             *old = std::mem::take(young);
         }
-        young.tokens.insert(creator.clone(), token);
-        young.creators.insert(token, creator.clone());
+        young.tokens.insert(producer.clone(), token);
+        young.producers.insert(token, producer.clone());
         token
     }
 }
@@ -129,16 +129,16 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_finds_its_creator_and_is_as_the_worker_made_it() {
+    fn a_reply_finds_its_producer_and_is_as_the_consumer_made_it() {
         let addresses = ReturnAddresses::default();
-        // Two creators, with the same id.
-        for creator in [identity("one"), identity("two")] {
-            let sent = addresses.put(&creator, &Bytes::from("7\0job\0x")).unwrap();
+        // Two producers, with the same id.
+        for producer in [identity("one"), identity("two")] {
+            let sent = addresses.put(&producer, &Bytes::from("7\0job\0x")).unwrap();
             let end = sent.iter().position(|byte| *byte == 0).unwrap();
             assert!(end < REACH);
             let reply = [&sent[..end], b"\0done\0@"].concat();
             let (to, reply) = addresses.take_off(&reply.into()).unwrap();
-            assert_eq!((to, &reply[..]), (creator, &b"7\0done\0@"[..]));
+            assert_eq!((to, &reply[..]), (producer, &b"7\0done\0@"[..]));
         }
     }
 
@@ -177,11 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn creators_that_were_seen_lately_are_kept_and_others_are_not() {
+    fn producers_that_were_seen_lately_are_kept_and_others_are_not() {
         let addresses = ReturnAddresses::default();
         let put = |n: usize| {
-            let creator = identity(&n.to_string());
-            addresses.put(&creator, &Bytes::from("1\0")).unwrap()
+            let producer = identity(&n.to_string());
+            addresses.put(&producer, &Bytes::from("1\0")).unwrap()
         };
         let (first, second) = (put(0), put(1));
         for n in 2..ReturnAddresses::KEPT {

@@ -1,4 +1,4 @@
-//! The workers of the demo.
+//! The consumers of the demo.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::common::failure::{Failure, Outcome};
 /// How long each step of the end may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Which worker did which job.
+/// Which consumer did which job.
 pub(super) type Done = (u32, Bytes);
 
-pub(super) struct Worker {
+pub(super) struct Consumer {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Outcome>,
 }
 
-impl Worker {
+impl Consumer {
     pub(super) fn start(number: u32, proxy: &Endpoint, done: &mpsc::Sender<Done>) -> Outcome<Self> {
         let socket = Socket::new()?;
         socket.connect(proxy.clone())?;
@@ -31,7 +31,7 @@ impl Worker {
 
     /// Ends when it has done what it was sent.
     pub(super) async fn stop(self) -> Outcome {
-        // An error says that it has ended already, and the next line why.
+        // An error means that it has ended already. The next line says why.
         let _ = self.stop.send(());
         self.task.await.map_err(|error| Failure::because(&error))?
     }
@@ -51,8 +51,8 @@ async fn work(
         // An error says that nobody counts any more.
         let _ = done.send((number, job)).await;
     }
-    // What was sent to this worker is its own to do: nobody else will get it. Going
-    // on while the socket closes makes room for what is not in yet.
+    // No other consumer gets the jobs that were sent to this one. Receiving while the
+    // socket closes makes room for those that are still outside.
     let rest = async {
         while let Ok(job) = socket.recv().await {
             let _ = done.send((number, job)).await;

@@ -1,0 +1,129 @@
+//! A run of the command: a request goes in, and a reply comes out.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::process::ExitStatus;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use tower::Service;
+
+use super::program::{Program, Running};
+
+/// The most that a reply may have: a message, less the longest id before it.
+pub(super) const MOST_OUTPUT: usize = aiomsg::parts::transport::codec::DEFAULT_MAX_MESSAGE - 64;
+
+/// What is run for each request: a service from the request to the output.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) program: Program,
+    pub(super) time_limit: Duration,
+    pub(super) max_output: usize,
+}
+
+/// Why there is no reply.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Start(io::Error),
+    Output(io::Error),
+    Wait(io::Error),
+    TooLong(usize),
+    TooSlow(Duration),
+    Code(ExitStatus),
+}
+
+impl Service<Bytes> for Job {
+    type Response = Bytes;
+    type Error = Failed;
+    type Future = BoxFuture<'static, Result<Bytes, Failed>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Bytes) -> Self::Future {
+        let job = self.clone();
+        Box::pin(async move { job.run(request).await })
+    }
+}
+
+impl Job {
+    async fn run(&self, request: Bytes) -> Result<Bytes, Failed> {
+        let running = self.program.start().map_err(Failed::Start)?;
+        // When the time is up, the program is dropped, and so killed.
+        let done = timeout(self.time_limit, self.reply(running, request)).await;
+        done.unwrap_or(Err(Failed::TooSlow(self.time_limit)))
+    }
+
+    async fn reply(&self, mut running: Running, request: Bytes) -> Result<Bytes, Failed> {
+        let mut stdin = running.child.stdin().take();
+        let stdout = running.child.stdout().take();
+        // A program need not read all of it, and may go on after that.
+        let writing = async {
+            if let Some(stdin) = &mut stdin {
+                let _ = stdin.write_all(&request).await;
+            }
+            drop(stdin);
+            std::future::pending::<Infallible>().await
+        };
+        let mut output = Vec::new();
+        let reading = async {
+            let Some(stdout) = stdout else {
+                return Ok(0);
+            };
+            // One byte more shows that there is more.
+            let most = self.max_output as u64 + 1;
+            stdout.take(most).read_to_end(&mut output).await
+        };
+        let read = tokio::select! {
+            read = reading => read.map_err(Failed::Output)?,
+            never = writing => match never {},
+        };
+        if read > self.max_output {
+            return Err(Failed::TooLong(self.max_output));
+        }
+        let status = running.ended().await.map_err(Failed::Wait)?;
+        match status.success() {
+            true => Ok(output.into()),
+            false => Err(Failed::Code(status)),
+        }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(_) => f.write_str("the command does not start"),
+            Self::Output(_) => f.write_str("the output of the command cannot be read"),
+            Self::Wait(_) => f.write_str("the end of the command cannot be seen"),
+            Self::TooLong(most) => write!(
+                f,
+                "the command has written more than {most} bytes, and is killed; raise --max-output"
+            ),
+            Self::TooSlow(limit) => write!(
+                f,
+                "the command has not ended within {}, and is killed; raise --time-limit",
+                humantime::format_duration(*limit)
+            ),
+            // "exit status: 1", or "signal: 9 (SIGKILL)".
+            Self::Code(status) => write!(f, "the command has failed with {status}"),
+        }
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start(error) | Self::Output(error) | Self::Wait(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

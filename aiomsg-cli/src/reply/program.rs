@@ -1,0 +1,98 @@
+//! The program to run.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap};
+#[cfg(unix)]
+use process_wrap::tokio::{ProcessGroup, ResetSigmask};
+
+use crate::common::failure::{Failure, Outcome};
+use crate::common::said::said;
+
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    path: PathBuf,
+    args: Vec<OsString>,
+}
+
+impl Program {
+    /// Looks for the first of these words, as a shell does.
+    pub(super) fn find(words: &[OsString]) -> Outcome<Self> {
+        let Some((name, args)) = words.split_first() else {
+            return Err(Failure::usage(
+                "no command to run is given: write it behind --, or as --shell 'TEXT'",
+            ));
+        };
+        let path = which::which(name).map_err(|error| {
+            Failure::usage(format!(
+                "{}: the command cannot be run: {}; check its name and its mode, or use --shell \
+                 for the syntax of a shell",
+                name.display(),
+                said(&error)
+            ))
+        })?;
+        Ok(Self {
+            path,
+            args: args.to_vec(),
+        })
+    }
+
+    /// The shell, with this text.
+    pub(super) fn shell(text: &OsStr) -> Self {
+        let (shell, flag) = match cfg!(windows) {
+            true => ("cmd", "/C"),
+            false => ("/bin/sh", "-c"),
+        };
+        Self {
+            path: shell.into(),
+            args: vec![flag.into(), text.to_owned()],
+        }
+    }
+
+    /// Starts it.
+    pub(super) fn start(&self) -> io::Result<Running> {
+        let mut command = CommandWrap::with_new(&self.path, |command| {
+            command
+                .args(&self.args)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .kill_on_drop(true);
+        });
+        // In a group of its own, the interrupt key of a terminal ends us first, and all of
+        // it can be killed. Our threads block signals, which it would inherit.
+        #[cfg(unix)]
+        command.wrap(ProcessGroup::leader()).wrap(ResetSigmask);
+        Ok(Running {
+            child: command.spawn()?,
+            has_ended: false,
+        })
+    }
+}
+
+/// A program that runs. Dropping it kills it, with all that it has started.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) child: Box<dyn ChildWrapper>,
+    has_ended: bool,
+}
+
+impl Running {
+    /// Waits for its end.
+    pub(super) async fn ended(&mut self) -> io::Result<std::process::ExitStatus> {
+        let status = self.child.wait().await;
+        self.has_ended = true;
+        status
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // After its end, its number may be that of another program.
+        if !self.has_ended {
+            let _ = self.child.start_kill();
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Commands that are run for requests: how they fail, and how they end.
+#![cfg(unix)]
+
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use super::process::{Process, run};
+
+/// `aiomsg reply` with this text for the shell, and its endpoint.
+fn replying(text: &str) -> (Process, String) {
+    let mut reply = Process::start(&["reply", "-b", "tcp://127.0.0.1:0", "--shell", text]);
+    let endpoint = reply.endpoint();
+    (reply, endpoint)
+}
+
+#[test]
+fn a_failed_command_is_reported_and_sends_no_reply() {
+    let (mut reply, endpoint) = replying("echo half; exit 3");
+    let request = Process::start(&["request", "-c", &endpoint, "x"]);
+    let why = reply.says("note: no reply: ");
+    assert!(why.contains("exit status: 3"), "{why}");
+    request.signal(Signal::INT);
+    let request = request.finish();
+    request.fails(130, &["0 of 1 requests were replied to"]);
+    assert_eq!(request.text(), "");
+    reply.signal(Signal::TERM);
+    let reply = reply.finish();
+    let said = &reply.ends(0).stderr;
+    assert!(said.contains("0 replies, 1 requests without one"), "{said}");
+}
+
+/// Commands were started with the signals blocked that the command itself waits for.
+#[test]
+fn a_command_hears_signals() {
+    let (mut reply, endpoint) = replying("kill -TERM $$; echo deaf");
+    let _request = Process::start(&["request", "-c", &endpoint, "x"]);
+    let why = reply.says("note: no reply: ");
+    assert!(why.contains("signal: 15"), "{why}");
+}
+
+#[test]
+fn a_message_that_is_no_request_is_reported() {
+    let (mut reply, endpoint) = replying("cat");
+    run(&["send", "-c", &endpoint, "news"]).ends(0);
+    let why = reply.says("note: no reply: ");
+    assert!(why.contains("it is no request"), "{why}");
+}
+
+#[test]
+fn a_started_command_finishes_after_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let pipe = pipe.to_str().unwrap();
+    let (mut reply, endpoint) = replying(&format!("echo begun >&2; cat; cat {pipe}"));
+    let request = Process::start(&["request", "-c", &endpoint, "x"]);
+    reply.says("begun");
+    reply.signal(Signal::TERM);
+    std::fs::write(pipe, " and the rest").unwrap();
+    assert_eq!(request.finish().ends(0).text(), "x and the rest\n");
+    let reply = reply.finish();
+    assert!(reply.ends(0).stderr.contains("1 replies, 0 requests"));
+}
+
+#[test]
+fn a_second_signal_ends_a_started_command() {
+    let (mut reply, endpoint) = replying("echo begun >&2; sleep 1000");
+    let _request = Process::start(&["request", "-c", &endpoint, "x"]);
+    reply.says("begun");
+    reply.signal(Signal::INT);
+    reply.signal(Signal::TERM);
+    reply
+        .finish()
+        .fails(143, &["before the started commands were done"]);
+}
+
+#[test]
+fn so_many_commands_run_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    // Each waits until both run: with one job, the second one would never begin.
+    let text = format!(
+        "read n; touch {path}/$n; until [ -e {path}/1 ] && [ -e {path}/2 ]; do sleep 0.01; done"
+    );
+    let bind = ["reply", "-b", "tcp://127.0.0.1:0"];
+    let mut reply = Process::start(&[&bind[..], &["--jobs", "2", "--shell", &text]].concat());
+    let endpoint = reply.endpoint();
+    let ask = ["request", "-c", &endpoint, "--in-flight", "2", "1\n", "2\n"];
+    assert_eq!(run(&ask).ends(0).text(), "\n\n");
+}
+
+#[test]
+fn wrong_commands_are_refused_before_anything_listens() {
+    let reply = |options: &[&str]| run(&[&["reply", "-b", "tcp://127.0.0.1:0"], options].concat());
+    reply(&[]).fails(2, &["COMMAND", "aiomsg reply --help"]);
+    reply(&["--", "no-such-command-here"]).fails(2, &["no-such-command-here", "--shell"]);
+    reply(&["--shell", "x", "--", "y"]).fails(2, &["--shell"]);
+    reply(&["--jobs", "0", "--", "cat"]).fails(2, &["--jobs"]);
+    reply(&["--time-limit", "0s", "--", "cat"]).fails(2, &["--time-limit"]);
+    reply(&["--max-output", "65MiB", "--", "cat"]).fails(2, &["--max-output", "the most"]);
+}
