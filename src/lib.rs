@@ -83,7 +83,7 @@ pub mod builder {
 
 /// What belongs to a message.
 pub mod message {
-    pub use aiomsg_core::{DropReason, MessageId, Target};
+    pub use aiomsg_core::{DropReason, IntoPayload, MessageId, Target};
 }
 
 /// Who a peer is, and how it is connected.
@@ -103,13 +103,17 @@ pub mod send {
 /// Streams of received messages, and services that handle them.
 pub mod receive {
     pub use crate::socket::serve::Serve;
+    pub use crate::socket::serve::handler::{
+        AsFunction, AsService, Handler, HandlerFn, HandlerFuture,
+    };
     pub use crate::socket::streams::{Deliveries, IdentityMessages, Messages};
-    pub use aiomsg_core::IntoReply;
+    pub use aiomsg_core::{IntoOutcome, IntoReply};
 }
 
-/// What is left of a socket that has closed.
+/// What is left of a socket that has closed, or waits in one that was drained.
 pub mod close {
     pub use crate::engine::leftover::{CloseReport, Unconfirmed};
+    pub use crate::engine::waiting::DrainReport;
 }
 
 /// Counters of a socket and of its peers.

@@ -69,6 +69,7 @@ pub mod limits;
 pub mod link;
 pub mod message_id;
 pub mod outbound;
+pub mod payload;
 pub mod reply;
 pub mod sync;
 
@@ -86,4 +87,5 @@ pub use limits::{Limits, Weight};
 pub use link::Link;
 pub use message_id::{MessageId, MessageIds};
 pub use outbound::{Outbound, Target};
-pub use reply::IntoReply;
+pub use payload::IntoPayload;
+pub use reply::{IntoOutcome, IntoReply};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Identity, MessageId, Weight};
+use crate::{Identity, IntoPayload, MessageId, Weight};
 
 /// A message on its way out: the request of every service on the send path.
 ///
@@ -109,9 +109,9 @@ pub enum Target {
 impl Outbound {
     /// A message for any peer that the policy picks.
     #[inline]
-    pub fn new(payload: impl Into<Bytes>) -> Self {
+    pub fn new(payload: impl IntoPayload) -> Self {
         Self {
-            payload: payload.into(),
+            payload: payload.into_payload(),
             rest: Rest::Target(Target::Any),
         }
     }
@@ -179,8 +179,8 @@ impl Outbound {
 
     /// Replaces the payload.
     #[must_use]
-    pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
-        self.payload = payload.into();
+    pub fn with_payload(mut self, payload: impl IntoPayload) -> Self {
+        self.payload = payload.into_payload();
         self
     }
 
@@ -242,7 +242,7 @@ impl Outbound {
     }
 }
 
-impl<T: Into<Bytes>> From<T> for Outbound {
+impl<T: IntoPayload> From<T> for Outbound {
     fn from(payload: T) -> Self {
         Self::new(payload)
     }

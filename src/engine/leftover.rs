@@ -67,7 +67,7 @@ impl Unconfirmed {
 #[derive(Debug, Default)]
 pub(crate) struct Leftover(Mutex<Left>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Left {
     unsent: Vec<Outbound>,
     unacknowledged: Vec<Unacknowledged>,
@@ -116,6 +116,13 @@ impl Leftover {
         let _holding = Holding::new(self);
         let mut report = self.lock();
         report.unsent.extend(unsent());
+    }
+
+    /// How many unsent and unacknowledged messages the next report holds.
+    pub(crate) fn messages(&self) -> (usize, usize) {
+        // A message may be in both lists until then.
+        let report = self.lock().clone().report();
+        (report.unsent.len(), report.unacknowledged.len())
     }
 
     pub(crate) fn take(&self) -> CloseReport {

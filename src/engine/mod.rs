@@ -36,6 +36,7 @@ pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stats;
 mod told;
+pub(crate) mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -153,6 +154,8 @@ pub(crate) struct Engine {
     pub(crate) finish: CancellationToken,
     /// Everything ends now.
     pub(crate) stop: CancellationToken,
+    /// The runtime of the socket has ended.
+    pub(crate) orphaned: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) runtime: Handle,
 }
@@ -255,6 +258,7 @@ impl Engine {
             told: Tries::default(),
             finish: CancellationToken::new(),
             stop: CancellationToken::new(),
+            orphaned: CancellationToken::new(),
             tasks,
             runtime,
             config,

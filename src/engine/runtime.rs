@@ -34,5 +34,6 @@ impl Drop for Ended {
         }
         engine.stop();
         engine.reporter.end();
+        engine.orphaned.cancel();
     }
 }

@@ -4,24 +4,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aiomsg_layers::session::Inbox;
-use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::context::TokioContext;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Socket;
+use super::deadline::{bounded, keep, until};
 use crate::close::CloseReport;
 use crate::engine::Engine;
-
-/// The most that a close may exceed its deadline, if the socket and the caller have
-/// different runtimes.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// The time for a peer that knows our identity to send its own, usually a round trip. A
 /// silent peer holds up a close no longer.
 const GREETING: Duration = Duration::from_secs(1);
-
-/// Longer deadlines have no end, and would overflow.
-const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl<S> Socket<S> {
     /// Closes the socket, for all its handles, within a deadline.
@@ -56,30 +48,20 @@ impl<S> Socket<S> {
             end_buffer(engine);
             return end(engine).await;
         }
-        // The caller may wait for it outside of a runtime, too.
-        let closing = Box::pin(self.close_within(deadline));
-        let closing = TokioContext::new(closing, engine.runtime.clone());
-        match Handle::try_current() {
-            // The clock of the socket's runtime stops when nothing drives it.
-            Ok(here) if here.id() != engine.runtime.id() => {
-                let longest = deadline.min(FOREVER) + GRACE;
-                match timeout(longest, closing).await {
-                    Ok(report) => report,
-                    Err(_) => give_up(engine),
-                }
-            }
-            _ => closing.await,
+        match keep(engine, deadline, self.close_within(deadline)).await {
+            Some(report) => report,
+            None => give_up(engine),
         }
     }
 
     async fn close_within(&self, deadline: Duration) -> CloseReport {
-        let deadline = Instant::now() + deadline.min(FOREVER);
+        let deadline = Instant::now() + bounded(deadline);
         let engine = self.engine();
         engine.closing.store(true, Ordering::Release);
         self.inner.line.wake();
         engine.stop_intake.cancel();
         // The messages may wait for a peer that is being dialled.
-        let settled = until(|| !engine.tries.are_under_way() || !anything_waits(engine));
+        let settled = until(|| !engine.tries.are_under_way() || !engine.anything_waits());
         // A peer that knows our identity may have admitted us, and sent something.
         let greeted = timeout(GREETING, until(|| !engine.told.are_under_way()));
         let _ = timeout_at(deadline, async { tokio::join!(settled, greeted) }).await;
@@ -155,16 +137,6 @@ async fn drain(engine: &Engine) {
     }
 }
 
-/// Waits by polling: other tasks empty buffers and queues in moments, and a notification
-/// from each of them would cost every message something.
-async fn until(is_so: impl Fn() -> bool) {
-    let mut pause = Duration::from_millis(1);
-    while !is_so() {
-        sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(20));
-    }
-}
-
 /// Whether everything that can be sent and acknowledged is. Messages for absent peers
 /// do not count.
 fn is_drained(engine: &Engine) -> bool {
@@ -173,14 +145,6 @@ fn is_drained(engine: &Engine) -> bool {
         return engine.send.is_drained();
     };
     engine.send.is_drained() && engine.peers.have_sent_all() && !unacked.is_awaiting()
-}
-
-/// Whether a message waits for a peer, or for an acknowledgement.
-fn anything_waits(engine: &Engine) -> bool {
-    let unacked = engine.unacked.as_ref();
-    !engine.send.is_idle()
-        || !engine.peers.have_sent_all()
-        || unacked.is_some_and(|unacked| !unacked.is_empty())
 }
 
 async fn no_peers(engine: &Engine) {

@@ -1,16 +1,13 @@
 //! JSON messages, with serde.
 
-use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
+use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower::Service;
 
 use super::Socket;
+use crate::layer::SendService;
 
-impl<S> Socket<S>
-where
-    S: Service<Outbound, Error: Into<BoxError>> + 'static,
-{
+impl<S: SendService> Socket<S> {
     /// Sends a value as JSON.
     ///
     /// # Errors

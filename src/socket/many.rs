@@ -8,11 +8,9 @@ use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, Outbound};
 use tower::Service;
 
 use super::{Inner, Socket};
+use crate::layer::SendService;
 
-impl<S> Socket<S>
-where
-    S: Service<Outbound, Error: Into<BoxError>> + 'static,
-{
+impl<S: SendService> Socket<S> {
     /// Sends messages in order, and removes the accepted ones from `messages`.
     ///
     /// It does for many what [`send_message`](Socket::send_message) does for one, with

@@ -2,6 +2,8 @@
 
 pub(crate) mod builder;
 pub(crate) mod close;
+mod deadline;
+mod drain;
 mod many;
 mod pace;
 mod receive;
@@ -29,7 +31,7 @@ use aiomsg_transport::Listener;
 use tokio_util::context::TokioContext;
 
 use crate::engine::config::Config;
-use crate::engine::events::Reporter;
+use crate::engine::events::{Reporter, say};
 use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
 use crate::engine::{Engine, Paths, accept, dial};
@@ -44,7 +46,8 @@ use sink::Outgoing;
 /// It binds, connects, or both, any number of times. All methods take `&self`. A
 /// clone is another handle on the same socket: cheap, and usable from any task.
 /// Dropping the last handle ends all background tasks, and loses the messages that
-/// wait to be sent. [`close`](Socket::close) sends them first.
+/// wait to be sent: one log line at WARN counts them. [`close`](Socket::close) sends them
+/// first, and [`drain`](Socket::drain) waits for a peer that is not there yet.
 ///
 /// A socket is also a [`Stream`](futures_core::Stream) of received messages and a
 /// [`Sink`](futures_sink::Sink) of messages to send, so a proxy is a `forward` from
@@ -69,8 +72,9 @@ use sink::Outgoing;
 /// ```
 ///
 /// `S` is the type of the send path: the standard stack, perhaps with layers around
-/// it (see [`SocketBuilder::layer`]). [`build_boxed`](SocketBuilder::build_boxed)
-/// builds a socket with layers whose type can be named.
+/// it (see [`SocketBuilder::layer`]). A field of type `Socket` takes a socket without
+/// layers. [`build_boxed`](SocketBuilder::build_boxed) builds a socket with layers for a
+/// field of type `Socket<BoxedSend>`.
 pub struct Socket<S = StandardSend> {
     inner: Arc<Inner<S>>,
     /// The message that this handle, as a sink, is sending.
@@ -96,6 +100,17 @@ struct Inner<S> {
 /// The last handle is gone.
 impl<S> Drop for Inner<S> {
     fn drop(&mut self) {
+        // Counted first, since nothing waits in a socket that has ended.
+        let waiting = self.engine.waiting().messages();
+        if waiting > 0 {
+            say(|| {
+                tracing::warn!(
+                    messages = waiting,
+                    "the last handle of a socket was dropped, and the waiting messages with it: \
+                     call close(deadline) first, which sends them and reports the rest"
+                );
+            });
+        }
         self.engine.stop();
     }
 }
@@ -212,7 +227,7 @@ impl<S> Socket<S> {
     ///
     /// # Errors
     ///
-    /// When the socket is not bound to it ([`Error::is_address`]).
+    /// When the socket is not bound to it ([`Error::is_address`]), and when it is closed.
     ///
     /// # Cancel safety
     ///
@@ -222,6 +237,7 @@ impl<S> Socket<S> {
         E: TryInto<Endpoint, Error: Into<Error>>,
     {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
+        self.check_open()?;
         let Some(task) = self.engine().endpoints.unbind(&endpoint) else {
             return Err(Error::new(ErrorKind::Address)
                 .with_reason("the socket is not bound to it")
@@ -266,12 +282,13 @@ impl<S> Socket<S> {
     ///
     /// # Errors
     ///
-    /// When the socket is not connected to it ([`Error::is_address`]).
+    /// When the socket is not connected to it ([`Error::is_address`]), and when it is closed.
     pub fn disconnect<E>(&self, endpoint: E) -> Result<(), Error>
     where
         E: TryInto<Endpoint, Error: Into<Error>>,
     {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
+        self.check_open()?;
         match self.engine().endpoints.disconnect(&endpoint) {
             Some(_) => Ok(()),
             None => Err(Error::new(ErrorKind::Address)
@@ -357,8 +374,15 @@ impl<S> Socket<S> {
         }
     }
 
+    /// Returns whether the socket is closed, or closes: every call that sends, binds or
+    /// connects fails with [`Error::is_closed`]. A socket whose runtime has ended is closed,
+    /// too. What it has received before can still be received.
+    pub fn is_closed(&self) -> bool {
+        self.engine().closing.load(Ordering::Acquire)
+    }
+
     fn check_open(&self) -> Result<(), Error> {
-        if self.engine().closing.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(ErrorKind::Closed.into());
         }
         Ok(())

@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::hook::{self, Holding};
-use aiomsg_core::{BoxError, Error, ErrorKind, Identity, Outbound};
+use aiomsg_core::{BoxError, Error, ErrorKind, Identity, IntoPayload, Outbound};
 use aiomsg_layers::shared::{catch, caught};
-use bytes::Bytes;
 use pin_project::pin_project;
 use tower::Service;
 
@@ -17,15 +16,16 @@ use crate::SendMode;
 use crate::engine::explain;
 use crate::engine::gate::LAYER;
 use crate::engine::stack::{Sent, StackFuture, StandardSend};
+use crate::layer::SendService;
 
-impl<S> Socket<S>
-where
-    S: Service<Outbound, Error: Into<BoxError>> + 'static,
-{
+impl<S: SendService> Socket<S> {
     /// Sends a message by the socket's send mode.
     ///
     /// Returns when the message is accepted: in the queue of a peer, or in the buffer
     /// while no peer is connected. Waits while there is no room.
+    ///
+    /// The payload is text or bytes, owned or borrowed: see
+    /// [`IntoPayload`](crate::message::IntoPayload).
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ where
     ///
     /// Dropping the future before it is ready drops the message unsent.
     #[inline]
-    pub fn send(&self, payload: impl Into<Bytes>) -> impl Future<Output = Result<(), Error>> {
+    pub fn send(&self, payload: impl IntoPayload) -> impl Future<Output = Result<(), Error>> {
         self.send_message(Outbound::new(payload))
     }
 
@@ -61,7 +61,7 @@ where
     pub fn send_to(
         &self,
         peer: impl Into<Identity>,
-        payload: impl Into<Bytes>,
+        payload: impl IntoPayload,
     ) -> impl Future<Output = Result<(), Error>> {
         self.send_message(Outbound::new(payload).to(peer.into()))
     }
@@ -98,7 +98,7 @@ where
     /// # Cancel safety
     ///
     /// A message whose future is dropped is not sent again. It may have arrived.
-    pub async fn send_acked(&self, payload: impl Into<Bytes>) -> Result<(), Error> {
+    pub async fn send_acked(&self, payload: impl IntoPayload) -> Result<(), Error> {
         self.send_message(Outbound::new(payload).until_acked())
             .await
     }

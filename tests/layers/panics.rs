@@ -379,9 +379,7 @@ async fn a_shutdown_signal_that_panics_ends_serving_with_an_error() {
     let serving = server
         .serve(handler)
         .with_graceful_shutdown(async { panic!("as we want") });
-    let error = within("the end", async { serving.await })
-        .await
-        .unwrap_err();
+    let error = within("the end", serving).await.unwrap_err();
     assert!(
         error.to_string().contains("the shutdown signal panicked"),
         "{error}"

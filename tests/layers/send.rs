@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
+use aiomsg::layer::SendService;
 use aiomsg::{Error, ErrorKind, Identity, Limits, Outbound, SocketBuilder};
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ use tower::retry::{Policy, RetryLayer};
 use tower::spawn_ready::SpawnReadyLayer;
 use tower::timeout::TimeoutLayer;
 use tower::util::{MapErrLayer, MapRequestLayer};
-use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+use tower::{BoxError, ServiceBuilder, ServiceExt};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -37,10 +38,7 @@ fn absent() -> Identity {
 }
 
 /// Each payload in turn, from a sender with layers to a receiver.
-async fn arrive<S>(sender: &Socket<S>, payloads: &[&'static str]) -> Vec<String>
-where
-    S: Service<Outbound, Error: Into<BoxError>> + 'static,
-{
+async fn arrive<S: SendService>(sender: &Socket<S>, payloads: &[&str]) -> Vec<String> {
     let (receiver, endpoint) = receiver().await;
     sender.connect(endpoint).unwrap();
     for payload in payloads {

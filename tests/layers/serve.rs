@@ -1,6 +1,7 @@
 //! Messages that are handled by a service, and when they are acknowledged.
 
 mod ending;
+mod functions;
 mod without_a_service;
 
 use std::error::Error as _;

@@ -1,29 +1,12 @@
 //! What is logged, and what never is.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use super::bad_input::refused;
+use super::captured_log::Log;
 use super::*;
 use crate::authority::{Authority, Wanted};
 use aiomsg::Identity;
 use aiomsg::peer::CertifiedIdentityLayer;
 use tracing::Level;
-
-/// What was logged by this thread, which runs all of a test.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 const ALICE: [u8; 16] = *b"alice's identity";
 const SECRET: &str = "attack at dawn";
@@ -32,13 +15,7 @@ const SECRET: &str = "attack at dawn";
 /// and end, messages, messages that are given up, certificates that are
 /// reloaded.
 async fn session(level: Level) -> (String, Vec<String>) {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_ansi(false)
-        .with_writer(move || writer.clone());
-    let _subscribed = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _subscribed) = Log::capture(level);
 
     let root = Authority::root("root");
     let own = root.issue(Wanted::named("alice's identity"));
@@ -95,8 +72,7 @@ async fn session(level: Level) -> (String, Vec<String>) {
         secrets.push(identity.to_string());
         secrets.push(identity.as_bytes().escape_ascii().to_string());
     }
-    let log = log.0.lock().unwrap();
-    (String::from_utf8(log.clone()).unwrap(), secrets)
+    (log.text(), secrets)
 }
 
 fn hex(bytes: &[u8]) -> String {

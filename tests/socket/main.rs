@@ -21,13 +21,16 @@ mod bad_input;
 #[cfg(feature = "tls")]
 mod behind;
 mod buffering;
+mod captured_log;
 #[cfg(feature = "tls")]
 mod certified_identity;
 mod close;
+mod close_while_reconnecting;
 mod closes_together;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod documented_names;
+mod drain;
 mod endpoints;
 mod events;
 mod extremes;
@@ -39,10 +42,12 @@ mod log_subscribers;
 #[cfg(feature = "tls")]
 mod logs;
 mod many;
+mod one_shot;
 mod outcomes;
 mod overflow;
 mod page_links;
 mod payload_destructors;
+mod payloads;
 mod peer_stats;
 mod pitfalls_table;
 mod poison;

@@ -1,24 +1,34 @@
-//! The tables of `docs/internals/pitfalls.md` that say which test is for which fault, of
-//! others and of ours: what they name is there.
+//! The tables that say which test is for which fault, of others and of ours, and for which
+//! case: what they name is there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// How many faults there are, under each heading.
-const FAULTS: [(&str, u32); 2] = [("Pitfalls of others", 39), ("Pitfalls of ours", 47)];
+const PITFALLS: &str = "docs/internals/pitfalls.md";
+
+/// How many faults and cases there are, under each heading.
+const FAULTS: [(&str, &str, u32); 3] = [
+    (PITFALLS, "Pitfalls of others", 39),
+    (PITFALLS, "Pitfalls of ours", 49),
+    (
+        "docs/reliability.md",
+        "A program that sends once and ends",
+        12,
+    ),
+];
 
 /// A test was renamed or removed, and nobody saw that a fault had none any
 /// more.
 #[test]
 fn every_fault_has_its_test() {
-    for (heading, faults) in FAULTS {
-        has_its_tests(heading, faults);
+    for (page, heading, faults) in FAULTS {
+        has_its_tests(page, heading, faults);
     }
 }
 
-fn has_its_tests(heading: &str, faults: u32) {
+fn has_its_tests(page: &str, heading: &str, faults: u32) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("docs/internals/pitfalls.md")).unwrap();
+    let page = std::fs::read_to_string(root.join(page)).unwrap();
     let heading = format!("\n## {heading}\n");
     let (_, section) = page.split_once(&heading).unwrap();
     let section = section.split("\n## ").next().unwrap();

@@ -23,12 +23,13 @@ fn a_socket_whose_runtime_has_ended_is_closed() {
         DeliveryGuarantee::AtLeastOnce,
     ] {
         let first = runtime();
-        let socket = first.block_on(async {
+        let (socket, bound) = first.block_on(async {
             let builder = Socket::builder().delivery_guarantee(guarantee);
             let socket = builder.build().unwrap();
-            socket.bind("127.0.0.1:0").await.unwrap();
+            let bound = socket.bind("127.0.0.1:0").await.unwrap();
             socket.send("for nobody yet").await.unwrap();
-            socket
+            assert!(!socket.is_closed());
+            (socket, bound)
         });
         let mut events = socket.events();
         let waiting = {
@@ -46,9 +47,28 @@ fn a_socket_whose_runtime_has_ended_is_closed() {
             ));
             let mut many = [Outbound::new("x")].into();
             assert!(is_closed(socket.send_many(&mut many).await.err()));
+            assert!(is_closed(socket.send_text("x").await.err()));
+            assert!(is_closed(socket.send_acked("x").await.err()));
             assert!(is_closed(socket.recv().await.err()));
+            assert!(is_closed(socket.recv_text().await.err()));
+            assert!(is_closed(socket.recv_message().await.err()));
+            assert!(is_closed(socket.recv_many(&mut Vec::new(), 1).await.err()));
             assert!(is_closed(socket.connect("127.0.0.1:1").err()));
             assert!(is_closed(socket.bind("127.0.0.1:0").await.err()));
+            assert!(is_closed(socket.unbind(bound.clone()).await.err()));
+            assert!(is_closed(socket.disconnect("127.0.0.1:1").err()));
+            assert!(is_closed(socket.wait_for_peers(1).await.err()));
+            assert!(is_closed(
+                futures::SinkExt::send(&mut socket.clone(), "x").await.err()
+            ));
+            let handler = tower::service_fn(async |_: aiomsg::Delivery| Ok::<_, aiomsg::Error>(()));
+            assert!(
+                socket.serve(handler).await.is_ok(),
+                "it ends, as at a close"
+            );
+            assert!(socket.is_closed());
+            assert_eq!((socket.stats().peers, socket.peer_stats().len()), (0, 0));
+            assert_eq!(socket.drain(PATIENCE).await.messages(), 1);
             assert!(socket.messages().next().await.is_none());
             let service = socket.clone();
             let called = service.oneshot(Outbound::new("x")).await;
@@ -75,4 +95,48 @@ fn bind_connect_and_close_need_no_runtime_of_the_caller() {
     assert_eq!(block_on(server.recv()).unwrap(), "hello");
     assert!(block_on(client.close(PATIENCE)).is_clean());
     assert!(block_on(server.close(PATIENCE)).is_clean());
+}
+
+/// The clock of a runtime that nobody drives stands still, so a close outside of all
+/// runtimes never ended.
+#[test]
+fn bind_and_close_end_where_nobody_drives_the_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    let socket = runtime.block_on(async { Socket::new().unwrap() });
+    let endpoint = block_on(socket.bind("127.0.0.1:0")).unwrap();
+    assert_ne!(endpoint.port(), Some(0));
+    block_on(socket.send("x")).unwrap();
+    let report = block_on(socket.close(Duration::from_millis(10)));
+    assert_eq!(report.unsent.len(), 1);
+}
+
+/// A close that waits in another thread ends with the runtime of its socket, and has the
+/// messages.
+#[test]
+fn a_close_outlives_the_runtime_of_its_socket() {
+    for with_runtime in [false, true] {
+        let first = runtime();
+        // Its handshake goes on for ever, so the close waits.
+        let (socket, _silent) = first.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let socket = Socket::new().unwrap();
+            socket.connect(listener.local_addr().unwrap()).unwrap();
+            socket.send("x").await.unwrap();
+            let silent = within("the socket", listener.accept()).await.unwrap();
+            (socket, silent)
+        });
+        let closing = {
+            let socket = socket.clone();
+            std::thread::spawn(move || match with_runtime {
+                true => runtime().block_on(socket.close(PATIENCE)),
+                false => block_on(socket.close(PATIENCE)),
+            })
+        };
+        while !socket.is_closed() {
+            std::thread::yield_now();
+        }
+        drop(first);
+        assert_eq!(closing.join().unwrap().unsent.len(), 1);
+    }
 }

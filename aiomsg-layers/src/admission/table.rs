@@ -133,6 +133,16 @@ impl<T> Admission<T> {
         self.0.lock().members.values().all(sent)
     }
 
+    /// How many messages wait for connected peers. Messages that are only in the buffer of
+    /// their connection count as one for each peer.
+    pub fn unsent(&self) -> usize {
+        let unsent = |member: &Arc<Member<T>>| {
+            let buffered = member.handle.is_sending() || member.link.waiting() > 0;
+            member.queue.items().max(usize::from(buffered))
+        };
+        self.0.lock().members.values().map(unsent).sum()
+    }
+
     /// Admits no more connections from now on.
     pub fn close(&self) {
         self.0.lock().closed = true;

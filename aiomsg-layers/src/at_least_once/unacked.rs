@@ -150,6 +150,12 @@ impl Unacked {
         self.len() == 0
     }
 
+    /// How many messages have left, and are not yet acknowledged or dropped.
+    pub fn awaiting(&self) -> usize {
+        let state = self.lock();
+        state.entries.iter().filter(|it| it.due.is_some()).count()
+    }
+
     /// Whether a message has left, and is not yet acknowledged or dropped.
     pub fn is_awaiting(&self) -> bool {
         let state = self.lock();

@@ -91,9 +91,9 @@ impl<P: Peer + Clone> PostOffice<P> {
         counters.any(|it| it.peer.is_some() && !it.mail.is_empty())
     }
 
-    /// Whether messages are kept for any peer.
-    pub(super) fn has_mail(&self) -> bool {
-        self.lock().0.items > 0
+    /// How many messages are kept, for all peers together.
+    pub(super) fn kept(&self) -> usize {
+        self.lock().0.items
     }
 
     // ===== messages =====

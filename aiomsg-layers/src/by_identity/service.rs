@@ -52,9 +52,9 @@ impl<S, P: Peer + Clone> ByIdentity<S, P> {
         self.office.has_backlog()
     }
 
-    /// Whether messages wait in mailboxes, also for peers that are absent.
-    pub fn has_mail(&self) -> bool {
-        self.office.has_mail()
+    /// How many messages wait in mailboxes, also for peers that are absent.
+    pub fn mail(&self) -> usize {
+        self.office.kept()
     }
 
     /// Refuses addressed messages from now on, ends the [`Expiry`], and takes the messages out

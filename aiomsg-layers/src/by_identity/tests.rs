@@ -76,7 +76,7 @@ async fn mail_for_those_who_stay_away_is_given_up() {
         *it.lost.lock().unwrap(),
         [("1".to_owned(), DropReason::PeerAbsent)]
     );
-    assert!(it.service.has_mail());
+    assert!(it.service.mail() > 0);
 }
 
 #[test]
@@ -213,5 +213,5 @@ fn copies_behind_a_message_that_was_interrupted_keep_their_order() {
     let lost = it.lost.lock().unwrap().len();
     assert!(kept.is_sorted(), "{kept:?}");
     assert_eq!(kept.len() + lost, 4);
-    assert!(!it.service.has_mail(), "{kept:?}");
+    assert_eq!(it.service.mail(), 0, "{kept:?}");
 }

@@ -45,7 +45,7 @@ fn shared(limits: Limits) -> (Peers<Peer>, Shared) {
     (peers, stack)
 }
 
-async fn send(stack: &mut Shared, payload: impl Into<bytes::Bytes>) {
+async fn send(stack: &mut Shared, payload: impl aiomsg_core::IntoPayload) {
     let stack = stack.ready().await.unwrap();
     stack.call(Outbound::new(payload)).await.unwrap();
 }

@@ -125,10 +125,16 @@ impl StandardSend {
         drained.unwrap_or_default()
     }
 
-    /// Whether no message waits, also for peers that are absent.
-    pub(crate) fn is_idle(&self) -> bool {
-        let mail = self.0.with(|stack, _| stack.core().has_mail());
-        self.is_drained() && mail == Ok(false)
+    /// How many messages wait outside of the queues of connected peers, also for peers that
+    /// are absent. Zero when the stack itself asks.
+    pub(crate) fn waiting(&self) -> usize {
+        let waiting = self.0.with(|stack, shared| {
+            // As above.
+            let _ = stack.poll_ready(shared);
+            let (by_identity, buffer) = (stack.core(), stack.core().get_ref());
+            by_identity.mail() + buffer.len() + buffer.get_ref().len()
+        });
+        waiting.unwrap_or_default()
     }
 
     /// Refuses messages from now on, and takes the waiting ones.

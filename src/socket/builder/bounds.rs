@@ -23,7 +23,9 @@ use crate::send::StandardSend;
     note = "a layer around received messages goes to `receive_layer`, one around frames to \
             `connection_layer`, one around connecting to `dial_layer` or `accept_layer`",
     note = "in a generic function, `L: aiomsg::layer::SendLayer` is all that is to be asked of a \
-            layer"
+            layer, and `S: aiomsg::layer::SendService` of the `S` of a `Socket<S>`",
+    note = "`SocketBuilder::build_boxed` builds a socket with layers whose type has a name: \
+            `Socket<aiomsg::send::BoxedSend>`"
 )]
 pub trait SendService: Service<Outbound, Error: Into<BoxError>, Future: Send> + 'static {}
 

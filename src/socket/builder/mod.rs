@@ -120,6 +120,9 @@ impl<L, M> SocketBuilder<L, M> {
 
     /// Builds the socket and starts its background tasks.
     ///
+    /// The layers of [`layer`](SocketBuilder::layer) are in the type of the socket. To keep
+    /// such a socket in a struct, use [`build_boxed`](SocketBuilder::build_boxed).
+    ///
     /// # Errors
     ///
     /// [`Error::is_config`] when settings contradict each other (for example
@@ -135,6 +138,25 @@ impl<L, M> SocketBuilder<L, M> {
 
     /// Builds the socket with the type of its layers erased, so that it can be named:
     /// `Socket<BoxedSend>`. Each message costs a box.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use aiomsg::send::BoxedSend;
+    /// use std::time::Duration;
+    /// use tower::limit::RateLimitLayer;
+    ///
+    /// struct Client {
+    ///     socket: Socket<BoxedSend>,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let rate = RateLimitLayer::new(100, Duration::from_secs(1));
+    /// let client = Client {
+    ///     socket: Socket::builder().layer(rate).build_boxed()?,
+    /// };
+    /// client.socket.send("one of a hundred").await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -1,12 +1,14 @@
 //! Handling received messages with a service.
 
+pub(crate) mod handler;
 mod replies;
 mod running;
 mod taken;
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 use aiomsg_core::{BoxError, Delivery, Error, IntoReply};
 use aiomsg_layers::shared::caught;
@@ -15,23 +17,25 @@ use tower::Service;
 use super::Socket;
 use crate::engine::events::say;
 use crate::layer::SendService;
+use handler::Handler;
 use replies::Replies;
 use running::Running;
 use taken::Taken;
 
 impl<S: SendService + Send> Socket<S> {
-    /// Handles each received message with a [`tower::Service`] of [`Delivery`], until
-    /// the socket is closed.
+    /// Handles each received message with an async function or a [`tower::Service`] of
+    /// [`Delivery`], until the socket is closed. The returned [`Serve`] is a future, to
+    /// await or to spawn.
     ///
-    /// - The service handles up to [`concurrency`](Serve::concurrency) messages at once,
-    ///   each in its own task. At that number, or while the service is not ready, the
+    /// - The handler handles up to [`concurrency`](Serve::concurrency) messages at once,
+    ///   each in its own task. At that number, or while a service is not ready, the
     ///   socket takes no further messages, and back pressure reaches the peers.
     /// - The response goes to the sender of the message, through the layers of the send
     ///   path: see [`IntoReply`]. A reply that waits for room in its peer's queue holds up no
     ///   other peer, and does not count among the messages handled at once. While 16
     ///   replies wait for a peer, its messages are neither handled nor read.
-    /// - A message that asks for it is acknowledged when the service has returned `Ok`,
-    ///   before the reply is sent. When the service fails or panics, the message is not
+    /// - A message that asks for it is acknowledged when the handler has returned `Ok`,
+    ///   before the reply is sent. When the handler fails or panics, the message is not
     ///   acknowledged, and [`Event::Refused`](crate::Event::Refused) reports it.
     ///
     /// The call sets the socket to [`AckMode::Handled`](crate::AckMode::Handled). Build a
@@ -40,16 +44,15 @@ impl<S: SendService + Send> Socket<S> {
     ///
     /// ```
     /// use aiomsg::{AckMode, Delivery, Error, Socket};
-    /// use tower::service_fn;
+    ///
+    /// async fn shout(message: Delivery) -> Result<Vec<u8>, Error> {
+    ///     Ok(message.payload().to_ascii_uppercase())
+    /// }
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
-    /// let shout = service_fn(|message: Delivery| async move {
-    ///     Ok::<_, Error>(message.payload().to_ascii_uppercase())
-    /// });
     /// let server = Socket::builder().ack_mode(AckMode::Handled).build()?;
     /// let endpoint = server.bind("127.0.0.1:0").await?;
-    /// let serving = tokio::spawn(server.serve(shout).concurrency(16).into_future());
-    /// # use std::future::IntoFuture;
+    /// let serving = tokio::spawn(server.serve(shout).concurrency(16));
     ///
     /// let client = Socket::new()?;
     /// client.connect(endpoint)?;
@@ -60,25 +63,43 @@ impl<S: SendService + Send> Socket<S> {
     /// serving.await.unwrap()?;
     /// # Ok(()) }
     /// ```
-    pub fn serve<H>(&self, handler: H) -> Serve<S, H>
+    ///
+    /// A service comes with tower's layers around it:
+    ///
+    /// ```
+    /// use aiomsg::{Delivery, Error, Socket};
+    /// use tower::{ServiceBuilder, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// # let socket = Socket::new()?;
+    /// let handler = ServiceBuilder::new()
+    ///     .timeout(std::time::Duration::from_secs(10))
+    ///     .service(service_fn(|job: Delivery| async move {
+    ///         Ok::<_, Error>(format!("{} bytes", job.payload().len()))
+    ///     }));
+    /// tokio::spawn(socket.serve(handler));
+    /// # Ok(()) }
+    /// ```
+    pub fn serve<M, H>(&self, handler: H) -> Serve<S, H::Service>
     where
-        H: Service<Delivery>,
+        H: Handler<M>,
     {
         self.inner.engine.deferral.defer();
-        Serve {
+        Serve(State::Idle(Settings {
             socket: self.clone(),
-            handler,
+            handler: handler.into_service(),
             concurrency: DEFAULT_CONCURRENCY,
             shutdown: Box::pin(std::future::pending()),
-        }
+        }))
     }
 }
 
 const DEFAULT_CONCURRENCY: usize = 64;
 
-/// A socket that handles its messages with a service. See [`Socket::serve`].
+/// The future of a socket that handles its messages with a service. See
+/// [`Socket::serve`].
 ///
-/// Awaiting it serves. It returns `Ok` when the socket is closed, or after the shutdown
+/// Awaiting or spawning it serves. It returns `Ok` when the socket is closed, or after the shutdown
 /// signal, when all started messages are handled.
 ///
 /// # Errors
@@ -92,34 +113,51 @@ const DEFAULT_CONCURRENCY: usize = 64;
 ///
 /// Dropping the future ends the handling of started messages. None of them is
 /// acknowledged, and [`Event::Refused`](crate::Event::Refused) reports each.
-#[must_use = "nothing is handled unless it is awaited"]
-pub struct Serve<S, H> {
+#[must_use = "nothing is handled unless it is awaited or spawned"]
+pub struct Serve<S, H>(State<S, H>);
+
+enum State<S, H> {
+    /// Not polled so far.
+    Idle(Settings<S, H>),
+    Serving(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>),
+    Done,
+}
+
+struct Settings<S, H> {
     socket: Socket<S>,
     handler: H,
     concurrency: usize,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
+/// Nothing in it is polled where it is.
+impl<S, H> Unpin for Serve<S, H> {}
+
 impl<S, H> Serve<S, H> {
-    /// Sets the number of messages handled at once, at least 1. Default: 64.
+    /// Sets the number of messages handled at once, at least 1. Default: 64. It has no
+    /// effect after the first poll.
     pub fn concurrency(mut self, messages: usize) -> Self {
-        self.concurrency = messages.max(1);
+        if let State::Idle(settings) = &mut self.0 {
+            settings.concurrency = messages.max(1);
+        }
         self
     }
 
     /// Stops taking messages when `signal` is ready, finishes the started ones, sends
     /// their replies, and returns. The messages in the inbox stay there. Close the socket
-    /// afterwards.
+    /// afterwards. It has no effect after the first poll.
     pub fn with_graceful_shutdown(
         mut self,
         signal: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
-        self.shutdown = Box::pin(signal);
+        if let State::Idle(settings) = &mut self.0 {
+            settings.shutdown = Box::pin(signal);
+        }
         self
     }
 }
 
-impl<S, H> IntoFuture for Serve<S, H>
+impl<S, H> Future for Serve<S, H>
 where
     S: SendService + Send,
     H: Service<
@@ -131,14 +169,26 @@ where
         + 'static,
 {
     type Output = Result<(), Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Idle(_) = &self.0
+            && let State::Idle(settings) = std::mem::replace(&mut self.0, State::Done)
+        {
+            self.0 = State::Serving(Box::pin(settings.serve()));
+        }
+        let State::Serving(serving) = &mut self.0 else {
+            // It was ready before.
+            return Poll::Pending;
+        };
+        let served = serving.as_mut().poll(cx);
+        if served.is_ready() {
+            self.0 = State::Done;
+        }
+        served
     }
 }
 
-impl<S, H> Serve<S, H>
+impl<S, H> Settings<S, H>
 where
     S: SendService + Send,
     H: Service<
@@ -148,7 +198,7 @@ where
             Future: Send + 'static,
         >,
 {
-    async fn run(self) -> Result<(), Error> {
+    async fn serve(self) -> Result<(), Error> {
         let Self {
             socket,
             mut handler,
@@ -206,8 +256,10 @@ impl<S> Socket<S> {
 
 impl<S, H> fmt::Debug for Serve<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Serve")
-            .field("concurrency", &self.concurrency)
-            .finish_non_exhaustive()
+        let mut serve = f.debug_struct("Serve");
+        if let State::Idle(settings) = &self.0 {
+            serve.field("concurrency", &settings.concurrency);
+        }
+        serve.finish_non_exhaustive()
     }
 }
