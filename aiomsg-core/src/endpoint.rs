@@ -96,6 +96,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is reached over TLS: `tls://` and `wss://`.
+    pub fn uses_tls(&self) -> bool {
+        matches!(self, Self::Tls { .. } | Self::Wss { .. })
+    }
+
     /// The port, for TCP, TLS and WebSocket.
     pub fn port(&self) -> Option<u16> {
         match self {

@@ -395,7 +395,7 @@ fn check_dialable(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
     if endpoint.port() == Some(0) {
         return fail(ErrorKind::Address, "nobody listens at port 0");
     }
-    if matches!(endpoint, Endpoint::Tls { .. }) {
+    if endpoint.uses_tls() {
         #[cfg(feature = "tls")]
         let missing = config.tls.is_none();
         #[cfg(not(feature = "tls"))]

@@ -114,7 +114,7 @@ impl TlsFiles {
         binds: bool,
         naming: Naming,
     ) -> Result<(), String> {
-        if !matches!(endpoint, Endpoint::Tls { .. }) {
+        if !endpoint.uses_tls() {
             return Ok(());
         }
         let name = |setting| naming.tls(setting);

@@ -72,6 +72,8 @@ impl Side {
         if let Some(tls) = &tls {
             builder = builder.tls(tls.clone());
         }
+        let builder = settings.websocket.apply(builder);
+        let builder = settings.websocket_headers.apply(builder);
         Ok(Self {
             name,
             socket: settings
@@ -108,7 +110,7 @@ impl Side {
     /// certificates of those that can.
     pub(super) async fn check(&self, settings: &SideSettings) -> Outcome<Option<TlsConfig>> {
         let mut all = settings.bind.iter().chain(&settings.connect);
-        let needs_tls = all.find(|endpoint| matches!(endpoint, Endpoint::Tls { .. }));
+        let needs_tls = all.find(|endpoint| endpoint.uses_tls());
         if let (None, Some(endpoint)) = (&self.tls, needs_tls) {
             return Err(Failure::usage(settings.error("tls", |_| {
                 format!(

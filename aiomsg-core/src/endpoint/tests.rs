@@ -94,12 +94,7 @@ fn the_styles_of_other_libraries_are_translated() {
 /// What would be advised is no endpoint, either.
 #[test]
 fn advice_that_would_not_work_is_not_given() {
-    for text in [
-        "ipc://",
-        "inproc://",
-        "tcp://host/",
-        "pgm://a;b:1",
-    ] {
+    for text in ["ipc://", "inproc://", "tcp://host/", "pgm://a;b:1"] {
         let error = text.parse::<Endpoint>().unwrap_err().to_string();
         assert!(!error.contains("write"), "{error}");
     }
