@@ -72,6 +72,8 @@ mod tls_refusals;
 #[cfg(feature = "tls")]
 mod tls_reload;
 mod wakers;
+#[cfg(feature = "websocket")]
+mod web_client;
 #[cfg(all(feature = "websocket", feature = "tls"))]
 mod websocket;
 mod wire;

@@ -25,3 +25,4 @@ mod topics;
 mod unix;
 mod unreachable;
 mod usage;
+mod websocket;
