@@ -52,6 +52,8 @@
 //!   `ring` (default) or `aws-lc-rs`, each of which turns `tls` on. With both, ring is used.
 //! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
+//! - `websocket`: `ws://` and `wss://` endpoints, and browsers at bound ones, with
+//!   tungstenite.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
 //! - `dns`: [`Socket::connect_all`] by DNS, with the TTLs and SRV records, with
 //!   hickory-resolver.
@@ -140,6 +142,12 @@ pub mod tls {
     pub use aiomsg_transport::tls::{TlsConfigBuilder, default_provider, rustls};
 }
 
+/// Which peers are accepted by WebSocket, and the layer that does it.
+#[cfg(feature = "websocket")]
+pub mod websocket {
+    pub use aiomsg_transport::websocket::{WebSocketGuard, WebSocketLayer};
+}
+
 // ===== for authors of layers =====
 
 /// What people who write layers need.
@@ -211,6 +219,6 @@ struct ComingFrom;
 struct Troubleshooting;
 
 /// Compiles the programs of the page on security.
-#[cfg(all(doctest, feature = "system-roots"))]
+#[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]
 #[doc = include_str!("../docs/security.md")]
 struct Security;

@@ -17,6 +17,7 @@ use error::Reason;
 /// | `host:port`, `tcp://host:port` | TCP; the host is a name, an IPv4 address or an IPv6 address in brackets, there with its zone if it has one, by name or number: `[fe80::1%eth0]:25000` |
 /// | `tls://host:port` | TLS over TCP; the host is also the name that the peer's certificate must have |
 /// | `tls://name@address:port` | TLS over TCP to one address, whose certificate must have the name: `tls://jobs.example.com@10.0.0.7:25000` |
+/// | `ws://host:port/path`, `wss://host:port/path` | WebSocket over TCP, or over TLS, to connect to; the port is 80 or 443 where it is missing, and the path may have a query |
 /// | `unix:///run/app.sock` | a Unix socket, here with the path `/run/app.sock` |
 /// | `unix://@name` | a Unix socket with an abstract name, which has no file; on Linux. A file of that name is `unix://./@name` |
 /// | `mem://name` | inside this process, under this name |
@@ -57,6 +58,24 @@ pub enum Endpoint {
         /// The address.
         address: SocketAddr,
     },
+    /// WebSocket over TCP, to connect to.
+    Ws {
+        /// A name or an address, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The path with its query, from the first slash on.
+        path: String,
+    },
+    /// WebSocket over TLS, to connect to.
+    Wss {
+        /// A name or an address, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The path with its query, from the first slash on.
+        path: String,
+    },
     /// A Unix socket.
     Unix {
         /// The path of the socket.
@@ -86,10 +105,13 @@ impl Endpoint {
         }
     }
 
-    /// The port, for TCP and TLS.
+    /// The port, for TCP, TLS and WebSocket.
     pub fn port(&self) -> Option<u16> {
         match self {
-            Self::Tcp { port, .. } | Self::Tls { port, .. } => Some(*port),
+            Self::Tcp { port, .. }
+            | Self::Tls { port, .. }
+            | Self::Ws { port, .. }
+            | Self::Wss { port, .. } => Some(*port),
             Self::TlsAt { address, .. } => Some(address.port()),
             Self::Unix { .. } | Self::Mem { .. } => None,
         }
@@ -100,7 +122,10 @@ impl Endpoint {
     #[must_use]
     pub fn with_port(mut self, new: u16) -> Self {
         match &mut self {
-            Self::Tcp { port, .. } | Self::Tls { port, .. } => *port = new,
+            Self::Tcp { port, .. }
+            | Self::Tls { port, .. }
+            | Self::Ws { port, .. }
+            | Self::Wss { port, .. } => *port = new,
             Self::TlsAt { address, .. } => address.set_port(new),
             Self::Unix { .. } | Self::Mem { .. } => {}
         }
@@ -109,7 +134,10 @@ impl Endpoint {
 
     /// Whether the connection is encrypted by TLS.
     pub fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls { .. } | Self::TlsAt { .. })
+        matches!(
+            self,
+            Self::Tls { .. } | Self::TlsAt { .. } | Self::Wss { .. }
+        )
     }
 }
 
@@ -131,6 +159,14 @@ impl FromStr for Endpoint {
             "tls" => {
                 let (host, port) = host_and_port(rest).map_err(fail)?;
                 Ok(Self::tls(host, port))
+            }
+            "ws" => {
+                let (host, port, path) = web(rest, 80).map_err(fail)?;
+                Ok(Self::Ws { host, port, path })
+            }
+            "wss" => {
+                let (host, port, path) = web(rest, 443).map_err(fail)?;
+                Ok(Self::Wss { host, port, path })
             }
             "unix" if rest.is_empty() => Err(fail(Reason::NoPath)),
             "unix" if rest.contains('\0') => Err(fail(Reason::ZeroInPath)),
@@ -209,6 +245,33 @@ fn check_host(host: &str) -> Result<(), Reason> {
     Ok(())
 }
 
+/// The host, port and path of a WebSocket endpoint.
+fn web(text: &str, default: u16) -> Result<(String, u16, String), Reason> {
+    let (place, path) = match text.find(['/', '?']) {
+        Some(at) => text.split_at(at),
+        None => (text, "/"),
+    };
+    let path = match path.starts_with('/') {
+        true => path.to_owned(),
+        false => format!("/{path}"),
+    };
+    if path
+        .bytes()
+        .any(|byte| !byte.is_ascii_graphic() || byte == b'#')
+    {
+        return Err(Reason::BadPath);
+    }
+    let has_port = match place.rfind(']') {
+        Some(end) => place[end..].contains(':'),
+        None => place.contains(':'),
+    };
+    let (host, port) = match has_port {
+        true => host_and_port(place)?,
+        false => host_and_port(&format!("{place}:{default}"))?,
+    };
+    Ok((host, port, path))
+}
+
 fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
     if text.ends_with('/') {
         return Err(Reason::SlashAtEnd);
@@ -246,17 +309,19 @@ fn host_and_port(text: &str) -> Result<(String, u16), Reason> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, host, port) = match self {
-            Self::Tcp { host, port } => ("tcp", host, port),
-            Self::Tls { host, port } => ("tls", host, port),
+        let (scheme, host, port, path) = match self {
+            Self::Tcp { host, port } => ("tcp", host, port, ""),
+            Self::Tls { host, port } => ("tls", host, port, ""),
+            Self::Ws { host, port, path } => ("ws", host, port, &**path),
+            Self::Wss { host, port, path } => ("wss", host, port, &**path),
             Self::TlsAt { name, address } => return write!(f, "tls://{name}@{address}"),
             Self::Unix { path } => return write!(f, "unix://{}", path.display()),
             Self::Mem { name } => return write!(f, "mem://{name}"),
         };
         if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}")
+            write!(f, "{scheme}://[{host}]:{port}{path}")
         } else {
-            write!(f, "{scheme}://{host}:{port}")
+            write!(f, "{scheme}://{host}:{port}{path}")
         }
     }
 }

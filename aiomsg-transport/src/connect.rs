@@ -61,6 +61,8 @@ pub struct Connector {
     resolver: Resolver,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::TlsConfig>,
+    #[cfg(feature = "websocket")]
+    headers: crate::websocket::Headers,
 }
 
 /// The future of a [`Connector`]. Dropping it closes the connections under way.
@@ -82,6 +84,27 @@ impl Connector {
     pub fn tls(mut self, config: crate::tls::TlsConfig) -> Self {
         self.tls = Some(config);
         self
+    }
+
+    /// Adds a header to the requests for `ws://` and `wss://` endpoints, such as the token
+    /// that an ingress wants. A name may be added several times.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Config`](aiomsg_core::ErrorKind::Config) if HTTP does not allow the name or
+    /// the value, or if the header belongs to the upgrade itself.
+    ///
+    /// ```
+    /// use aiomsg_transport::Connector;
+    ///
+    /// let connector = Connector::new().websocket_header("Authorization", "Bearer token")?;
+    /// assert!(connector.websocket_header("Upgrade", "h2c").is_err());
+    /// # Ok::<(), aiomsg_core::Error>(())
+    /// ```
+    #[cfg(feature = "websocket")]
+    pub fn websocket_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        self.headers.append(name, value)?;
+        Ok(self)
     }
 
     /// Sets the resolver of host names, for example for a service registry or a test. It
@@ -110,12 +133,7 @@ impl Connector {
 
     async fn connect(self, endpoint: &Endpoint) -> Result<Io, Error> {
         match endpoint {
-            Endpoint::Tcp { host, port } => {
-                let (stream, address) = tcp::connect(&self.resolver, host, *port).await?;
-                let queue = send_queue::of_tcp(&stream, address);
-                let info = IoInfo::new(address.into()).with_send_queue(queue);
-                Ok(Io::new(stream, info))
-            }
+            Endpoint::Tcp { host, port } => self.plain(host, *port).await,
             #[cfg(feature = "tls")]
             Endpoint::Tls { host, port } => {
                 let connecting = tcp::connect(&self.resolver, host, *port);
@@ -125,6 +143,17 @@ impl Connector {
             Endpoint::TlsAt { name, address } => {
                 let connecting = tcp::connect_to(vec![*address]);
                 self.connect_tls(name, connecting).await
+            }
+            #[cfg(feature = "websocket")]
+            Endpoint::Ws { host, port, path } => {
+                let io = self.plain(host, *port).await?;
+                self.upgrade(io, endpoint, path).await
+            }
+            #[cfg(all(feature = "websocket", feature = "tls"))]
+            Endpoint::Wss { host, port, path } => {
+                let connecting = tcp::connect(&self.resolver, host, *port);
+                let io = self.connect_tls(host, connecting).await?;
+                self.upgrade(io, endpoint, path).await
             }
             #[cfg(unix)]
             Endpoint::Unix { path } => {
@@ -140,6 +169,13 @@ impl Connector {
             }
             other => Err(unsupported(other)),
         }
+    }
+
+    async fn plain(&self, host: &str, port: u16) -> Result<Io, Error> {
+        let (stream, address) = tcp::connect(&self.resolver, host, port).await?;
+        let queue = send_queue::of_tcp(&stream, address);
+        let info = IoInfo::new(address.into()).with_send_queue(queue);
+        Ok(Io::new(stream, info))
     }
 
     /// Does TLS on a new connection. The peer's certificate must have the name.
@@ -158,6 +194,14 @@ impl Connector {
             .with_tls(tls)
             .with_wire(wire)
             .with_send_queue(queue);
+        Ok(Io::new(stream, info))
+    }
+
+    #[cfg(feature = "websocket")]
+    async fn upgrade(&self, io: Io, endpoint: &Endpoint, path: &str) -> Result<Io, Error> {
+        let host = crate::websocket::host(endpoint);
+        let info = io.info().clone();
+        let stream = crate::websocket::connect(io, &host, path, &self.headers).await?;
         Ok(Io::new(stream, info))
     }
 }

@@ -20,6 +20,12 @@ pub(crate) fn unsupported(endpoint: &Endpoint) -> Error {
         Endpoint::Tls { .. } | Endpoint::TlsAt { .. } => {
             "tls is not built in; turn the feature \"tls\" on"
         }
+        Endpoint::Wss { .. } if cfg!(not(feature = "tls")) => {
+            "wss needs tls, which is not built in; turn the feature \"tls\" on"
+        }
+        Endpoint::Ws { .. } | Endpoint::Wss { .. } => {
+            "websocket is not built in; turn the feature \"websocket\" on"
+        }
         _ => "there is no such transport on this system",
     };
     Error::new(ErrorKind::Config).with_reason(reason)

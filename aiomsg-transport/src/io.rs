@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// assert_eq!(io.info().remote.to_string(), "mem://jobs");
 /// ```
 pub struct Io {
-    stream: Box<dyn ByteStream>,
+    stream: Stream,
     info: IoInfo,
     identity_check: Option<IdentityCheck>,
 }
@@ -35,7 +35,10 @@ pub struct Io {
 /// The check of the peer's identity.
 type IdentityCheck = Arc<dyn Fn(&Identity) -> Result<(), Error> + Send + Sync>;
 
-trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// The byte stream of a transport, whatever its type is.
+pub(crate) type Stream = Box<dyn ByteStream>;
+
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// The properties of the other end of an [`Io`]. Cheap to clone.
@@ -87,6 +90,10 @@ pub fn explain(error: io::Error) -> Error {
     if let Some(explained) = crate::tls::explain(&error) {
         return explained.with_source(error);
     }
+    #[cfg(feature = "websocket")]
+    if let Some(explained) = crate::websocket::explain(&error) {
+        return explained.with_source(error);
+    }
     Error::from(error)
 }
 
@@ -102,6 +109,18 @@ impl Io {
             stream: Box::new(stream),
             info,
             identity_check: None,
+        }
+    }
+
+    /// Replaces the byte stream by one around it, and keeps everything else.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn map_stream<S>(self, wrap: impl FnOnce(Stream) -> S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self {
+            stream: Box::new(wrap(self.stream)),
+            ..self
         }
     }
 

@@ -52,6 +52,7 @@
 //! | `ring` | yes | `tls`, with ring as the provider of cryptography |
 //! | `aws-lc-rs` | no | `tls`, with aws-lc-rs as the provider; with both, ring is used |
 //! | `tls` | yes | `tls://` endpoints, with rustls; needs one of the two providers |
+//! | `websocket` | no | `ws://` and, with `tls`, `wss://` endpoints, and [`websocket`] to accept them, with tungstenite |
 //! | `system-roots` | no | `TlsConfigBuilder::trust_system_roots`, with rustls-native-certs |
 
 #![forbid(unsafe_code)]
@@ -66,6 +67,8 @@ pub mod io;
 pub mod listen;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 mod error;
 mod mem;

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::{Endpoint, Error};
+use aiomsg_core::{Endpoint, Error, ErrorKind};
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tower::Service;
@@ -106,6 +106,17 @@ enum Accepted {
     Mem(DuplexStream),
 }
 
+/// The error for an endpoint that can only be dialled.
+fn not_bound(endpoint: &Endpoint) -> Error {
+    let scheme = match endpoint {
+        Endpoint::Wss { .. } => "tls",
+        _ => "tcp",
+    };
+    Error::new(ErrorKind::Config).with_reason(format!(
+        "a websocket endpoint is one to connect to; bind {scheme}:// and turn websocket on there"
+    ))
+}
+
 /// Returns whether an error of [`Listener::accept`] concerns only one connection, which
 /// ended before it was accepted. The next call may then follow at once. Any other error,
 /// such as a lack of file descriptors, would repeat: sleep first.
@@ -173,6 +184,7 @@ impl Listener {
                     format!("a name with an address is to connect to: bind to tls://{address}");
                 return Err(Error::new(aiomsg_core::ErrorKind::Config).with_reason(reason));
             }
+            Endpoint::Ws { .. } | Endpoint::Wss { .. } => return Err(not_bound(endpoint)),
             other => return Err(unsupported(other)),
         };
         let endpoint = match &bound {

@@ -56,6 +56,10 @@ pub(crate) struct Config {
     pub(crate) unix_mode: Option<u32>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<aiomsg_transport::tls::TlsConfig>,
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket: Option<aiomsg_transport::websocket::WebSocketGuard>,
+    #[cfg(feature = "websocket")]
+    pub(crate) websocket_headers: Vec<(String, String)>,
 }
 
 impl Default for Config {
@@ -101,6 +105,10 @@ impl Default for Config {
             unix_mode: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "websocket")]
+            websocket: None,
+            #[cfg(feature = "websocket")]
+            websocket_headers: Vec::new(),
         }
     }
 }
@@ -229,13 +237,21 @@ impl Config {
             .patience(self.dialect_patience)
     }
 
-    pub(crate) fn connector(&self) -> Connector {
+    pub(crate) fn connector(&self) -> Result<Connector, Error> {
         let connector = Connector::new();
         #[cfg(feature = "tls")]
-        if let Some(tls) = &self.tls {
-            return connector.tls(tls.clone());
-        }
-        connector
+        let connector = match &self.tls {
+            Some(tls) => connector.tls(tls.clone()),
+            None => connector,
+        };
+        #[cfg(feature = "websocket")]
+        let connector = {
+            let mut headers = self.websocket_headers.iter();
+            headers.try_fold(connector, |connector, (name, value)| {
+                connector.websocket_header(name, value)
+            })?
+        };
+        Ok(connector)
     }
 
     pub(crate) fn listen_options(&self) -> ListenOptions {

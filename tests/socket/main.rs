@@ -78,6 +78,10 @@ mod tls_refusals;
 #[cfg(feature = "tls")]
 mod tls_reload;
 mod wakers;
+#[cfg(feature = "websocket")]
+mod web_client;
+#[cfg(all(feature = "websocket", feature = "tls"))]
+mod websocket;
 mod wire;
 
 use std::future::Future;

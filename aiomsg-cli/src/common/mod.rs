@@ -25,3 +25,4 @@ pub(crate) mod text;
 pub(crate) mod tls;
 pub(crate) mod value;
 pub(crate) mod wait;
+pub(crate) mod websocket;

@@ -102,9 +102,9 @@ impl PeerIdentities {
             return Ok(());
         }
         let setting = naming.socket(self.setting());
-        if !matches!(endpoint, Endpoint::Tls { .. }) {
+        if !endpoint.is_tls() {
             return Err(format!(
-                "{endpoint}: with {setting}, only tls:// endpoints can be used, as a peer without \
+                "{endpoint}: with {setting}, only tls:// and wss:// endpoints can be used, as a peer without \
                  a certificate would be refused"
             ));
         }

@@ -13,6 +13,7 @@ use super::naming::Naming;
 use super::peer_identities::PeerIdentities;
 use super::text::Mode;
 use super::tls::TlsFiles;
+use super::websocket::{WebSocketArgs, WebSocketHeaders};
 
 /// Endpoints and identity of a socket.
 #[derive(Debug, Args)]
@@ -46,6 +47,10 @@ pub(crate) struct SocketArgs {
     pub(crate) tls: TlsFiles,
     #[command(flatten)]
     pub(crate) peers: PeerIdentities,
+    #[command(flatten)]
+    pub(crate) websocket: WebSocketArgs,
+    #[command(flatten)]
+    pub(crate) websocket_headers: WebSocketHeaders,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,6 +128,11 @@ impl SocketArgs {
         if let Some(tls) = self.tls.read().await? {
             builder = builder.tls(tls);
         }
+        self.websocket
+            .check()
+            .map_err(|(setting, what)| Failure::usage(format!("--{setting}: {what}")))?;
+        let builder = self.websocket.apply(builder);
+        let builder = self.websocket_headers.apply(builder);
         Ok(self.peers.apply(builder))
     }
 

@@ -106,6 +106,23 @@ impl Look {
     }
 }
 
+impl Look {
+    /// Whether peers that connect by WebSocket are accepted, too. A listener that accepts them
+    /// answers a plain request, and any other ends the connection.
+    pub(super) async fn speaks_websocket(&self) -> bool {
+        match self.endpoint {
+            Endpoint::Ws { .. } | Endpoint::Wss { .. } => return true,
+            Endpoint::Tcp { .. } | Endpoint::Tls { .. } => {}
+            _ => return false,
+        }
+        let asked = self.ask(b"GET / HTTP/1.1\r\nHost: doctor\r\n\r\n").await;
+        match asked.map(|it| it.answer) {
+            Ok(Answer::Other { said, .. }) => said.starts_with(b"HTTP/1.1 4"),
+            _ => false,
+        }
+    }
+}
+
 async fn answer(io: &mut Io, opening: &[u8], said: &mut BytesMut) -> Answer {
     let wrote = async {
         io.write_all(opening).await?;

@@ -112,6 +112,7 @@ async fn examine(args: &DoctorArgs, tls: Option<TlsConfig>, report: &mut Report)
         }
         _ => {}
     }
+    report.websocket(look.speaks_websocket().await);
     if args.join {
         let joined = join::join(&look, args.identity.as_ref(), dialect, args.heartbeat).await?;
         report.joined(joined);

@@ -22,6 +22,8 @@ pub(super) struct Report {
     /// In the order in which the other end prefers them.
     dialects: Vec<String>,
     identity: Option<String>,
+    /// Whether browsers can connect.
+    websocket: Option<bool>,
     joined: Option<Joined>,
     problem: Option<String>,
 }
@@ -36,6 +38,7 @@ impl Report {
             tls: false,
             dialects: Vec::new(),
             identity: None,
+            websocket: None,
             joined: None,
             problem: None,
         }
@@ -50,6 +53,10 @@ impl Report {
     pub(super) fn knows(&mut self, dialect: Dialect, identity: &Identity) {
         self.dialects.push(dialect.to_string());
         self.identity = Some(identity::show(identity));
+    }
+
+    pub(super) fn websocket(&mut self, speaks: bool) {
+        self.websocket = Some(speaks);
     }
 
     pub(super) fn joined(&mut self, joined: Joined) {
@@ -78,6 +85,9 @@ impl Report {
         if let Some(identity) = &self.identity {
             line("dialects", &self.dialects.join(", "));
             line("identity", identity);
+        }
+        if self.websocket == Some(true) {
+            line("websocket", "yes");
         }
         if let Some(joined) = &self.joined {
             let Joined {

@@ -12,6 +12,7 @@ use crate::common::identity;
 use crate::common::peer_identities::PeerIdentity;
 use crate::common::socket::DialectArg;
 use crate::common::text::Time;
+use crate::common::websocket;
 use crate::http::address::{self, HttpAddress};
 
 /// Forwards messages of producers at its frontend to consumers at its backend
@@ -206,6 +207,32 @@ macro_rules! side {
                         long = concat!($side, "-peer-identity-by-name")
                     )]
             pub(super) peer_identity_by_name: bool,
+            /// Accepts browsers and others by WebSocket, too, at every tcp:// and
+            /// tls:// endpoint of this side. Pages must come from the same host.
+            #[arg(id = concat!($side, "-websocket"), long = concat!($side, "-websocket"))]
+            pub(super) websocket: bool,
+            /// Accepts pages of this origin, too, such as https://example.org, or of
+            /// every site: *; may be repeated.
+            #[arg(
+                        id = concat!($side, "-websocket-origin"),
+                        long = concat!($side, "-websocket-origin"),
+                        value_name = "ORIGIN"
+                    )]
+            pub(super) websocket_origin: Vec<String>,
+            /// Accepts this path only by WebSocket, such as /jobs [default: any]
+            #[arg(
+                        id = concat!($side, "-websocket-path"),
+                        long = concat!($side, "-websocket-path"), value_name = "PATH"
+                    )]
+            pub(super) websocket_path: Option<String>,
+            /// Adds a header to the requests for ws:// and wss:// endpoints, such as
+            /// "Authorization: Bearer TOKEN"; may be repeated.
+            #[arg(
+                        id = concat!($side, "-websocket-header"),
+                        long = concat!($side, "-websocket-header"),
+                        value_name = "HEADER", value_parser = websocket::header
+                    )]
+            pub(super) websocket_header: Vec<(String, String)>,
         }
 
         impl $args {
@@ -224,6 +251,10 @@ macro_rules! side {
                     ("tls.server-name", self.server_name.is_some()),
                     ("peer-identity", !self.peer_identity.is_empty()),
                     ("peer-identity-by-name", self.peer_identity_by_name),
+                    ("websocket", self.websocket),
+                    ("websocket-origin", !self.websocket_origin.is_empty()),
+                    ("websocket-path", self.websocket_path.is_some()),
+                    ("websocket-header", !self.websocket_header.is_empty()),
                 ];
                 let given = given.into_iter().filter(|(_, is_given)| *is_given);
                 given.map(|(key, _)| format!(concat!($side, ".{}"), key))

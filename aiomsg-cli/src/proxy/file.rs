@@ -20,6 +20,7 @@ use crate::common::said::said;
 use crate::common::socket::DialectArg;
 use crate::common::text::Time;
 use crate::common::tls::TlsFiles;
+use crate::common::websocket;
 use crate::http::address::{self, HttpAddress};
 use source::Source;
 
@@ -52,6 +53,10 @@ pub(super) struct SideTable {
     pub(super) tls: TlsFiles,
     pub(super) peer_identity: Vec<PeerIdentityText>,
     pub(super) peer_identity_by_name: Option<bool>,
+    pub(super) websocket: Option<bool>,
+    pub(super) websocket_origin: Vec<String>,
+    pub(super) websocket_path: Option<String>,
+    pub(super) websocket_header: Vec<HeaderText>,
     pub(super) limits: Limits,
 }
 
@@ -99,6 +104,7 @@ text!(IdentityText, Identity, identity::parse);
 text!(PeerIdentityText, PeerIdentity, str::parse);
 text!(AddressText, HttpAddress, address::parse);
 text!(DialectText, DialectArg, dialect);
+text!(HeaderText, (String, String), websocket::header);
 
 fn dialect(text: &str) -> Result<DialectArg, String> {
     let found = <DialectArg as clap::ValueEnum>::from_str(text, false);

@@ -14,6 +14,7 @@ use crate::common::failure::{Failure, Outcome};
 use crate::common::peer_identities::PeerIdentities;
 use crate::common::socket::DialectArg;
 use crate::common::tls::TlsFiles;
+use crate::common::websocket::{WebSocketArgs, WebSocketHeaders};
 use crate::http::address::HttpAddress;
 
 /// All settings of a proxy.
@@ -45,6 +46,8 @@ pub(super) struct SideSettings {
     pub(super) dialect: DialectArg,
     pub(super) tls: TlsFiles,
     pub(super) peers: PeerIdentities,
+    pub(super) websocket: WebSocketArgs,
+    pub(super) websocket_headers: WebSocketHeaders,
     pub(super) limits: Limits,
     pub(super) origin: Origin,
 }
@@ -83,6 +86,18 @@ macro_rules! side {
             },
             by_name: args.peer_identity_by_name || table.peer_identity_by_name.unwrap_or_default(),
         };
+        let websocket = WebSocketArgs {
+            accepts: args.websocket || table.websocket.unwrap_or_default(),
+            origins: match &args.websocket_origin[..] {
+                [] => table.websocket_origin,
+                given => given.to_vec(),
+            },
+            path: args.websocket_path.clone().or(table.websocket_path),
+        };
+        let headers = match &args.websocket_header[..] {
+            [] => table.websocket_header.into_iter().map(|it| it.0).collect(),
+            given => given.to_vec(),
+        };
         SideSettings {
             name: $name,
             bind: list(&args.bind, table.bind),
@@ -95,6 +110,8 @@ macro_rules! side {
                 .unwrap_or(DialectArg::Any),
             tls,
             peers,
+            websocket,
+            websocket_headers: WebSocketHeaders { headers },
             limits: $limits.or(&table.limits),
             origin: $origin.clone(),
         }
@@ -244,6 +261,11 @@ impl Settings {
             note(
                 old.peers != new.peers,
                 &format!("{name}.{}", peers(old, new)),
+            );
+            note(old.websocket != new.websocket, &format!("{name}.websocket"));
+            note(
+                old.websocket_headers != new.websocket_headers,
+                &format!("{name}.websocket-header"),
             );
             let tls = old.tls.is_set() != new.tls.is_set();
             note(tls, &format!("{name}.tls (whether there is any)"));

@@ -81,6 +81,8 @@ impl Side {
         if let Some(tls) = &tls {
             builder = builder.tls(tls.clone());
         }
+        let builder = settings.websocket.apply(builder);
+        let builder = settings.websocket_headers.apply(builder);
         Ok(Self {
             name,
             socket: settings

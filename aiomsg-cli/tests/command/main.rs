@@ -27,3 +27,4 @@ mod topics;
 mod unix;
 mod unreachable;
 mod usage;
+mod websocket;

@@ -33,7 +33,7 @@ impl fmt::Display for EndpointError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Reason {
-    #[error("the scheme is none of tcp, tls, unix and mem")]
+    #[error("the scheme is none of tcp, tls, ws, wss, unix and mem")]
     UnknownScheme,
     #[error("the port is missing, as in \"host:25000\"")]
     NoPort,
@@ -47,6 +47,8 @@ pub(super) enum Reason {
     BadHost,
     #[error("it ends with a slash")]
     SlashAtEnd,
+    #[error("the path has a character that a request cannot have; a space is written \"%20\"")]
+    BadPath,
     #[error("the bracket is not closed")]
     OpenBracket,
     #[error("the text in the brackets is not an IPv6 address")]
@@ -74,10 +76,10 @@ fn instead(text: &str, reason: Reason) -> Option<String> {
     let corrected = match (reason, &*scheme) {
         (Reason::UnknownScheme, "ipc") => format!("unix://{rest}"),
         (Reason::UnknownScheme, "inproc") => format!("mem://{rest}"),
-        (Reason::UnknownScheme, "ws" | "nats" | "zmq" | "amqp" | "mqtt" | "http") => {
+        (Reason::UnknownScheme, "nats" | "zmq" | "amqp" | "mqtt" | "http") => {
             format!("tcp://{}", authority(rest))
         }
-        (Reason::UnknownScheme, "wss" | "ssl" | "https") => format!("tls://{}", authority(rest)),
+        (Reason::UnknownScheme, "ssl" | "https") => format!("tls://{}", authority(rest)),
         (Reason::AnyHost, _) => format!("{scheme}://{}", rest.replacen('*', "0.0.0.0", 1)),
         (Reason::SlashAtEnd, _) => format!("{scheme}://{}", rest.trim_end_matches('/')),
         _ => return None,

@@ -12,6 +12,7 @@
 //! | [`endpoint`] | text |
 //! | [`topics`] | frames for two connections of a publisher |
 //! | [`request`] | what is done to an answer, then a message |
+//! | [`websocket`] | [cuts], then the bytes of a peer that may connect by WebSocket |
 //! | [`session`] | a setting, and what a peer and a program do |
 //!
 //! The formats are as plain as they can be, so that inputs can be written by
@@ -35,6 +36,7 @@ mod memory;
 mod request;
 mod session;
 mod topics;
+mod websocket;
 
 use aiomsg_core::Dialect;
 
@@ -44,6 +46,7 @@ pub use handshake::handshake;
 pub use request::request;
 pub use session::session;
 pub use topics::topics;
+pub use websocket::websocket;
 
 /// What must hold for any bytes: panics if it does not.
 pub type Property = fn(&[u8]);
@@ -58,6 +61,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("topics", topics),
     ("request", request),
     ("session", session),
+    ("websocket", websocket),
 ];
 
 /// Frames of dialect v1. See [`decode_2019`].

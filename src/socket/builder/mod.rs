@@ -15,7 +15,6 @@ use aiomsg_layers::distribute::Policy;
 use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::Waiting;
 use aiomsg_layers::shared::catch;
-use aiomsg_transport::Acceptor;
 use tower::ServiceExt;
 use tower::layer::util::Identity;
 use tower::util::BoxService;
@@ -23,7 +22,7 @@ use tower::util::BoxService;
 use super::Socket;
 use crate::engine::config::Config;
 use crate::engine::{Paths, explain};
-use paths::{Parts, PathLayers};
+use paths::{Parts, PathLayers, acceptor};
 
 pub use bounds::{
     AcceptLayer, AcceptService, ConnectionLayer, DialLayer, DialService, ReceiveLayer,
@@ -201,8 +200,8 @@ impl<L, M> SocketBuilder<L, M> {
         catch("a layer or a policy", || {
             let paths = Paths {
                 policy,
-                dial: dial.gate(config.connector()),
-                accept: accept.gate(Acceptor::new()),
+                dial: dial.gate(config.connector()?),
+                accept: accept.gate(acceptor(&config)),
                 layers: connection,
             };
             Socket::start(

@@ -14,6 +14,7 @@ use aiomsg_transport::{Acceptor, Connector, Incoming};
 use tower::ServiceExt;
 
 use super::{AcceptLayer, DialLayer, ReceiveLayer};
+use crate::engine::config::Config;
 use crate::engine::events::Reporter;
 use crate::engine::explain;
 use crate::engine::gate::{Gate, gate};
@@ -117,9 +118,20 @@ impl AcceptLayers {
         self.0.push(Box::new(wrap));
     }
 
-    pub(super) fn gate(self, acceptor: Acceptor) -> Gate<Incoming> {
-        gate(within(self.0, Path::innermost(acceptor)))
+    pub(super) fn gate(self, acceptor: AcceptPath) -> Gate<Incoming> {
+        gate(within(self.0, acceptor))
     }
+}
+
+/// The innermost service of accepting.
+pub(super) fn acceptor(config: &Config) -> AcceptPath {
+    #[cfg(feature = "websocket")]
+    if let Some(guard) = &config.websocket {
+        let layer = aiomsg_transport::websocket::WebSocketLayer::new(guard.clone());
+        return Path::layered(tower::Layer::layer(&layer, Acceptor::new()));
+    }
+    let _ = config;
+    Path::innermost(Acceptor::new())
 }
 
 /// Puts the layers, of which the first is the outermost, around the innermost service.

@@ -193,6 +193,46 @@ impl<L, M> SocketBuilder<L, M> {
         self
     }
 
+    // ===== websocket =====
+
+    /// Accepts browsers and other peers that connect by WebSocket, as this guard allows: on
+    /// every `tcp://` and `tls://` endpoint that this socket binds, beside raw peers.
+    ///
+    /// By default no such peer is accepted. The layers of
+    /// [`accept_layer`](SocketBuilder::accept_layer) are around this.
+    ///
+    /// ```
+    /// use aiomsg::Socket;
+    /// use aiomsg::websocket::WebSocketGuard;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+    /// let guard = WebSocketGuard::new().origins(["https://example.org"]);
+    /// let board = Socket::builder().publish().websocket(guard).build()?;
+    /// let endpoint = board.bind("127.0.0.1:0").await?;
+    ///
+    /// let client = Socket::new()?;
+    /// client.connect(format!("ws://127.0.0.1:{}/", endpoint.port().unwrap()))?;
+    /// board.wait_for_peers(1).await?;
+    /// board.send("news").await?;
+    /// assert_eq!(client.recv().await?, "news");
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "websocket")]
+    pub fn websocket(mut self, guard: crate::websocket::WebSocketGuard) -> Self {
+        self.settings.config.websocket = Some(guard);
+        self
+    }
+
+    /// Adds a header to the requests for `ws://` and `wss://` endpoints, such as the token
+    /// that an ingress wants. [`build`](SocketBuilder::build) fails if HTTP does not allow the
+    /// name or the value, or if the header belongs to the upgrade itself.
+    #[cfg(feature = "websocket")]
+    pub fn websocket_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let headers = &mut self.settings.config.websocket_headers;
+        headers.push((name.into(), value.into()));
+        self
+    }
+
     // ===== connections =====
 
     /// Sets the time without a send after which a heartbeat is sent: at least 1 ms, and

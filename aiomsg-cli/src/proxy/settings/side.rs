@@ -10,6 +10,7 @@ use crate::common::advice::with_setting;
 use crate::common::connect_all;
 use crate::common::failure::Failure;
 use crate::common::said::said;
+use crate::common::websocket::WebSocketArgs;
 use crate::proxy::origin::Names;
 
 impl SideSettings {
@@ -39,6 +40,7 @@ impl SideSettings {
         }
         self.check_connect()?;
         self.check_tls()?;
+        self.check_websocket()?;
         self.limits
             .check()
             .map_err(|(limit, what)| self.error(&format!("limits.{limit}"), |_| what))
@@ -111,6 +113,29 @@ impl SideSettings {
             }));
         }
         Ok(())
+    }
+
+    fn check_websocket(&self) -> Result<(), String> {
+        let WebSocketArgs {
+            accepts,
+            origins,
+            path,
+        } = &self.websocket;
+        let idle = match (accepts, origins.is_empty(), path) {
+            (false, false, _) => Some("websocket-origin"),
+            (false, _, Some(_)) => Some("websocket-path"),
+            _ => None,
+        };
+        if let Some(idle) = idle {
+            return Err(self.error(idle, |name| {
+                format!(
+                    "it is of no use without {}",
+                    name.of(&self.key("websocket"))
+                )
+            }));
+        }
+        let checked = self.websocket.check();
+        checked.map_err(|(setting, what)| self.error(setting, |_| what))
     }
 
     /// An error about a setting of this side, with the place where it was made.

@@ -1,0 +1,150 @@
+use std::collections::HashSet;
+
+use tungstenite::handshake::server::Request;
+use tungstenite::http::HeaderMap;
+use tungstenite::http::header::{CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
+
+use super::refusal::Refusal;
+
+/// Which upgrade requests are accepted.
+///
+/// A page of any site can open a WebSocket to any host, and the browser says by the header
+/// `Origin` which site it is. By default a page must come from the host that it connects to, from
+/// whatever port. Requests without that header are no browser's, and pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebSocketGuard {
+    origins: Origins,
+    path: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Origins {
+    #[default]
+    SameHost,
+    /// Those of our host, and these.
+    Listed(HashSet<String>),
+    Any,
+}
+
+impl WebSocketGuard {
+    /// Accepts pages of the same host, with any path.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Accepts pages of these origins as well, such as `https://example.org`. A port is part
+    /// of an origin, unless it is the scheme's own: `http://example.org:8080`.
+    #[must_use]
+    pub fn origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        let origins = origins.into_iter().map(|origin| normal(&origin.into()));
+        match &mut self.origins {
+            Origins::Listed(listed) => listed.extend(origins),
+            other => *other = Origins::Listed(origins.collect()),
+        }
+        self
+    }
+
+    /// Accepts pages of any site. Each of them can then connect with whatever the network of
+    /// its reader allows, so the peers must be told apart by something else than where they
+    /// come from: a token as the first message, say.
+    #[must_use]
+    pub fn any_origin(mut self) -> Self {
+        self.origins = Origins::Any;
+        self
+    }
+
+    /// Accepts this path only, such as `/jobs`. By default every path is accepted.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    pub(super) fn check(&self, request: &Request) -> Result<(), Refusal> {
+        if let Some(path) = &self.path
+            && request.uri().path() != path
+        {
+            return Err(Refusal::not_found());
+        }
+        let headers = request.headers();
+        if !names(headers, UPGRADE.as_str(), "websocket") {
+            return Err(Refusal::upgrade_required());
+        }
+        if !names(headers, CONNECTION.as_str(), "upgrade") {
+            return Err(Refusal::bad_request("the header Connection lacks Upgrade"));
+        }
+        match headers.get(SEC_WEBSOCKET_VERSION) {
+            Some(version) if version == "13" => {}
+            _ => return Err(Refusal::upgrade_required()),
+        }
+        self.check_origin(headers)
+    }
+
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return Ok(());
+        };
+        let origin = match (origin.to_str(), origins.next()) {
+            (Ok(origin), None) => normal(origin),
+            _ => return Err(Refusal::bad_request("the header Origin is malformed")),
+        };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let same = || host.is_some_and(|host| is_of_host(&origin, host));
+        let allowed = match &self.origins {
+            Origins::Any => true,
+            Origins::Listed(listed) => listed.contains(&origin) || same(),
+            Origins::SameHost => same(),
+        };
+        match allowed {
+            true => Ok(()),
+            false => Err(Refusal::forbidden(format!(
+                "pages of {} may not connect here",
+                origin.escape_debug()
+            ))),
+        }
+    }
+}
+
+/// Whether a header that lists tokens has this one.
+fn names(headers: &HeaderMap, header: &str, token: &str) -> bool {
+    let values = headers.get_all(header).iter();
+    let mut tokens = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    tokens.any(|it| it.trim().eq_ignore_ascii_case(token))
+}
+
+/// Schemes and hosts have no case. The port of the scheme is left out, as browsers do.
+fn normal(origin: &str) -> String {
+    let origin = origin.trim_end_matches('/').to_ascii_lowercase();
+    let port = match origin.split_once("://") {
+        Some(("http", _)) => ":80",
+        Some(("https", _)) => ":443",
+        _ => return origin,
+    };
+    origin.strip_suffix(port).map(Into::into).unwrap_or(origin)
+}
+
+/// Whether an origin is of the host in the header `Host`, at any port: a page and a socket of one
+/// host seldom share a port.
+fn is_of_host(origin: &str, host: &str) -> bool {
+    match origin.split_once("://") {
+        Some(("http" | "https", place)) => {
+            name(place) == name(host).to_ascii_lowercase() && !name(place).is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// A host without its port.
+fn name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // Not within the brackets of an IPv6 address.
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::*;
+
+fn pair(room: usize) -> (WebSocketStream<DuplexStream>, WebSocketStream<DuplexStream>) {
+    let (a, b) = duplex(room);
+    (
+        WebSocketStream::new(a, Role::Client, BytesMut::new()),
+        WebSocketStream::new(b, Role::Server, BytesMut::new()),
+    )
+}
+
+#[tokio::test]
+async fn bytes_go_both_ways_whatever_room_is_between() {
+    for room in [1, 7, 100, 100_000] {
+        let (mut client, mut server) = pair(room);
+        let sent: Vec<u8> = (0..20_000_u32).map(|at| at as u8).collect();
+        let (mut up, mut down) = (vec![0; sent.len()], vec![0; sent.len()]);
+        let near = async {
+            client.write_all(&sent).await.unwrap();
+            client.flush().await.unwrap();
+            client.read_exact(&mut down).await.unwrap();
+        };
+        let far = async {
+            server.read_exact(&mut up).await.unwrap();
+            server.write_all(&up).await.unwrap();
+            server.flush().await.unwrap();
+        };
+        tokio::join!(near, far);
+        assert!(down == sent, "room for {room}");
+    }
+}
+
+#[tokio::test]
+async fn sixty_four_mebibytes_pass() {
+    const SIZE: usize = 64 << 20;
+    let (mut client, mut server) = pair(1 << 20);
+    let send = async {
+        let piece = vec![3; 1 << 20];
+        for _ in 0..SIZE >> 20 {
+            client.write_all(&piece).await.unwrap();
+        }
+        client.shutdown().await.unwrap();
+    };
+    let receive = async {
+        let (mut all, mut piece) = (0, vec![0; 1 << 20]);
+        loop {
+            match server.read(&mut piece).await.unwrap() {
+                0 => break all,
+                len => all += len,
+            }
+        }
+    };
+    let ((), all) = tokio::join!(send, receive);
+    assert_eq!(all, SIZE);
+}
+
+/// Either end may close first: both send a close frame, what was sent before it comes, and the
+/// connection under it ends after the second one.
+#[tokio::test]
+async fn a_close_is_answered_by_either_end() {
+    for client_first in [true, false] {
+        let (client, server) = pair(1000);
+        let (mut first, mut second) = match client_first {
+            true => (client, server),
+            false => (server, client),
+        };
+        first.write_all(b"last").await.unwrap();
+        first.shutdown().await.unwrap();
+        let mut last = Vec::new();
+        second.read_to_end(&mut last).await.unwrap();
+        assert_eq!(last, b"last");
+        assert!(second.write_all(b"too late").await.is_err());
+        second.shutdown().await.unwrap();
+        first.read_to_end(&mut last).await.unwrap();
+        assert!(first.frames.unframer.is_closed() && first.frames.framer.is_closed());
+        assert!(second.frames.unframer.is_closed() && second.frames.framer.is_closed());
+        // The one that has seen both frames ends the connection.
+        assert_eq!(first.io.read(&mut [0]).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_while_only_reading() {
+    let (near, mut far) = duplex(1000);
+    let mut client = WebSocketStream::new(near, Role::Client, BytesMut::from(&b"\x89\x02hi"[..]));
+    far.write_all(b"\x82\x04data").await.unwrap();
+    let mut data = [0; 4];
+    client.read_exact(&mut data).await.unwrap();
+    assert_eq!(&data, b"data");
+    let mut pong = [0; 8];
+    far.read_exact(&mut pong).await.unwrap();
+    assert_eq!(pong[..2], [0x8a, 0x82], "masked, with two bytes");
+    let key: [u8; 4] = pong[2..6].try_into().unwrap();
+    assert_eq!([pong[6] ^ key[0], pong[7] ^ key[1]], *b"hi");
+}
+
+#[tokio::test]
+async fn a_peer_that_breaks_the_protocol_is_told_so() {
+    for (bytes, code) in [(&b"\x81\x81\0\0\0\0a"[..], 1003), (b"\x82\x01a", 1002)] {
+        let (near, mut far) = duplex(1000);
+        let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
+        far.write_all(bytes).await.unwrap();
+        let error = server.read(&mut [0; 10]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let mut close = [0; 4];
+        far.read_exact(&mut close).await.unwrap();
+        assert_eq!(close[..2], *b"\x88\x02");
+        assert_eq!(u16::from_be_bytes([close[2], close[3]]), code);
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_the_connection_without_a_close_frame_is_an_end() {
+    let (near, mut far) = duplex(1000);
+    let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
+    far.write_all(b"\x82\x85\0\0\0\0He").await.unwrap();
+    drop(far);
+    let mut came = Vec::new();
+    server.read_to_end(&mut came).await.unwrap();
+    assert_eq!(came, b"He");
+}
+
+#[tokio::test]
+async fn what_came_before_a_broken_frame_is_read_whatever_the_pieces() {
+    let (near, mut far) = duplex(1000);
+    let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
+    far.write_all(b"\x82\x84\0\0\0\0good\x82\x03bad")
+        .await
+        .unwrap();
+    let mut came = [0; 10];
+    assert_eq!(server.read(&mut came).await.unwrap(), 4);
+    assert_eq!(&came[..4], b"good");
+    server.read(&mut came).await.unwrap_err();
+    server.read(&mut came).await.unwrap_err();
+}
