@@ -38,6 +38,7 @@
 //! Every layer depends on `aiomsg-core` only.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod acknowledge;
 pub mod admission;

@@ -207,10 +207,12 @@ impl Place {
 impl State {
     /// Removes tasks that have left from the front and from the back.
     fn trim(&mut self) {
-        while self.places.pop_front_if(|it| !it.here).is_some() {
+        while self.places.front().is_some_and(|it| !it.here) {
+            self.places.pop_front();
             self.left -= 1;
         }
-        while self.places.pop_back_if(|it| !it.here).is_some() {
+        while self.places.back().is_some_and(|it| !it.here) {
+            self.places.pop_back();
             self.left -= 1;
         }
         // Some tasks may stay for long, while others come and go between them.

@@ -131,6 +131,7 @@
 //! [`Discard`]: aiomsg_core::Discard
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod connection;
 pub mod discard;

@@ -2,7 +2,7 @@
 //! to do about it.
 //!
 //! The files beside this one are programs that do not compile, each with what
-//! the compiler says of it, word for word, in the oldest Rust that is supported.
+//! the compiler of the checks says of it, word for word; others have other words.
 //! After a change that is meant, `TRYBUILD=overwrite cargo test --test
 //! compile_errors` writes them again; read them.
 

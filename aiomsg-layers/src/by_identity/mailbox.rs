@@ -78,9 +78,11 @@ impl Mailbox {
 
     /// Takes the oldest message, if it waits since then.
     pub(super) fn pop_since(&mut self, since: Instant, keep: Duration) -> Option<Outbound> {
-        let (_, message) = self.waiting.pop_front_if(|(at, _)| *at + keep <= since)?;
-        self.bytes -= message.weight();
-        Some(message)
+        let (at, _) = self.waiting.front()?;
+        if *at + keep > since {
+            return None;
+        }
+        self.pop()
     }
 
     /// How many messages there are up to the last copy of a published one.

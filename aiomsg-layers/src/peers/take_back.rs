@@ -22,7 +22,11 @@ pub(super) struct Left {
 pub(super) fn take_back(peer: &mut impl Peer, discard: &Discard) -> Left {
     let mut all = peer.reclaim();
     let behind = all.front().is_some_and(|first| first.interrupted() > 0);
-    if let Some(poison) = all.pop_front_if(|first| first.interrupted() >= TRIES) {
+    if all
+        .front()
+        .is_some_and(|first| first.interrupted() >= TRIES)
+        && let Some(poison) = all.pop_front()
+    {
         discard.message(poison, DropReason::Poison);
     }
     let mut left = Left {

@@ -100,7 +100,10 @@ impl Leaving<'_> {
     /// The next message, unless it must be sent by itself.
     #[inline(always)]
     fn next(&mut self) -> Option<Outbound> {
-        let message = self.messages.pop_front_if(|next| next.interrupted() == 0)?;
+        if self.messages.front()?.interrupted() > 0 {
+            return None;
+        }
+        let message = self.messages.pop_front()?;
         self.note(&message);
         Some(message)
     }

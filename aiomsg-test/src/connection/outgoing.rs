@@ -173,7 +173,12 @@ impl Outgoing {
             0 => link.set_waiting(left),
             _ => link.add_sent(bytes as usize, left),
         }
-        while let Some((_, frame)) = self.started.pop_front_if(|(end, _)| *end <= self.taken) {
+        while self
+            .started
+            .front()
+            .is_some_and(|(end, _)| *end <= self.taken)
+            && let Some((_, frame)) = self.started.pop_front()
+        {
             self.sent.push_back(frame);
             self.news = true;
         }

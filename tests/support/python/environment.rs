@@ -68,9 +68,15 @@ fn prepare(version: Version) -> PathBuf {
     // Beside the environment and not in it, because a half-made environment is
     // removed below. The lock is released when the file is dropped, even if
     // that is because this process died.
-    let lock_path = venv.with_added_extension("lock");
+    let mut lock_path = venv.clone().into_os_string();
+    lock_path.push(".lock");
+    let lock_path = PathBuf::from(lock_path);
     let lock = File::create(&lock_path)
         .unwrap_or_else(|error| panic!("create {}: {error}", lock_path.display()));
+    #[allow(
+        clippy::incompatible_msrv,
+        reason = "tests are for a current Rust; only what is published builds with the oldest"
+    )]
     lock.lock()
         .unwrap_or_else(|error| panic!("lock {}: {error}", lock_path.display()));
 

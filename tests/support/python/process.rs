@@ -204,7 +204,8 @@ impl Output {
         let mut state = self.lock();
         state.stderr.push_str(text);
         let excess = state.stderr.len().saturating_sub(STDERR_KEPT);
-        let cut = state.stderr.ceil_char_boundary(excess);
+        let cut = (excess..).find(|&at| state.stderr.is_char_boundary(at));
+        let cut = cut.unwrap_or(state.stderr.len());
         state.stderr.drain(..cut);
     }
 }
