@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use aiomsg::tls::rustls;
+use aiomsg::tls::{default_provider, rustls};
 use aiomsg::{Endpoint, Error, TlsConfig};
 
 use super::first_bytes;
@@ -111,7 +111,7 @@ async fn guess(look: &Look) -> Option<Failure> {
 async fn speaks_tls(look: &Look) -> Option<Endpoint> {
     let endpoint = with_tls(&look.endpoint)?;
     // Nothing is trusted, so this fails in any case. The kind of failure tells.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .ok()?

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aiomsg_core::error::{Error, ErrorKind, Remedy};
-use ring::digest::{Context, SHA256};
 use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring as provider};
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
@@ -19,6 +18,7 @@ use tokio_rustls::rustls::{
 use super::asked::Noting;
 use super::config::{Made, NO_CERTIFICATE, NotForBinding, TlsConfig, server_name};
 use super::pem::{Pem, Source};
+use super::provider::{KEYS, Sha256, default_provider};
 use super::trust::Trusted;
 use super::{chain, key};
 
@@ -181,7 +181,7 @@ impl TlsConfigBuilder {
     }
 
     pub(super) fn read(&self) -> Result<Read, Error> {
-        let mut digest = Context::new(&SHA256);
+        let mut digest = Sha256::new();
         let mut read = |source: &Source| {
             let pem = source.read()?;
             digest.update(&pem.bytes().len().to_be_bytes());
@@ -202,20 +202,16 @@ impl TlsConfigBuilder {
             .iter()
             .map(&mut read)
             .collect::<Result<_, Error>>()?;
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.finish().as_ref());
         Ok(Read {
             certificate,
             trust,
             pin,
-            digest: bytes,
+            digest: digest.finish(),
         })
     }
 
     pub(super) fn make(&self, read: &Read) -> Result<Made, Error> {
-        // Always this provider: a default for the process may be unset, or
-        // ambiguous, depending on what else is linked in.
-        let provider = Arc::new(provider::default_provider());
+        let provider = Arc::new(default_provider());
         let name = self.server_name.as_deref().map(server_name).transpose()?;
         // Each role has its own: the system's authorities are for one of them.
         let of_peers = trusted(read, &provider)?;
@@ -307,8 +303,7 @@ fn presented(
     let private = provider.key_provider.load_private_key(read.clone_key());
     let private = private.map_err(|_| {
         key.wrong(format_args!(
-            "its private key cannot be used: {}; one of rsa with 2048 to 4096 bits, p-256, \
-             p-384 or ed25519 can",
+            "its private key cannot be used: {}; one of {KEYS} can",
             key::refused(&read)
         ))
     })?;

@@ -9,12 +9,13 @@ use std::time::{Duration, SystemTime};
 use aiomsg_core::Certificate;
 use aiomsg_core::certificate::CertificateName;
 use bytes::Bytes;
-use ring::digest::{SHA256, digest};
 use x509_cert::certificate::TbsCertificate;
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
+
+use super::provider::Sha256;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
@@ -32,9 +33,9 @@ pub(super) fn read(der: &[u8]) -> Certificate {
 }
 
 pub(super) fn fingerprint(der: &[u8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, der).as_ref());
-    bytes
+    let mut digest = Sha256::new();
+    digest.update(der);
+    digest.finish()
 }
 
 fn with_facts(mut certificate: Certificate, parsed: &TbsCertificate) -> Certificate {

@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3, with rustls and the ring provider.
+//! TLS 1.2 and 1.3, with rustls, and ring or aws-lc-rs as its provider.
 //!
 //! One [`TlsConfig`] serves both roles:
 //!
@@ -55,6 +55,7 @@ mod counted;
 mod error;
 mod key;
 mod pem;
+mod provider;
 mod reload;
 mod session;
 mod trust;
@@ -63,6 +64,7 @@ mod unanswered;
 pub use builder::TlsConfigBuilder;
 pub use config::TlsConfig;
 pub use error::is_about_certificates;
+pub use provider::default_provider;
 /// The version of rustls for [`TlsConfig::from_rustls`].
 pub use tokio_rustls::rustls;
 
