@@ -24,6 +24,7 @@ mod request;
 mod send;
 mod short_help;
 mod subscribe;
+#[cfg(feature = "top")]
 mod top;
 
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ enum What {
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
     Proxy(Box<proxy::ProxyArgs>),
+    #[cfg(feature = "top")]
     Top(top::TopArgs),
 }
 
@@ -81,6 +83,7 @@ impl What {
     fn release_signals(&self) {
         match self {
             Self::Proxy(_) => {}
+            #[cfg(feature = "top")]
             Self::Top(_) => signals::release_all_but(&[nix::sys::signal::Signal::SIGHUP]),
             // These only write.
             Self::Completions(_) | Self::Man(_) => signals::release(),
@@ -126,6 +129,7 @@ fn run(what: What) -> Outcome {
             What::Peers(args) => peers::run(args, &mut Stop::new()?).await,
             What::Demo(args) => demo::run(args, &mut Stop::new()?).await,
             What::Proxy(args) => proxy::run(*args).await,
+            #[cfg(feature = "top")]
             What::Top(args) => top::run(args, &mut Stop::with_hangup()?).await,
             What::Bench(args) => bench::run(args, &mut Stop::new()?).await,
             What::Completions(args) => completions::completions(&args, Command::command()),

@@ -4,6 +4,8 @@ pub(crate) mod advice;
 pub(crate) mod aside;
 pub(crate) mod closed;
 pub(crate) mod connect_all;
+#[cfg(windows)]
+mod console;
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod log;

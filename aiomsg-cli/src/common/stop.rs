@@ -5,17 +5,22 @@ use nix::sys::signal::Signal;
 #[cfg(unix)]
 use tokio::sync::mpsc;
 
+#[cfg(windows)]
+use super::console::Console;
 use super::failure::{Failure, Outcome};
+#[cfg(any(unix, windows))]
 use super::said::said;
 #[cfg(unix)]
 use super::signals;
 use super::stopped::Stopped;
 
-/// Hears SIGINT and SIGTERM.
+/// Hears SIGINT and SIGTERM, and on Windows the signals of a console.
 #[derive(Debug)]
 pub(crate) struct Stop {
     #[cfg(unix)]
     asked: mpsc::Receiver<Stopped>,
+    #[cfg(windows)]
+    console: Console,
 }
 
 impl Stop {
@@ -24,15 +29,20 @@ impl Stop {
         Self::hear(
             #[cfg(unix)]
             signals::hear(&[], &[], drop),
+            #[cfg(windows)]
+            Console::new(),
         )
     }
 
     /// The same, and SIGHUP asks for the end as well: the terminal has gone, or is to
     /// be as it was.
+    #[cfg(feature = "top")]
     pub(crate) fn with_hangup() -> Outcome<Self> {
         Self::hear(
             #[cfg(unix)]
             signals::hear(&[Signal::SIGHUP], &[], drop),
+            #[cfg(windows)]
+            Console::new(),
         )
     }
 
@@ -49,14 +59,19 @@ impl Stop {
     fn hear(asked: std::io::Result<mpsc::Receiver<Stopped>>) -> Outcome<Self> {
         match asked {
             Ok(asked) => Ok(Self { asked }),
-            Err(error) => Err(Failure::failed(format!(
-                "signals cannot be heard: {}",
-                said(&error)
-            ))),
+            Err(error) => Err(unheard(&error)),
         }
     }
 
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    fn hear(console: std::io::Result<Console>) -> Outcome<Self> {
+        match console {
+            Ok(console) => Ok(Self { console }),
+            Err(error) => Err(unheard(&error)),
+        }
+    }
+
+    #[cfg(not(any(unix, windows)))]
     fn hear() -> Outcome<Self> {
         Ok(Self {})
     }
@@ -70,10 +85,15 @@ impl Stop {
         }
     }
 
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    pub(crate) async fn asked(&mut self) -> Stopped {
+        self.console.asked().await
+    }
+
+    #[cfg(not(any(unix, windows)))]
     pub(crate) async fn asked(&mut self) -> Stopped {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Stopped(130),
+            Ok(()) => Stopped::INTERRUPTED,
             Err(_) => std::future::pending().await,
         }
     }
@@ -101,4 +121,9 @@ impl Stop {
             Err(stopped) => Err(Failure::stopped(stopped, format!("stopped before {what}"))),
         }
     }
+}
+
+#[cfg(any(unix, windows))]
+fn unheard(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("signals cannot be heard: {}", said(error)))
 }

@@ -7,14 +7,21 @@ use nix::sys::signal::Signal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stopped(pub(crate) u8);
 
-#[cfg(unix)]
 impl Stopped {
+    /// By SIGINT, or by what comes closest elsewhere.
+    pub(super) const INTERRUPTED: Self = Self(130);
+
+    /// By SIGTERM, or by what comes closest elsewhere.
+    #[cfg(any(unix, windows))]
+    pub(super) const ENDED: Self = Self(143);
+
+    #[cfg(unix)]
     pub(super) fn by(signal: Signal) -> Self {
         // The numbers that any system has for these: 1, 2 and 15.
-        Self(match signal {
-            Signal::SIGHUP => 129,
-            Signal::SIGINT => 130,
-            _ => 143,
-        })
+        match signal {
+            Signal::SIGHUP => Self(129),
+            Signal::SIGINT => Self::INTERRUPTED,
+            _ => Self::ENDED,
+        }
     }
 }

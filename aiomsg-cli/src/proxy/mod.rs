@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 pub(crate) use args::ProxyArgs;
 pub(crate) use in_process::InProcess;
+#[cfg(feature = "top")]
 pub(crate) use observe::status;
 
 use crate::common::failure::{Failure, Outcome};

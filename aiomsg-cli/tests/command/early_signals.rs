@@ -93,6 +93,7 @@ fn a_sender_without_an_end_is_done_before_its_peers_are_there() {
     }
 }
 
+#[cfg(feature = "top")]
 #[test]
 fn a_look_that_gets_no_answer_can_be_ended() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

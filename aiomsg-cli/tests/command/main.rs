@@ -11,6 +11,8 @@ mod early_signals;
 mod echo;
 mod files;
 mod help;
+#[cfg(unix)]
+mod installer;
 mod messages;
 mod pages;
 mod peers;

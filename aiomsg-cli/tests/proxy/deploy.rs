@@ -112,6 +112,12 @@ async fn the_container_starts_the_proxy() {
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     check(&args, &root().join("deploy/proxy.toml")).await;
     assert_ne!(line("USER"), "root");
+    // The dashboard can be reached from outside, is guarded, and cannot control.
+    let after = |flag| args.windows(2).find(|it| it[0] == flag).map(|it| it[1]);
+    assert_eq!(after("--dashboard"), Some("0.0.0.0:9000"));
+    assert_eq!(after("--allow-host"), Some("localhost"));
+    assert!(line("EXPOSE").split(' ').any(|port| port == "9000"));
+    assert!(!args.contains(&"--allow-control"));
     for copied in ["deploy/proxy.toml", "aiomsg-cli/Cargo.toml", "Cargo.lock"] {
         assert!(root().join(copied).exists());
     }

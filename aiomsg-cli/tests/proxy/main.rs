@@ -28,8 +28,10 @@ mod reload;
 mod replies;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
+#[cfg(feature = "top")]
 mod terminal;
 mod tls;
+#[cfg(feature = "top")]
 mod top;
 
 use std::future::Future;

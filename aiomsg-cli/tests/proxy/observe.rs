@@ -260,6 +260,28 @@ async fn other_names_for_this_machine_are_refused() {
     }
 }
 
+/// A container listens on all of its addresses, and its port is published at loopback: any
+/// name that points there could read the dashboard.
+#[tokio::test]
+async fn beyond_loopback_the_dashboard_accepts_the_allowed_names() {
+    let options = ["--dashboard", "0.0.0.0:0", "--allow-host", "localhost"];
+    let proxy = Proxy::start(&options).await;
+    let page = proxy.program.after("dashboard: ").await;
+    let at = page.trim_end_matches('/').replace("0.0.0.0", "127.0.0.1");
+    for (host, path, status) in [
+        ("localhost:9000", "/", 200),
+        ("10.0.0.1:9000", "/api/status", 200),
+        ("evil.example", "/", 403),
+        ("evil.example:9000", "/api/status", 403),
+        // Probes and scrapes may use names.
+        ("proxy.svc", "/readyz", 200),
+        ("proxy.svc", "/healthz", 200),
+    ] {
+        let answer = http::ask("GET", &format!("{at}{path}"), &[("host", host)]).await;
+        assert_eq!(answer.status, status, "{host} {path}");
+    }
+}
+
 /// The page could not be used behind a reverse proxy.
 #[tokio::test]
 async fn a_name_that_is_allowed_is_served_and_may_control() {

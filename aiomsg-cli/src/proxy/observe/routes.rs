@@ -61,11 +61,18 @@ impl Routes {
         allowed || is_plain_host(host)
     }
 
+    /// Names are checked beyond loopback where some are given: a container listens on all of
+    /// its addresses, and may be reached from this machine only.
+    fn guards_dashboard(&self, path: &str) -> bool {
+        !self.hosts.is_empty() && (path == "/" || path.starts_with("/api/"))
+    }
+
     pub(super) fn answer(&self, asked: &Asked) -> Response {
         let host = asked.header("host").unwrap_or_default();
         // A name of somebody else's that points to this machine would have the
         // browser take us for theirs.
-        if self.address.ip().is_loopback() && !self.is_ours(host) {
+        let guarded = self.address.ip().is_loopback() || self.guards_dashboard(&asked.path);
+        if guarded && !self.is_ours(host) {
             return text(
                 StatusCode::FORBIDDEN,
                 "ask by an address or by localhost; another name needs --allow-host",
