@@ -31,6 +31,7 @@ mod connect_all;
 mod connect_all_closes;
 #[cfg(feature = "tls")]
 mod connect_all_tls;
+mod contributing;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod documented_names;
