@@ -48,7 +48,8 @@
 //!
 //! # Features
 //!
-//! - `tls` (default): `tls://` endpoints, with rustls.
+//! - `tls` (default): `tls://` endpoints, with rustls. It needs a provider of cryptography:
+//!   `ring` (default) or `aws-lc-rs`, each of which turns `tls` on. With both, ring is used.
 //! - `system-roots`: `TlsConfigBuilder::trust_system_roots`, with
 //!   rustls-native-certs.
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
@@ -57,6 +58,7 @@
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod engine;
 mod socket;
@@ -135,7 +137,7 @@ pub mod stats {
 /// Settings of TLS, and the types of rustls that they take.
 #[cfg(feature = "tls")]
 pub mod tls {
-    pub use aiomsg_transport::tls::{TlsConfigBuilder, rustls};
+    pub use aiomsg_transport::tls::{TlsConfigBuilder, default_provider, rustls};
 }
 
 // ===== for authors of layers =====

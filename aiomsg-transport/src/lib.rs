@@ -48,11 +48,14 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `tls` | yes | `tls://` endpoints, with rustls and the ring provider |
 //! | `dns` | no | `DnsResolver`, with hickory-resolver |
+//! | `ring` | yes | `tls`, with ring as the provider of cryptography |
+//! | `aws-lc-rs` | no | `tls`, with aws-lc-rs as the provider; with both, ring is used |
+//! | `tls` | yes | `tls://` endpoints, with rustls; needs one of the two providers |
 //! | `system-roots` | no | `TlsConfigBuilder::trust_system_roots`, with rustls-native-certs |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod certified_identity;
 pub mod codec;
