@@ -20,6 +20,7 @@ mod side;
 mod signals;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use args::ProxyArgs;
 pub(crate) use in_process::InProcess;
@@ -99,6 +100,17 @@ impl Proxy {
         Ok(relays)
     }
 
+    /// Ends without a drain. The error counts what waited, so the sockets are closed, and do
+    /// not log it again.
+    async fn end_at_once(&self) -> Failure {
+        let held = self.held();
+        let (frontend, backend) = (&self.frontend.socket, &self.backend.socket);
+        tokio::join!(frontend.close(Duration::ZERO), backend.close(Duration::ZERO));
+        Failure::failed(format!(
+            "ended at once by a second signal; messages that were not forwarded: {held}"
+        ))
+    }
+
     /// Drains, and reports the fate of all messages, unless another signal comes.
     async fn end(&self, relays: Relays, signals: &mut Signals) -> Outcome {
         tell("draining; another signal ends it at once");
@@ -108,10 +120,7 @@ impl Proxy {
             tokio::select! {
                 report = &mut draining => break report,
                 signal = signals.next() => match signal {
-                    Signal::End => return Err(Failure::failed(format!(
-                        "ended at once by a second signal; messages that were not forwarded: {}",
-                        self.held()
-                    ))),
+                    Signal::End => return Err(self.end_at_once().await),
                     Signal::Order(order) => tracing::warn!(
                         "not acted upon, as the proxy is draining: the signal to {}",
                         order.name()
