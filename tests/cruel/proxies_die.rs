@@ -212,7 +212,7 @@ impl Proxies {
         let proxy = example(self.example)
             .args(addresses.map(String::as_str))
             .run();
-        proxy.line("workers: listening at ").await;
+        proxy.line("consumers: listening at ").await;
         self.running[n] = Some(proxy);
     }
 
