@@ -168,7 +168,7 @@ export class Socket extends EventTarget {
       }
       const id = this.#options.atLeastOnce ? randomBytes() : undefined;
       this.#outboxBytes += payload.length;
-      this.#outbox.push({ payload, id, to, tries: 0, resolve, reject });
+      this.#outbox.push({ payload, id, to, tries: 0, triedAt: -Infinity, resolve, reject });
       this.#flush();
     });
   }
@@ -298,6 +298,13 @@ export class Socket extends EventTarget {
   /** Puts a message in front of those that wait. */
   #again(message) {
     this.#unacked.delete(hex(message.id));
+    // A server that starts again and again takes no more than one try in this time.
+    const now = Date.now();
+    if (now - message.triedAt < this.#options.ackTimeout) {
+      this.#outbox.unshift(message);
+      return;
+    }
+    message.triedAt = now;
     message.tries += 1;
     if (message.tries <= this.#options.maxResends) {
       this.#outbox.unshift(message);

@@ -116,7 +116,8 @@ async fn every_message_comes_back(kind: Kind, tls: bool) {
         client.stats().unacknowledged_messages == 0
     })
     .await;
-    assert_eq!(client.stats().dropped_messages, 0);
+    let stats = client.stats();
+    assert_eq!(stats.dropped_messages, 0, "{:?}", stats.drops());
     let report = within("close", client.close(PATIENCE)).await;
     assert!(report.is_clean(), "{report:?}");
     drop(server);

@@ -182,6 +182,21 @@ test('a message that nobody acknowledges is dropped after its last try', async (
   assert.deepEqual(dropped, ['no acknowledgement after 3 tries']);
 });
 
+test('connections that end in a row count as one try', async () => {
+  const socket = start({ atLeastOnce: true, firstDelay: 1, longestDelay: 1, maxResends: 2 });
+  const sent = socket.send('job');
+  for (let at = 0; at < 10; at++) {
+    FakeWebSocket.last.shake();
+    FakeWebSocket.last.breaks();
+    pass(10);
+  }
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.take();
+  FakeWebSocket.last.comes(hello(7));
+  FakeWebSocket.last.comes(ack(FakeWebSocket.last.take().slice(5, 21)));
+  await sent;
+});
+
 test('a message that comes twice is received once and acknowledged twice', async () => {
   const socket = start();
   FakeWebSocket.last.shake();

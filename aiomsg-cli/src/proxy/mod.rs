@@ -105,7 +105,10 @@ impl Proxy {
     async fn end_at_once(&self) -> Failure {
         let held = self.held();
         let (frontend, backend) = (&self.frontend.socket, &self.backend.socket);
-        tokio::join!(frontend.close(Duration::ZERO), backend.close(Duration::ZERO));
+        tokio::join!(
+            frontend.close(Duration::ZERO),
+            backend.close(Duration::ZERO)
+        );
         Failure::failed(format!(
             "ended at once by a second signal; messages that were not forwarded: {held}"
         ))
