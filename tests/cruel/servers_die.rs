@@ -117,7 +117,7 @@ async fn every_message_comes_back(kind: Kind, tls: bool) {
     })
     .await;
     let stats = client.stats();
-    assert_eq!(stats.dropped_messages, 0, "{:?}", stats.drops());
+    assert_eq!(stats.dropped_messages, 0, "{:?}", stats.drops);
     let report = within("close", client.close(PATIENCE)).await;
     assert!(report.is_clean(), "{report:?}");
     drop(server);
