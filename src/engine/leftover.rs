@@ -65,7 +65,11 @@ impl Unconfirmed {
 /// The contents of the next report. They are kept here, so that a `close` dropped in the
 /// middle loses nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Leftover(Mutex<Left>);
+pub(crate) struct Leftover {
+    left: Mutex<Left>,
+    /// How many unsent and unacknowledged messages earlier reports held.
+    reported: Mutex<(usize, usize)>,
+}
 
 #[derive(Debug, Default, Clone)]
 struct Left {
@@ -127,10 +131,20 @@ impl Leftover {
 
     pub(crate) fn take(&self) -> CloseReport {
         let left = std::mem::take(&mut *self.lock());
-        left.report()
+        let report = left.report();
+        let mut reported = self.reported.lock();
+        reported.0 += report.unsent.len();
+        reported.1 += report.unacknowledged.len();
+        drop(reported);
+        report
+    }
+
+    /// How many unsent and unacknowledged messages the reports so far have held.
+    pub(crate) fn reported(&self) -> (usize, usize) {
+        *self.reported.lock()
     }
 
     fn lock(&self) -> MutexGuard<'_, Left> {
-        self.0.lock()
+        self.left.lock()
     }
 }

@@ -17,7 +17,7 @@ impl<S> Socket<S> {
     /// and for the peers of addressed messages. Messages that are sent meanwhile count, too.
     ///
     /// The report counts the messages that still wait at the deadline, or when the socket
-    /// has closed. It is clean if there are none. A dropped message does not wait;
+    /// has closed: those that `close` has returned, too. It is clean if there are none. A dropped message does not wait;
     /// [`Event::Dropped`](crate::Event::Dropped) reports it. Under at-most-once, a sent
     /// message may not be read yet: `close` afterwards waits for that.
     ///
@@ -53,6 +53,11 @@ impl<S> Socket<S> {
             let draining = async { timeout(bounded(deadline), until(done)).await };
             let _ = keep(engine, deadline, draining).await;
         }
-        engine.waiting()
+        let (unsent, unacknowledged) = engine.leftover.reported();
+        let waiting = engine.waiting();
+        DrainReport {
+            unsent: waiting.unsent + unsent,
+            unacknowledged: waiting.unacknowledged + unacknowledged,
+        }
     }
 }

@@ -174,7 +174,7 @@ async fn a_thousand_requests_of_garbage_hold_up_nobody() {
         if at % 8 == 7 {
             let _ = peer.write_all(&[b'a'; 10_000]).await;
         }
-        if at % 3 == 0 {
+        if at.is_multiple_of(3) {
             let mut answer = [0; 4096];
             let _ = tokio::time::timeout(Duration::from_millis(50), peer.read(&mut answer)).await;
         }

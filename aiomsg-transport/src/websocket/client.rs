@@ -19,6 +19,7 @@ use aiomsg_core::{Endpoint, Error, ErrorKind};
 
 use super::Role;
 use super::error::WebSocketError;
+use super::guard::names;
 use super::head::{Head, TooLong};
 use super::stream::WebSocketStream;
 use crate::io::explain;
@@ -144,11 +145,8 @@ fn verify(head: &[u8], accept: &str) -> Result<(), Error> {
         return Err(refused(format!("it answers {status}")));
     }
     let headers = response.headers();
-    let is = |name: HeaderName, wanted: &str| {
-        let value = headers.get(name).and_then(|it| it.to_str().ok());
-        value.is_some_and(|it| it.eq_ignore_ascii_case(wanted))
-    };
-    if !is(UPGRADE, "websocket") || !is(CONNECTION, "upgrade") {
+    let has = |name: HeaderName, token: &str| names(headers, name.as_str(), token);
+    if !has(UPGRADE, "websocket") || !has(CONNECTION, "upgrade") {
         return Err(refused("its answer lacks the headers of an upgrade"));
     }
     if headers

@@ -2,7 +2,10 @@ use std::collections::HashSet;
 
 use tungstenite::handshake::server::Request;
 use tungstenite::http::HeaderMap;
-use tungstenite::http::header::{CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
+use tungstenite::http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
+};
 
 use super::refusal::Refusal;
 
@@ -61,6 +64,7 @@ impl WebSocketGuard {
     }
 
     pub(super) fn check(&self, request: &Request) -> Result<(), Refusal> {
+        check_head(request.headers())?;
         if let Some(path) = &self.path
             && request.uri().path() != path
         {
@@ -106,8 +110,26 @@ impl WebSocketGuard {
     }
 }
 
+/// Refuses a head that a server in front may have read in another way.
+fn check_head(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.get_all(HOST).iter().count() != 1 {
+        return Err(Refusal::bad_request("a request has one header Host"));
+    }
+    if headers.get_all(SEC_WEBSOCKET_KEY).iter().count() > 1 {
+        return Err(Refusal::bad_request(
+            "a request has one header Sec-WebSocket-Key",
+        ));
+    }
+    let has_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|it| it != "0");
+    match has_body {
+        true => Err(Refusal::bad_request("a request here has no body")),
+        false => Ok(()),
+    }
+}
+
 /// Whether a header that lists tokens has this one.
-fn names(headers: &HeaderMap, header: &str, token: &str) -> bool {
+pub(super) fn names(headers: &HeaderMap, header: &str, token: &str) -> bool {
     let values = headers.get_all(header).iter();
     let mut tokens = values
         .filter_map(|value| value.to_str().ok())

@@ -10,7 +10,9 @@ use crate::websocket::refusal::Refusal;
 /// Returns the answer to this head of a request: the upgrade, if the guard allows it.
 pub(super) fn upgrade(head: &[u8], guard: &WebSocketGuard) -> Result<String, Refusal> {
     let request = match Request::try_parse(head) {
-        Ok(Some((_, request))) => request,
+        Ok(Some((len, request))) if len == head.len() => request,
+        // A line that ends without a carriage return ends the head elsewhere.
+        Ok(Some(_)) => return Err(Refusal::bad_request("the request has two ends")),
         Ok(None) => return Err(Refusal::bad_request("the request has no end")),
         Err(tungstenite::Error::Protocol(ProtocolError::WrongHttpMethod)) => {
             return Err(Refusal::not_get());

@@ -86,6 +86,10 @@ async fn an_answer_that_is_no_upgrade_is_named() {
         let chain = error.chain().to_string();
         assert!(chain.contains(word), "{word}: {chain}");
     }
+    // A list is fine, so this one fails later.
+    let list = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n";
+    let (_, error) = answered(&format!("{upgrade}{list}\r\n")).await;
+    assert!(error.chain().to_string().contains("another request"));
     let (_, error) = answered("HTTP/1.1 101").await;
     assert!(error.is_disconnected(), "{error}");
 }

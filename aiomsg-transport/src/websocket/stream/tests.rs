@@ -110,6 +110,22 @@ async fn a_peer_that_breaks_the_protocol_is_told_so() {
     }
 }
 
+/// The pong was lost where the close came in the same piece.
+#[tokio::test]
+async fn a_ping_before_the_end_is_answered_before_it() {
+    for end in [&b"\x88\x80\0\0\0\0"[..], b"\x82\x01a"] {
+        let (near, mut far) = duplex(1000);
+        let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
+        let ping = b"\x89\x82\0\0\0\0hi";
+        far.write_all(&[&ping[..], end].concat()).await.unwrap();
+        let _ = server.read(&mut [0; 10]).await;
+        let mut pong = [0; 4];
+        far.read_exact(&mut pong).await.unwrap();
+        assert_eq!(&pong, b"\x8a\x02hi");
+        assert_eq!(far.read_u8().await.unwrap(), 0x88);
+    }
+}
+
 #[tokio::test]
 async fn the_end_of_the_connection_without_a_close_frame_is_an_end() {
     let (near, mut far) = duplex(1000);

@@ -51,6 +51,12 @@ impl Framer {
     /// Sends a close frame, once.
     pub(super) fn close(&mut self, code: u16) {
         if !std::mem::replace(&mut self.closed, true) {
+            // A ping that came before is answered before.
+            if let Some(payload) = self.pong.take() {
+                let len = payload.len();
+                let payload = [IoSlice::new(&payload)];
+                self.frame(OpCode::Control(Control::Pong), &payload, len);
+            }
             self.frame(
                 OpCode::Control(Control::Close),
                 &[IoSlice::new(&code.to_be_bytes())],

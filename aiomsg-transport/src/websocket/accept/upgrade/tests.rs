@@ -44,6 +44,18 @@ fn what_is_no_upgrade_gets_a_status_that_says_why() {
         (without("Connection"), "400"),
         (without("Sec-WebSocket-Version"), "426"),
         (without("Sec-WebSocket-Key"), "400"),
+        (get(&format!("{good}Host: b\r\n")), "400"),
+        (without("Host"), "400"),
+        (get(&format!("{good}Content-Length: 5\r\n")), "400"),
+        (get(&format!("{good}Content-Length: 0\r\n")), "101"),
+        (get(&format!("{good}Transfer-Encoding: chunked\r\n")), "400"),
+        (
+            get(&format!(
+                "{good}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            )),
+            "400",
+        ),
+        (get(&format!("{good}\nmore\r\n")), "400"),
         (get(good).replace(": 13", ": 8"), "426"),
         (get(good).replace("dGhl", "dGh"), "400"),
         (get(&(good.to_owned() + &"x: y\r\n".repeat(200))), "400"),
