@@ -17,7 +17,7 @@ impl<S> Socket<S> {
     /// and for the peers of addressed messages. Messages that are sent meanwhile count, too.
     ///
     /// The report counts the messages that still wait at the deadline, or when the socket
-    /// has closed: those that `close` has returned, too. It is clean if there are none. A dropped message does not wait;
+    /// has closed meanwhile: those that `close` has returned, too. It is clean if there are none. A dropped message does not wait;
     /// [`Event::Dropped`](crate::Event::Dropped) reports it. Under at-most-once, a sent
     /// message may not be read yet: `close` afterwards waits for that.
     ///
@@ -46,6 +46,7 @@ impl<S> Socket<S> {
     /// Cancel safe: the call changes nothing.
     pub async fn drain(&self, deadline: Duration) -> DrainReport {
         let engine = self.engine();
+        let before = engine.leftover.reported();
         // Nothing moves any more in a socket that has ended.
         let done = || engine.stop.is_cancelled() || !engine.anything_waits();
         if !done() {
@@ -56,8 +57,8 @@ impl<S> Socket<S> {
         let (unsent, unacknowledged) = engine.leftover.reported();
         let waiting = engine.waiting();
         DrainReport {
-            unsent: waiting.unsent + unsent,
-            unacknowledged: waiting.unacknowledged + unacknowledged,
+            unsent: waiting.unsent + unsent - before.0,
+            unacknowledged: waiting.unacknowledged + unacknowledged - before.1,
         }
     }
 }

@@ -198,3 +198,18 @@ async fn send_acked_waits_as_long_as_it_may_for_a_receiver_that_never_comes() {
     .await;
     assert!(warnings.is_empty(), "{warnings:?}");
 }
+
+/// A drain said that all was sent, as the report of a close had taken the message.
+#[tokio::test(start_paused = true)]
+async fn a_drain_counts_what_a_close_has_returned_meanwhile() {
+    let client = Socket::new().unwrap();
+    client.connect("mem://nobody-drains-here").unwrap();
+    client.send("for nobody").await.unwrap();
+    let (drained, closed) = tokio::join!(client.drain(PATIENCE), async {
+        sleep(Duration::from_secs(1)).await;
+        client.close(Duration::from_secs(1)).await
+    });
+    assert_eq!(closed.unsent.len(), 1);
+    assert_eq!(drained.unsent, 1);
+    assert!(client.drain(PATIENCE).await.is_clean(), "it is reported");
+}

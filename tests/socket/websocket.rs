@@ -3,6 +3,7 @@
 use super::*;
 
 use aiomsg::builder::{Dialect, Dialects};
+use aiomsg::stats::FailureKind;
 use aiomsg::websocket::WebSocketGuard;
 use aiomsg::{AckMode, SendMode};
 use futures::future::join_all;
@@ -243,6 +244,16 @@ async fn what_is_refused_is_reported_with_its_reason() {
         let chain = error.chain().to_string();
         assert!(chain.contains(reason), "{chain}");
     }
+    // Garbage does not hide them.
+    let mut garbage = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    garbage.write_all(b"garbage").await.unwrap();
+    bad_input::refused(&mut events).await;
+    let failures = server.failures();
+    let of = |kind| failures.iter().filter(move |it| it.kind == kind).count();
+    assert_eq!(
+        (of(FailureKind::Refused), of(FailureKind::Handshake)),
+        (1, 1)
+    );
 }
 
 #[tokio::test]

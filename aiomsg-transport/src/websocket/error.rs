@@ -44,6 +44,14 @@ impl From<WebSocketError> for io::Error {
     }
 }
 
+/// Returns whether an accepted connection has ended because its HTTP request was refused: it
+/// was no upgrade, or one that the [`WebSocketGuard`](super::WebSocketGuard) does not allow.
+pub fn is_refused(error: &Error) -> bool {
+    let source = error.io().and_then(io::Error::get_ref);
+    let ours = source.and_then(|it| it.downcast_ref::<WebSocketError>());
+    matches!(ours, Some(WebSocketError::Refused { .. }))
+}
+
 /// Returns an error of our own for one of this module, or `None` for another error.
 pub(crate) fn explain(error: &io::Error) -> Option<Error> {
     let source = error.get_ref()?.downcast_ref::<WebSocketError>()?;

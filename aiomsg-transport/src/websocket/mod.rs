@@ -25,6 +25,7 @@ mod refusal;
 mod stream;
 
 pub use accept::AcceptingFuture;
+pub use error::is_refused;
 pub use guard::WebSocketGuard;
 pub use layer::{WebSocketLayer, WebSockets};
 

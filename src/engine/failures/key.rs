@@ -36,7 +36,7 @@ impl Key {
             | ErrorKind::IdentityRefused
             | ErrorKind::Limit
             | ErrorKind::Layer => FailureKind::Refused,
-            _ if is_about_certificates(error) => FailureKind::Refused,
+            _ if is_about_certificates(error) || is_refused_upgrade(error) => FailureKind::Refused,
             _ => FailureKind::Handshake,
         };
         Self {
@@ -70,5 +70,15 @@ fn is_about_certificates(error: &Error) -> bool {
 
 #[cfg(not(feature = "tls"))]
 fn is_about_certificates(_: &Error) -> bool {
+    false
+}
+
+#[cfg(feature = "websocket")]
+fn is_refused_upgrade(error: &Error) -> bool {
+    aiomsg_transport::websocket::is_refused(error)
+}
+
+#[cfg(not(feature = "websocket"))]
+fn is_refused_upgrade(_: &Error) -> bool {
     false
 }

@@ -15,7 +15,7 @@ use key::{Class, Key};
 
 /// Different failures that are counted apart. A socket with more endpoints than this has one
 /// line a minute for the others.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 
 /// The longest text of a reason in bytes. A peer chooses some parts of it, such as the names
 /// in its certificate.
