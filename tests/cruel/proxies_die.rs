@@ -75,7 +75,9 @@ async fn at_most_once_only_what_was_in_a_killed_proxy_is_missing() {
         assert_eq!(paths.len(), PROXIES - 1, "each of the others has its part");
         jobs.give_up(&meanwhile);
         proxies.restart(victim).await;
-        memory.begin();
+        if schedule.is_warm() {
+            memory.begin();
+        }
     }
     all_connected(&creators, &workers, PROXIES).await;
     let batch = jobs.send(&creators, JOBS).await;
@@ -142,7 +144,7 @@ async fn at_least_once_nothing_is_missing() {
             .await;
             sleep(life.pause).await;
             proxies.restart(victim).await;
-            if schedule.kills() == 50 {
+            if schedule.is_warm() {
                 memory.begin();
             }
         }

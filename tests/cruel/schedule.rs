@@ -66,6 +66,11 @@ impl Schedule {
         self.length >= Duration::from_secs(60)
     }
 
+    /// Whether all tests of this process, which share its memory, have been at work for long.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.start.elapsed() >= self.length / 4 && self.kills() >= LEAST_KILLS
+    }
+
     pub(crate) fn next_life(&mut self) -> Life {
         let millis = |random: &mut fastrand::Rng, most| Duration::from_millis(random.u64(0..most));
         let random = &mut self.random;
