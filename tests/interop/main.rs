@@ -93,6 +93,8 @@ mod support;
 #[cfg(feature = "tls")]
 mod tls;
 mod topics;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::future::Future;
 use std::time::Duration;
