@@ -122,7 +122,7 @@ async fn establish(
     // Waiting for an identity does not count as a handshake under way: each
     // identity bounds it to one.
     drop(turn);
-    session::admit(&engine, io, half_way, endpoint, false).await
+    session::admit(&engine, io, half_way, endpoint, None).await
 }
 
 /// Performs TLS and the handshake. `known` gets the properties of the peer, also for a

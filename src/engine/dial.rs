@@ -1,7 +1,7 @@
 //! Connecting and reconnecting.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aiomsg_core::sync::Mutex;
@@ -19,6 +19,18 @@ use super::{Engine, gate};
 
 const WHAT: &str = "the task of a connection";
 
+/// Tells dials apart. Two may be to the same endpoint: `connect` to an address, and
+/// `connect_all` to names that have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct DialId(u64);
+
+impl DialId {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Connects to an endpoint, runs the connection, and connects again, until
 /// `disconnect`, which is a child of `finish`, or the end of all dialling.
 ///
@@ -27,6 +39,7 @@ const WHAT: &str = "the task of a connection";
 pub(crate) async fn run(
     engine: Arc<Engine>,
     endpoint: Endpoint,
+    id: DialId,
     disconnect: CancellationToken,
     first: UnderWay,
 ) {
@@ -51,7 +64,7 @@ pub(crate) async fn run(
     // Reconnect( Admission( Timeout( Handshake( the user's( Connector )))))
     let mut dial = ServiceBuilder::new()
         .layer(reconnect)
-        .service(admitting(&engine, first));
+        .service(admitting(&engine, id, first));
     loop {
         let connected = tokio::select! {
             biased;
@@ -79,6 +92,7 @@ pub(crate) async fn run(
 /// A service of endpoints whose response is an admitted connection.
 fn admitting(
     engine: &Arc<Engine>,
+    id: DialId,
     first: UnderWay,
 ) -> impl Service<Endpoint, Response = ReadyConnection, Error = BoxError, Future: Send>
 + Clone
@@ -109,7 +123,7 @@ fn admitting(
             let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));
             let (io, half_way) =
                 shaken.map_err(|error| super::explain(error).with_certificate(known))?;
-            let session = session::admit(&engine, io, half_way, endpoint, true).await?;
+            let session = session::admit(&engine, io, half_way, endpoint, Some(id)).await?;
             Ok::<_, BoxError>(session)
         }
     })

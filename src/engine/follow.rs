@@ -1,6 +1,6 @@
 //! Connecting to every address of a name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use aiomsg_core::{Endpoint, Error, ErrorKind, Name};
 use aiomsg_layers::follow::{Change, Follow, Followed};
 use tokio_util::sync::CancellationToken;
 
-use super::dial::{self, UnderWay};
+use super::dial::{self, DialId, UnderWay};
 use super::{Engine, config};
 
 /// Returns the name of an endpoint, to follow.
@@ -52,8 +52,14 @@ struct All {
     certified: String,
     /// Ends all connections.
     disconnect: CancellationToken,
-    /// The followed addresses. Each has a task, which ends by its token.
-    connections: HashMap<SocketAddr, CancellationToken>,
+    /// The followed addresses. Each has a dial of its own, also where others dial it.
+    connections: HashMap<SocketAddr, Dial>,
+}
+
+/// The dial of an address. Its task ends by its token.
+struct Dial {
+    id: DialId,
+    stop: CancellationToken,
 }
 
 impl All {
@@ -99,32 +105,29 @@ impl All {
         let (added, removed) = (endpoints(&change.added), endpoints(&change.removed));
         let engine = &self.engine;
         let reporter = &engine.reporter;
-        reporter.addresses_changed(
-            &self.endpoint,
-            added.clone(),
-            removed.clone(),
-            change.omitted,
-        );
+        reporter.addresses_changed(&self.endpoint, added.clone(), removed, change.omitted);
         for (address, endpoint) in change.added.into_iter().zip(added) {
-            let stop = self.disconnect.child_token();
-            self.connections.insert(address, stop.clone());
+            let (id, stop) = (DialId::new(), self.disconnect.child_token());
             let first = engine.tries.begin();
-            engine.spawn(dial::run(Arc::clone(engine), endpoint, stop, first));
+            let dial = dial::run(Arc::clone(engine), endpoint, id, stop.clone(), first);
+            engine.spawn(dial);
+            self.connections.insert(address, Dial { id, stop });
         }
         if change.removed.is_empty() {
             return;
         }
-        // Not one by one: each look at the peers visits all of them.
-        let gone: HashSet<_> = removed.iter().collect();
+        let removed_dials = change.removed.iter();
+        let removed_dials = removed_dials.filter_map(|it| self.connections.remove(it));
+        let gone: HashMap<_, _> = removed_dials.map(|it| (it.id, it.stop)).collect();
+        // Not one by one: each look at the peers visits all of them. A connection of another
+        // dial to the same address stays as it is.
         for member in engine.peers.members() {
-            if member.info().dialled && gone.contains(&member.info().endpoint) {
+            if member.info().dial.is_some_and(|it| gone.contains_key(&it)) {
                 engine.peers.withdraw(&member);
             }
         }
-        for address in change.removed {
-            if let Some(stop) = self.connections.remove(&address) {
-                stop.cancel();
-            }
+        for stop in gone.into_values() {
+            stop.cancel();
         }
     }
 

@@ -71,7 +71,7 @@ use gate::Gate;
 use holds::Holds;
 use intakes::Intakes;
 use leftover::Leftover;
-use peer::PeerInfo;
+use peer::Connected;
 use rest::Rests;
 use running::ConnectionLayers;
 use session::MakeIntake;
@@ -110,7 +110,7 @@ pub(crate) struct Paths {
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
-    pub(crate) peers: Admission<PeerInfo>,
+    pub(crate) peers: Admission<Connected>,
     pub(crate) endpoints: Endpoints,
     /// Received messages that wait for the program.
     pub(crate) inbox: Queue<Delivery>,
@@ -290,7 +290,7 @@ impl Engine {
             && error
                 .peer()
                 .and_then(other)
-                .is_some_and(|it| it.info().dialled != dialled);
+                .is_some_and(|it| it.info().peer.dialled != dialled);
         match is_second || error.is_closed() {
             true => Cause::Usual,
             false => Cause::Failure,

@@ -3,6 +3,8 @@
 use aiomsg_core::{Certificate, Dialect, Endpoint, Identity};
 use aiomsg_transport::{RemoteAddr, TlsInfo};
 
+use super::dial::DialId;
+
 /// A peer and its connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -27,4 +29,12 @@ impl PeerInfo {
     pub fn certificate(&self) -> Option<&Certificate> {
         self.tls.as_ref()?.peer_certificate.as_ref()
     }
+}
+
+/// A peer in the table of peers.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) peer: PeerInfo,
+    /// The dial that the connection is of, if this end dialled.
+    pub(crate) dial: Option<DialId>,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aiomsg_layers::admission::Member;
 
-use super::peer::PeerInfo;
+use super::peer::{Connected, PeerInfo};
 
 /// A connected peer, with the traffic of its connection and its queue. See
 /// [`Socket::peer_stats`](crate::Socket::peer_stats).
@@ -30,10 +30,10 @@ pub struct PeerStats {
 }
 
 impl PeerStats {
-    pub(crate) fn of(member: &Member<PeerInfo>) -> Self {
+    pub(crate) fn of(member: &Member<Connected>) -> Self {
         let (queue, counts) = (member.queue(), member.counts());
         Self {
-            peer: member.info().clone(),
+            peer: member.info().peer.clone(),
             connected_for: member.since().elapsed(),
             queued_messages: queue.items(),
             queued_bytes: queue.bytes(),

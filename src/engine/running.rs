@@ -14,7 +14,7 @@ use aiomsg_transport::framed::Framed;
 use tower::ServiceBuilder;
 
 use super::Engine;
-use super::peer::PeerInfo;
+use super::peer::Connected;
 use super::peer_connection::PeerConnection;
 use super::race::{Race, Won};
 use super::seldom::Seldom;
@@ -83,14 +83,14 @@ impl ConnectionLayers {
         &self,
         framed: Framed<Io>,
         engine: &'a Engine,
-        member: &Member<PeerInfo>,
+        member: &Member<Connected>,
         hold: Option<Duration>,
         ends: Ends<'a>,
     ) -> Running<'a> {
         let Some(outermost) = &self.outermost else {
             return start(framed, engine, member, hold, ends);
         };
-        let innermost = PeerConnection::new(framed, member.info().clone());
+        let innermost = PeerConnection::new(framed, member.info().peer.clone());
         let layered = self.inner.iter().rfold(innermost, |it, wrap| wrap(it));
         outermost.start(layered, engine, member, hold, ends)
     }
@@ -101,7 +101,7 @@ trait Start: Send + Sync {
         &self,
         connection: PeerConnection,
         engine: &'a Engine,
-        member: &Member<PeerInfo>,
+        member: &Member<Connected>,
         hold: Option<Duration>,
         ends: Ends<'a>,
     ) -> Running<'a>;
@@ -114,7 +114,7 @@ impl<L: ConnectionLayer> Start for Outermost<L> {
         &self,
         connection: PeerConnection,
         engine: &'a Engine,
-        member: &Member<PeerInfo>,
+        member: &Member<Connected>,
         hold: Option<Duration>,
         ends: Ends<'a>,
     ) -> Running<'a> {
@@ -126,7 +126,7 @@ impl<L: ConnectionLayer> Start for Outermost<L> {
 fn start<'a>(
     connection: impl Connection + 'a,
     engine: &'a Engine,
-    member: &Member<PeerInfo>,
+    member: &Member<Connected>,
     hold: Option<Duration>,
     ends: Ends<'a>,
 ) -> Running<'a> {
@@ -134,7 +134,7 @@ fn start<'a>(
     if let Some(unacked) = &engine.unacked {
         acknowledge = acknowledge.unacked(unacked.clone());
     }
-    let layered = engine.intake.of(member.info());
+    let layered = engine.intake.of(&member.info().peer);
     if layered.is_some() {
         // The layers decide whether a message that was read is accepted.
         acknowledge = acknowledge.deferral(true.into());
@@ -151,7 +151,7 @@ fn start<'a>(
     let peer = member.identity();
     match layered {
         None => {
-            let certificate = member.info().certificate().cloned();
+            let certificate = member.info().peer.certificate().cloned();
             let inbox = Inbox::new(engine.inbox.clone()).certificate(certificate);
             let intake = engine.rests.in_order(peer, engine.holds.of(peer), inbox);
             let session = session(connection, intake, engine, member, hold);
@@ -169,10 +169,10 @@ fn session<C: Connection, I: Intake>(
     connection: C,
     intake: I,
     engine: &Engine,
-    member: &Member<PeerInfo>,
+    member: &Member<Connected>,
     hold: Option<Duration>,
 ) -> session::Session<C, I> {
-    let info = member.info();
+    let info = &member.info().peer;
     // A peer of 2019 never ends a connection that it has accepted without TLS.
     let never_ends = info.dialect == Dialect::V2019 && info.dialled && info.tls.is_none();
     session::Session::of(member, connection, intake)

@@ -21,11 +21,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use super::dial;
+use super::dial::{self, DialId};
 use super::gate::{LAYER, flat};
 use super::leftover::Unconfirmed;
 use super::levels::Levels;
-use super::peer::PeerInfo;
+use super::peer::{Connected, PeerInfo};
 use super::rest::Rest;
 use super::running::Ends;
 
@@ -42,7 +42,7 @@ pub(crate) type MakeIntake = Arc<dyn Fn(&PeerInfo) -> Box<dyn Intake> + Send + S
 
 /// An admitted connection, ready to run.
 pub(crate) struct ReadyConnection {
-    admitted: Admitted<PeerInfo>,
+    admitted: Admitted<Connected>,
     framed: Framed<Io>,
     /// How long it sends no messages, unless the peer sends something.
     hold: Option<Duration>,
@@ -82,14 +82,15 @@ async fn goodbye<T>(engine: &Engine, closing: impl Future<Output = T>) {
 
 /// Admits a connection half-way through its handshake, and completes the handshake. A
 /// peer that does not know our identity yet has not admitted the connection, so it has
-/// sent nothing on it if it is refused.
+/// sent nothing on it if it is refused. `dial` is the dial that it is of, if this end dialled.
 pub(crate) async fn admit(
     engine: &Arc<Engine>,
     io: Io,
     mut half_way: HalfWay,
     endpoint: Endpoint,
-    dialled: bool,
+    dial: Option<DialId>,
 ) -> Result<ReadyConnection, Error> {
+    let dialled = dial.is_some();
     let Established { dialect, peer, .. } = half_way.established();
     let info = PeerInfo {
         identity: peer.clone(),
@@ -123,7 +124,8 @@ pub(crate) async fn admit(
     // The peer may be about to refuse this connection, for one that it has dialled.
     let may_be_mutual = dialled && engine.endpoints.any_bound();
     let hold = may_be_mutual.then_some(HOLD);
-    let member = Member::new(peer.clone(), dialled, queue, framed.link(), info)
+    let connected = Connected { peer: info, dial };
+    let member = Member::new(peer.clone(), dialled, queue, framed.link(), connected)
         .proof(proof)
         .meter(meter)
         .told(half_way.is_told())
@@ -175,7 +177,7 @@ impl ReadyConnection {
             framed,
             hold,
         } = self;
-        engine.reporter.peer_up(admitted.info());
+        engine.reporter.peer_up(&admitted.info().peer);
         let (identity, link) = (admitted.identity().clone(), admitted.link().clone());
         let ends = Ends::new(engine, admitted.evicted(), finish.cancelled());
         // A layer that panics ends the connection, and not the task that
@@ -215,7 +217,7 @@ impl ReadyConnection {
 /// The work after the end of a session, also when its task is dropped in the middle.
 struct Ending<'a> {
     engine: &'a Engine,
-    admitted: Option<Admitted<PeerInfo>>,
+    admitted: Option<Admitted<Connected>>,
     /// Makes it end in good order.
     finish: &'a CancellationToken,
     reason: Option<Error>,
@@ -226,7 +228,7 @@ impl Drop for Ending<'_> {
         let Some(admitted) = self.admitted.take() else {
             return;
         };
-        let info = admitted.info().clone();
+        let info = admitted.info().peer.clone();
         // The session has been dropped by now.
         let unconfirmed = admitted.handle().unconfirmed();
         let closing = self.engine.closing.load(Ordering::Acquire);

@@ -24,6 +24,9 @@ impl<S> Socket<S> {
     /// - A new address is dialled. One that is gone gets no more messages, and those in its
     ///   queue go to the other peers, except addressed ones. The ones that its connection has
     ///   taken already are sent, and it ends as after [`disconnect`](Socket::disconnect).
+    /// - An address that leaves takes no connection of another name with it, nor one of
+    ///   [`connect`](Socket::connect). If the peer was connected by the name that it leaves,
+    ///   the others connect to it.
     /// - A failed lookup changes nothing. An answer without addresses counts when two more
     ///   have confirmed it: a DNS server that has just started answers so for a moment.
     /// - There are at most [`max_addresses`](SocketBuilder::max_addresses).

@@ -33,10 +33,11 @@ use aiomsg_transport::Listener;
 use tokio_util::context::TokioContext;
 
 use crate::engine::config::Config;
+use crate::engine::dial::{self, DialId};
 use crate::engine::events::{Reporter, say};
 use crate::engine::session::MakeIntake;
 use crate::engine::stack::StandardSend;
-use crate::engine::{Engine, Paths, accept, dial};
+use crate::engine::{Engine, Paths, accept};
 use crate::peer::PeerInfo;
 use crate::stats::{Failure, PeerStats, Stats};
 use crate::{Events, SocketBuilder};
@@ -270,7 +271,9 @@ impl<S> Socket<S> {
         check_tls(&engine.config, &endpoint)?;
         let task = engine.endpoints.connect(&endpoint, &engine.finish)?;
         let first = engine.tries.begin();
-        engine.spawn(dial::run(Arc::clone(engine), endpoint, task.stop, first));
+        let id = DialId::new();
+        let dial = dial::run(Arc::clone(engine), endpoint, id, task.stop, first);
+        engine.spawn(dial);
         Ok(())
     }
 
@@ -303,13 +306,16 @@ impl<S> Socket<S> {
     /// Returns the connected peers.
     pub fn peers(&self) -> Vec<PeerInfo> {
         let members = self.engine().peers.members();
-        members.iter().map(|member| member.info().clone()).collect()
+        members
+            .iter()
+            .map(|member| member.info().peer.clone())
+            .collect()
     }
 
     /// Returns the peer with this identity, if it is connected.
     pub fn peer(&self, identity: &Identity) -> Option<PeerInfo> {
         let member = self.engine().peers.get(identity)?;
-        Some(member.info().clone())
+        Some(member.info().peer.clone())
     }
 
     /// Returns the connected peers, with the traffic and the queue of each. The call

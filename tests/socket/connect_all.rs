@@ -41,7 +41,7 @@ impl Registry {
     }
 }
 
-fn ip(last_byte: u8) -> Ipv4Addr {
+pub(crate) fn ip(last_byte: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, last_byte)
 }
 
@@ -60,12 +60,12 @@ pub(crate) async fn workers(make: impl Fn() -> Socket, scheme: &str) -> (Vec<Soc
     (workers, port)
 }
 
-async fn plain_workers() -> (Vec<Socket>, u16) {
+pub(crate) async fn plain_workers() -> (Vec<Socket>, u16) {
     workers(|| Socket::new().unwrap(), "tcp").await
 }
 
 /// The next change of addresses: what was added, and what was removed.
-async fn changed(events: &mut Events) -> (Vec<String>, Vec<String>) {
+pub(crate) async fn changed(events: &mut Events) -> (Vec<String>, Vec<String>) {
     let shown = |all: &[Endpoint]| all.iter().map(ToString::to_string).collect();
     event(events, "a change of addresses", |event| match event {
         Event::AddressesChanged { added, removed, .. } => Some((shown(&added), shown(&removed))),
@@ -74,7 +74,7 @@ async fn changed(events: &mut Events) -> (Vec<String>, Vec<String>) {
     .await
 }
 
-async fn has_peers(socket: &Socket, count: usize) {
+pub(crate) async fn has_peers(socket: &Socket, count: usize) {
     within("the peers", async {
         while socket.stats().peers != count {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -85,7 +85,7 @@ async fn has_peers(socket: &Socket, count: usize) {
 
 /// Receives this many messages at any of these sockets. Returns the numbers in the messages
 /// of each.
-async fn received(sockets: &[&Socket], count: usize) -> BTreeMap<usize, BTreeSet<u32>> {
+pub(crate) async fn received(sockets: &[&Socket], count: usize) -> BTreeMap<usize, BTreeSet<u32>> {
     let mut all = BTreeMap::new();
     let mut messages: futures::stream::SelectAll<_> = sockets
         .iter()

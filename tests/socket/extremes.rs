@@ -23,7 +23,7 @@ type Set<T> = fn(SocketBuilder, T) -> SocketBuilder;
 const NANO: Duration = Duration::from_nanos(1);
 
 /// By setting, what comes of 0, of 1, and of the largest value.
-const TIMES: [(&str, Set<Duration>, [Then; 3]); 8] = [
+const TIMES: [(&str, Set<Duration>, [Then; 3]); 9] = [
     (
         "ack_timeout",
         SocketBuilder::ack_timeout,
@@ -51,6 +51,11 @@ const TIMES: [(&str, Set<Duration>, [Then; 3]); 8] = [
         "reconnect_good_after",
         SocketBuilder::reconnect_good_after,
         [Works; 3],
+    ),
+    (
+        "resolve_interval",
+        SocketBuilder::resolve_interval,
+        [Refused, Refused, Works],
     ),
     (
         "takeover_timeout",

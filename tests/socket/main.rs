@@ -29,6 +29,7 @@ mod close_while_reconnecting;
 mod closes_together;
 mod connect_all;
 mod connect_all_closes;
+mod connect_all_shared;
 #[cfg(feature = "tls")]
 mod connect_all_tls;
 mod contributing;

@@ -8,6 +8,7 @@ use super::Change;
 use super::roster::Roster;
 use crate::reconnect::exponential;
 use crate::shared::{catch, caught};
+use crate::time::bounded;
 
 /// Follows the addresses of one name. See the [module](super).
 ///
@@ -89,10 +90,11 @@ impl<R> Follow<R> {
     }
 
     /// Sets the time between lookups whose answers have no time to live. It is also the
-    /// longest time until a failed lookup is repeated.
+    /// longest time until a failed lookup is repeated. Thirty years and more
+    /// stand for ever.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = interval;
+        self.interval = bounded(interval);
         self
     }
 

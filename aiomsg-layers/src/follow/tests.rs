@@ -126,6 +126,24 @@ async fn the_next_lookup_comes_when_the_answer_has_expired() {
     }
 }
 
+/// Thirty years stand for ever.
+#[tokio::test(start_paused = true)]
+async fn the_longest_interval_overflows_nothing() {
+    let answers = [Ok(some([1])), Err("no server"), Ok(some([2]))];
+    let mock = Mock::new(answers);
+    let mut follow = mock.follow().interval(Duration::MAX);
+    changed(follow.next().await);
+    let (_, retry_in) = failed(follow.next().await);
+    assert_eq!(changed(follow.next().await).added, addresses([2]));
+    let year = SECOND * 365 * 24 * 3600;
+    let gaps = mock.gaps();
+    assert!((year * 30..=year * 36).contains(&gaps[0]), "{gaps:?}");
+    assert!(
+        (retry_in..=retry_in + SECOND).contains(&gaps[1]),
+        "{gaps:?}"
+    );
+}
+
 /// Sockets that started together would ask together, again and again.
 #[tokio::test(start_paused = true)]
 async fn lookups_are_spread() {

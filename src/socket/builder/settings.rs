@@ -312,7 +312,7 @@ impl<L, M> SocketBuilder<L, M> {
     /// Sets the time between two lookups of a name by
     /// [`Socket::connect_all`](crate::Socket::connect_all), if the answers have no time to
     /// live: at least 1 ms. It is also the longest time until a failed lookup is repeated.
-    /// Default: 30 s.
+    /// Default: 30 s. Thirty years and more stand for ever.
     pub fn resolve_interval(mut self, interval: Duration) -> Self {
         self.settings.config.resolve_interval = interval;
         self
