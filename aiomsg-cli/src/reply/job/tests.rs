@@ -51,6 +51,37 @@ async fn a_command_has_a_limited_time() {
     assert!(matches!(slow, Failed::TooSlow(LONG)), "{slow:?}");
 }
 
+/// It said that the shell had not ended.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn an_ended_command_is_told_from_what_holds_its_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    let text = format!("sleep 1000 & echo $$ > {}", file.display());
+    let running = tokio::spawn(async move { run(&text, 8, LONG).await });
+    // The clock stands still while a thread is blocked, and so until the shell has ended.
+    let blocked = tokio::task::spawn_blocking(move || {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let file = file.to_str().unwrap();
+        let has_ended = || {
+            let pid = read(file);
+            let status = read(&format!("/proc/{}/status", pid.trim()));
+            pid.ends_with('\n') && status.contains("State:\tZ")
+        };
+        while !has_ended() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    blocked.await.unwrap();
+    let held = running.await.unwrap().unwrap_err();
+    assert!(matches!(held, Failed::Held(LONG)), "{held:?}");
+    let text = held.to_string();
+    assert!(
+        text.contains("has ended, and a process that it started holds its output"),
+        "{text}"
+    );
+}
+
 /// What the shell had started ran on.
 #[cfg(target_os = "linux")]
 #[tokio::test]
