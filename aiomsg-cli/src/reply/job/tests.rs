@@ -56,30 +56,38 @@ async fn a_command_has_a_limited_time() {
 #[tokio::test(start_paused = true)]
 async fn an_ended_command_is_told_from_what_holds_its_output() {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pid");
-    let text = format!("sleep 1000 & echo $$ > {}", file.display());
+    let file = dir.path().join("pids");
+    let text = format!("sleep 1000 & echo $$ $! > {}", file.display());
     let running = tokio::spawn(async move { run(&text, 8, LONG).await });
     // The clock stands still while a thread is blocked, and so until the shell has ended.
     let blocked = tokio::task::spawn_blocking(move || {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let file = file.to_str().unwrap();
-        let has_ended = || {
-            let pid = read(file);
-            let status = read(&format!("/proc/{}/status", pid.trim()));
-            pid.ends_with('\n') && status.contains("State:\tZ")
-        };
-        while !has_ended() {
+        loop {
+            let pids = std::fs::read_to_string(&file).unwrap_or_default();
+            if let Some((shell, holder)) = pids.trim_end().split_once(' ')
+                && pids.ends_with('\n')
+                && !runs(shell)
+            {
+                return holder.to_owned();
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
     });
-    blocked.await.unwrap();
+    let holder = blocked.await.unwrap();
     let held = running.await.unwrap().unwrap_err();
     assert!(matches!(held, Failed::Held(LONG)), "{held:?}");
     let text = held.to_string();
-    assert!(
-        text.contains("has ended, and a process that it started holds its output"),
-        "{text}"
-    );
+    let ended = "has ended, and a process that it started holds its output";
+    assert!(text.contains(ended), "{text}");
+    while runs(&holder) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A zombie has ended, and waits for somebody to look.
+#[cfg(target_os = "linux")]
+fn runs(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|text| !text.contains("State:\tZ"))
 }
 
 /// What the shell had started ran on.
@@ -96,12 +104,10 @@ async fn a_dropped_run_ends_all_that_it_has_started() {
     while !read().ends_with('\n') {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let status = format!("/proc/{}/status", read().trim());
-    // A zombie has ended, and waits for somebody to look.
-    let runs = || std::fs::read_to_string(&status).is_ok_and(|text| !text.contains("State:\tZ"));
-    assert!(runs());
+    let pid = read();
+    assert!(runs(pid.trim()));
     running.abort();
-    while runs() {
+    while runs(pid.trim()) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
