@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::pin::pin;
 use std::process::ExitStatus;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tower::Service;
 
 use super::program::{Program, Running};
@@ -34,6 +35,8 @@ pub(super) enum Failed {
     Wait(io::Error),
     TooLong(usize),
     TooSlow(Duration),
+    /// It has ended, and its output has not.
+    Held(Duration),
     Code(ExitStatus),
 }
 
@@ -54,23 +57,20 @@ impl Service<Bytes> for Job {
 
 impl Job {
     async fn run(&self, request: Bytes) -> Result<Bytes, Failed> {
-        let running = self.program.start().map_err(Failed::Start)?;
         // When the time is up, the program is dropped, and so killed.
-        let done = timeout(self.time_limit, self.reply(running, request)).await;
-        done.unwrap_or(Err(Failed::TooSlow(self.time_limit)))
-    }
-
-    async fn reply(&self, mut running: Running, request: Bytes) -> Result<Bytes, Failed> {
+        let mut running = self.program.start().map_err(Failed::Start)?;
+        let mut time_is_up = pin!(sleep(self.time_limit));
         let mut stdin = running.child.stdin().take();
         let stdout = running.child.stdout().take();
-        // A program need not read all of it, and may go on after that.
-        let writing = async {
+        // A program need not read all of it, and may go on after that. It may also close its
+        // output first: the rest is written until it has ended.
+        let mut writing = pin!(async {
             if let Some(stdin) = &mut stdin {
                 let _ = stdin.write_all(&request).await;
             }
             drop(stdin);
             std::future::pending::<Infallible>().await
-        };
+        });
         let mut output = Vec::new();
         let reading = async {
             let Some(stdout) = stdout else {
@@ -82,15 +82,28 @@ impl Job {
         };
         let read = tokio::select! {
             read = reading => read.map_err(Failed::Output)?,
-            never = writing => match never {},
+            never = &mut writing => match never {},
+            () = &mut time_is_up => return Err(self.unfinished(&mut running)),
         };
         if read > self.max_output {
             return Err(Failed::TooLong(self.max_output));
         }
-        let status = running.ended().await.map_err(Failed::Wait)?;
+        let status = tokio::select! {
+            status = running.ended() => status.map_err(Failed::Wait)?,
+            never = &mut writing => match never {},
+            () = &mut time_is_up => return Err(Failed::TooSlow(self.time_limit)),
+        };
         match status.success() {
             true => Ok(output.into()),
             false => Err(Failed::Code(status)),
+        }
+    }
+
+    /// Why the output has not ended in time.
+    fn unfinished(&self, running: &mut Running) -> Failed {
+        match running.has_left_its_output() {
+            true => Failed::Held(self.time_limit),
+            false => Failed::TooSlow(self.time_limit),
         }
     }
 }
@@ -108,6 +121,12 @@ impl fmt::Display for Failed {
             Self::TooSlow(limit) => write!(
                 f,
                 "the command has not ended within {}, and is killed; raise --time-limit",
+                humantime::format_duration(*limit)
+            ),
+            Self::Held(limit) => write!(
+                f,
+                "the command has ended, and a process that it started holds its output longer \
+                 than {}, and is killed; redirect the output of that process",
                 humantime::format_duration(*limit)
             ),
             // "exit status: 1", or "signal: 9 (SIGKILL)".

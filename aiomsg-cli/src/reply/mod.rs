@@ -7,10 +7,11 @@ mod tally;
 use std::ffi::OsString;
 use std::future::IntoFuture;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::time::Duration;
 
 use aiomsg::layer::ReplyLayer;
-use aiomsg::{AckMode, Limits, Socket};
+use aiomsg::{AckMode, Delivery, Limits, Socket};
 use clap::Args;
 use tokio::sync::oneshot;
 use tower::ServiceBuilder;
@@ -142,8 +143,12 @@ pub(crate) async fn run(args: ReplyArgs, stop: &mut Stop) -> Outcome {
 
 /// Replies until a signal, and to what had begun by then.
 async fn serve(socket: &Socket, job: Job, jobs: usize, tally: &Tally, stop: &mut Stop) -> Outcome {
-    let noted = tally.clone();
+    let (begun, noted) = (tally.clone(), tally.clone());
     let service = ServiceBuilder::new()
+        .map_request(move |request: Delivery| {
+            begun.begin();
+            request
+        })
         .map_result(move |reply| noted.note(reply))
         .layer(ReplyLayer::new())
         .service(job);
@@ -154,7 +159,12 @@ async fn serve(socket: &Socket, job: Job, jobs: usize, tally: &Tally, stop: &mut
         .with_graceful_shutdown(async {
             let _ = ended.await;
         });
-    let mut serving = serving.into_future();
+    let mut serving = pin!(async {
+        tokio::select! {
+            served = serving.into_future() => served,
+            never = tally.report() => match never {},
+        }
+    });
     tokio::select! {
         biased;
         _ = stop.asked() => {}
@@ -173,6 +183,7 @@ fn cut_off(stopped: Stopped) -> Failure {
 }
 
 fn tell(args: &ReplyArgs, tally: &Tally) -> Outcome {
+    tally.report_rest();
     let counts = tally.counts();
     match args.json {
         true => print::print_line(&counts),

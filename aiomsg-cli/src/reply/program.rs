@@ -86,6 +86,13 @@ impl Running {
         self.has_ended = true;
         status
     }
+
+    /// Whether it has ended already, where its output has not: something that it started
+    /// holds it. To be dropped right after that, which kills the rest of the group.
+    pub(super) fn has_left_its_output(&mut self) -> bool {
+        // The program alone. The group is not asked, since others of it may run on.
+        matches!(self.child.inner_mut().try_wait(), Ok(Some(_)))
+    }
 }
 
 impl Drop for Running {

@@ -1,10 +1,12 @@
 //! How many requests were replied to.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aiomsg::Error;
+use aiomsg::parts::layers::reasons::{Line, Reasons};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -15,11 +17,27 @@ use crate::common::say::say;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    requests: AtomicU64,
     replies: AtomicU64,
-    failed: AtomicU64,
     unsent: AtomicU64,
+    /// Why there were no replies, by the text.
+    reasons: Reasons<String, ()>,
+}
+
+/// The most reasons that are reported apart.
+const REASONS: usize = 16;
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            requests: AtomicU64::new(0),
+            replies: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
+            reasons: Reasons::new(REASONS),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -33,18 +51,38 @@ pub(super) struct Counts {
 }
 
 impl Tally {
-    /// Counts a reply, and reports a request without one.
+    /// Counts a request. It is one without a reply until that is noted: a run that is
+    /// dropped has no result to note.
+    pub(super) fn begin(&self) {
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a reply, and reports a request without one, unless there was one just before
+    /// for the same reason.
     pub(super) fn note(&self, reply: Result<Bytes, Error>) -> Result<Bytes, Error> {
         match &reply {
             Ok(_) => {
-                self.0.replies.fetch_add(1, Ordering::Relaxed);
+                self.0.replies.fetch_add(1, Ordering::Release);
             }
             Err(error) => {
-                self.0.failed.fetch_add(1, Ordering::Relaxed);
-                say(format_args!("note: no reply: {}", said(error)));
+                if let Some(line) = self.0.reasons.note(said(error).to_string(), (), true) {
+                    say(note(&line));
+                }
             }
         }
         reply
+    }
+
+    /// Reports each minute the requests without a reply that were only counted.
+    pub(super) async fn report(&self) -> Infallible {
+        loop {
+            self.0.reasons.due().await.iter().map(note).for_each(say);
+        }
+    }
+
+    /// Reports those that were only counted since then.
+    pub(super) fn report_rest(&self) {
+        self.0.reasons.rest().iter().map(note).for_each(say);
     }
 
     pub(super) fn unsent(&self, replies: u64) {
@@ -52,11 +90,20 @@ impl Tally {
     }
 
     pub(super) fn counts(&self) -> Counts {
+        // A reply is counted after its request.
+        let replies = self.0.replies.load(Ordering::Acquire);
         Counts {
-            replies: self.0.replies.load(Ordering::Relaxed),
-            failed: self.0.failed.load(Ordering::Relaxed),
+            replies,
+            failed: self.0.requests.load(Ordering::Relaxed) - replies,
             unsent: self.0.unsent.load(Ordering::Relaxed),
         }
+    }
+}
+
+fn note(line: &Line<String, ()>) -> String {
+    match line.more {
+        0 => format!("note: no reply: {}", line.kind),
+        more => format!("note: no reply to {more} more: {}", line.kind),
     }
 }
 
@@ -74,3 +121,6 @@ impl fmt::Display for Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,9 +71,67 @@ fn a_second_signal_ends_a_started_command() {
     reply.says("begun");
     reply.signal(Signal::INT);
     reply.signal(Signal::TERM);
-    reply
-        .finish()
-        .fails(143, &["before the started commands were done"]);
+    let reply = reply.finish();
+    reply.fails(143, &["before the started commands were done"]);
+    // It was not counted at all.
+    let said = &reply.stderr;
+    assert!(said.contains("0 replies, 1 requests without one"), "{said}");
+}
+
+/// The rest was cut off when the output had ended, and the request counted as replied to.
+#[test]
+fn a_command_that_closes_its_output_first_reads_all_of_the_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (big, copy) = (path("big"), path("copy"));
+    let request: Vec<_> = (0..1_000_000u32).map(|n| b'a' + (n % 23) as u8).collect();
+    std::fs::write(&big, &request).unwrap();
+    let (_reply, endpoint) = replying(&format!("exec >{copy}; sleep 0.1; cat"));
+    let asked = run(&["request", "-c", &endpoint, "--file", &big]);
+    assert_eq!(asked.ends(0).text(), "\n");
+    let copy = std::fs::read(&copy).unwrap();
+    assert_eq!(copy.len(), request.len());
+    assert!(copy == request, "it has other bytes");
+}
+
+/// Each had a line of its own.
+#[test]
+fn many_failures_are_reported_in_two_lines() {
+    let bind = ["reply", "-b", "tcp://127.0.0.1:0", "--jobs", "1"];
+    let text = "read n; [ $n = 50 ] && echo last >&2; exit 3";
+    let mut reply = Process::start(&[&bind[..], &["--shell", text]].concat());
+    let endpoint = reply.endpoint();
+    let numbers: Vec<_> = (1..=50).map(|n| format!("{n}\n")).collect();
+    let mut ask = vec!["request", "-c", &endpoint, "--in-flight", "50"];
+    ask.extend(numbers.iter().map(String::as_str));
+    let _request = Process::start(&ask);
+    reply.says("last");
+    reply.signal(Signal::TERM);
+    let reply = reply.finish();
+    let said = &reply.ends(0).stderr;
+    let notes: Vec<_> = said.lines().filter(|it| it.starts_with("note:")).collect();
+    let [first, more] = notes[..] else {
+        panic!("{said}");
+    };
+    assert!(first.starts_with("note: no reply: "), "{said}");
+    assert!(more.starts_with("note: no reply to 49 more: "), "{said}");
+    assert!(first.contains("exit status: 3") && more.contains("exit status: 3"));
+    assert!(
+        said.contains("0 replies, 50 requests without one"),
+        "{said}"
+    );
+}
+
+/// The message said that the shell had not ended.
+#[test]
+fn a_process_that_holds_the_output_of_an_ended_command_is_reported() {
+    let bind = ["reply", "-b", "tcp://127.0.0.1:0", "--time-limit", "3s"];
+    let mut reply = Process::start(&[&bind[..], &["--shell", "sleep 49 & echo hi"]].concat());
+    let endpoint = reply.endpoint();
+    let _request = Process::start(&["request", "-c", &endpoint, "x"]);
+    let why = reply.says("note: no reply: ");
+    let ended = "has ended, and a process that it started holds its output longer than 3s";
+    assert!(why.contains(ended), "{why}");
 }
 
 #[test]

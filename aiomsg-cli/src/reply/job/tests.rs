@@ -51,6 +51,45 @@ async fn a_command_has_a_limited_time() {
     assert!(matches!(slow, Failed::TooSlow(LONG)), "{slow:?}");
 }
 
+/// It said that the shell had not ended.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn an_ended_command_is_told_from_what_holds_its_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pids");
+    let text = format!("sleep 1000 & echo $$ $! > {}", file.display());
+    let running = tokio::spawn(async move { run(&text, 8, LONG).await });
+    // The clock stands still while a thread is blocked, and so until the shell has ended.
+    let blocked = tokio::task::spawn_blocking(move || {
+        loop {
+            let pids = std::fs::read_to_string(&file).unwrap_or_default();
+            if let Some((shell, holder)) = pids.trim_end().split_once(' ')
+                && pids.ends_with('\n')
+                && !runs(shell)
+            {
+                return holder.to_owned();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let holder = blocked.await.unwrap();
+    let held = running.await.unwrap().unwrap_err();
+    assert!(matches!(held, Failed::Held(LONG)), "{held:?}");
+    let text = held.to_string();
+    let ended = "has ended, and a process that it started holds its output";
+    assert!(text.contains(ended), "{text}");
+    while runs(&holder) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A zombie has ended, and waits for somebody to look.
+#[cfg(target_os = "linux")]
+fn runs(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|text| !text.contains("State:\tZ"))
+}
+
 /// What the shell had started ran on.
 #[cfg(target_os = "linux")]
 #[tokio::test]
@@ -65,12 +104,10 @@ async fn a_dropped_run_ends_all_that_it_has_started() {
     while !read().ends_with('\n') {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let status = format!("/proc/{}/status", read().trim());
-    // A zombie has ended, and waits for somebody to look.
-    let runs = || std::fs::read_to_string(&status).is_ok_and(|text| !text.contains("State:\tZ"));
-    assert!(runs());
+    let pid = read();
+    assert!(runs(pid.trim()));
     running.abort();
-    while runs() {
+    while runs(pid.trim()) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
