@@ -41,7 +41,7 @@ use crate::engine::{Engine, Paths, accept};
 use crate::peer::PeerInfo;
 use crate::stats::{Failure, PeerStats, Stats};
 use crate::{Events, SocketBuilder};
-use dialable::{check_port, check_tls};
+use dialable::{check_port, check_tls, check_websocket};
 use pace::Pace;
 use sink::Outgoing;
 
@@ -267,6 +267,7 @@ impl<S> Socket<S> {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
         self.check_open()?;
         let engine = &self.inner.engine;
+        check_websocket(&endpoint)?;
         check_port(&endpoint)?;
         check_tls(&engine.config, &endpoint)?;
         let task = engine.endpoints.connect(&endpoint, &engine.finish)?;

@@ -117,6 +117,8 @@ impl SocketArgs {
             connect_all::check(endpoint).map_err(Failure::usage)?;
             self.tls.check(endpoint, false)?;
         }
+        let endpoints = [&self.bind, &self.connect, &self.connect_all];
+        self.tls.check_used(endpoints.into_iter().flatten())?;
         self.dialect.check(self.identity.as_ref())?;
         let mut builder = Socket::builder().dialects(self.dialect.dialects());
         if let Some(identity) = &self.identity {

@@ -107,6 +107,27 @@ impl TlsFiles {
             .map_err(Failure::usage)
     }
 
+    /// Refuses options of TLS where no endpoint uses it: the connections would be plain.
+    pub(crate) fn check_used<'a>(
+        &self,
+        endpoints: impl IntoIterator<Item = &'a Endpoint>,
+    ) -> Outcome {
+        let mut endpoints = endpoints.into_iter().peekable();
+        match endpoints.peek() {
+            Some(first) if self.is_set() => {
+                let first = first.to_string();
+                match endpoints.any(Endpoint::is_tls) {
+                    true => Ok(()),
+                    false => Err(Failure::usage(format!(
+                        "{first}: no endpoint uses tls, so the connections would be plain in spite \
+                         of the options for it: write tls://, or leave these options out"
+                    ))),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses an endpoint for which a setting is missing, and names the setting.
     pub(crate) fn check_named(
         &self,

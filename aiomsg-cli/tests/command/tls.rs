@@ -116,3 +116,17 @@ fn an_identity_is_a_name_in_the_certificate() {
     let args = ["recv", "-b", "tls://127.0.0.1:0", "--peer-identity-by-name"];
     run(&[&args[..], &ours.options()].concat()).fails(2, &["needs --pin or --trust"]);
 }
+
+/// The connections were plain, and nobody was told.
+#[test]
+fn options_of_tls_without_an_endpoint_that_uses_it_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = certificate(dir.path(), "ours");
+    for args in [
+        [&["recv", "-b", "tcp://127.0.0.1:0"][..], &ours.options()].concat(),
+        vec!["send", "-c", "127.0.0.1:1", "--trust", ours.path(), "x"],
+        vec!["send", "-c", "127.0.0.1:1", "--system-roots", "x"],
+    ] {
+        run(&args).fails(2, &["no endpoint uses tls", "tls://"]);
+    }
+}
