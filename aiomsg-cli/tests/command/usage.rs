@@ -139,13 +139,11 @@ fn wrong_values() {
             &["send", "--server-name", "x", "x"],
             &["--trust", "--system-roots"],
         ),
-        (&["send", "--pin", "no/such/file", "x"], &["no/such/file"]),
         (
             &["send", "--identity", "short", "x"],
             &["--identity", "5 bytes", "--dialect 2019"],
         ),
         (&["send", "--cert", "x"], &["--key"]),
-        (&["send", "--trust", "no/such/file", "x"], &["no/such/file"]),
         (&["recv", "--raw", "--json"], &["--raw", "--json"]),
         (&["recv", "--count", "many"], &["--count", "many"]),
         (&["bench", "--size", "8"], &["--size", "16"]),
@@ -170,4 +168,12 @@ fn wrong_values() {
 fn without_anything_there_is_help() {
     let done = run(&[]);
     assert!(done.ends(2).stderr.contains("Usage: aiomsg"));
+}
+
+#[test]
+fn files_that_are_not_there_are_named() {
+    for option in ["--pin", "--trust"] {
+        let there = ["send", "-c", "tls://127.0.0.1:1", "x"];
+        run(&[&there[..], &[option, "no/such/file"]].concat()).fails(2, &["no/such/file"]);
+    }
 }
