@@ -16,6 +16,7 @@
 //! layers above hold as they do over TCP.
 
 mod accept;
+mod buffer;
 mod client;
 mod error;
 mod guard;

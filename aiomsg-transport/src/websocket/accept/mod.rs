@@ -20,10 +20,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::peer::Deciding;
+use super::buffer;
 use super::guard::WebSocketGuard;
 use super::stream::Frames;
 
@@ -81,12 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Accepting<S> {
         match &mut this.state {
             State::Open(frames) => frames.poll_read(&mut this.io, cx, buf),
             State::Raw(first) if !first.is_empty() => {
-                let len = first.len().min(buf.remaining());
-                buf.put_slice(&first[..len]);
-                first.advance(len);
-                if first.is_empty() {
-                    *first = BytesMut::new();
-                }
+                buffer::read(first, buf);
                 Poll::Ready(Ok(()))
             }
             _ => Pin::new(&mut this.io).poll_read(cx, buf),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep};
 use tokio_util::io::poll_read_buf;
@@ -14,6 +14,7 @@ use tokio_util::io::poll_read_buf;
 use super::State;
 use super::upgrade::upgrade;
 use crate::websocket::Role;
+use crate::websocket::buffer::poll_write_all;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::guard::WebSocketGuard;
 use crate::websocket::head::{Head, TooLong};
@@ -167,13 +168,7 @@ impl Answer {
         io: &mut (impl AsyncWrite + Unpin),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.text.is_empty() {
-            let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.text))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.text.advance(written);
-        }
+        ready!(poll_write_all(io, cx, &mut self.text))?;
         ready!(Pin::new(&mut *io).poll_flush(cx))?;
         match self.refused {
             // The answer is the last, and the client is to see that.

@@ -8,12 +8,13 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::read::{Asked, Unframer};
 use self::write::Framer;
 use super::Role;
+use super::buffer;
 use super::error::WebSocketError;
 
 /// The code of a close that is nobody's fault.
@@ -71,9 +72,7 @@ impl Frames {
             if self.first.is_empty() {
                 ready!(Pin::new(&mut *io).poll_read(cx, buf))?;
             } else {
-                let len = self.first.len().min(buf.remaining());
-                buf.put_slice(&self.first[..len]);
-                self.first.advance(len);
+                buffer::read(&mut self.first, buf);
             }
             let came = &mut buf.filled_mut()[start..];
             if came.is_empty() {

@@ -1,16 +1,16 @@
 //! Bytes to frames.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{BufMut, BytesMut};
 use tokio::io::AsyncWrite;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::mask::Mask;
 use crate::websocket::Role;
+use crate::websocket::buffer::poll_write_all;
 
 /// The most payload of a frame that we send: 64 KiB. At most one frame waits to be written.
 const MAX_FRAME: usize = 64 * 1024;
@@ -52,11 +52,7 @@ impl Framer {
     pub(super) fn close(&mut self, code: u16) {
         if !std::mem::replace(&mut self.closed, true) {
             // A ping that came before is answered before.
-            if let Some(payload) = self.pong.take() {
-                let len = payload.len();
-                let payload = [IoSlice::new(&payload)];
-                self.frame(OpCode::Control(Control::Pong), &payload, len);
-            }
+            self.answer();
             self.frame(
                 OpCode::Control(Control::Close),
                 &[IoSlice::new(&code.to_be_bytes())],
@@ -95,17 +91,12 @@ impl Framer {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            if !self.closed {
-                self.answer();
-            }
-            if self.out.is_empty() {
+            ready!(poll_write_all(io, cx, &mut self.out))?;
+            if self.closed || self.pong.is_none() {
                 break;
             }
-            let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.out))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.out.advance(written);
+            // Nothing waits before the answer.
+            self.answer();
         }
         if self.out.capacity() > IDLE {
             self.out = BytesMut::new();
@@ -113,11 +104,9 @@ impl Framer {
         Poll::Ready(Ok(()))
     }
 
-    /// Answers the last ping, when nothing waits before the answer.
+    /// Answers the last ping.
     fn answer(&mut self) {
-        if self.out.is_empty()
-            && let Some(payload) = self.pong.take()
-        {
+        if let Some(payload) = self.pong.take() {
             let len = payload.len();
             self.frame(
                 OpCode::Control(Control::Pong),
