@@ -33,9 +33,7 @@ impl Losses {
 
     /// Logs what was only counted, each minute.
     pub(super) async fn run(self) {
-        loop {
-            self.0.due().await.iter().for_each(log);
-        }
+        match self.0.each_due(log).await {}
     }
 
     /// Logs what was only counted so far: the proxy ends.

@@ -75,9 +75,7 @@ impl Tally {
 
     /// Reports each minute the requests without a reply that were only counted.
     pub(super) async fn report(&self) -> Infallible {
-        loop {
-            self.0.reasons.due().await.iter().map(note).for_each(say);
-        }
+        self.0.reasons.each_due(|line| say(note(line))).await
     }
 
     /// Reports those that were only counted since then.

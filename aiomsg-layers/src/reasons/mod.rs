@@ -8,6 +8,7 @@
 mod entry;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -148,6 +149,17 @@ impl<K: Eq + Hash + Clone, V: Clone> Reasons<K, V> {
                     () = counted => {}
                 },
             }
+        }
+    }
+
+    /// Gives `log` the lines of [`due`](Self::due), each minute, for as long as it is polled.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`due`](Self::due).
+    pub async fn each_due(&self, log: impl Fn(&Line<K, V>)) -> Infallible {
+        loop {
+            self.due().await.iter().for_each(&log);
         }
     }
 

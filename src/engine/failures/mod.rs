@@ -151,9 +151,7 @@ impl Failures {
 
     /// Logs the failures that were only counted, each minute.
     pub(super) async fn run(self) {
-        loop {
-            self.0.due().await.iter().for_each(log);
-        }
+        match self.0.each_due(log).await {}
     }
 
     /// Logs those that were only counted since the last lines: the socket ends.
