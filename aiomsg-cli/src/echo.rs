@@ -1,19 +1,19 @@
 //! `aiomsg echo`: sends every message back to its sender.
 
-use crate::common::print;
-use crate::common::say::say;
 use std::num::NonZeroU64;
 use std::task::Poll;
-use std::time::Duration;
 
-use aiomsg::{AckMode, Delivery, Limits, Outbound, Socket};
+use aiomsg::{Delivery, Limits, Outbound, Socket};
 use clap::Args;
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
+use crate::common::answering::{PATIENCE, answering};
 use crate::common::aside::{Aside, Full};
 use crate::common::failure::{Failure, Outcome};
+use crate::common::print;
 use crate::common::said::said;
+use crate::common::say::say;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::Stop;
 use crate::common::stopped::Stopped;
@@ -46,9 +46,6 @@ const WAITING: Limits = Limits {
     bytes: 8 << 20,
 };
 
-/// How long an answer waits for a peer that has gone, and the end for the rest.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 #[derive(Debug, Default, Serialize)]
 struct Counts {
     messages: u64,
@@ -68,12 +65,7 @@ pub(crate) async fn run(args: EchoArgs, stop: &mut Stop) -> Outcome {
         Ok(builder) => builder?,
         Err(stopped) => return Counts::default().told(&args, Some(stopped)),
     };
-    let socket = builder
-        .ack_mode(AckMode::Handled)
-        .receive_limits(WAITING)
-        .absent_limits(WAITING)
-        .absent_timeout(PATIENCE)
-        .build()?;
+    let socket = answering(builder, WAITING).build()?;
     match stop.unless_asked(args.socket.start(&socket)).await {
         Ok(started) => drop(started?),
         Err(stopped) => return Counts::default().told(&args, Some(stopped)),

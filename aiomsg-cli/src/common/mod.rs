@@ -1,6 +1,7 @@
 //! The parts that several commands share.
 
 pub(crate) mod advice;
+pub(crate) mod answering;
 pub(crate) mod aside;
 pub(crate) mod closed;
 pub(crate) mod connect_all;

@@ -11,11 +11,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use aiomsg::layer::ReplyLayer;
-use aiomsg::{AckMode, Delivery, Limits, Socket};
+use aiomsg::{Delivery, Limits, Socket};
 use clap::Args;
 use tokio::sync::oneshot;
 use tower::ServiceBuilder;
 
+use crate::common::answering::{PATIENCE, answering};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::print;
 use crate::common::say::say;
@@ -89,9 +90,6 @@ const WAITING: Limits = Limits {
     bytes: 8 << 20,
 };
 
-/// How long a reply waits for a peer that has gone, and the end for the rest.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 impl RunArgs {
     fn job(&self) -> Outcome<Job> {
         if self.max_output > MOST_OUTPUT {
@@ -124,12 +122,7 @@ pub(crate) async fn run(args: ReplyArgs, stop: &mut Stop) -> Outcome {
         Ok(builder) => builder?,
         Err(_) => return tell(&args, &tally),
     };
-    let socket = builder
-        .ack_mode(AckMode::Handled)
-        .receive_limits(WAITING)
-        .absent_limits(WAITING)
-        .absent_timeout(PATIENCE)
-        .build()?;
+    let socket = answering(builder, WAITING).build()?;
     match stop.unless_asked(args.socket.start(&socket)).await {
         Ok(started) => drop(started?),
         Err(_) => return tell(&args, &tally),
