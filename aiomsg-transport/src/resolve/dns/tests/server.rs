@@ -32,11 +32,23 @@ impl Drop for Server {
     }
 }
 
+/// Two sockets at one port. The system chooses one that is free for UDP, and somebody else's
+/// connection may have it for TCP.
+async fn sockets() -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        match TcpListener::bind(udp.local_addr().unwrap()).await {
+            Ok(tcp) => return (udp, tcp),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse),
+        }
+    }
+    panic!("no port is free for both");
+}
+
 impl Server {
     pub(super) async fn start() -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (udp, tcp) = sockets().await;
         let address = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(address).await.unwrap();
         let zone = Arc::<Mutex<Zone>>::default();
         let shared = Arc::clone(&zone);
         let task = tokio::spawn(async move {
