@@ -103,32 +103,42 @@ impl All {
             endpoints.collect::<Vec<_>>()
         };
         let (added, removed) = (endpoints(&change.added), endpoints(&change.removed));
-        let engine = &self.engine;
-        let reporter = &engine.reporter;
+        let gone = self.withdraw(&change.removed);
+        // A listener sends as soon as it hears: no message goes to an address that is gone.
+        let reporter = &self.engine.reporter;
         reporter.addresses_changed(&self.endpoint, added.clone(), removed, change.omitted);
         for (address, endpoint) in change.added.into_iter().zip(added) {
+            let engine = Arc::clone(&self.engine);
             let (id, stop) = (DialId::new(), self.disconnect.child_token());
             let first = engine.tries.begin();
-            let dial = dial::run(Arc::clone(engine), endpoint, id, stop.clone(), first);
+            let dial = dial::run(Arc::clone(&engine), endpoint, id, stop.clone(), first);
             engine.spawn(dial);
             self.connections.insert(address, Dial { id, stop });
         }
-        if change.removed.is_empty() {
-            return;
-        }
-        let removed_dials = change.removed.iter();
-        let removed_dials = removed_dials.filter_map(|it| self.connections.remove(it));
-        let gone: HashMap<_, _> = removed_dials.map(|it| (it.id, it.stop)).collect();
-        // Not one by one: each look at the peers visits all of them. A connection of another
-        // dial to the same address stays as it is.
-        for member in engine.peers.members() {
-            if member.info().dial.is_some_and(|it| gone.contains_key(&it)) {
-                engine.peers.withdraw(&member);
-            }
-        }
-        for stop in gone.into_values() {
+        for stop in gone {
             stop.cancel();
         }
+    }
+
+    /// Takes these addresses out of the distribution of messages. Returns what ends their
+    /// dials.
+    fn withdraw(&mut self, addresses: &[SocketAddr]) -> Vec<CancellationToken> {
+        if addresses.is_empty() {
+            return Vec::new();
+        }
+        let dials = addresses
+            .iter()
+            .filter_map(|it| self.connections.remove(it));
+        let gone: HashMap<_, _> = dials.map(|it| (it.id, it.stop)).collect();
+        // Not one by one: each look at the peers visits all of them. A connection of another
+        // dial to the same address stays as it is.
+        let peers = &self.engine.peers;
+        for member in peers.members() {
+            if member.info().dial.is_some_and(|it| gone.contains_key(&it)) {
+                peers.withdraw(&member);
+            }
+        }
+        gone.into_values().collect()
     }
 
     /// Returns the endpoint of one address. The certificate of its peer must have the name.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 use aiomsg::resolve::{Addresses, Name};
 use aiomsg::{Error, Limits, SocketBuilder};
@@ -152,6 +153,45 @@ async fn every_address_gets_work_and_one_that_leaves_gets_no_more() {
     registry.set([1, 2, 3]);
     assert_eq!(changed(&mut events).await, (vec![at(2)], vec![]));
     has_peers(&producer, 3).await;
+}
+
+/// Sends some messages as soon as it is woken, and has them written.
+struct SendsAtOnce(Socket);
+
+impl Wake for SendsAtOnce {
+    fn wake(self: Arc<Self>) {
+        for n in 0..30 {
+            let sent = futures::FutureExt::now_or_never(self.0.send(n.to_string()));
+            sent.expect("there is room").unwrap();
+        }
+        // Other threads write what is in the queues.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_that_hears_that_an_address_left_sends_nothing_to_it() {
+    let (workers, port) = plain_workers().await;
+    let registry = Registry::new([1, 2, 3]);
+    let producer = registry.socket().build().unwrap();
+    let mut events = producer.events();
+    producer
+        .connect_all(format!("tcp://workers:{port}"))
+        .unwrap();
+    has_peers(&producer, 3).await;
+    while futures::FutureExt::now_or_never(events.next()).is_some() {}
+
+    let waker = Waker::from(Arc::new(SendsAtOnce(producer.clone())));
+    let mut next = std::pin::pin!(events.next());
+    let polled = next.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    registry.set([1, 3]);
+    let each = received(&[&workers[0], &workers[2]], 30).await;
+    assert_eq!(each.values().map(BTreeSet::len).sum::<usize>(), 30);
+    assert!(matches!(
+        next.await,
+        Some(Event::AddressesChanged { removed, .. }) if removed.len() == 1
+    ));
 }
 
 /// The messages in the queue of the one that leaves go to the others at once, although it
