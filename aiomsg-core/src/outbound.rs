@@ -135,6 +135,10 @@ impl Outbound {
     }
 
     /// Asks for an acknowledgement under this id.
+    ///
+    /// At-least-once gives a message an id by itself. It keeps the one that a message has, such
+    /// as a message of a durable queue that is sent once more after a restart, unless another
+    /// unacknowledged message has the same.
     #[must_use]
     pub fn with_id(mut self, id: MessageId) -> Self {
         self.set_id(Some(id));

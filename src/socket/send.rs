@@ -163,9 +163,10 @@ impl<S> Inner<S> {
         {
             return false;
         }
-        // Only the at-least-once layer gives ids: under another one, the message would not be
-        // sent again.
-        message.set_id(None);
+        // Without at-least-once, nobody would hear of the acknowledgement.
+        if self.engine.unacked.is_none() {
+            message.set_id(None);
+        }
         true
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Entries {
     names: Names,
     next: u64,
     slab: Slab<Entry>,
+    /// The places of the messages that came with an id, which tells no place.
+    kept: HashMap<MessageId, usize>,
     bytes: usize,
     /// The share of each peer with addressed messages.
     addressed: HashMap<Identity, Limits>,
@@ -71,15 +73,24 @@ impl Entries {
             names: Names::new(),
             next: 0,
             slab: Slab::new(),
+            kept: HashMap::new(),
             bytes: 0,
             addressed: HashMap::new(),
         }
     }
 
-    /// Keeps a copy of a message, and gives it its id.
+    /// Keeps a copy of a message, and gives it its id. A message that has one keeps it, unless
+    /// another one here has it.
     pub(super) fn insert(&mut self, message: &mut Outbound, waiter: Option<Waiter>) -> MessageId {
+        let own = message.id().filter(|own| self.find(*own).is_none());
         let vacant = self.slab.vacant_entry();
-        let id = self.names.next(vacant.key());
+        let id = match own {
+            Some(own) => {
+                self.kept.insert(own, vacant.key());
+                own
+            }
+            None => self.names.next(vacant.key()),
+        };
         message.set_id(Some(id));
         let weight = message.weight();
         self.bytes += weight;
@@ -109,17 +120,28 @@ impl Entries {
     }
 
     /// The message of this id, and its place.
+    #[inline]
     pub(super) fn find(&self, id: MessageId) -> Option<(usize, &Entry)> {
         let at = self.names.place(id) as usize;
         // Another message may have had the place before.
-        let entry = self.slab.get(at)?;
-        (entry.message.id() == Some(id)).then_some((at, entry))
+        match self.slab.get(at) {
+            Some(entry) if entry.message.id() == Some(id) => Some((at, entry)),
+            _ => self.find_kept(id),
+        }
     }
 
+    fn find_kept(&self, id: MessageId) -> Option<(usize, &Entry)> {
+        if self.kept.is_empty() {
+            return None;
+        }
+        let at = *self.kept.get(&id)?;
+        self.slab.get(at).map(|entry| (at, entry))
+    }
+
+    #[inline]
     pub(super) fn get_mut(&mut self, id: MessageId) -> Option<&mut Entry> {
-        let at = self.names.place(id) as usize;
-        let entry = self.slab.get_mut(at)?;
-        (entry.message.id() == Some(id)).then_some(entry)
+        let (at, _) = self.find(id)?;
+        self.slab.get_mut(at)
     }
 
     #[cfg(test)]
@@ -131,6 +153,11 @@ impl Entries {
     /// Removes the message at a place.
     pub(super) fn take_at(&mut self, at: usize) -> Option<Entry> {
         let entry = self.slab.try_remove(at)?;
+        if !self.kept.is_empty()
+            && let Some(id) = entry.message.id()
+        {
+            self.kept.remove(&id);
+        }
         let weight = entry.message.weight();
         self.bytes -= weight;
         if let Some(peer) = entry.message.peer()
@@ -178,6 +205,7 @@ impl Entries {
     /// Takes all messages out, the oldest first.
     pub(super) fn take(&mut self) -> Vec<Unacknowledged> {
         self.bytes = 0;
+        self.kept.clear();
         self.addressed.clear();
         let entries = std::mem::take(&mut self.slab).into_iter();
         let mut entries: Vec<_> = entries.map(|(_, entry)| entry).collect();
@@ -194,6 +222,7 @@ impl Entries {
     pub(super) fn shrink(&mut self) {
         if self.slab.is_empty() && self.slab.capacity() > IDLE_CAPACITY {
             self.slab = Slab::new();
+            self.kept = HashMap::new();
         }
     }
 }

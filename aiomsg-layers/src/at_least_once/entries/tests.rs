@@ -40,3 +40,24 @@ fn the_oldest_comes_first_wherever_its_place_is() {
     assert_eq!(order, ["b", "c"]);
     assert_eq!((entries.len(), entries.bytes()), (0, 0));
 }
+
+#[test]
+fn an_id_that_a_message_has_is_kept_unless_it_is_taken() {
+    let mut entries = Entries::new();
+    let own = MessageId::from_bytes([7; 16]);
+    let stored = |payload: &'static str| Outbound::new(payload).with_id(own);
+    let (mut first, mut twin) = (stored("first"), stored("twin"));
+    assert_eq!(entries.insert(&mut first, None), own);
+    let other = entries.insert(&mut twin, None);
+    assert_ne!(other, own);
+    assert_eq!(twin.id(), Some(other));
+    assert_eq!(entries.get_mut(own).unwrap().message.payload(), "first");
+    assert_eq!(entries.remove(other).unwrap().message.payload(), "twin");
+    assert!(entries.remove(own).is_some());
+    assert!(entries.find(own).is_none());
+
+    // Once more, after its end.
+    assert_eq!(entries.insert(&mut stored("again"), None), own);
+    assert_eq!(entries.take().len(), 1);
+    assert!(entries.find(own).is_none() && entries.kept.is_empty());
+}

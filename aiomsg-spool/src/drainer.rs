@@ -1,0 +1,241 @@
+//! Sending what is stored.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aiomsg_core::{Error, ErrorKind, MessageId, Outbound};
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tower::{Service, ServiceExt};
+
+use crate::SpoolError;
+use crate::front::Front;
+use crate::store::{Answer, Fate, Settled, Stored};
+
+/// The pause after a message that the service refused, and the longest one. It doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The most outcomes that are settled at once.
+const GROUP: usize = 1024;
+
+/// Sends the messages of a spool through a service. See
+/// [`Spool::drainer`](crate::Spool::drainer).
+#[derive(Debug)]
+#[must_use = "nothing is sent unless it runs"]
+pub struct Drainer<S> {
+    front: Arc<Front>,
+    service: Option<S>,
+}
+
+/// A message whose outcome is known.
+struct Outcome {
+    seq: u64,
+    id: MessageId,
+    tries: u32,
+    bytes: usize,
+    error: Option<Error>,
+}
+
+type Sending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+impl<S> Drainer<S> {
+    pub(crate) fn new(front: Arc<Front>, service: S) -> Self {
+        Self {
+            front,
+            service: Some(service),
+        }
+    }
+}
+
+impl<S> Drop for Drainer<S> {
+    fn drop(&mut self) {
+        self.front.untake();
+    }
+}
+
+impl<S> Drainer<S>
+where
+    S: Service<Outbound> + Send + 'static,
+    S::Error: Into<aiomsg_core::BoxError>,
+    S::Future: Send + 'static,
+{
+    /// Runs until the service or the spool is closed.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read or written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it leaves the messages in the store.
+    pub async fn run(mut self) -> Result<(), SpoolError> {
+        let Some(service) = self.service.take() else {
+            return Ok(());
+        };
+        let mut run = Run {
+            front: Arc::clone(&self.front),
+            waiting: VecDeque::new(),
+            asking: None,
+            sending: FuturesUnordered::new(),
+            bytes: 0,
+            pause: None,
+        };
+        match run.all(service).await {
+            Err(SpoolError::Closed) => Ok(()),
+            ended => ended,
+        }
+    }
+}
+
+struct Run {
+    front: Arc<Front>,
+    /// What was taken out of the store, and not yet sent.
+    waiting: VecDeque<Stored>,
+    asking: Option<Answer<Vec<Stored>>>,
+    sending: FuturesUnordered<Sending>,
+    /// The payload of both, in bytes.
+    bytes: usize,
+    /// The pause after the last message, if it was refused.
+    pause: Option<Duration>,
+}
+
+impl Run {
+    async fn all<S>(&mut self, mut service: S) -> Result<(), SpoolError>
+    where
+        S: Service<Outbound> + Send + 'static,
+        S::Error: Into<aiomsg_core::BoxError>,
+        S::Future: Send + 'static,
+    {
+        loop {
+            self.ask();
+            let sends = !self.waiting.is_empty();
+            let asks = self.asking.is_some();
+            tokio::select! {
+                outcome = self.sending.next(), if !self.sending.is_empty() => {
+                    if let Some(outcome) = outcome
+                        && !self.settle(outcome).await?
+                    {
+                        return Ok(());
+                    }
+                }
+                stored = asked(&mut self.asking), if asks => {
+                    self.asking = None;
+                    let stored = stored?;
+                    self.bytes += stored.iter().map(|it| it.entry.payload.len()).sum::<usize>();
+                    self.waiting.extend(stored);
+                }
+                open = async { service.ready().await.is_ok() }, if sends => {
+                    if !open {
+                        return Ok(());
+                    }
+                    self.send(&mut service);
+                }
+            }
+            if let Some(pause) = self.pause {
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+
+    /// Asks the store for more, if there is room for them on their way.
+    fn ask(&mut self) {
+        let settings = self.front.settings();
+        let on_the_way = self.waiting.len() + self.sending.len();
+        let room = settings.window.saturating_sub(on_the_way);
+        // A few at a time would be as many trips to the store.
+        let enough = room > settings.window / 4 && self.bytes < settings.window_bytes;
+        if self.asking.is_none() && enough && self.waiting.is_empty() {
+            self.asking = Some(self.front.store().next(room));
+        }
+    }
+
+    /// Sends as many messages as the service takes now. It is ready for the first one.
+    fn send<S>(&mut self, service: &mut S)
+    where
+        S: Service<Outbound> + Send + 'static,
+        S::Error: Into<aiomsg_core::BoxError>,
+        S::Future: Send + 'static,
+    {
+        while let Some(stored) = self.waiting.pop_front() {
+            let (seq, tries, entry) = (stored.seq, stored.tries, stored.entry);
+            let (id, bytes) = (entry.id, entry.payload.len());
+            let mut message = Outbound::new(entry.payload).with_id(id).until_acked();
+            if let Some(peer) = entry.peer {
+                message = message.to(peer);
+            }
+            let sent = service.call(message);
+            self.sending.push(Box::pin(async move {
+                let error = sent.await.err().map(|it| Error::from_boxed(it.into()));
+                Outcome {
+                    seq,
+                    id,
+                    tries,
+                    bytes,
+                    error,
+                }
+            }));
+            if !matches!(service.ready().now_or_never(), Some(Ok(_))) {
+                return;
+            }
+        }
+    }
+
+    /// Settles what has come to an end. Returns whether the service is still open.
+    async fn settle(&mut self, first: Outcome) -> Result<bool, SpoolError> {
+        let mut outcomes = vec![first];
+        while outcomes.len() < GROUP
+            && let Some(Some(outcome)) = self.sending.next().now_or_never()
+        {
+            outcomes.push(outcome);
+        }
+        let (mut open, mut refused) = (true, false);
+        let mut settled = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            self.bytes -= outcome.bytes;
+            let fate = self.fate(&outcome);
+            refused |= matches!(fate, Fate::Failed);
+            open &= !matches!(fate, Fate::Returned);
+            settled.push((
+                outcome.id,
+                Settled {
+                    seq: outcome.seq,
+                    fate,
+                },
+            ));
+        }
+        self.pause = refused.then(|| {
+            let doubled = self.pause.map(|it| it * 2);
+            doubled.unwrap_or(FIRST_PAUSE).min(LONGEST_PAUSE)
+        });
+        self.front.settle(settled).await?;
+        Ok(open)
+    }
+
+    fn fate(&self, outcome: &Outcome) -> Fate {
+        let Some(error) = &outcome.error else {
+            return Fate::Done;
+        };
+        match error.kind() {
+            // It stays in the store.
+            ErrorKind::Closed => Fate::Returned,
+            ErrorKind::TooLarge => Fate::Dead(error.chain().to_string()),
+            _ if outcome.tries + 1 >= self.front.settings().max_tries => {
+                Fate::Dead(error.chain().to_string())
+            }
+            _ => {
+                tracing::debug!(error = %error.chain(), tries = outcome.tries + 1, "a stored message failed");
+                Fate::Failed
+            }
+        }
+    }
+}
+
+async fn asked(asking: &mut Option<Answer<Vec<Stored>>>) -> Result<Vec<Stored>, SpoolError> {
+    match asking {
+        Some(answer) => answer.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,101 @@
+//! A store in a folder of this machine, by SQLite.
+
+mod db;
+mod given;
+mod lock;
+mod row;
+mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::SpoolError;
+use crate::settings::Sync;
+use crate::store::{Answer, Entry, Settled, Shed, Stats, Store, Stored, Usage};
+use db::Db;
+use lock::Lock;
+use writer::{Command, Reply, Writer};
+
+pub(crate) use schema::FILE;
+
+/// A store in a folder. One process at a time writes it, on a thread of its own; others may
+/// read it meanwhile.
+#[derive(Debug)]
+pub struct Embedded {
+    folder: PathBuf,
+    commands: Sender<Command>,
+}
+
+impl Embedded {
+    /// Opens the store in a folder, and makes both if they are not there. Messages older than
+    /// `max_age` are set aside.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or written, when another process has the store open,
+    /// and when the file is damaged, from a later version, or no store.
+    pub fn open(
+        folder: impl AsRef<Path>,
+        sync: Sync,
+        max_age: Option<Duration>,
+    ) -> Result<Self, SpoolError> {
+        let folder = folder.as_ref();
+        let failed = |error| SpoolError::from_io(folder, error);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let lock = Lock::take(folder)?;
+        let db = Db::open(folder)?;
+        let writer = Writer::new(db, sync, max_age, lock);
+        let (commands, received) = channel();
+        thread::Builder::new()
+            .name("aiomsg-spool".to_owned())
+            .spawn(move || writer.run(&received))
+            .map_err(failed)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            commands,
+        })
+    }
+
+    /// The folder of the store.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn ask<T: Send + 'static>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Answer<T> {
+        let (reply, answer) = oneshot::channel();
+        // A thread that has ended drops the reply.
+        let _ = self.commands.send(command(reply));
+        Box::pin(async move { answer.await.unwrap_or(Err(SpoolError::Closed)) })
+    }
+}
+
+impl Store for Embedded {
+    fn append(&self, entries: Vec<Entry>) -> Answer<Usage> {
+        self.ask(|reply| Command::Append(entries, reply))
+    }
+
+    fn next(&self, most: usize) -> Answer<Vec<Stored>> {
+        self.ask(|reply| Command::Next(most, reply))
+    }
+
+    fn settle(&self, settled: Vec<Settled>) -> Answer<Usage> {
+        self.ask(|reply| Command::Settle(settled, reply))
+    }
+
+    fn shed(&self, most: Usage) -> Answer<Shed> {
+        self.ask(|reply| Command::Shed(most, reply))
+    }
+
+    fn stats(&self) -> Answer<Stats> {
+        self.ask(Command::Stats)
+    }
+
+    fn close(&self) -> Answer<()> {
+        self.ask(Command::Close)
+    }
+}

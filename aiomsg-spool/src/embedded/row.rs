@@ -1,0 +1,62 @@
+//! A message as a row of a table.
+
+use std::time::{Duration, SystemTime};
+
+use aiomsg_core::{Identity, MessageId};
+use bytes::Bytes;
+use rusqlite::Row;
+
+use crate::store::{Entry, Stored};
+
+/// A row whose bytes are not those that were written.
+#[derive(Debug)]
+pub(super) struct Damaged {
+    pub(super) seq: u64,
+}
+
+/// The checksum of a message.
+pub(super) fn checksum(id: &[u8], peer: Option<&[u8]>, payload: &[u8]) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(id);
+    let peer = peer.unwrap_or_default();
+    hash.update(&(peer.len() as u64).to_le_bytes());
+    hash.update(peer);
+    hash.update(payload);
+    hash.finalize()
+}
+
+/// Milliseconds since 1970.
+pub(super) fn to_millis(at: SystemTime) -> i64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX))
+}
+
+pub(super) fn from_millis(millis: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(millis.max(0).unsigned_abs())
+}
+
+/// Reads a row of `seq, id, at, peer, tries, crc, payload`, and compares its checksum.
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Result<Stored, Damaged>> {
+    let seq = row.get::<_, i64>(0)?.unsigned_abs();
+    let id = row.get_ref(1)?.as_blob()?;
+    let at = row.get(2)?;
+    let peer = row.get_ref(3)?.as_blob_or_null()?;
+    let tries: i64 = row.get(4)?;
+    let crc: i64 = row.get(5)?;
+    let payload = row.get_ref(6)?.as_blob()?;
+    let id_bytes = <[u8; MessageId::LEN]>::try_from(id);
+    let identity = peer.map(Identity::new).transpose();
+    Ok(match (id_bytes, identity) {
+        (Ok(bytes), Ok(identity)) if i64::from(checksum(id, peer, payload)) == crc => Ok(Stored {
+            seq,
+            tries: u32::try_from(tries).unwrap_or(u32::MAX),
+            entry: Entry {
+                id: MessageId::from_bytes(bytes),
+                peer: identity,
+                payload: Bytes::copy_from_slice(payload),
+                at: from_millis(at),
+            },
+        }),
+        _ => Err(Damaged { seq }),
+    })
+}

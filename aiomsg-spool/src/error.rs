@@ -1,0 +1,152 @@
+//! Errors of spools and their stores.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aiomsg_core::{Error, ErrorKind};
+
+/// What caused an error. Many callers of one commit hear of it.
+type Cause = Arc<dyn std::error::Error + Send + std::marker::Sync>;
+
+/// An error of a spool or of its store.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpoolError {
+    /// Another process has the store open.
+    #[error("the store {} is in use by {owner}", path.display())]
+    InUse {
+        /// The folder of the store.
+        path: PathBuf,
+        /// The name and the process id of the one that has it.
+        owner: String,
+    },
+    /// The store was written by a later version.
+    #[error("the store {} has version {found}, and this program reads up to version {known}", path.display())]
+    Newer {
+        /// The folder of the store.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The last version that is known here.
+        known: i64,
+    },
+    /// The file is a database of something else.
+    #[error("the file {} is no store of messages", path.display())]
+    NoStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no room on the disk.
+    #[error("there is no room on the disk for the store {}", path.display())]
+    DiskFull {
+        /// The folder of the store.
+        path: PathBuf,
+    },
+    /// The disk or the file cannot be written.
+    #[error("the store {} cannot be written", path.display())]
+    ReadOnly {
+        /// The folder of the store.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
+    /// The store's file is damaged.
+    #[error("the store {} is damaged", path.display())]
+    Damaged {
+        /// The folder of the store.
+        path: PathBuf,
+        /// What was found.
+        #[source]
+        source: Cause,
+    },
+    /// Reading or writing failed.
+    #[error("the store {} failed", path.display())]
+    Io {
+        /// The folder of the store.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
+    /// The store has reached its limit, and the overflow rule refuses more.
+    #[error("the store has reached its limit of {limit}")]
+    Full {
+        /// The limit, in words.
+        limit: String,
+    },
+    /// The spool is closed.
+    #[error("the spool is closed")]
+    Closed,
+    /// Something takes the messages of this store already.
+    #[error("the messages of this store are taken already")]
+    Taken,
+}
+
+impl SpoolError {
+    /// Whether the store is full, by its limit or by that of its disk.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::DiskFull { .. })
+    }
+
+    /// Whether the spool is closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+}
+
+/// The kind is [`ErrorKind::Limit`] if the store is full, [`ErrorKind::Closed`] if it is
+/// closed, and [`ErrorKind::Io`] otherwise. The error itself is the source.
+impl From<SpoolError> for Error {
+    fn from(error: SpoolError) -> Self {
+        let kind = match &error {
+            error if error.is_full() => ErrorKind::Limit,
+            SpoolError::Closed => ErrorKind::Closed,
+            _ => ErrorKind::Io,
+        };
+        Error::new(kind).with_source(error)
+    }
+}
+
+impl SpoolError {
+    /// The error of the system, at the store in this folder.
+    pub(crate) fn from_io(folder: &std::path::Path, source: std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        let path = folder.to_owned();
+        match source.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => Self::DiskFull { path },
+            Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Self::ReadOnly {
+                path,
+                source: Arc::new(source),
+            },
+            _ => Self::Io {
+                path,
+                source: Arc::new(source),
+            },
+        }
+    }
+
+    /// The error of SQLite, at the store in this folder.
+    pub(crate) fn from_sqlite(folder: &std::path::Path, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let path = folder.to_owned();
+        match source.sqlite_error_code() {
+            Some(Code::DiskFull) => Self::DiskFull { path },
+            Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen) => Self::ReadOnly {
+                path,
+                source: Arc::new(source),
+            },
+            Some(Code::DatabaseCorrupt) => Self::Damaged {
+                path,
+                source: Arc::new(source),
+            },
+            Some(Code::NotADatabase) => Self::NoStore {
+                path: folder.join(crate::embedded::FILE),
+            },
+            _ => Self::Io {
+                path,
+                source: Arc::new(source),
+            },
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! The messages on their way into the store: all that come while one commit is under way
+//! make the next one.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
+
+use aiomsg_core::sync::Mutex;
+use aiomsg_core::{Error, ErrorKind, Identity, MessageId, Outbound};
+use aiomsg_layers::Overflow;
+use aiomsg_layers::queue::{WakerList, Woken};
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::SpoolError;
+use crate::ids::Ids;
+use crate::settings::Settings;
+use crate::spool::{entry_of, refused};
+use crate::store::{Answer, Entry, Fate, Settled, Store, Usage};
+
+/// The most messages, and bytes of payload, that wait for a commit.
+const PENDING: usize = 65_536;
+const PENDING_BYTES: usize = 64 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Front {
+    store: Arc<dyn Store>,
+    settings: Settings,
+    runtime: Handle,
+    state: Mutex<State>,
+    /// Rung when something waits for a commit, and at the close.
+    bell: Notify,
+    /// Rung when messages were settled.
+    settled: Notify,
+    ended: watch::Sender<Option<Result<(), SpoolError>>>,
+}
+
+#[derive(Debug)]
+struct State {
+    ids: Ids,
+    pending: Vec<Entry>,
+    pending_bytes: usize,
+    waiters: Vec<oneshot::Sender<Result<(), SpoolError>>>,
+    /// What is under way to the store.
+    committing: Usage,
+    /// What the store held when it answered last.
+    stored: Usage,
+    producers: WakerList,
+    /// Senders that wait for the acknowledgement of their message.
+    until_acked: HashMap<MessageId, oneshot::Sender<Result<(), String>>>,
+    dropped: u64,
+    taken: bool,
+    closed: bool,
+}
+
+impl Front {
+    /// A front, and the task that commits.
+    pub(crate) fn start(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        stored: Usage,
+        runtime: &Handle,
+    ) -> Arc<Self> {
+        let front = Arc::new(Self {
+            store,
+            settings,
+            runtime: runtime.clone(),
+            state: Mutex::new(State {
+                ids: Ids::new(),
+                pending: Vec::new(),
+                pending_bytes: 0,
+                waiters: Vec::new(),
+                committing: Usage::default(),
+                stored,
+                producers: WakerList::default(),
+                until_acked: HashMap::new(),
+                dropped: 0,
+                taken: false,
+                closed: false,
+            }),
+            bell: Notify::new(),
+            settled: Notify::new(),
+            ended: watch::Sender::new(None),
+        });
+        runtime.spawn(Arc::clone(&front).commit_all());
+        front
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.state.lock().dropped
+    }
+
+    /// How many messages are not yet in the store.
+    pub(crate) fn pending(&self) -> u64 {
+        let state = self.state.lock();
+        state.pending.len() as u64 + state.committing.messages
+    }
+
+    /// Ready when the next messages are settled.
+    pub(crate) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
+        self.settled.notified()
+    }
+
+    /// Takes the right to take messages out.
+    pub(crate) fn take(&self) -> Result<(), SpoolError> {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut state.taken, true) {
+            true => Err(SpoolError::Taken),
+            false => Ok(()),
+        }
+    }
+
+    /// Gives that right back.
+    pub(crate) fn untake(&self) {
+        self.state.lock().taken = false;
+    }
+
+    // ===== storing =====
+
+    /// Makes entries, and ids for those that have none.
+    pub(crate) fn entries(
+        &self,
+        parts: impl Iterator<Item = (Bytes, Option<Identity>, Option<MessageId>, SystemTime)>,
+    ) -> Vec<Entry> {
+        let mut ids = None;
+        parts
+            .map(|(payload, peer, id, at)| Entry {
+                id: id.unwrap_or_else(|| {
+                    let state = ids.get_or_insert_with(|| self.state.lock());
+                    state.ids.next()
+                }),
+                peer,
+                payload,
+                at,
+            })
+            .collect()
+    }
+
+    /// Stores entries in one commit.
+    pub(crate) async fn append(&self, entries: Vec<Entry>) -> Result<(), SpoolError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        let (waiter, stored) = oneshot::channel();
+        self.push(entries, waiter)?;
+        stored.await.unwrap_or(Err(SpoolError::Closed))
+    }
+
+    /// Stores a message of a socket.
+    pub(crate) fn send(&self, message: Outbound) -> Appending {
+        let (waiter, stored) = oneshot::channel();
+        let (entry, acked) = {
+            let mut state = self.state.lock();
+            let id = state.ids.next();
+            let acked = message.is_until_acked().then(|| {
+                let (waiter, acked) = oneshot::channel();
+                state.until_acked.insert(id, waiter);
+                acked
+            });
+            (entry_of(&message, id, SystemTime::now()), acked)
+        };
+        let refused = self.push(vec![entry], waiter).err();
+        Appending {
+            message: Some(message),
+            refused,
+            stored: Some(stored),
+            acked,
+        }
+    }
+
+    /// Ready when there is room for one more message, or when the overflow rule makes some.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), SpoolError>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Poll::Ready(Err(SpoolError::Closed));
+        }
+        let waits = matches!(
+            self.settings.overflow,
+            Overflow::Wait | Overflow::Disconnect
+        );
+        let memory = state.pending.len() < PENDING && state.pending_bytes < PENDING_BYTES;
+        if memory && (!waits || state.has_room(&self.settings)) {
+            return Poll::Ready(Ok(()));
+        }
+        state.producers.register(cx.waker());
+        Poll::Pending
+    }
+
+    fn push(
+        &self,
+        entries: Vec<Entry>,
+        waiter: oneshot::Sender<Result<(), SpoolError>>,
+    ) -> Result<(), SpoolError> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(SpoolError::Closed);
+        }
+        if self.settings.overflow == Overflow::RefuseNewest && !state.has_room(&self.settings) {
+            return Err(SpoolError::Full {
+                limit: self.settings.limit(),
+            });
+        }
+        let bytes = entries.iter().map(|it| it.payload.len()).sum::<usize>();
+        state.pending_bytes += bytes;
+        state.pending.extend(entries);
+        state.waiters.push(waiter);
+        drop(state);
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// Commits what waits, until the spool is closed.
+    async fn commit_all(self: Arc<Self>) {
+        loop {
+            let (entries, waiters, closed) = self.take_pending();
+            if entries.is_empty() {
+                if closed {
+                    break;
+                }
+                self.bell.notified().await;
+                continue;
+            }
+            let answer = self.commit(entries).await;
+            self.answered(answer.clone());
+            for waiter in waiters {
+                // The sender may no longer wait.
+                let _ = waiter.send(answer.clone().map(|_| ()));
+            }
+        }
+        let ended = self.store.close().await;
+        self.settled.notify_waiters();
+        self.ended.send_replace(Some(ended));
+    }
+
+    fn take_pending(
+        &self,
+    ) -> (
+        Vec<Entry>,
+        Vec<oneshot::Sender<Result<(), SpoolError>>>,
+        bool,
+    ) {
+        let mut state = self.state.lock();
+        let entries = std::mem::take(&mut state.pending);
+        let waiters = std::mem::take(&mut state.waiters);
+        state.committing = Usage {
+            messages: entries.len() as u64,
+            bytes: state.pending_bytes as u64,
+        };
+        state.pending_bytes = 0;
+        (entries, waiters, state.closed)
+    }
+
+    async fn commit(&self, entries: Vec<Entry>) -> Result<Usage, SpoolError> {
+        if let Some(most) = self.excess() {
+            let shed = self.store.shed(most).await?;
+            self.state.lock().dropped += shed.dropped;
+        }
+        self.store.append(entries).await
+    }
+
+    /// How much the store may hold before the messages under way, if the overflow rule drops
+    /// others for them.
+    fn excess(&self) -> Option<Usage> {
+        let state = self.state.lock();
+        let new = state.stored + state.committing;
+        let settings = &self.settings;
+        if new.messages <= settings.max_messages && new.bytes <= settings.max_bytes {
+            return None;
+        }
+        match settings.overflow {
+            Overflow::DropOldest => Some(Usage {
+                messages: settings
+                    .max_messages
+                    .saturating_sub(state.committing.messages),
+                bytes: settings.max_bytes.saturating_sub(state.committing.bytes),
+            }),
+            Overflow::KeepNewest => Some(Usage::default()),
+            _ => None,
+        }
+    }
+
+    fn answered(&self, answer: Result<Usage, SpoolError>) {
+        let mut state = self.state.lock();
+        state.committing = Usage::default();
+        self.holds(&mut state, answer).wake();
+    }
+
+    fn holds(&self, state: &mut State, answer: Result<Usage, SpoolError>) -> Woken {
+        if let Ok(stored) = answer {
+            state.stored = stored;
+        }
+        state.producers.take()
+    }
+
+    // ===== settling =====
+
+    /// Says what became of messages, and tells their senders.
+    pub(crate) fn settle(
+        self: &Arc<Self>,
+        settled: Vec<(MessageId, Settled)>,
+    ) -> impl Future<Output = Result<(), SpoolError>> + Send + 'static {
+        let (ids, settled): (Vec<_>, Vec<_>) = settled.into_iter().unzip();
+        let told = self.waiting_for(&ids, &settled);
+        let answer: Answer<Usage> = self.store.settle(settled);
+        let front = Arc::clone(self);
+        async move {
+            let answer = answer.await;
+            for (waiter, outcome) in told {
+                // The sender may no longer wait.
+                let _ = waiter.send(outcome);
+            }
+            let woken = front.holds(&mut front.state.lock(), answer.clone());
+            woken.wake();
+            front.settled.notify_waiters();
+            answer.map(|_| ())
+        }
+    }
+
+    fn waiting_for(
+        &self,
+        ids: &[MessageId],
+        settled: &[Settled],
+    ) -> Vec<(oneshot::Sender<Result<(), String>>, Result<(), String>)> {
+        let mut state = self.state.lock();
+        if state.until_acked.is_empty() {
+            return Vec::new();
+        }
+        let outcomes = ids.iter().zip(settled).filter_map(|(id, settled)| {
+            let outcome = match &settled.fate {
+                Fate::Done => Ok(()),
+                Fate::Dead(reason) => Err(reason.clone()),
+                Fate::Failed | Fate::Returned => return None,
+            };
+            Some((state.until_acked.remove(id)?, outcome))
+        });
+        outcomes.collect()
+    }
+
+    // ===== closing =====
+
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.until_acked.clear();
+        let woken = state.producers.take();
+        drop(state);
+        woken.wake();
+        self.bell.notify_one();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
+    pub(crate) async fn closed(&self) -> Result<(), SpoolError> {
+        let mut ended = self.ended.subscribe();
+        let ended = ended.wait_for(Option::is_some).await;
+        ended.map_or(Ok(()), |it| it.clone().unwrap_or(Ok(())))
+    }
+}
+
+impl State {
+    fn has_room(&self, settings: &Settings) -> bool {
+        let used = self.stored + self.committing;
+        let messages = used.messages + self.pending.len() as u64;
+        let bytes = used.bytes + self.pending_bytes as u64;
+        messages < settings.max_messages && bytes < settings.max_bytes
+    }
+}
+
+/// The future of a message on its way into the store. Dropped before it is ready, the
+/// message may be stored or not.
+#[derive(Debug)]
+pub struct Appending {
+    message: Option<Outbound>,
+    refused: Option<SpoolError>,
+    stored: Option<oneshot::Receiver<Result<(), SpoolError>>>,
+    acked: Option<oneshot::Receiver<Result<(), String>>>,
+}
+
+impl Future for Appending {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some(error) = this.refused.take() {
+            return Poll::Ready(Err(this.error(error)));
+        }
+        if let Some(stored) = &mut this.stored {
+            let outcome = ready!(Pin::new(stored).poll(cx));
+            this.stored = None;
+            if let Err(error) = outcome.unwrap_or(Err(SpoolError::Closed)) {
+                return Poll::Ready(Err(this.error(error)));
+            }
+        }
+        let Some(acked) = &mut this.acked else {
+            return Poll::Ready(Ok(()));
+        };
+        Poll::Ready(match ready!(Pin::new(acked).poll(cx)) {
+            Ok(Ok(())) => Ok(()),
+            // It is in the store, among the dead letters.
+            Ok(Err(reason)) => Err(Error::new(ErrorKind::Timeout).with_reason(reason)),
+            // It is in the store, and is sent when that is opened again.
+            Err(_) => Err(SpoolError::Closed.into()),
+        })
+    }
+}
+
+impl Appending {
+    fn error(&mut self, error: SpoolError) -> Error {
+        match self.message.take() {
+            Some(message) => refused(error, message),
+            None => error.into(),
+        }
+    }
+}

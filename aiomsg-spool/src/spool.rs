@@ -1,0 +1,329 @@
+//! A spool: the handle that callers share.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aiomsg_core::{Delivery, Error, Outbound, Target};
+use aiomsg_layers::Overflow;
+use tokio::runtime::Handle;
+
+use crate::SpoolError;
+use crate::drainer::{self, Drainer};
+use crate::embedded::Embedded;
+use crate::front::{Appending, Front};
+use crate::layer::SpoolLayer;
+use crate::messages::Messages;
+use crate::settings::{Settings, Sync};
+use crate::store::{Entry, Stats, Store};
+
+/// Messages that outlive the process.
+///
+/// Clones share one spool. It ends when [`close`](Spool::close) is called, or with its last
+/// clone: everything is written then, and the store is free for another process.
+#[derive(Clone)]
+pub struct Spool {
+    front: Arc<Front>,
+    _last: Arc<Last>,
+}
+
+/// Ends the spool with its last handle.
+struct Last(Arc<Front>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Spool {
+    /// The settings of a spool.
+    pub fn builder() -> SpoolBuilder {
+        SpoolBuilder::default()
+    }
+
+    /// Opens the spool in a folder with the default settings: a message is safe from a power
+    /// cut when `send` returns.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SpoolBuilder::open`].
+    pub async fn open(folder: impl AsRef<Path>) -> Result<Self, SpoolError> {
+        Self::builder().open(folder).await
+    }
+
+    /// The layer that stores the messages of a socket, and sends them from the store.
+    pub fn layer(&self) -> SpoolLayer {
+        SpoolLayer::new(self.clone())
+    }
+
+    /// The future that sends what is stored through a service, as the [layer](Spool::layer)
+    /// does by itself. It ends when the service or the spool is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`SpoolError::Taken`] if something takes the messages of this spool already.
+    pub fn drainer<S>(&self, service: S) -> Result<Drainer<S>, SpoolError> {
+        self.front.take()?;
+        Ok(drainer::Drainer::new(Arc::clone(&self.front), service))
+    }
+
+    /// The stored messages, for a program that handles them itself.
+    ///
+    /// # Errors
+    ///
+    /// [`SpoolError::Taken`] if something takes the messages of this spool already.
+    pub fn messages(&self) -> Result<Messages, SpoolError> {
+        self.front.take()?;
+        Ok(Messages::new(Arc::clone(&self.front)))
+    }
+
+    /// Stores a message. Ready when it is as durable as the spool makes messages.
+    ///
+    /// # Errors
+    ///
+    /// When the store is full, by its limit or by that of its disk
+    /// ([`SpoolError::is_full`]), when the store cannot be written, and when the spool is
+    /// closed. None of these messages is stored then.
+    ///
+    /// # Cancel safety
+    ///
+    /// A message whose future is dropped may be stored or not.
+    pub async fn append(&self, message: impl Into<Outbound>) -> Result<(), SpoolError> {
+        self.append_many([message.into()]).await
+    }
+
+    /// Stores messages, all in one commit or none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`append`](Spool::append).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`append`](Spool::append).
+    pub async fn append_many(
+        &self,
+        messages: impl IntoIterator<Item = Outbound>,
+    ) -> Result<(), SpoolError> {
+        let now = SystemTime::now();
+        let entries = self.front.entries(messages.into_iter().map(|message| {
+            let (payload, target, id) = message.into_parts();
+            let peer = match target {
+                Target::Peer(peer) => Some(peer),
+                _ => None,
+            };
+            (payload, peer, id, now)
+        }));
+        self.front.append(entries).await
+    }
+
+    /// Stores a received message. For an inbox: return its outcome from the handler of
+    /// `Socket::serve`, or acknowledge the delivery when this has returned Ok.
+    ///
+    /// # Errors
+    ///
+    /// As for [`append`](Spool::append).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`append`](Spool::append).
+    pub async fn receive(&self, delivery: Delivery) -> Result<(), SpoolError> {
+        self.receive_many([delivery]).await
+    }
+
+    /// Stores received messages, all in one commit or none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`append`](Spool::append).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`append`](Spool::append).
+    pub async fn receive_many(
+        &self,
+        deliveries: impl IntoIterator<Item = Delivery>,
+    ) -> Result<(), SpoolError> {
+        let now = SystemTime::now();
+        let entries = self.front.entries(deliveries.into_iter().map(|delivery| {
+            let (from, payload, id) = delivery.into_parts();
+            (payload, Some(from), id, now)
+        }));
+        self.front.append(entries).await
+    }
+
+    /// Counts what is stored.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, and when the spool is closed.
+    pub async fn stats(&self) -> Result<Stats, SpoolError> {
+        self.front.store().stats().await
+    }
+
+    /// How many messages the overflow rule has dropped since the spool was opened.
+    pub fn dropped(&self) -> u64 {
+        self.front.dropped()
+    }
+
+    /// Waits until nothing waits in the store, for a deadline at most. Returns how many
+    /// messages still wait.
+    ///
+    /// # Errors
+    ///
+    /// As for [`stats`](Spool::stats).
+    pub async fn drain(&self, deadline: Duration) -> Result<u64, SpoolError> {
+        let until = tokio::time::Instant::now() + deadline;
+        loop {
+            let settled = self.front.settled();
+            let waiting = self.stats().await?.waiting.messages;
+            let waiting = waiting + self.front.pending();
+            if waiting == 0 || tokio::time::timeout_at(until, settled).await.is_err() {
+                return Ok(waiting);
+            }
+        }
+    }
+
+    /// Stores what was given to the spool, ends it, and gives the store free for another
+    /// process. Messages that were not acknowledged stay in the store.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn close(&self) -> Result<(), SpoolError> {
+        self.front.close();
+        self.front.closed().await
+    }
+
+    pub(crate) fn front(&self) -> &Arc<Front> {
+        &self.front
+    }
+
+    pub(crate) fn send(&self, message: Outbound) -> Appending {
+        self.front.send(message)
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool")
+            .field("store", self.front.store())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings of a [`Spool`].
+#[derive(Debug, Clone, Default)]
+pub struct SpoolBuilder {
+    settings: Settings,
+    sync: Sync,
+    max_age: Option<Duration>,
+}
+
+impl SpoolBuilder {
+    /// Sets when a message is safe from a power cut. The default is [`Sync::Always`].
+    #[must_use]
+    pub fn sync(mut self, sync: Sync) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// Sets how long a message may wait before it is set aside. By default for ever.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Sets the most messages that are stored, dead letters included.
+    #[must_use]
+    pub fn max_messages(mut self, messages: u64) -> Self {
+        self.settings.max_messages = messages;
+        self
+    }
+
+    /// Sets the most bytes of payload that are stored, dead letters included: by default
+    /// 16 GiB.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.settings.max_bytes = bytes;
+        self
+    }
+
+    /// Sets what happens to a message beyond these limits. By default its sender waits, and
+    /// with [`Overflow::Disconnect`] too: no peer is to blame.
+    #[must_use]
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.settings.overflow = overflow;
+        self
+    }
+
+    /// Sets how often a message may fail before it is set aside: 5 by default, and at least
+    /// once. At-least-once makes several attempts each time.
+    #[must_use]
+    pub fn max_tries(mut self, tries: u32) -> Self {
+        self.settings.max_tries = tries.max(1);
+        self
+    }
+
+    /// Sets how many messages may be on their way to peers at once: 8,192 by default.
+    #[must_use]
+    pub fn window(mut self, messages: usize) -> Self {
+        self.settings.window = messages.max(1);
+        self
+    }
+
+    /// Opens the spool in a folder of this machine, and makes it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or written, when another process has the store open
+    /// ([`SpoolError::InUse`] names it), and when the file is damaged, from a later version,
+    /// or no store.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn open(self, folder: impl AsRef<Path>) -> Result<Spool, SpoolError> {
+        let (folder, sync, max_age) = (folder.as_ref().to_owned(), self.sync, self.max_age);
+        let opening = tokio::task::spawn_blocking(move || Embedded::open(folder, sync, max_age));
+        let store = opening.await.map_err(|_| SpoolError::Closed)??;
+        self.with_store(Arc::new(store)).await
+    }
+
+    /// Opens a spool over a store of your own. The setting of [`sync`](SpoolBuilder::sync)
+    /// and [`max_age`](SpoolBuilder::max_age) are the store's to keep.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn with_store(self, store: Arc<dyn Store>) -> Result<Spool, SpoolError> {
+        let used = store.stats().await?.usage();
+        let front = Front::start(store, self.settings, used, &Handle::current());
+        Ok(Spool {
+            _last: Arc::new(Last(Arc::clone(&front))),
+            front,
+        })
+    }
+}
+
+/// What a message that was not stored becomes for its sender.
+pub(crate) fn refused(error: SpoolError, message: Outbound) -> Error {
+    Error::from(error).with_message(message)
+}
+
+/// One entry for the store.
+pub(crate) fn entry_of(message: &Outbound, id: aiomsg_core::MessageId, at: SystemTime) -> Entry {
+    Entry {
+        id,
+        peer: message.peer().cloned(),
+        payload: message.payload().clone(),
+        at,
+    }
+}
