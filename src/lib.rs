@@ -57,6 +57,7 @@
 //! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
 //! - `dns`: [`Socket::connect_all`] by DNS, with the TTLs and SRV records, with
 //!   hickory-resolver.
+//! - `spool`: messages that outlive the process, by SQLite.
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
@@ -135,6 +136,11 @@ pub mod stats {
     pub use crate::engine::peer_stats::PeerStats;
     pub use crate::engine::stats::{Drops, Stats};
 }
+
+/// Messages that outlive the process.
+#[cfg(feature = "spool")]
+#[doc(inline)]
+pub use aiomsg_spool as spool;
 
 /// Settings of TLS, and the types of rustls that they take.
 #[cfg(feature = "tls")]
