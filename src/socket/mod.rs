@@ -394,7 +394,8 @@ impl<S> Socket<S> {
     /// the last reason, a count, and the time since.
     ///
     /// Failures of the same kind, at the same endpoint and with the same kind of reason are one
-    /// entry. At 256 entries, new ones take the place of those that are old, or else share one.
+    /// entry; failures of handlers are one entry for each text. At 1,024 entries, and 16 texts
+    /// of handlers, new ones take the place of those that are a minute old, or else share one.
     ///
     /// The log has them, too: the first of each kind at once, and then one line a minute.
     ///

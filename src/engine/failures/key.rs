@@ -4,8 +4,9 @@ use aiomsg_core::{DropReason, Endpoint, Error, ErrorKind};
 
 use super::FailureKind;
 
-/// The kind and the place of a failure. Peers choose no part of it, so strangers cause a
-/// bounded number of log lines.
+/// The kind and the place of a failure. Peers choose no part of it but the text of a
+/// handler's reason, and few of these are counted apart, so strangers cause a bounded number of
+/// log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) kind: FailureKind,
@@ -14,10 +15,12 @@ pub(super) struct Key {
 }
 
 /// The nature of the reason, so that a frequent one does not hide another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Class {
     Error(ErrorKind),
     Dropped(DropReason),
+    /// The errors of handlers are of one kind, so their text tells them apart.
+    Text(Option<String>),
 }
 
 impl Key {
@@ -54,10 +57,10 @@ impl Key {
         }
     }
 
-    pub(super) fn handler(error: &Error) -> Self {
+    pub(super) fn handler(reason: Option<String>) -> Self {
         Self {
             kind: FailureKind::Handler,
-            class: Class::Error(error.kind()),
+            class: Class::Text(reason),
             endpoint: None,
         }
     }

@@ -2,6 +2,7 @@
 
 mod key;
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use aiomsg_core::{DropReason, Endpoint, Error, Identity};
@@ -16,6 +17,10 @@ use key::{Class, Key};
 /// Different failures that are counted apart. A socket with more endpoints than this has one
 /// line a minute for the others.
 const MOST: usize = 1024;
+
+/// Different reasons of handlers that are counted apart. Some programs put a number into each
+/// text: these have one line a minute for the others.
+const MOST_TEXTS: usize = 16;
 
 /// The longest text of a reason in bytes. A peer chooses some parts of it, such as the names
 /// in its certificate.
@@ -93,11 +98,18 @@ struct Last {
 
 /// Counts and logs the failures of a socket.
 #[derive(Debug, Clone)]
-pub(super) struct Failures(Reasons<Key, Last>);
+pub(super) struct Failures {
+    all: Reasons<Key, Last>,
+    /// Apart, so that their texts take no room of the others.
+    handlers: Reasons<Key, Last>,
+}
 
 impl Failures {
     pub(super) fn new() -> Self {
-        Self(Reasons::new(MOST))
+        Self {
+            all: Reasons::new(MOST),
+            handlers: Reasons::new(MOST_TEXTS),
+        }
     }
 
     /// `unheard` is how long nobody has listened there, if that is the reason.
@@ -113,7 +125,7 @@ impl Failures {
             ..Last::of(error)
         };
         let pressing = unheard.is_none_or(|time| time >= PATIENCE);
-        self.note(Key::dial(endpoint, error), last, pressing);
+        note(&self.all, Key::dial(endpoint, error), last, pressing);
     }
 
     pub(super) fn accept(&self, endpoint: &Endpoint, remote: Option<&RemoteAddr>, error: &Error) {
@@ -122,7 +134,7 @@ impl Failures {
             ..Last::of(error)
         };
         let key = Key::accept(endpoint, remote.is_some(), error);
-        self.note(key, last, true);
+        note(&self.all, key, last, true);
     }
 
     pub(super) fn dropped(&self, peer: Option<&Identity>, reason: DropReason) {
@@ -132,7 +144,7 @@ impl Failures {
             remote: None,
             retry_in: None,
         };
-        self.note(Key::dropped(reason), last, true);
+        note(&self.all, Key::dropped(reason), last, true);
     }
 
     pub(super) fn handler(&self, peer: &Identity, error: &Error) {
@@ -140,29 +152,35 @@ impl Failures {
             peer: Some(peer.clone()),
             ..Last::of(error)
         };
-        self.note(Key::handler(error), last, true);
-    }
-
-    fn note(&self, key: Key, last: Last, pressing: bool) {
-        if let Some(line) = self.0.note(key, last, pressing) {
-            log(&line);
-        }
+        note(
+            &self.handlers,
+            Key::handler(last.reason.clone()),
+            last,
+            true,
+        );
     }
 
     /// Logs the failures that were only counted, each minute.
     pub(super) async fn run(self) {
-        match self.0.each_due(log).await {}
+        tokio::select! {
+            never = self.all.each_due(log) => match never {},
+            never = self.handlers.each_due(log) => match never {},
+        }
     }
 
     /// Logs those that were only counted since the last lines: the socket ends.
     pub(super) fn end(&self) {
-        self.0.rest().iter().for_each(log);
+        let rest = [self.all.rest(), self.handlers.rest()];
+        rest.iter().flatten().for_each(log);
     }
 
     /// Returns all, the latest first.
     pub(super) fn recent(&self) -> Vec<Failure> {
-        let recent = self.0.recent().into_iter();
+        let mut recent = self.all.recent();
+        recent.extend(self.handlers.recent());
+        recent.sort_by_key(|it| Reverse(it.at));
         recent
+            .into_iter()
             .map(|it| Failure {
                 kind: it.kind.kind,
                 peer: it.last.who(),
@@ -195,11 +213,17 @@ impl Last {
     }
 
     fn reason(&self, key: &Key) -> String {
-        match (&self.reason, key.class) {
+        match (&self.reason, &key.class) {
             (Some(reason), _) => reason.clone(),
             (None, Class::Dropped(reason)) => reason.to_string(),
-            (None, Class::Error(_)) => String::new(),
+            (None, Class::Error(_) | Class::Text(_)) => String::new(),
         }
+    }
+}
+
+fn note(reasons: &Reasons<Key, Last>, key: Key, last: Last, pressing: bool) {
+    if let Some(line) = reasons.note(key, last, pressing) {
+        log(&line);
     }
 }
 

@@ -17,6 +17,33 @@ async fn a_long_reason_is_cut_and_kinds_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_frequent_reason_of_a_handler_does_not_hide_another_and_texts_are_bounded() {
+    let failures = Failures::new();
+    let fail = |text: &str| {
+        let error = Error::new(ErrorKind::Layer).with_reason(text);
+        failures.handler(&Identity::random(), &error);
+    };
+    for _ in 0..100 {
+        fail("the disk is full");
+    }
+    fail("no such table");
+    let count = |text: &str| {
+        let recent = failures.recent();
+        let found = recent.iter().find(|it| it.reason.ends_with(text));
+        found.map(|it| it.count)
+    };
+    assert_eq!(count("the disk is full"), Some(100));
+    assert_eq!(count("no such table"), Some(1));
+
+    for job in 0..1000 {
+        fail(&format!("job {job} is unknown"));
+    }
+    let recent = failures.recent();
+    assert_eq!(recent.len(), MOST_TEXTS + 1);
+    assert_eq!(recent.iter().map(|it| it.count).sum::<u64>(), 1101);
+}
+
+#[tokio::test]
 async fn an_error_whose_text_panics_is_a_failure_like_others() {
     #[derive(Debug)]
     struct Bad;
