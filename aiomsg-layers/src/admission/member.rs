@@ -63,7 +63,7 @@ impl<T> Member<T> {
     }
 
     /// Adds a proof of the peer's identity, such as its certificate. A new connection with the
-    /// same proof as the present one takes its place at once.
+    /// same proof as the present one takes its place at once, if the peer has dialled both.
     #[must_use]
     pub fn proof(mut self, proof: Option<Bytes>) -> Self {
         self.proof = proof;

@@ -8,7 +8,8 @@
 //! dead, the new one takes its place; otherwise the new one is refused.
 //!
 //! A newcomer that [proves](Member::proof) to be the same peer, by showing the
-//! same certificate, need not wait for that.
+//! same certificate, need not wait for that, if the peer has dialled both. Two dials of
+//! our own may reach the same peer by two addresses, and the second one is refused.
 //!
 //! ```text
 //!  newcomer ─▶ identity free? ── yes ──────────────────────────▶ Admitted

@@ -279,11 +279,12 @@ fn gives_way<T>(own: &Identity, present: &Member<T>, newcomer: &Member<T>) -> bo
     mutual && !present.is_confirmed() && present.dialled == we_are_smaller
 }
 
-/// Whether both have the same proof, and were dialled by the same end. Then that end has
-/// dropped the older one. Of two sockets that connect to each other, neither has.
+/// Whether both have the same proof, and the peer has dialled both. Then it has dropped the
+/// older one. We have not dropped a connection that we dialled: another dial of ours reaches
+/// the same peer. And of two sockets that connect to each other, neither has.
 fn same_peer<T>(present: &Member<T>, newcomer: &Member<T>) -> bool {
     let proven = present.proof.is_some() && present.proof == newcomer.proof;
-    proven && present.dialled == newcomer.dialled
+    proven && !present.dialled && !newcomer.dialled
 }
 
 /// Whether a probed connection gives no sign of life.

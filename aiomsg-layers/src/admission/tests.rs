@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use aiomsg_core::{Discard, Identity, Limits, Link};
+use futures::FutureExt;
 use tokio::time::{Instant, sleep};
 
 use super::{Admission, Member};
@@ -186,6 +187,24 @@ async fn the_same_certificate_from_the_other_end_takes_no_place() {
     let ours = member(1, true, 2).0.proof(certificate);
     let error = admission.admit(ours).await.unwrap_err();
     assert!(error.is_identity_in_use());
+}
+
+/// Two dials to one peer, by two of its addresses, took the place of each other for ever.
+#[tokio::test(start_paused = true)]
+async fn a_second_dial_of_ours_takes_no_place_with_the_same_certificate() {
+    let admission = admission();
+    let certificate = Some(bytes::Bytes::from_static(b"certificate"));
+    let first = member(1, true, 1).0.proof(certificate.clone());
+    let first = admission.admit(first).await.unwrap();
+    let link = first.link().clone();
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(1)).await;
+        link.add_received(1);
+    });
+    let second = member(1, true, 2).0.proof(certificate);
+    let error = admission.admit(second).await.unwrap_err();
+    assert!(error.is_identity_in_use());
+    assert!(first.evicted().now_or_never().is_none());
 }
 
 #[tokio::test]
