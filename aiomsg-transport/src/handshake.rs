@@ -234,6 +234,11 @@ impl Handshake {
             Dialects::Prefer(_) => None,
         };
         if let Some(ours) = said.dialect.or(fixed).filter(|&ours| ours != dialect) {
+            if said.bytes == 0 {
+                // Else the peer would see an end without a reason. This end reports its own,
+                // whether or not the peer still reads.
+                let _ = said.begin(io, ours, &self.identity).await;
+            }
             return Err(Error::new(ErrorKind::Version).with_reason(format!(
                 "the peer speaks the {dialect} dialect, and was spoken to in {ours}"
             )));

@@ -367,8 +367,13 @@ async fn half_way_no_two_settings_wait_for_each_other() {
                 if let (Only(one), Only(other)) = (accepts, connects)
                     && one != other
                 {
-                    let error = accepted.unwrap_err();
-                    assert!(error.is_version() && connected.is_err(), "{which}");
+                    // Each end learns both dialects, to report them.
+                    for error in [accepted.unwrap_err(), connected.unwrap_err()] {
+                        let text = error.to_string();
+                        let names = |it: Dialect| text.contains(&it.to_string());
+                        assert!(error.is_version(), "{which}: {error}");
+                        assert!(names(one) && names(other), "{which}: {error}");
+                    }
                     continue;
                 }
                 let (accepted, _a) = accepted.unwrap();
