@@ -370,7 +370,7 @@ async fn a_plain_peer_on_a_tls_port_is_refused_at_its_first_byte() {
 
     let error = secured.unwrap_err();
     assert_eq!(error.endpoint(), Some(&listener.local_endpoint()));
-    refused(Err(error), "the peer does not speak tls");
+    refused(Err(error), "does it connect with tcp://");
     // Closed or reset, but not left waiting.
     assert!(!matches!(near.read(&mut [0]).await, Ok(1..)));
 }

@@ -30,9 +30,14 @@ pub(super) fn handshake_failed(error: io::Error) -> Error {
     explained.with_source(error)
 }
 
-/// The peer began with something that is not TLS.
-pub(super) fn speaks_plain() -> Error {
+/// The peer that we connected to answered with something that is not TLS.
+fn speaks_plain() -> Error {
     tls("the peer does not speak tls; is its endpoint a plain one?")
+}
+
+/// The peer that connected to us began with something that is not TLS.
+pub(super) fn begins_plain() -> Error {
+    tls("the peer does not begin tls; does it connect with tcp:// in place of tls://?")
 }
 
 /// Whether we refuse the peer for its certificate, or for the lack of one.

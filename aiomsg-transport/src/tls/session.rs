@@ -18,7 +18,7 @@ use super::asked::{Asked, noted};
 use super::certificate;
 use super::config::TlsConfig;
 use super::counted::Counted;
-use super::error::{handshake_failed, refuses_certificate, speaks_plain};
+use super::error::{begins_plain, handshake_failed, refuses_certificate};
 use super::unanswered::{MayBe, Unanswered};
 use crate::io::TlsInfo;
 
@@ -99,7 +99,7 @@ impl Server {
         let mut first = [0];
         let peeked = stream.peek(&mut first).await.map_err(handshake_failed)?;
         if peeked > 0 && first[0] != HANDSHAKE_RECORD {
-            return Err(speaks_plain());
+            return Err(begins_plain());
         }
         // The current settings: they may have been reloaded.
         let acceptor = TlsAcceptor::from(self.config.server_config()?);

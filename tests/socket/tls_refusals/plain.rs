@@ -10,7 +10,7 @@ async fn a_plain_peer_on_a_tls_port() {
     let error = refused(&mut world.events).await;
     says(
         &error,
-        "the peer does not speak tls; is its endpoint a plain one?",
+        "the peer does not begin tls; does it connect with tcp:// in place of tls://?",
     );
     assert_eq!(plain.stats().connections, 0);
     world.good_is_unharmed().await;
