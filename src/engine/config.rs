@@ -158,6 +158,10 @@ impl Config {
                 self.identity.len()
             ));
         }
+        #[cfg(feature = "websocket")]
+        if let Some(guard) = &self.websocket {
+            guard.check()?;
+        }
         if self.heartbeat_timeout <= self.heartbeat_interval {
             return refuse(format!(
                 "the heartbeat timeout ({:?}) must be longer than its interval ({:?})",

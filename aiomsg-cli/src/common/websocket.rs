@@ -82,9 +82,7 @@ impl WebSocketArgs {
         #[cfg(feature = "websocket")]
         if self.accepts {
             let mut guard = aiomsg::websocket::WebSocketGuard::new();
-            if self.origins.iter().any(|it| it == "*") {
-                guard = guard.any_origin();
-            } else if !self.origins.is_empty() {
+            if !self.origins.is_empty() {
                 guard = guard.origins(self.origins.clone());
             }
             if let Some(path) = &self.path {

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use aiomsg_core::{Error, ErrorKind};
 use tungstenite::handshake::server::Request;
 use tungstenite::http::HeaderMap;
 use tungstenite::http::header::{
@@ -36,7 +37,8 @@ impl WebSocketGuard {
     }
 
     /// Accepts pages of these origins as well, such as `https://example.org`. A port is part
-    /// of an origin, unless it is the scheme's own: `http://example.org:8080`.
+    /// of an origin, unless it is the scheme's own: `http://example.org:8080`. `null` is the
+    /// origin of pages without one, and `*` is [any](Self::any_origin).
     #[must_use]
     pub fn origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
         let origins = origins.into_iter().map(|origin| normal(&origin.into()));
@@ -44,7 +46,10 @@ impl WebSocketGuard {
             Origins::Listed(listed) => listed.extend(origins),
             other => *other = Origins::Listed(origins.collect()),
         }
-        self
+        match &self.origins {
+            Origins::Listed(listed) if listed.contains("*") => self.any_origin(),
+            _ => self,
+        }
     }
 
     /// Accepts pages of any site. Each of them can then connect with whatever the network of
@@ -63,7 +68,45 @@ impl WebSocketGuard {
         self
     }
 
-    pub(super) fn check(&self, request: &Request) -> Result<(), Refusal> {
+    /// Refuses settings that no request can match, and names them.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Config`](ErrorKind::Config), for a path without a leading slash or with a
+    /// query, and for an origin that is no scheme with a host.
+    ///
+    /// ```
+    /// use aiomsg_transport::websocket::WebSocketGuard;
+    ///
+    /// assert!(WebSocketGuard::new().path("/jobs").check().is_ok());
+    /// let error = WebSocketGuard::new().origins(["example.org"]).check().unwrap_err();
+    /// assert!(error.to_string().contains("\"example.org\" is not an origin"));
+    /// ```
+    pub fn check(&self) -> Result<(), Error> {
+        let refuse = |reason| Err(Error::new(ErrorKind::Config).with_reason(reason));
+        // A query is no part of the path of a request.
+        let is_path = |path: &str| path.starts_with('/') && !path.contains(['?', '#']);
+        if let Some(path) = self.path.as_ref().filter(|path| !is_path(path)) {
+            return refuse(format!(
+                "\"{}\" is not a path: expected one without a query, such as /jobs",
+                path.escape_debug()
+            ));
+        }
+        let Origins::Listed(listed) = &self.origins else {
+            return Ok(());
+        };
+        // The same one each time.
+        match listed.iter().filter(|it| !is_origin(it)).min() {
+            Some(bad) => refuse(format!(
+                "\"{}\" is not an origin: expected a scheme, a host and perhaps a port, such as \
+                 https://example.org, or *",
+                bad.escape_debug()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn admit(&self, request: &Request) -> Result<(), Refusal> {
         check_head(request.headers())?;
         if let Some(path) = &self.path
             && request.uri().path() != path
@@ -146,6 +189,17 @@ fn normal(origin: &str) -> String {
         _ => return origin,
     };
     origin.strip_suffix(port).map(Into::into).unwrap_or(origin)
+}
+
+/// Whether a browser may send this: `null`, or a scheme and a host, with a port or without.
+fn is_origin(text: &str) -> bool {
+    match text.split_once("://") {
+        Some((scheme, place)) => {
+            let ends = |c: char| c == '/' || c.is_whitespace();
+            !scheme.is_empty() && !place.is_empty() && !place.contains(ends)
+        }
+        None => text == "null",
+    }
 }
 
 /// Whether an origin is of the host in the header `Host`, at any port: a page and a socket of one

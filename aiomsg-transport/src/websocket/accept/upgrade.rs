@@ -19,7 +19,7 @@ pub(super) fn upgrade(head: &[u8], guard: &WebSocketGuard) -> Result<String, Ref
         }
         Err(error) => return Err(Refusal::bad_request(error.to_string())),
     };
-    guard.check(&request)?;
+    guard.admit(&request)?;
     let malformed = |error: tungstenite::Error| Refusal::bad_request(error.to_string());
     let response = create_response(&request).map_err(malformed)?;
     let mut answer = Vec::new();

@@ -13,7 +13,7 @@ fn request(path: &str, lines: &[&str]) -> Request {
 }
 
 fn answers(guard: &WebSocketGuard, path: &str, lines: &[&str]) -> String {
-    match guard.check(&request(path, lines)) {
+    match guard.admit(&request(path, lines)) {
         Ok(()) => "101".into(),
         Err(refusal) => refusal.answer()["HTTP/1.1 ".len()..][..3].into(),
     }
@@ -92,9 +92,40 @@ fn the_path_is_compared_without_its_query() {
 
 #[test]
 fn a_forged_origin_cannot_forge_the_answer() {
-    let refusal = WebSocketGuard::new().check(&request("/", &["Origin: a\tb"]));
+    let refusal = WebSocketGuard::new().admit(&request("/", &["Origin: a\tb"]));
     let answer = refusal.unwrap_err().answer();
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert_eq!(body, "pages of a\\tb may not connect here\n");
     assert!(answer.contains(&format!("Content-Length: {}\r\n", body.len())));
+}
+
+#[test]
+fn settings_that_no_request_can_match_are_refused() {
+    for (guard, named) in [
+        (WebSocketGuard::new().path("jobs"), "\"jobs\""),
+        (WebSocketGuard::new().path("/jobs?a"), "\"/jobs?a\""),
+        (
+            WebSocketGuard::new().origins(["https://example.org", "example.org"]),
+            "\"example.org\"",
+        ),
+        (
+            WebSocketGuard::new().origins(["https://a/b"]),
+            "\"https://a/b\"",
+        ),
+        (WebSocketGuard::new().origins(["https://"]), "\"https:\""),
+    ] {
+        let error = guard.check().unwrap_err();
+        assert!(error.is_config(), "{error}");
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    let good = WebSocketGuard::new().path("/");
+    let good = good.origins(["https://example.org:8443/", "null", "http://[::1]"]);
+    good.check().unwrap();
+}
+
+#[test]
+fn a_star_is_any_origin() {
+    let star = WebSocketGuard::new().origins(["https://example.org", "*"]);
+    assert_eq!(star, WebSocketGuard::new().any_origin());
+    star.check().unwrap();
 }
