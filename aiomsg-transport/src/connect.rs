@@ -78,6 +78,32 @@ impl Connector {
         Self::default()
     }
 
+    /// Refuses an endpoint of a transport that is not built in, without a dial.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Config`](aiomsg_core::ErrorKind::Config), with the feature to turn on.
+    ///
+    /// ```
+    /// use aiomsg_core::Endpoint;
+    /// use aiomsg_transport::Connector;
+    ///
+    /// assert!(Connector::check(&Endpoint::tcp("localhost", 25000)).is_ok());
+    /// ```
+    pub fn check(endpoint: &Endpoint) -> Result<(), Error> {
+        let is_built_in = match endpoint {
+            Endpoint::Tls { .. } | Endpoint::TlsAt { .. } => cfg!(feature = "tls"),
+            Endpoint::Ws { .. } => cfg!(feature = "websocket"),
+            Endpoint::Wss { .. } => cfg!(all(feature = "tls", feature = "websocket")),
+            Endpoint::Unix { .. } => cfg!(unix),
+            _ => true,
+        };
+        match is_built_in {
+            true => Ok(()),
+            false => Err(unsupported(endpoint).at(endpoint.clone())),
+        }
+    }
+
     /// Sets the certificates for `tls://` endpoints.
     #[cfg(feature = "tls")]
     #[must_use]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aiomsg_core::{Endpoint, Error};
+use aiomsg_transport::Connector;
 
 use super::Socket;
 use super::dialable::{check_port, check_tls};
@@ -52,6 +53,7 @@ impl<S> Socket<S> {
         self.check_open()?;
         let engine = &self.inner.engine;
         let name = follow::name_of(&endpoint)?;
+        Connector::check(&endpoint)?;
         check_tls(&engine.config, &endpoint)?;
         if name.domain_of_service().is_none() {
             check_port(&endpoint)?;

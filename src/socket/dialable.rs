@@ -13,17 +13,6 @@ pub(super) fn check_port(endpoint: &Endpoint) -> Result<(), Error> {
     }
 }
 
-/// Refuses an endpoint of a transport that is not built in.
-pub(super) fn check_websocket(endpoint: &Endpoint) -> Result<(), Error> {
-    let is_web = matches!(endpoint, Endpoint::Ws { .. } | Endpoint::Wss { .. });
-    match is_web && cfg!(not(feature = "websocket")) {
-        true => Err(Error::new(ErrorKind::Config)
-            .with_reason("websocket is not built in; turn the feature \"websocket\" on")
-            .at(endpoint.clone())),
-        false => Ok(()),
-    }
-}
-
 pub(super) fn check_tls(config: &Config, endpoint: &Endpoint) -> Result<(), Error> {
     #[cfg(feature = "tls")]
     let missing = config.tls.is_none();

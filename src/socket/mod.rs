@@ -29,7 +29,7 @@ use aiomsg_layers::acknowledge::Deferral;
 use aiomsg_layers::line::{Line, Lines};
 use aiomsg_layers::queue::Queue;
 use aiomsg_layers::shared::Fused;
-use aiomsg_transport::Listener;
+use aiomsg_transport::{Connector, Listener};
 use tokio_util::context::TokioContext;
 
 use crate::engine::config::Config;
@@ -41,7 +41,7 @@ use crate::engine::{Engine, Paths, accept};
 use crate::peer::PeerInfo;
 use crate::stats::{Failure, PeerStats, Stats};
 use crate::{Events, SocketBuilder};
-use dialable::{check_port, check_tls, check_websocket};
+use dialable::{check_port, check_tls};
 use pace::Pace;
 use sink::Outgoing;
 
@@ -267,7 +267,7 @@ impl<S> Socket<S> {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
         self.check_open()?;
         let engine = &self.inner.engine;
-        check_websocket(&endpoint)?;
+        Connector::check(&endpoint)?;
         check_port(&endpoint)?;
         check_tls(&engine.config, &endpoint)?;
         let task = engine.endpoints.connect(&endpoint, &engine.finish)?;
