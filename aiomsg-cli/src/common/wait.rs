@@ -182,7 +182,7 @@ const MOST_FAILURES: usize = 64;
 /// Keeps the last failure of each endpoint. A command that waits without an end reports the
 /// first.
 fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
-    let (endpoint, error) = match event {
+    let (endpoint, error, then) = match event {
         Some(
             Event::DialFailed {
                 endpoint, error, ..
@@ -190,10 +190,10 @@ fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
             | Event::LookupFailed {
                 endpoint, error, ..
             },
-        ) => (endpoint, error),
+        ) => (endpoint, error, "trying again"),
         Some(Event::AcceptFailed {
             endpoint, error, ..
-        }) => (endpoint, error),
+        }) => (endpoint, error, "still listening"),
         _ => return,
     };
     let key = Endpoint::to_string(&endpoint);
@@ -201,7 +201,7 @@ fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
         return;
     }
     if tell && !failures.contains_key(&key) {
-        say(format_args!("note: {}; trying again", said(&*error)));
+        say(format_args!("note: {}; {then}", said(&*error)));
     }
     failures.insert(key, error);
 }
