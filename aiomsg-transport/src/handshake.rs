@@ -16,6 +16,7 @@
 //! `docs/protocol.md`, "Telling them apart", has the rules. Nothing here limits the time
 //! of a handshake in all: the caller does, with one deadline over TLS and handshake.
 
+use std::fmt;
 use std::time::Duration;
 
 use aiomsg_core::{Dialect, Error, ErrorKind, Identity};
@@ -336,15 +337,52 @@ fn silent(received: &[u8]) -> bool {
 async fn read<T: AsyncRead + Unpin>(io: &mut T, received: &mut BytesMut) -> Result<(), Error> {
     let before = received.len();
     match io.read_buf(received).await.map_err(explain)? {
-        0 => Err(
-            Error::new(ErrorKind::Disconnected).with_reason(match before {
-                0 => "the peer closed the connection before it said who it is".to_owned(),
-                some => format!("the peer closed the connection {some} bytes into the handshake"),
-            }),
-        ),
+        0 => Err(left(before)),
         _ => Ok(()),
     }
 }
+
+/// The peer has closed the connection in good order, after so many bytes of its handshake.
+#[derive(Debug)]
+struct Left(usize);
+
+pub(crate) fn left(bytes: usize) -> Error {
+    Error::new(ErrorKind::Disconnected).with_source(Left(bytes))
+}
+
+/// Returns how many bytes of its handshake the peer had sent when it closed the connection in
+/// good order, or `None` for another error. A check whether a port is open sends none.
+///
+/// ```
+/// use aiomsg_core::Identity;
+/// use aiomsg_transport::handshake::{Handshake, left_after};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let (mut near, far) = tokio::io::duplex(64);
+/// drop(far);
+/// let error = Handshake::new(Identity::random()).accept(&mut near).await.unwrap_err();
+/// assert_eq!(left_after(&error), Some(0));
+/// # }
+/// ```
+pub fn left_after(error: &Error) -> Option<usize> {
+    let source: &dyn std::error::Error = error;
+    let left: &Left = source.source()?.downcast_ref()?;
+    Some(left.0)
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("the peer closed the connection before it said who it is"),
+            some => write!(
+                f,
+                "the peer closed the connection {some} bytes into the handshake"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Left {}
 
 async fn write<T: AsyncWrite + Unpin>(io: &mut T, bytes: &[u8]) -> Result<(), Error> {
     io.write_all(bytes).await.map_err(explain)?;

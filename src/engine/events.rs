@@ -217,8 +217,10 @@ pub(crate) enum Cause {
     Failure,
     /// Nobody has listened there, for this time so far.
     Unheard(Duration),
-    /// The usual course of things: the socket closes, or two sockets that connect to each other
-    /// keep one connection.
+    /// The peer has connected to us, and has left before it had sent its identity.
+    Left,
+    /// The usual course of things: the socket closes, somebody checks whether it listens, or two
+    /// sockets that connect to each other keep one connection.
     Usual,
 }
 
@@ -366,7 +368,7 @@ impl Reporter {
         say(|| tracing::debug!(%endpoint, error = %error.chain(), ?retry_in, "could not connect"));
         let failures = &self.0.failures;
         match cause {
-            Cause::Failure => failures.dial(endpoint, &error, retry_in, None),
+            Cause::Failure | Cause::Left => failures.dial(endpoint, &error, retry_in, None),
             Cause::Unheard(time) => failures.dial(endpoint, &error, retry_in, Some(time)),
             Cause::Usual => {}
         }
@@ -430,8 +432,13 @@ impl Reporter {
             let error = error.chain();
             tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");
         });
-        if !matches!(cause, Cause::Usual) {
-            self.0.failures.accept(endpoint, remote.as_ref(), &error);
+        let failures = &self.0.failures;
+        match cause {
+            Cause::Usual => {}
+            Cause::Left => failures.left(endpoint, remote.as_ref(), &error),
+            Cause::Failure | Cause::Unheard(_) => {
+                failures.accept(endpoint, remote.as_ref(), &error)
+            }
         }
         if !self.0.refusals.admit() {
             return;

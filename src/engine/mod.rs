@@ -56,6 +56,7 @@ use aiomsg_layers::session::Farewells;
 use aiomsg_layers::{AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven};
 use aiomsg_transport::Incoming;
 use aiomsg_transport::framed::IncompleteFrames;
+use aiomsg_transport::handshake::left_after;
 use tokio::runtime::Handle;
 use tokio_util::future::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -291,9 +292,12 @@ impl Engine {
                 .peer()
                 .and_then(other)
                 .is_some_and(|it| it.info().peer.dialled != dialled);
-        match is_second || error.is_closed() {
-            true => Cause::Usual,
-            false => Cause::Failure,
+        match left_after(error).filter(|_| !dialled) {
+            // A check whether somebody listens.
+            Some(0) => Cause::Usual,
+            Some(_) => Cause::Left,
+            None if is_second || error.is_closed() => Cause::Usual,
+            None => Cause::Failure,
         }
     }
 

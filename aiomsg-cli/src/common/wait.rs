@@ -182,7 +182,7 @@ const MOST_FAILURES: usize = 64;
 /// Keeps the last failure of each endpoint. A command that waits without an end reports the
 /// first.
 fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
-    let (endpoint, error, then) = match event {
+    let (endpoint, error, tell) = match event {
         Some(
             Event::DialFailed {
                 endpoint, error, ..
@@ -190,10 +190,11 @@ fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
             | Event::LookupFailed {
                 endpoint, error, ..
             },
-        ) => (endpoint, error, "trying again"),
+        ) => (endpoint, error, tell),
         Some(Event::AcceptFailed {
             endpoint, error, ..
-        }) => (endpoint, error, "still listening"),
+            // The log has it, with the reason, and the listener goes on.
+        }) => (endpoint, error, false),
         _ => return,
     };
     let key = Endpoint::to_string(&endpoint);
@@ -201,7 +202,7 @@ fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
         return;
     }
     if tell && !failures.contains_key(&key) {
-        say(format_args!("note: {}; {then}", said(&*error)));
+        say(format_args!("note: {}; trying again", said(&*error)));
     }
     failures.insert(key, error);
 }

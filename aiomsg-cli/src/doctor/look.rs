@@ -23,6 +23,11 @@ pub(super) const V1: &[u8] = &[0, 0, 0, 18, 1, 1];
 /// bytes.
 pub(super) const V2019: &[u8] = &[0, 0, 0, 16];
 
+/// A request to speak WebSocket, with the key of RFC 6455.
+const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: doctor\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
 /// The most bytes that are examined.
 const ENOUGH: usize = 1024;
 
@@ -98,6 +103,8 @@ impl Look {
         let mut said = BytesMut::with_capacity(ENOUGH);
         let answered = timeout(self.patience, answer(&mut io, opening, &mut said)).await;
         let answer = answered.unwrap_or(Answer::Silent { said });
+        // In good order, so that the other end sees no fault.
+        let _ = timeout(self.patience, io.shutdown()).await;
         Ok(Asked {
             info,
             connected,
@@ -108,16 +115,18 @@ impl Look {
 
 impl Look {
     /// Whether peers that connect by WebSocket are accepted, too. A listener that accepts them
-    /// answers a plain request, and any other ends the connection.
+    /// answers a request, and any other ends the connection.
     pub(super) async fn speaks_websocket(&self) -> bool {
         match self.endpoint {
             Endpoint::Ws { .. } | Endpoint::Wss { .. } => return true,
             Endpoint::Tcp { .. } | Endpoint::Tls { .. } => {}
             _ => return false,
         }
-        let asked = self.ask(b"GET / HTTP/1.1\r\nHost: doctor\r\n\r\n").await;
-        match asked.map(|it| it.answer) {
-            Ok(Answer::Other { said, .. }) => said.starts_with(b"HTTP/1.1 4"),
+        match self.ask(UPGRADE).await.map(|it| it.answer) {
+            // A refusal speaks HTTP, too.
+            Ok(Answer::Other { said, .. }) => {
+                said.starts_with(b"HTTP/1.1 101") || said.starts_with(b"HTTP/1.1 4")
+            }
             _ => false,
         }
     }

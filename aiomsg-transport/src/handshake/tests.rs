@@ -203,12 +203,14 @@ async fn a_peer_that_leaves_is_named() {
     drop(peer);
     let error = ours().accept(&mut a).await.unwrap_err();
     assert!(error.is_disconnected());
+    assert_eq!(left_after(&error), Some(0));
 
     let (mut a, mut peer) = duplex(64);
     peer.write_all(b"\0\0\0\x10half").await.unwrap();
     drop(peer);
     let error = ours().accept(&mut a).await.unwrap_err();
     assert!(error.is_disconnected());
+    assert_eq!(left_after(&error), Some(8));
 }
 
 mod splits {

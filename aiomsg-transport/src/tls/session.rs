@@ -20,6 +20,7 @@ use super::config::TlsConfig;
 use super::counted::Counted;
 use super::error::{begins_plain, handshake_failed, refuses_certificate};
 use super::unanswered::{MayBe, Unanswered};
+use crate::handshake::left;
 use crate::io::TlsInfo;
 
 /// The first byte of a TLS connection: a record of the handshake.
@@ -98,8 +99,10 @@ impl Server {
         // wait for us, while rustls waits for more. The first byte tells.
         let mut first = [0];
         let peeked = stream.peek(&mut first).await.map_err(handshake_failed)?;
-        if peeked > 0 && first[0] != HANDSHAKE_RECORD {
-            return Err(begins_plain());
+        match (peeked, first[0]) {
+            (0, _) => return Err(left(0)),
+            (_, HANDSHAKE_RECORD) => {}
+            _ => return Err(begins_plain()),
         }
         // The current settings: they may have been reloaded.
         let acceptor = TlsAcceptor::from(self.config.server_config()?);

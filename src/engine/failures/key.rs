@@ -19,6 +19,8 @@ pub(super) struct Key {
 pub(super) enum Class {
     Error(ErrorKind),
     Dropped(DropReason),
+    /// The peer left half-way through its handshake.
+    Left,
     /// The errors of handlers are of one kind, so their text tells them apart.
     Text(Option<String>),
 }
@@ -45,6 +47,14 @@ impl Key {
         Self {
             kind,
             class: Class::Error(error.kind()),
+            endpoint: Some(endpoint.clone()),
+        }
+    }
+
+    pub(super) fn left(endpoint: &Endpoint) -> Self {
+        Self {
+            kind: FailureKind::Handshake,
+            class: Class::Left,
             endpoint: Some(endpoint.clone()),
         }
     }

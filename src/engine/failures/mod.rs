@@ -1,6 +1,7 @@
 //! The failures of a socket: counted by kind, logged with their reason, and shown.
 
 mod key;
+mod leaving;
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tracing::field::display;
 
 use super::events::say;
 use key::{Class, Key};
+use leaving::Leaving;
 
 /// Different failures that are counted apart. A socket with more endpoints than this has one
 /// line a minute for the others.
@@ -27,7 +29,7 @@ const MOST_TEXTS: usize = 16;
 const LONGEST: usize = 1000;
 
 /// How long nobody may listen at a dialled endpoint before that is worth a warning: peers start
-/// in any order.
+/// in any order. Peers may leave half-way through their handshakes for as long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The failures of one kind and place, as [`Socket::failures`](crate::Socket::failures) returns
@@ -102,6 +104,7 @@ pub(super) struct Failures {
     all: Reasons<Key, Last>,
     /// Apart, so that their texts take no room of the others.
     handlers: Reasons<Key, Last>,
+    leaving: Leaving,
 }
 
 impl Failures {
@@ -109,6 +112,7 @@ impl Failures {
         Self {
             all: Reasons::new(MOST),
             handlers: Reasons::new(MOST_TEXTS),
+            leaving: Leaving::default(),
         }
     }
 
@@ -135,6 +139,16 @@ impl Failures {
         };
         let key = Key::accept(endpoint, remote.is_some(), error);
         note(&self.all, key, last, true);
+    }
+
+    /// The peer has left half-way through its handshake.
+    pub(super) fn left(&self, endpoint: &Endpoint, remote: Option<&RemoteAddr>, error: &Error) {
+        let last = Last {
+            remote: remote.cloned(),
+            ..Last::of(error)
+        };
+        let pressing = self.leaving.note(endpoint);
+        note(&self.all, Key::left(endpoint), last, pressing);
     }
 
     pub(super) fn dropped(&self, peer: Option<&Identity>, reason: DropReason) {
@@ -216,7 +230,7 @@ impl Last {
         match (&self.reason, &key.class) {
             (Some(reason), _) => reason.clone(),
             (None, Class::Dropped(reason)) => reason.to_string(),
-            (None, Class::Error(_) | Class::Text(_)) => String::new(),
+            (None, Class::Error(_) | Class::Left | Class::Text(_)) => String::new(),
         }
     }
 }
@@ -270,6 +284,9 @@ fn log(line: &Line<Key, Last>) {
         }
         FailureKind::Refused => {
             tracing::warn!(endpoint, remote = peer, %reason, more, "a peer was refused");
+        }
+        FailureKind::Handshake if !line.pressing => {
+            tracing::info!(endpoint, remote = peer, %reason, more, "a peer left in its handshake");
         }
         FailureKind::Handshake => {
             tracing::warn!(endpoint, remote = peer, %reason, more, "a handshake failed");

@@ -2,11 +2,9 @@
 
 use super::*;
 use aiomsg::builder::Overflow;
-use aiomsg::parts::transport::{Connector, Io};
 use aiomsg::stats::FailureKind;
 use aiomsg::{AckMode, Delivery, Identity, Limits};
 use std::future::IntoFuture;
-use tower::ServiceExt;
 use tracing::Level;
 
 /// One line at once with the reason, and one for the hundred that come within the minute.
@@ -41,18 +39,6 @@ async fn one_line_and_another(
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert_eq!((failures[0].kind, failures[0].count), (kind, 101));
     assert!(failures[0].reason.contains(reason), "{failures:?}");
-}
-
-/// A socket that listens in memory, and its endpoint.
-async fn listening(name: &str, socket: Socket) -> (Socket, Endpoint) {
-    let endpoint = socket.bind(&*format!("mem://reasons-{name}")).await;
-    (socket, endpoint.unwrap())
-}
-
-async fn raw(endpoint: &Endpoint, bytes: &[u8]) -> Io {
-    let mut io = Connector::new().oneshot(endpoint.clone()).await.unwrap();
-    io.write_all(bytes).await.unwrap();
-    io
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,6 +48,52 @@ async fn two_that_connect_to_each_other_warn_of_nothing() {
     assert!(log.warnings().is_empty(), "{:?}", log.warnings());
 }
 
+/// A load balancer that checks a port connects and leaves.
+#[tokio::test(start_paused = true)]
+async fn one_that_leaves_without_a_byte_is_no_warning() {
+    let (log, _guard) = Collected::start();
+    let (server, endpoint) = listening("check", Socket::new().unwrap()).await;
+    for _ in 0..100 {
+        drop(raw(&endpoint, b"").await);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(server.stats().failed_connections, 100);
+    assert!(log.warnings().is_empty(), "{:?}", log.warnings());
+    assert!(server.failures().is_empty());
+}
+
+/// A look at who listens ends so, and a peer that tries in vain goes on.
+#[tokio::test(start_paused = true)]
+async fn one_that_leaves_half_way_is_a_warning_only_if_it_goes_on() {
+    let (log, _guard) = Collected::start();
+    let (server, endpoint) = listening("half-way", Socket::new().unwrap()).await;
+    let leave = async || {
+        raw(&endpoint, &[0, 0, 0, 16])
+            .await
+            .shutdown()
+            .await
+            .unwrap();
+    };
+    leave().await;
+    leave().await;
+    a_minute_goes_by().await;
+    assert!(log.warnings().is_empty(), "{:?}", log.warnings());
+    assert_eq!(log.of("a peer left in its handshake").len(), 2);
+    assert_eq!(server.failures()[0].count, 2);
+
+    for _ in 0..40 {
+        leave().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let warnings = log.of("a handshake failed");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0]
+            .get("reason")
+            .contains("4 bytes into the handshake")
+    );
+}
+
 /// A handshake that a close ends has not failed.
 #[tokio::test(start_paused = true)]
 async fn a_socket_that_closes_warns_of_no_peer() {
