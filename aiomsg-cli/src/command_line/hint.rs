@@ -14,7 +14,7 @@ pub(super) fn hint(error: &Error, command: &Command, args: &[OsString]) -> Optio
             _ => None,
         },
         ErrorKind::MissingRequiredArgument | ErrorKind::UnknownArgument => {
-            bare_endpoint(command, args)
+            bare_endpoint(command, args).or_else(|| bare_topic(command, args))
         }
         _ => None,
     }
@@ -60,6 +60,28 @@ fn bare_endpoint(command: &Command, args: &[OsString]) -> Option<String> {
     ))
 }
 
+/// A topic without its flag, before anything else: other tools take it so.
+fn bare_topic(command: &Command, args: &[OsString]) -> Option<String> {
+    let mut args = args.iter().map(|arg| arg.to_str());
+    let subcommand = command.find_subcommand(args.next()??)?;
+    if !subcommand.get_arguments().any(|it| it.get_id() == "topics") {
+        return None;
+    }
+    let topic = args.next()?.filter(|topic| !topic.starts_with('-'))?;
+    let takes_text = subcommand.get_positionals().next().is_some();
+    let text = match (takes_text, args.next()) {
+        (false, _) => "",
+        (true, Some(Some(text))) if !text.starts_with('-') => text,
+        _ => return None,
+    };
+    let line = format!(
+        "{} {} -c ENDPOINT --topic {topic} {text}",
+        command.get_name(),
+        subcommand.get_name()
+    );
+    Some(format!("write \"{}\"", line.trim_end()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +125,41 @@ mod tests {
             &["doctor", "127.0.0.1:1", "127.0.0.1:1"],
         ] {
             assert_eq!(hinted(&command(), args), None, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn a_topic_without_its_flag_gets_one() {
+        let flag = |name: &'static str, short| Arg::new(name).long(name).short(short);
+        let subscribe = Command::new("subscribe")
+            .arg(flag("connect", 'c').required(true))
+            .arg(Arg::new("topics").long("topic"));
+        let publish = subscribe.clone().name("publish");
+        let publish = publish.arg(Arg::new("text").action(ArgAction::Append));
+        let command = command().subcommands([subscribe, publish]);
+        for (args, line) in [
+            (
+                &["subscribe", "weather."][..],
+                "aiomsg subscribe -c ENDPOINT --topic weather.",
+            ),
+            (
+                &["subscribe", "weather.", "-c", "127.0.0.1:1"],
+                "aiomsg subscribe -c ENDPOINT --topic weather.",
+            ),
+            (
+                &["publish", "weather.oslo", "rain"],
+                "aiomsg publish -c ENDPOINT --topic weather.oslo rain",
+            ),
+        ] {
+            let hint = hinted(&command, args).unwrap();
+            assert_eq!(hint, format!("write \"{line}\""));
+        }
+        for args in [
+            &["publish", "weather.oslo rain"][..],
+            &["subscribe"],
+            &["send", "weather.oslo", "rain"],
+        ] {
+            assert_eq!(hinted(&command, args), None, "{args:?}");
         }
     }
 

@@ -48,6 +48,20 @@ impl TlsFiles {
         *self != Self::default()
     }
 
+    /// The first of these that is set, by the name of its setting.
+    pub(crate) fn first_set(&self) -> Option<&'static str> {
+        let set = [
+            ("cert", self.cert.is_some()),
+            ("key", self.key.is_some()),
+            ("trust", !self.trust.is_empty()),
+            ("pin", !self.pin.is_empty()),
+            ("system-roots", self.system_roots),
+            ("server-name", self.server_name.is_some()),
+        ];
+        set.into_iter()
+            .find_map(|(name, is_set)| is_set.then_some(name))
+    }
+
     /// Makes the paths relative to this folder.
     pub(crate) fn set_folder(&mut self, folder: &Path) {
         let pair = self.cert.iter_mut().chain(&mut self.key);

@@ -191,9 +191,9 @@ fn note(event: Option<Event>, tell: bool, failures: &mut Failures) {
                 endpoint, error, ..
             },
         ) => (endpoint, error, tell),
+        // The log has it, with the reason, and the listener goes on.
         Some(Event::AcceptFailed {
             endpoint, error, ..
-            // The log has it, with the reason, and the listener goes on.
         }) => (endpoint, error, false),
         _ => return,
     };

@@ -8,7 +8,7 @@ use aiomsg::SocketBuilder;
 use aiomsg::layer::Topics;
 use clap::Args;
 
-use crate::common::failure::Outcome;
+use crate::common::failure::{Failure, Outcome};
 use crate::common::stop::Stop;
 use crate::common::value::Patience;
 use crate::send::{Plan, SendingArgs};
@@ -53,8 +53,26 @@ struct TopicArgs {
     settle: Patience,
 }
 
+/// Refuses a topic and its message as two texts: they would be two messages.
+fn check_texts(texts: &[OsString]) -> Outcome {
+    match texts {
+        [topic, text, ..] if !topic.to_string_lossy().contains(char::is_whitespace) => {
+            let (topic, text) = (topic.display(), text.display());
+            Err(Failure::usage(format!(
+                "each text is a message, and \"{topic}\" has no text behind its topic: write \
+                 \"--topic {topic} {text}\", or give texts with their topics as lines of standard \
+                 input"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(crate) async fn run(args: PublishArgs, stop: &mut Stop) -> Outcome {
     let PublishArgs { sending, topics } = &args;
+    if topics.topics.is_empty() {
+        check_texts(sending.input.texts())?;
+    }
     let separator = topics.separator.as_deref().unwrap_or(" ".as_ref());
     let table = Topics::new();
     let labels = Labels::new(&topics.topics, separator, table.clone())

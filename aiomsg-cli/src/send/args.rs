@@ -105,6 +105,11 @@ impl InputArgs {
         self.repeat.0.is_none() && self.count.is_none()
     }
 
+    /// The messages on the command line.
+    pub(crate) fn texts(&self) -> &[OsString] {
+        &self.texts
+    }
+
     /// Whether a length stands before each message.
     pub(crate) fn is_length_prefixed(&self) -> bool {
         self.length_prefixed

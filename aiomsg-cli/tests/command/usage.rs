@@ -40,6 +40,18 @@ fn wrong_command_lines() {
         (&["pull"], &["write \"aiomsg recv\""]),
         (&["pub"], &["publish"]),
         (
+            &["publish", "weather.oslo", "rain"],
+            &["write \"aiomsg publish -c ENDPOINT --topic weather.oslo rain\""],
+        ),
+        (
+            &["publish", "-c", "127.0.0.1:1", "weather.oslo", "rain"],
+            &["write \"--topic weather.oslo rain\""],
+        ),
+        (
+            &["subscribe", "weather."],
+            &["write \"aiomsg subscribe -c ENDPOINT --topic weather.\""],
+        ),
+        (
             &["recv", "-b", "ipc:///run/app.sock"],
             &["--bind", "unix:///run/app.sock"],
         ),

@@ -106,12 +106,26 @@ async fn what_is_wrong_on_the_command_line_is_named() {
             "--max-incomplete-bytes: 0 leaves no room",
         ),
         (
-            &["--backend-trust", "/no/such.cert"],
+            &[
+                "--backend-connect",
+                "tls://localhost:3",
+                "--backend-trust",
+                "/no/such.cert",
+            ],
             "--backend-trust: the settings cannot be used: /no/such.cert",
         ),
         (
-            &["--backend-pin", "/no/such.cert"],
+            &[
+                "--backend-connect",
+                "tls://localhost:3",
+                "--backend-pin",
+                "/no/such.cert",
+            ],
             "--backend-pin: the settings cannot be used: /no/such.cert",
+        ),
+        (
+            &["--backend-system-roots"],
+            "--backend-system-roots: no endpoint of the backend uses tls",
         ),
         (
             &["--backend-peer-identity-by-name"],
@@ -193,11 +207,15 @@ async fn an_error_of_a_file_names_file_line_and_key_and_no_flag() {
         ),
         (
             "[frontend.tls]\ntrust = [\"no.cert\"]\n",
-            ":2: frontend.tls.trust: ",
+            ":2: frontend.tls.trust: no endpoint of the frontend uses tls",
         ),
         (
-            "[frontend.tls]\n\npin = [\"no.cert\"]\n",
-            ":3: frontend.tls.pin: ",
+            "[frontend]\nconnect = [\"tls://a:3\"]\n[frontend.tls]\ntrust = [\"no.cert\"]\n",
+            ":4: frontend.tls.trust: the settings cannot be used: ",
+        ),
+        (
+            "[frontend]\nconnect = [\"tls://a:3\"]\n[frontend.tls]\n\npin = [\"no.cert\"]\n",
+            ":5: frontend.tls.pin: the settings cannot be used: ",
         ),
         (
             "[backend.tls]\nserver-name = \"x\"\n",

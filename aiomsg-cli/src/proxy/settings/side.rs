@@ -104,6 +104,7 @@ impl SideSettings {
                 )
             }));
         }
+        self.check_tls_is_used()?;
         if self.peers.by_name && !self.peers.table.is_empty() {
             return Err(self.error("peer-identity-by-name", |name| {
                 format!(
@@ -113,6 +114,23 @@ impl SideSettings {
             }));
         }
         Ok(())
+    }
+
+    /// Refuses settings of TLS where no endpoint uses it: the connections would be plain.
+    fn check_tls_is_used(&self) -> Result<(), String> {
+        let dialled = self.dialled().map(|(_, endpoint)| endpoint);
+        match self.tls.first_set() {
+            Some(setting) if !self.bind.iter().chain(dialled).any(Endpoint::is_tls) => {
+                Err(self.error(&format!("tls.{setting}"), |_| {
+                    format!(
+                        "no endpoint of the {} uses tls, so its connections would be plain in spite \
+                         of this: write tls://, or leave the settings for it out",
+                        self.name
+                    )
+                }))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_websocket(&self) -> Result<(), String> {
