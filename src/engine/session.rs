@@ -134,10 +134,12 @@ pub(crate) async fn admit(
     let admitted = match engine.peers.admit(member).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            // The peer knows of the other connection, so it understands the refusal.
+            // The peer knows of the other connection, so it understands the refusal. But if we
+            // dialled both, with the same certificate, it would end the other one.
             let other = engine.peers.get(&peer);
+            let takes_over = |other: &PeerInfo| tls && dialled && other.dialled;
             let end = async {
-                if other.is_some_and(|it| it.is_confirmed()) {
+                if other.is_some_and(|it| it.is_confirmed() && !takes_over(&it.info().peer)) {
                     half_way.tell(framed.get_mut()).await?;
                 }
                 poll_fn(|cx| Pin::new(&mut framed).poll_close(cx)).await

@@ -29,6 +29,33 @@ pub(crate) fn certificate() -> (tempfile::TempDir, TlsConfig) {
     (directory, tls)
 }
 
+/// They took the place of each other for ever, since the certificates were the same.
+#[tokio::test]
+async fn a_second_dial_to_the_same_peer_leaves_the_first_connection() {
+    let (_directory, tls) = certificate();
+    let server = Socket::builder()
+        .tls(tls.clone())
+        .heartbeat_interval(Duration::from_millis(100));
+    let server = server.build().unwrap();
+    let endpoint = server.bind("tls://127.0.0.1:0").await.unwrap();
+    let client = Socket::builder().tls(tls).build().unwrap();
+    let mut events = client.events();
+    client.connect(endpoint.clone()).unwrap();
+    within("the first", client.wait_for_peers(1)).await.unwrap();
+    client
+        .connect(Endpoint::tls("localhost", endpoint.port().unwrap()))
+        .unwrap();
+    for _ in 0..2 {
+        let error = event(&mut events, "the second dial", |event| match event {
+            Event::DialFailed { error, .. } => Some(error),
+            Event::PeerDown { .. } => panic!("the first connection has ended: {event:?}"),
+            _ => None,
+        })
+        .await;
+        assert!(error.is_identity_in_use(), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn tls_on_a_plain_port_and_the_reverse() {
     let (_directory, tls) = certificate();
@@ -59,7 +86,7 @@ async fn tls_on_a_plain_port_and_the_reverse() {
     })
     .await;
     assert!(error.is_tls(), "{error}");
-    assert!(error.to_string().contains("does not speak tls"), "{error}");
+    assert!(error.to_string().contains("does not begin tls"), "{error}");
 
     let good = Socket::builder().tls(tls).build().unwrap();
     good.connect(tls_endpoint).unwrap();

@@ -1,5 +1,8 @@
 //! Peers that connect by WebSocket.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use super::process::{Process, run};
 
 /// The `ws://` endpoint in place of a `tcp://` one.
@@ -55,6 +58,29 @@ fn doctor_says_whether_browsers_can_connect() {
             );
         }
     }
+}
+
+/// A stranger's request, and a look at who listens: one line for each fault, and none for a
+/// look at what is well.
+#[test]
+fn a_listener_says_what_came_and_nothing_of_a_look() {
+    let listen = ["recv", "-b", "tcp://127.0.0.1:0", "-n", "1", "--websocket"];
+    let mut receiver = Process::start(&listen);
+    let endpoint = receiver.endpoint();
+    run(&["doctor", &endpoint]).ends(0);
+    let mut stranger = TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
+    let request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    stranger.write_all(request).unwrap();
+    let mut answer = String::new();
+    stranger.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    run(&["send", "-c", &endpoint, "the end"]).ends(0);
+    let done = receiver.finish();
+    let lines: Vec<_> = done.ends(0).stderr.lines().collect();
+    let [_listening, refused, _received] = lines[..] else {
+        panic!("{}", done.stderr);
+    };
+    assert!(refused.contains("a peer was refused"), "{refused}");
 }
 
 #[test]
