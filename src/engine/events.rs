@@ -437,7 +437,7 @@ impl Reporter {
             Cause::Usual => {}
             Cause::Left => failures.left(endpoint, remote.as_ref(), &error),
             Cause::Failure | Cause::Unheard(_) => {
-                failures.accept(endpoint, remote.as_ref(), &error)
+                failures.accept(endpoint, remote.as_ref(), &error);
             }
         }
         if !self.0.refusals.admit() {
