@@ -13,7 +13,9 @@
 //! The crate `tungstenite` parses and writes the heads of requests, responses and frames. The
 //! payload of a frame is not collected: it is unmasked where it was read, and passed on as it
 //! comes. So a peer that announces a large frame costs no memory here, and the bounds of the
-//! layers above hold as they do over TCP.
+//! layers above hold as they do over TCP. A server writes its payload from where it is, and a
+//! client masks a copy. A write reports the bytes that the connection below has taken, as over
+//! TCP, so a message that never left can be sent by another connection.
 
 mod accept;
 mod buffer;

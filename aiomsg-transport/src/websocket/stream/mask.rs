@@ -7,7 +7,10 @@ impl Mask {
         Self(key)
     }
 
-    /// A new one. RFC 6455 wants it to be unpredictable (section 10.3).
+    /// A new one. RFC 6455 wants it to be unpredictable (section 10.3), so that nobody who
+    /// chooses the payload chooses the bytes on the wire. It is of the thread's generator, a
+    /// stream cipher (ChaCha) with a key from the system: who has seen keys cannot tell the
+    /// next, and none asks the system.
     pub(super) fn random() -> Self {
         Self(rand::random())
     }
@@ -19,12 +22,13 @@ impl Mask {
     /// Masks or unmasks the next bytes.
     pub(super) fn apply(&mut self, bytes: &mut [u8]) {
         let [a, b, c, d] = self.0;
-        let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+        let key = [a, b, c, d, a, b, c, d];
+        // The compiler makes wide instructions of it.
         let (eights, rest) = bytes.as_chunks_mut::<8>();
         for eight in eights {
-            *eight = (u64::from_ne_bytes(*eight) ^ wide).to_ne_bytes();
+            *eight = (u64::from_ne_bytes(*eight) ^ u64::from_ne_bytes(key)).to_ne_bytes();
         }
-        for (byte, key) in rest.iter_mut().zip([a, b, c, d, a, b, c, d]) {
+        for (byte, key) in rest.iter_mut().zip(key) {
             *byte ^= key;
         }
         self.0.rotate_left(rest.len() % 4);

@@ -2,6 +2,7 @@
 
 mod mask;
 mod read;
+mod spare;
 mod write;
 
 use std::io::{self, IoSlice};

@@ -1,6 +1,7 @@
 //! Frames to bytes.
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
@@ -11,6 +12,9 @@ use crate::websocket::error::WebSocketError;
 
 /// The longest header of a frame.
 const MAX_HEADER: usize = 14;
+
+/// As much is moved before it is unmasked.
+const PIECE: usize = 8 * 1024;
 
 /// The most payload of a control frame.
 const MAX_CONTROL: usize = 125;
@@ -98,15 +102,18 @@ impl Unframer {
             };
             let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
             let end = read + left.min(bytes.len() - read);
-            if let Some(mask) = &mut frame.mask {
-                mask.apply(&mut bytes[read..end]);
-            }
             match frame.kind {
                 Kind::Data => {
-                    bytes.copy_within(read..end, *written);
+                    take_payload(bytes, read..end, *written, frame.mask.as_mut());
                     *written += end - read;
                 }
-                Kind::Control(_) => self.control.extend_from_slice(&bytes[read..end]),
+                Kind::Control(_) => {
+                    let start = self.control.len();
+                    self.control.extend_from_slice(&bytes[read..end]);
+                    if let Some(mask) = &mut frame.mask {
+                        mask.apply(&mut self.control[start..]);
+                    }
+                }
             }
             frame.left -= (end - read) as u64;
             read = end;
@@ -188,6 +195,23 @@ impl Unframer {
             Kind::Control(_) | Kind::Data => self.control.clear(),
         }
         Ok(())
+    }
+}
+
+/// Moves payload to the front, and unmasks it, piece by piece: each is still in the cache when it
+/// is unmasked. Payload that is at its place already is not moved.
+fn take_payload(bytes: &mut [u8], from: Range<usize>, mut to: usize, mut mask: Option<&mut Mask>) {
+    let mut start = from.start;
+    while start < from.end {
+        let end = from.end.min(start + PIECE);
+        if start != to {
+            bytes.copy_within(start..end, to);
+        }
+        let moved = to + (end - start);
+        if let Some(mask) = &mut mask {
+            mask.apply(&mut bytes[to..moved]);
+        }
+        (start, to) = (end, moved);
     }
 }
 
