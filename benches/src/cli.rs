@@ -29,9 +29,12 @@ struct Compare {
     /// begin with.
     #[arg(long, value_name = "WORKLOAD", value_delimiter = ',')]
     only: Vec<String>,
-    /// These libraries only, separated by commas; the raw limit always is one.
+    /// These libraries only, separated by commas; the limit always is one.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     library: Vec<String>,
+    /// The library that ratios refer to.
+    #[arg(long, value_name = "NAME", default_value = crate::LIMIT)]
+    limit: String,
     /// How often everything is measured, by turns.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
@@ -169,7 +172,8 @@ fn play(libraries: &[&'static dyn Library], library: &str, role: Role, job: &str
 
 fn compare(libraries: &[&'static dyn Library], options: &Compare) -> Result<ExitCode, Failure> {
     let workloads = workload::chosen(&options.only).map_err(Failure::new)?;
-    let libraries = chosen(libraries, &options.library).map_err(Failure::new)?;
+    let (libraries, limit) =
+        chosen(libraries, &options.library, &options.limit).map_err(Failure::new)?;
     let settings = Settings {
         rounds: options.rounds.into(),
         seconds: options.seconds,
@@ -180,14 +184,14 @@ fn compare(libraries: &[&'static dyn Library], options: &Compare) -> Result<Exit
             eprintln!("\nerror: {problem}");
             problems.push(problem);
         })?;
-        rows.extend(report::rows(workload.name, measured));
+        rows.extend(report::rows(workload.name, measured, limit));
     }
-    print!("{}", table(&rows));
+    print!("{}", table(&rows, limit));
     if let Some(file) = &options.json {
-        std::fs::write(file, json(&rows, settings)?)?;
+        std::fs::write(file, json(&rows, limit, settings)?)?;
     }
     if let Some(file) = &options.plot {
-        std::fs::write(file, plot(&rows))?;
+        std::fs::write(file, plot(&rows, limit))?;
     }
     if problems.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -199,23 +203,29 @@ fn compare(libraries: &[&'static dyn Library], options: &Compare) -> Result<Exit
     Ok(ExitCode::FAILURE)
 }
 
-/// The libraries with these names, and the limit; all, if there are no names.
+/// The libraries with these names, and the limit; all, if there are no names. And the name of
+/// the limit.
 fn chosen(
     libraries: &[&'static dyn Library],
     names: &[String],
-) -> Result<Vec<&'static dyn Library>, String> {
-    let known = |name: &String| libraries.iter().any(|it| it.name() == name);
-    if let Some(wrong) = names.iter().find(|name| !known(name)) {
-        let valid: Vec<_> = libraries.iter().map(|it| it.name()).collect();
-        return Err(format!(
-            "there is no library \"{wrong}\"; there are {}",
-            valid.join(", ")
-        ));
+    limit: &str,
+) -> Result<(Vec<&'static dyn Library>, &'static str), String> {
+    let found = |name: &str| libraries.iter().find(|it| it.name() == name);
+    let known = |name: &str| {
+        found(name).map(|it| it.name()).ok_or_else(|| {
+            let valid: Vec<_> = libraries.iter().map(|it| it.name()).collect();
+            let valid = valid.join(", ");
+            format!("there is no library \"{name}\"; there are {valid}")
+        })
+    };
+    let limit = known(limit)?;
+    for name in names {
+        known(name)?;
     }
     let wanted =
-        |name: &str| names.is_empty() || name == crate::LIMIT || names.iter().any(|it| it == name);
+        |name: &str| names.is_empty() || name == limit || names.iter().any(|it| it == name);
     let chosen = libraries.iter().filter(|it| wanted(it.name()));
-    Ok(chosen.copied().collect())
+    Ok((chosen.copied().collect(), limit))
 }
 
 /// A time to measure for.
@@ -239,14 +249,20 @@ mod tests {
     #[test]
     fn a_wrong_library_gets_the_list_of_the_right_ones() {
         let libraries = crate::libraries();
-        let error = chosen(&libraries, &["zmq2".to_owned()]).err().unwrap();
+        let error = chosen(&libraries, &["zmq2".to_owned()], "raw")
+            .err()
+            .unwrap();
         assert!(
             error.contains("\"zmq2\"; there are raw, raw-counted"),
             "{error}"
         );
-        let names = chosen(&libraries, &["aiomsg".to_owned()]).unwrap();
-        let names: Vec<_> = names.iter().map(|it| it.name()).collect();
-        assert_eq!(names, ["raw", "aiomsg"], "the limit is always there");
+        assert!(chosen(&libraries, &[], "zmq2").is_err());
+        for (limit, names) in [("raw", "raw, aiomsg"), ("aiomsg-ws", "aiomsg, aiomsg-ws")] {
+            let (found, is) = chosen(&libraries, &["aiomsg".to_owned()], limit).unwrap();
+            let found: Vec<_> = found.iter().map(|it| it.name()).collect();
+            assert_eq!(found.join(", "), names, "the limit is always there");
+            assert_eq!(is, limit);
+        }
     }
 
     #[test]

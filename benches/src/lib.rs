@@ -47,10 +47,12 @@ pub fn libraries() -> Vec<&'static dyn Library> {
         &raw::RawCounted,
         &raw::RawBlocking,
         &raw::RawTasks,
-        &ours::Aiomsg,
+        &ours::Aiomsg::Plain,
         &ours::AiomsgMany,
+        &ours::Aiomsg::WebSocket,
+        &ours::Aiomsg::Beside,
     ]
 }
 
-/// The name of the library that ratios refer to.
+/// The name of the library that ratios refer to, if no other is asked for.
 const LIMIT: &str = "raw";

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use aiomsg::{Delivery, Outbound, Socket, SocketBuilder};
 use bytes::Bytes;
 
-use super::{End, open};
+use super::{Aiomsg, End};
 use crate::drive::{self, Inlet, Outlet, Together, block_on};
 use crate::library::{Failure, Job, Library, Outcome};
 use crate::parent::Parent;
@@ -33,7 +33,9 @@ impl Library for AiomsgMany {
 
     fn receiver(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
-            let ends = open(job, parent, SocketBuilder::build).await?;
+            let ends = Aiomsg::Plain
+                .open(job, parent, SocketBuilder::build)
+                .await?;
             let ends = ends.into_iter().map(Many::from).collect();
             drive::receive(job, parent, Together::Tasks, ends).await
         })
@@ -54,7 +56,7 @@ fn send(
     build: impl Fn(SocketBuilder) -> Result<Socket, aiomsg::Error>,
 ) -> Outcome {
     block_on(async {
-        let ends = open(job, parent, build).await?;
+        let ends = Aiomsg::Plain.open(job, parent, build).await?;
         let ends = ends.into_iter().map(Many::from).collect();
         drive::send(job, parent, Together::Tasks, ends).await
     })

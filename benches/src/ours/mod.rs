@@ -7,6 +7,7 @@ pub(crate) use many::AiomsgMany;
 
 use std::time::Duration;
 
+use aiomsg::websocket::WebSocketGuard;
 use aiomsg::{Identity, Socket, SocketBuilder, TlsConfig};
 use bytes::Bytes;
 
@@ -17,18 +18,32 @@ use crate::parent::Parent;
 /// How long the last messages may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-pub(crate) struct Aiomsg;
+pub(crate) enum Aiomsg {
+    /// By TCP, or TLS.
+    Plain,
+    /// By WebSocket.
+    WebSocket,
+    /// By TCP or TLS, where peers may connect by WebSocket as well.
+    Beside,
+}
 
 impl Library for Aiomsg {
     fn name(&self) -> &'static str {
-        "aiomsg"
+        match self {
+            Self::Plain => "aiomsg",
+            Self::WebSocket => "aiomsg-ws",
+            Self::Beside => "aiomsg-beside-ws",
+        }
     }
 
     fn sender(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
             let ends = match job.at_least_once {
-                false => open(job, parent, SocketBuilder::build).await?,
-                true => open(job, parent, |builder| builder.at_least_once().build()).await?,
+                false => self.open(job, parent, SocketBuilder::build).await?,
+                true => {
+                    let build = |builder: SocketBuilder| builder.at_least_once().build();
+                    self.open(job, parent, build).await?
+                }
             };
             if job.addressed {
                 let ends = ends.into_iter().map(ToOne::from).collect();
@@ -40,22 +55,23 @@ impl Library for Aiomsg {
 
     fn receiver(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
-            let ends = open(job, parent, SocketBuilder::build).await?;
+            let ends = self.open(job, parent, SocketBuilder::build).await?;
             drive::receive(job, parent, Together::Tasks, ends).await
         })
     }
 
     fn ping(&self, job: &Job, parent: &Parent) -> Outcome {
-        block_on(async { drive::ping(job, parent, one(job, parent).await?).await })
+        block_on(async { drive::ping(job, parent, self.one(job, parent).await?).await })
     }
 
     fn echo(&self, job: &Job, parent: &Parent) -> Outcome {
-        block_on(async { drive::echo(job, parent, one(job, parent).await?).await })
+        block_on(async { drive::echo(job, parent, self.one(job, parent).await?).await })
     }
 
     fn publisher(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
-            let ends = open(job, parent, |builder| builder.publish().build()).await?;
+            let build = |builder: SocketBuilder| builder.publish().build();
+            let ends = self.open(job, parent, build).await?;
             drive::send(job, parent, Together::Tasks, ends).await
         })
     }
@@ -65,6 +81,7 @@ impl Library for Aiomsg {
     }
 
     fn proxy(&self, job: &Job, parent: &Parent) -> Outcome {
+        self.plain()?;
         block_on(async {
             let (front, back) = (Socket::new()?, Socket::new()?);
             let addresses = (
@@ -81,7 +98,72 @@ impl Library for Aiomsg {
     }
 
     fn crowd(&self, job: &Job, parent: &Parent) -> Outcome {
+        self.plain()?;
         block_on(crowd::run(job, parent))
+    }
+}
+
+impl Aiomsg {
+    /// For what is measured without WebSocket only.
+    fn plain(&self) -> Outcome {
+        match self {
+            Self::Plain => Ok(()),
+            Self::WebSocket | Self::Beside => Err(Failure::Unsupported),
+        }
+    }
+
+    /// The scheme to bind to, and the one to connect to.
+    fn schemes(&self, tls: bool) -> (&'static str, &'static str) {
+        match (self, tls) {
+            (Self::WebSocket, false) => ("tcp", "ws"),
+            (Self::WebSocket, true) => ("tls", "wss"),
+            (_, false) => ("tcp", "tcp"),
+            (_, true) => ("tls", "tls"),
+        }
+    }
+
+    async fn open(
+        &self,
+        job: &Job,
+        parent: &Parent,
+        build: impl Fn(SocketBuilder) -> Result<Socket, aiomsg::Error>,
+    ) -> Result<Vec<End>, Failure> {
+        let tls = match &job.tls {
+            None => None,
+            Some(files) => Some(
+                TlsConfig::builder()
+                    .certificate_files(&files.certificate, &files.key)
+                    .trust_file(&files.certificate)
+                    .build()?,
+            ),
+        };
+        let (bound, connected) = self.schemes(tls.is_some());
+        let builder = || match &tls {
+            None => Socket::builder(),
+            Some(tls) => Socket::builder().tls(tls.clone()),
+        };
+        let Some(address) = &job.address else {
+            let builder = match self {
+                Self::Plain => builder(),
+                Self::WebSocket | Self::Beside => builder().websocket(WebSocketGuard::new()),
+            };
+            let socket = build(builder)?;
+            let endpoint = socket.bind(format!("{bound}://127.0.0.1:0")).await?;
+            parent.listening(bare(&endpoint.to_string()));
+            return Ok(vec![End(socket)]);
+        };
+        let mut ends = Vec::with_capacity(job.peers);
+        for _ in 0..job.peers {
+            let socket = build(builder())?;
+            socket.connect(format!("{connected}://{address}"))?;
+            ends.push(End(socket));
+        }
+        Ok(ends)
+    }
+
+    async fn one(&self, job: &Job, parent: &Parent) -> Result<End, Failure> {
+        let end = self.open(job, parent, SocketBuilder::build).await?.pop();
+        end.ok_or_else(|| Failure::new("there is no socket"))
     }
 }
 
@@ -149,45 +231,6 @@ impl Inlet for End {
     async fn recv(&mut self) -> Result<Option<Bytes>, Failure> {
         Ok(Some(self.0.recv().await?))
     }
-}
-
-async fn open(
-    job: &Job,
-    parent: &Parent,
-    build: impl Fn(SocketBuilder) -> Result<Socket, aiomsg::Error>,
-) -> Result<Vec<End>, Failure> {
-    let tls = match &job.tls {
-        None => None,
-        Some(files) => Some(
-            TlsConfig::builder()
-                .certificate_files(&files.certificate, &files.key)
-                .trust_file(&files.certificate)
-                .build()?,
-        ),
-    };
-    let scheme = tls.as_ref().map_or("tcp", |_| "tls");
-    let builder = || match &tls {
-        None => Socket::builder(),
-        Some(tls) => Socket::builder().tls(tls.clone()),
-    };
-    let Some(address) = &job.address else {
-        let socket = build(builder())?;
-        let endpoint = socket.bind(format!("{scheme}://127.0.0.1:0")).await?;
-        parent.listening(bare(&endpoint.to_string()));
-        return Ok(vec![End(socket)]);
-    };
-    let mut ends = Vec::with_capacity(job.peers);
-    for _ in 0..job.peers {
-        let socket = build(builder())?;
-        socket.connect(format!("{scheme}://{address}"))?;
-        ends.push(End(socket));
-    }
-    Ok(ends)
-}
-
-async fn one(job: &Job, parent: &Parent) -> Result<End, Failure> {
-    let end = open(job, parent, SocketBuilder::build).await?.pop();
-    end.ok_or_else(|| Failure::new("there is no socket"))
 }
 
 /// The address in an endpoint.

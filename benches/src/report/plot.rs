@@ -23,11 +23,13 @@ const COLOURS: [&str; 8] = [
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#777777",
 ];
 
-/// The bars, as SVG. What has no ratio is not shown.
-pub(crate) fn plot(rows: &[Row]) -> String {
-    let libraries = names(rows, |row| row.library);
-    let workloads = names(rows, |row| row.workload);
-    let panels: Vec<_> = workloads.iter().map(|it| panel(rows, it)).collect();
+/// The bars, as SVG. The limit is a line, and no bar; what has no ratio is not shown.
+pub(crate) fn plot(rows: &[Row], limit: &str) -> String {
+    let bars = rows.iter().filter(|row| row.library != limit);
+    let rows: Vec<_> = bars.filter(|row| row.ratio.is_some()).collect();
+    let libraries = names(&rows, |row| row.library);
+    let workloads = names(&rows, |row| row.workload);
+    let panels: Vec<_> = workloads.iter().map(|it| panel(&rows, it)).collect();
     let most = rows.iter().filter_map(|row| Some(row.ratio?.max));
     let scale = BARS / most.fold(1.0, f64::max);
 
@@ -42,13 +44,18 @@ pub(crate) fn plot(rows: &[Row]) -> String {
         MARGIN,
         30.0,
         "font-size=\"18\" font-weight=\"bold\"",
-        "Messages a second, by those of raw TCP",
+        &match limit {
+            crate::LIMIT => "Messages a second, by those of raw TCP".to_owned(),
+            other => format!("Messages a second, by those of {other}"),
+        },
     );
     svg.text(
         MARGIN,
         48.0,
         "fill=\"#555\"",
-        "median of all rounds, thin lines from the least to the most; the dashed line is the limit, raw",
+        &format!(
+            "median of all rounds, thin lines from the least to the most; the dashed line is the limit, {limit}"
+        ),
     );
     legend(&mut svg, &libraries);
     let mut top = HEAD;
@@ -68,22 +75,19 @@ pub(crate) fn plot(rows: &[Row]) -> String {
 /// A library and its ratio.
 type Bar<'a> = (&'a str, Spread);
 
-/// Different names of the rows that are shown, in their order. The limit is a
-/// line, and no bar.
-fn names(rows: &[Row], name: impl Fn(&Row) -> &'static str) -> Vec<&'static str> {
+/// Different names of the rows that are shown, in their order.
+fn names(rows: &[&Row], name: impl Fn(&Row) -> &'static str) -> Vec<&'static str> {
     let mut names = Vec::new();
     for row in rows {
-        if row.ratio.is_some() && row.library != crate::LIMIT && !names.contains(&name(row)) {
+        if !names.contains(&name(row)) {
             names.push(name(row));
         }
     }
     names
 }
 
-fn panel<'a>(rows: &'a [Row], workload: &str) -> Vec<Bar<'a>> {
-    let shown = rows
-        .iter()
-        .filter(|row| row.workload == workload && row.library != crate::LIMIT);
+fn panel<'a>(rows: &[&'a Row], workload: &str) -> Vec<Bar<'a>> {
+    let shown = rows.iter().filter(|row| row.workload == workload);
     shown
         .filter_map(|row| Some((row.library, row.ratio?)))
         .collect()
@@ -210,7 +214,7 @@ mod tests {
             library: "<quick> & dirty",
             ..rows[1].clone()
         });
-        let svg = plot(&rows);
+        let svg = plot(&rows, "raw");
         assert!(open_elements(&svg).is_empty(), "{svg}");
         assert!(svg.contains("&lt;quick&gt; &amp; dirty"), "{svg}");
         // The background, and a bar and its legend for each but the limit.
@@ -219,6 +223,6 @@ mod tests {
 
     #[test]
     fn nothing_to_show_is_a_picture_all_the_same() {
-        assert!(open_elements(&plot(&[])).is_empty());
+        assert!(open_elements(&plot(&[], "raw")).is_empty());
     }
 }

@@ -27,8 +27,8 @@ pub(crate) struct Row {
 }
 
 /// The rows of a workload: of the libraries that have moved anything.
-pub(crate) fn rows(workload: &'static str, measured: Vec<Measured>) -> Vec<Row> {
-    let limit = measured.iter().find(|(name, _)| *name == crate::LIMIT);
+pub(crate) fn rows(workload: &'static str, measured: Vec<Measured>, limit: &str) -> Vec<Row> {
+    let limit = measured.iter().find(|(name, _)| *name == limit);
     let limit: Vec<_> = limit.map_or_else(Vec::new, |(_, samples)| {
         let rates = samples.iter().map(|sample| Some(sample.as_ref()?.rate));
         rates.collect()
@@ -102,7 +102,7 @@ pub(crate) mod tests {
         let ours = [50.0, 150.0, 70.0].map(sample).map(Some).to_vec();
         let failed = vec![None, None, None];
         let measured = vec![("raw", raw), ("aiomsg", ours), ("<broken> & co", failed)];
-        rows("one-to-one-64", measured)
+        rows("one-to-one-64", measured, "raw")
     }
 
     #[test]

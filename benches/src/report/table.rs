@@ -10,7 +10,7 @@ const HEADS: [&str; 10] = [
     "library",
     "msg/s",
     "range",
-    "of raw",
+    "of {limit}",
     "range",
     "CPU ns/msg (by role)",
     "peak",
@@ -22,14 +22,15 @@ const HEADS: [&str; 10] = [
 const WORDS: usize = 2;
 
 /// The rows, below a line of headings.
-pub(crate) fn table(rows: &[Row]) -> String {
+pub(crate) fn table(rows: &[Row], limit: &str) -> String {
+    let heads = HEADS.map(|head| head.replace("{limit}", limit));
     let lines: Vec<_> = rows.iter().map(cells).collect();
     let widths: [usize; HEADS.len()] = std::array::from_fn(|column| {
         let cells = lines.iter().map(|line| line[column].chars().count());
-        cells.chain([HEADS[column].len()]).max().unwrap_or_default()
+        cells.chain([heads[column].len()]).max().unwrap_or_default()
     });
     let mut text = String::new();
-    line(&mut text, &widths, &HEADS.map(str::to_owned));
+    line(&mut text, &widths, &heads);
     for (column, width) in widths.iter().enumerate() {
         let (left, right) = match column < WORDS {
             true => (":", "-"),
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn all_lines_are_as_wide_and_have_as_many_cells() {
-        let text = table(&some_rows());
+        let text = table(&some_rows(), "raw");
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4);
         for line in &lines {
