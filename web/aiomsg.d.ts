@@ -58,6 +58,8 @@ export interface Message {
 export interface SocketEvents {
   up: CustomEvent<{ url: string; peer: string }>;
   down: CustomEvent<{ url: string; peer: string; reason: string }>;
+  /** A try to connect has failed. `opened`: the WebSocket was open, and the handshake failed. */
+  failed: CustomEvent<{ url: string; reason: string; opened: boolean }>;
   dropped: CustomEvent<{ data: Uint8Array; reason: string }>;
 }
 

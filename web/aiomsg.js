@@ -71,7 +71,8 @@ class Message {
  * and wait here, up to `sendLimits`, while there is none.
  *
  * Events: `up` and `down` (with `detail.url`, `detail.peer` and, for `down`, `detail.reason`),
- * and `dropped` (with `detail.data` and `detail.reason`).
+ * `failed` for a try to connect (with `detail.url`, `detail.reason` and `detail.opened`), and
+ * `dropped` (with `detail.data` and `detail.reason`).
  */
 export class Socket extends EventTarget {
   #options;
@@ -118,12 +119,14 @@ export class Socket extends EventTarget {
       const link = new Link(address.href, this.#options, {
         up: () => this.#up(link),
         down: (reason, peer) => this.#down(link, reason, peer),
+        failed: (reason, opened) => this.#tell('failed', { url: link.url, reason, opened }),
         message: (data, id) => this.#arrived(link, data, id),
         ack: (id) => this.#acked(link, id),
         room: () => this.#flush(),
       });
-      this.#links.set(address.href, link);
+      // A page that came by https may not open ws: at all, which throws.
       link.dial();
+      this.#links.set(address.href, link);
     }
     return this;
   }
@@ -366,7 +369,7 @@ export class Socket extends EventTarget {
   #down(link, reason, peer) {
     const lost = [...this.#unacked.values()].filter((it) => it.link === link);
     for (const message of lost.reverse()) this.#again(message);
-    if (peer) this.#tell('down', { url: link.url, peer, reason });
+    this.#tell('down', { url: link.url, peer, reason });
     this.#flush();
   }
 
@@ -386,6 +389,7 @@ class Link {
   #heard;
   #said;
   #upSince;
+  #opened = false;
   #paused = false;
   #stopped = false;
 
@@ -410,7 +414,11 @@ class Link {
     const socket = new WebSocket(this.url);
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.#write(frame(HELLO, Uint8Array.of(VERSION), this.#options.identity));
+    this.#opened = false;
+    socket.onopen = () => {
+      this.#opened = true;
+      this.#write(frame(HELLO, Uint8Array.of(VERSION), this.#options.identity));
+    };
     socket.onmessage = ({ data }) => this.#read(socket, data);
     socket.onclose = ({ code, reason }) => this.#ended(socket, reason || `closed with ${code}`);
     const { handshakeTimeout } = this.#options;
@@ -423,6 +431,8 @@ class Link {
   stop(reason) {
     this.#stopped = true;
     this.#end(this.#socket, reason);
+    // One that waits to dial again has no connection that could end.
+    this.#forgetTimers();
   }
 
   /** Connects again, if the connection was ended because too much had come. */
@@ -521,7 +531,7 @@ class Link {
   #ended(socket, reason) {
     if (socket !== this.#socket || socket.onclose === null) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+    this.#forgetTimers();
     const peer = this.peer;
     this.peer = undefined;
     const good = peer !== undefined && Date.now() - this.#upSince >= this.#options.longestDelay;
@@ -531,7 +541,12 @@ class Link {
       this.#later(this.#delay * (0.5 + Math.random()), () => this.dial());
       this.#delay = Math.min(this.#delay * 2, this.#options.longestDelay);
     }
-    this.#on.down(reason, peer);
+    if (peer !== undefined) this.#on.down(reason, peer);
+    else if (!this.#stopped) this.#on.failed(reason, this.#opened);
+  }
+
+  #forgetTimers() {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
   }
 
   #later(time, call) {

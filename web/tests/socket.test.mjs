@@ -250,6 +250,31 @@ test('delays grow and are random, and a good connection starts them anew', () =>
   random.mock.restore();
 });
 
+test('a failed try is told, with whether the peer was reached', () => {
+  const socket = start({ firstDelay: 10 });
+  const told = [];
+  for (const type of ['failed', 'down']) {
+    socket.addEventListener(type, ({ detail }) => told.push([type, detail.reason, detail.opened]));
+  }
+  FakeWebSocket.last.breaks();
+  pass(20);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.comes(data('before the handshake'));
+  assert.deepEqual(told, [
+    ['failed', 'closed with 1006', false],
+    ['failed', 'the peer sent no handshake', true],
+  ]);
+});
+
+test('a socket that is closed between two tries dials no more', async () => {
+  const socket = start();
+  FakeWebSocket.last.breaks();
+  const { length } = FakeWebSocket.made;
+  await socket.close(0);
+  pass(60_000);
+  assert.equal(FakeWebSocket.made.length, length);
+});
+
 test('close sends what waits, and says what was left', async () => {
   const socket = start({ atLeastOnce: true });
   FakeWebSocket.last.shake();
