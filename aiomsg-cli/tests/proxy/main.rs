@@ -9,6 +9,12 @@
 )]
 
 mod at_least_once;
+#[cfg(feature = "websocket")]
+mod board;
+#[cfg(feature = "websocket")]
+mod board_served;
+#[cfg(feature = "websocket")]
+mod chromium;
 mod config;
 mod connect_all;
 mod crowd;

@@ -4,14 +4,15 @@ use super::*;
 
 const DOCS: &str = include_str!("../../../docs/proxy.md");
 
-struct Shown {
-    proxy: Proxy,
+/// A proxy with a dashboard.
+pub(crate) struct Shown {
+    pub(crate) proxy: Proxy,
     /// Without a slash at its end.
-    at: String,
+    pub(crate) at: String,
 }
 
 impl Shown {
-    async fn start(options: &[&str]) -> Self {
+    pub(crate) async fn start(options: &[&str]) -> Self {
         let proxy = Proxy::start(&[&["--dashboard", "0"][..], options].concat()).await;
         let at = proxy.program.after("dashboard: ").await;
         Self {
@@ -20,7 +21,7 @@ impl Shown {
         }
     }
 
-    async fn get(&self, path: &str) -> http::Answer {
+    pub(crate) async fn get(&self, path: &str) -> http::Answer {
         http::get(&format!("{}{path}", self.at)).await
     }
 

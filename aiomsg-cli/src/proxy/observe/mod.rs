@@ -1,5 +1,6 @@
 //! Looking at a proxy: metrics, health, and a page that shows it live.
 
+mod board;
 mod collect;
 mod facts;
 mod history;
@@ -36,6 +37,9 @@ pub(super) async fn start(proxy: &Arc<Proxy>, settings: &Settings) -> Outcome {
         }
         if shows.dashboard {
             tell(format_args!("dashboard: http://{address}/"));
+            if settings.frontend.websocket.accepts || settings.backend.websocket.accepts {
+                tell(format_args!("board: http://{address}/board/"));
+            }
         }
         listening.push((listener, address, shows));
     }

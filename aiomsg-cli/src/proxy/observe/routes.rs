@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aiomsg::Identity;
 use hyper::{Method, StatusCode};
 
+use super::board;
 use super::collect::Collector;
 use crate::http::address::{is_plain_host, without_port};
 use crate::http::server::{Asked, Response, response, text};
@@ -64,7 +65,8 @@ impl Routes {
     /// Names are checked beyond loopback where some are given: a container listens on all of
     /// its addresses, and may be reached from this machine only.
     fn guards_dashboard(&self, path: &str) -> bool {
-        !self.hosts.is_empty() && (path == "/" || path.starts_with("/api/"))
+        let is_page = path == "/" || path.starts_with("/api/") || board::has(path);
+        !self.hosts.is_empty() && is_page
     }
 
     pub(super) fn answer(&self, asked: &Asked) -> Response {
@@ -96,6 +98,10 @@ impl Routes {
             "/" | "/api/status" | "/api/pause" | "/api/resume" if self.shows.dashboard => {
                 self.dashboard(asked)
             }
+            path if self.shows.dashboard && board::has(path) => match get {
+                true => board::answer(asked, &self.collector.proxy),
+                false => wrong_method("GET"),
+            },
             "/healthz" | "/readyz" | "/metrics" if !get => wrong_method("GET"),
             _ => text(StatusCode::NOT_FOUND, "there is nothing here"),
         }

@@ -1,0 +1,1 @@
+../../../../../web/board/board.js
