@@ -130,19 +130,23 @@ function take(message) {
 const links = [];
 
 function tellState() {
-  const refused = links.find((it) => it.state === 'refused');
+  const refused = links.filter((it) => it.state === 'refused');
   const waits = links.find((it) => it.state !== 'up');
-  const state = refused ? 'refused' : waits ? waits.state : 'up';
+  const state = refused.length > 0 ? 'refused' : waits ? waits.state : 'up';
   const texts = { connecting: 'connecting', again: 'reconnecting', refused: 'refused' };
   at('state').className = state;
-  show('state', texts[state] ?? `connected to ${links.length}`);
+  const { length } = links;
+  show('state', texts[state] ?? `connected to ${length} endpoint${length === 1 ? '' : 's'}`);
   const reasons = links.filter((it) => it.reason).map((it) => `${it.what}: ${it.reason}`);
   show('reason', reasons.join('; '));
-  at('notice').hidden = !refused;
-  if (refused) {
-    show('notice', `The server at ${refused.url} does not accept this page: pages of `
-      + `${location.origin} may not connect there. The proxy allows them with `
-      + `--${refused.side}-websocket-origin ${location.origin}.`);
+  at('notice').hidden = refused.length === 0;
+  if (refused.length > 0) {
+    const from = location.origin;
+    show('notice', `The server does not accept this page: pages of ${from} may not connect to `
+      + `${refused.map((it) => it.url).join(' and ')}. A proxy allows them with`);
+    for (const { side } of refused) {
+      at('notice').append(element('code', '', `--${side}-websocket-origin ${from}`));
+    }
   }
 }
 
@@ -186,7 +190,7 @@ function connect(socket, what, side, endpoints) {
     const answered = await answers(link.url);
     if (link.state === 'up') return;
     refusals = answered ? refusals + 1 : 0;
-    if (refusals > 1) become('refused', 'this page is not accepted');
+    if (refusals > 1) become('refused');
     else if (!answered) become('again', `nobody answers at ${link.url}`);
   });
   socket.connect(link.url);

@@ -66,7 +66,7 @@ async fn pages_and_peers_of_all_kinds_see_all() {
     within("it", consumers[2].wait_for_peers(1)).await.unwrap();
     let producer = proxy.producer().await;
     for page in &pages {
-        page.until(STATE, "connected to 2").await;
+        page.until(STATE, "connected to 2 endpoints").await;
     }
 
     let markup = "<img src=x onerror=alert(1)>";
@@ -104,6 +104,26 @@ async fn pages_and_peers_of_all_kinds_see_all() {
     for page in &pages {
         assert_eq!(page.complaints(), Vec::<String>::new());
     }
+    policy_holds(&pages[0]).await;
+}
+
+/// Neither a script in the page nor another server is allowed, and the console says so.
+async fn policy_holds(page: &Page) {
+    page.eval(
+        "{ const script = document.createElement('script');
+           script.textContent = 'globalThis.ran = true';
+           document.body.append(script); }",
+    )
+    .await;
+    assert_eq!(page.eval("globalThis.ran === undefined").await, true);
+    let asked = "fetch('http://127.0.0.1:1/', { mode: 'no-cors' }).then(() => 'asked', () => 'not')";
+    assert_eq!(page.eval(asked).await, "not");
+    until("the console to say so", || {
+        let complaints = page.complaints();
+        let says = |what: &str| complaints.iter().any(|it| it.contains(what));
+        says("script-src") && says("connect-src")
+    })
+    .await;
 }
 
 /// The page sends while the proxy is killed, again and again.
@@ -132,7 +152,7 @@ async fn a_page_loses_nothing_when_the_proxy_is_killed() {
     let consumer = connected(Socket::new().unwrap(), &backend);
     let browser = Browser::start(&[]);
     let page = browser.open(&board).await;
-    page.until(STATE, "connected to 1").await;
+    page.until(STATE, "connected to 1 endpoint").await;
     page.eval(&format!(
         "globalThis.writing = (async () => {{
            for (let at = 0; at < {MESSAGES}; at++) {{
@@ -199,7 +219,7 @@ async fn a_page_that_is_refused_says_why_until_it_is_allowed() {
     for part in [
         "does not accept this page",
         &*origin,
-        "-websocket-origin",
+        "-websocket-origin http://",
         "ws://127.0.0.2:",
     ] {
         assert!(notice.contains(part), "{notice}");
@@ -215,7 +235,7 @@ async fn a_page_that_is_refused_says_why_until_it_is_allowed() {
         &*origin,
     ];
     let (_proxy, _) = start(&allowed).await;
-    page.until(STATE, "connected to 2").await;
+    page.until(STATE, "connected to 2 endpoints").await;
     page.until(UNACKNOWLEDGED, "0 unacknowledged").await;
     assert_eq!(
         page.eval("document.getElementById('notice').hidden").await,
