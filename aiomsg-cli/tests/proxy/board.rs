@@ -7,22 +7,25 @@ use serde_json::{Value, json};
 
 use super::chromium::{Browser, Page};
 use super::proxies_die::address;
+use super::tls::trusting;
 use super::*;
+use crate::support::python::certificate;
 
-const BOTH: [&str; 4] = [
+pub(super) const BOTH: [&str; 4] = [
     "--mode",
     "publish",
     "--frontend-websocket",
     "--backend-websocket",
 ];
 
-const STATE: &str = "document.getElementById('state').textContent";
+pub(super) const STATE: &str = "document.getElementById('state').textContent";
 const REASON: &str = "document.getElementById('reason').textContent";
 const NOTICE: &str = "document.getElementById('notice').textContent";
 const UNACKNOWLEDGED: &str = "document.getElementById('unacknowledged').textContent";
 
 /// The texts of all messages, in their order on the page.
-const TEXTS: &str = "[...document.querySelectorAll('#messages .text')].map((it) => it.textContent)";
+pub(super) const TEXTS: &str =
+    "[...document.querySelectorAll('#messages .text')].map((it) => it.textContent)";
 
 /// Writes a message, as a reader of the page would.
 async fn say(page: &Page, name: &str, text: &str) {
@@ -40,7 +43,7 @@ async fn texts(page: &Page) -> BTreeSet<String> {
 }
 
 /// Waits until a page shows exactly these.
-async fn shows(page: &Page, expected: &[&str]) {
+pub(super) async fn shows(page: &Page, expected: &[&str]) {
     let sorted = format!("{TEXTS}.sort()");
     let mut expected = expected.to_vec();
     expected.sort_unstable();
@@ -116,7 +119,8 @@ async fn policy_holds(page: &Page) {
     )
     .await;
     assert_eq!(page.eval("globalThis.ran === undefined").await, true);
-    let asked = "fetch('http://127.0.0.1:1/', { mode: 'no-cors' }).then(() => 'asked', () => 'not')";
+    let asked =
+        "fetch('http://127.0.0.1:1/', { mode: 'no-cors' }).then(() => 'asked', () => 'not')";
     assert_eq!(page.eval(asked).await, "not");
     until("the console to say so", || {
         let complaints = page.complaints();
@@ -242,4 +246,41 @@ async fn a_page_that_is_refused_says_why_until_it_is_allowed() {
         true
     );
     shows(&page, &["waits"]).await;
+}
+
+/// At `tls://` endpoints the page opens `wss://`, on one port with a peer of TLS.
+#[tokio::test]
+async fn a_page_talks_by_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = certificate(folder.path(), "board");
+    let (cert, key) = (
+        certificate.cert.to_str().unwrap(),
+        certificate.key.to_str().unwrap(),
+    );
+    let sides = [
+        "--frontend",
+        "tls://127.0.0.1:0",
+        "--frontend-cert",
+        cert,
+        "--frontend-key",
+        key,
+        "--backend",
+        "tls://127.0.0.1:0",
+        "--backend-cert",
+        cert,
+        "--backend-key",
+        key,
+    ];
+    let proxy = Proxy::with(&[&sides[..], &BOTH, &["--dashboard", "0"]].concat()).await;
+    let board = proxy.program.after("board: ").await;
+    // Nobody that a browser trusts has issued the certificate.
+    let browser = Browser::start(&["--ignore-certificate-errors"]);
+    let page = browser.open(&board).await;
+    let consumer = proxy.joined(trusting(&certificate), "backend").await;
+    page.until(STATE, "connected to 2 endpoints").await;
+    say(&page, "Ada", "by tls").await;
+    assert!(recv_text(&consumer).await.contains("by tls"));
+    shows(&page, &["by tls"]).await;
+    page.until(UNACKNOWLEDGED, "0 unacknowledged").await;
+    assert_eq!(page.complaints(), Vec::<String>::new());
 }

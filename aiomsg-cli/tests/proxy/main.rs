@@ -12,6 +12,8 @@ mod at_least_once;
 #[cfg(feature = "websocket")]
 mod board;
 #[cfg(feature = "websocket")]
+mod board_messages;
+#[cfg(feature = "websocket")]
 mod board_served;
 #[cfg(feature = "websocket")]
 mod chromium;
