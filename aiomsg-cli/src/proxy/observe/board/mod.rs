@@ -13,7 +13,7 @@ use crate::http::address::without_port;
 use crate::http::server::{Asked, Response, response, text};
 use crate::proxy::settings::SideSettings;
 use crate::proxy::shared::Proxy;
-use crate::proxy::side::Side;
+use crate::proxy::side::{Place, Side};
 
 // Links to the files in `web/`, which a package of this crate has copies of.
 const PAGE: &str = include_str!("index.html");
@@ -99,7 +99,7 @@ fn doors(side: &Side, settings: &SideSettings) -> Vec<Door> {
     if !settings.websocket.accepts {
         return Vec::new();
     }
-    let listening = side.places().into_iter().filter(|place| place.listens());
+    let listening = side.places().into_iter().filter(Place::listens);
     let path = settings.websocket.path.as_deref().unwrap_or("/");
     listening
         .filter_map(|place| door(&place.at.ok()?, path))
