@@ -74,6 +74,8 @@ mod behind;
 mod both_dialects;
 mod coming_from;
 mod distribution;
+#[cfg(all(feature = "websocket", feature = "tls"))]
+mod foreign_websocket;
 mod guarantees;
 mod heartbeats;
 mod messages;

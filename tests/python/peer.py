@@ -29,12 +29,12 @@ import compat  # noqa: F401  must come before aiomsg
 import argparse
 import asyncio
 import json
-import ssl
 import time
 
 from aiomsg import DeliveryGuarantee, SendMode, Søcket
 
 import harness
+import mutual_tls
 
 SEND_MODES = {"publish": SendMode.PUBLISH, "roundrobin": SendMode.ROUNDROBIN}
 GUARANTEES = {
@@ -57,59 +57,13 @@ def parse_args():
     parser.add_argument("--send-mode", choices=SEND_MODES, default="roundrobin")
     parser.add_argument("--guarantee", choices=GUARANTEES, default="at-most-once")
     parser.add_argument("--identity", type=bytes.fromhex, metavar="HEX")
-    parser.add_argument("--cert", metavar="FILE")
-    parser.add_argument("--key", metavar="FILE")
-    parser.add_argument("--trust", metavar="FILE")
-    parser.add_argument("--server-name", metavar="NAME")
-    parser.add_argument("--check-hostname", action="store_true")
+    mutual_tls.add_options(parser)
     args = parser.parse_args()
 
     if not (args.bind or args.connect):
         parser.error("--bind or --connect is needed")
-    tls = [args.cert, args.key, args.trust]
-    if any(tls) and not all(tls):
-        parser.error("--cert, --key and --trust belong together (mutual TLS)")
-    if (args.server_name or args.check_hostname) and not (args.connect and args.cert):
-        parser.error("--server-name and --check-hostname need --connect and TLS")
+    mutual_tls.check_options(parser, args)
     return args
-
-
-def tls_context(args):
-    """The contexts of the cookbook's "Secure connections with mutual TLS"."""
-    if not args.cert:
-        return None
-    if args.bind:
-        ctx = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    else:
-        ctx = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
-        ctx.check_hostname = args.check_hostname
-    ctx.verify_mode = ssl.CERT_REQUIRED
-    # Python 3.13 made strict X.509 checks the default. The cookbook's
-    # certificate has no key usage extension and would fail them; what we test
-    # must not depend on the Python at hand.
-    ctx.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    ctx.load_verify_locations(args.trust)
-    ctx.load_cert_chain(certfile=args.cert, keyfile=args.key)
-    if args.server_name:
-        override_server_name(ctx, args.server_name)
-    return ctx
-
-
-def override_server_name(ctx, name):
-    """Asks for ``name`` in place of the host that is connected to.
-
-    ``Søcket.connect()`` has no parameter for the server name, so asyncio takes
-    the host, and a test's host is 127.0.0.1. The context is the one object of
-    ours that the library passes through.
-    """
-    wrap_bio = ctx.wrap_bio
-
-    def wrap_bio_with_name(
-        incoming, outgoing, server_side=False, server_hostname=None, session=None
-    ):
-        return wrap_bio(incoming, outgoing, server_side, name, session)
-
-    ctx.wrap_bio = wrap_bio_with_name
 
 
 class Peer:
@@ -180,7 +134,7 @@ async def main(args):
         delivery_guarantee=GUARANTEES[args.guarantee],
         identity=args.identity,
     )
-    ctx = tls_context(args)
+    ctx = mutual_tls.context(args)
     if args.bind:
         host, port = args.bind
         await sock.bind(host, port, ssl_context=ctx)

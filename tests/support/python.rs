@@ -5,9 +5,11 @@
 //! directory, and runs as a child process:
 //!
 //! - [`Peer`] is a socket that the test drives message by message;
-//! - [`Script`] is one of the cookbook's programs, to be watched.
+//! - [`Script`] is one of the cookbook's programs, to be watched;
+//! - [`WebSocketPeer`] has a library for WebSocket only, and speaks the protocol
+//!   by hand.
 //!
-//! Both are killed when they are dropped, and both end by themselves when their
+//! All are killed when they are dropped, and all end by themselves when their
 //! standard input closes, so that no child outlives its test.
 //!
 //! Every wait is bounded, and panics with what it waited for and with what the
@@ -17,16 +19,21 @@
 
 mod certificate;
 mod environment;
+mod event;
+mod mutual_tls;
 mod peer;
 mod process;
 mod script;
+mod websocket_peer;
 
 use std::net::{Ipv4Addr, TcpListener};
 
 pub use self::certificate::{Certificate, certificate};
 pub use self::environment::{Version, interpreter};
-pub use self::peer::{Guarantee, Peer, PeerBuilder, SendMode, Tls};
+pub use self::mutual_tls::Tls;
+pub use self::peer::{Guarantee, Peer, PeerBuilder, SendMode};
 pub use self::script::Script;
+pub use self::websocket_peer::{Heard, Shape, WebSocketPeer, WebSocketPeerBuilder};
 
 /// A TCP port of the loopback address that nothing listens on.
 ///

@@ -1,4 +1,4 @@
-//! Virtual environments with one version of `aiomsg` each.
+//! Virtual environments with one package each.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,11 +8,20 @@ use std::sync::OnceLock;
 /// What a machine needs for these tests; part of each message about a failure.
 const NEEDED: &str = "The interoperability tests need `python3`, 3.11 or newer, with the venv \
                       module (apt-get install python3-venv), and the network, for pip to \
-                      install aiomsg from a package index.";
+                      install packages from a package index.";
 
 /// Fails on a Python that is too old, and says which one it is.
 const CHECK_VERSION: &str = "import sys; v = sys.version_info; \
                              sys.exit(None if v >= (3, 11) else 'python3 is ' + sys.version)";
+
+/// What a peer is written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Package {
+    /// The Python library.
+    Aiomsg(Version),
+    /// `websockets`, which knows WebSocket and nothing of aiomsg.
+    WebSockets,
+}
 
 /// The versions of the Python library that we talk to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +32,7 @@ pub enum Version {
     V2026,
 }
 
-/// The Python interpreter that has this version of `aiomsg`.
+/// The Python interpreter that has this package.
 ///
 /// The first call makes the environment, which takes some seconds and blocks
 /// the thread. Test binaries that ask at the same time wait for one another,
@@ -32,15 +41,36 @@ pub enum Version {
 /// # Panics
 ///
 /// If the environment cannot be made. The text says what to install.
-pub fn interpreter(version: Version) -> PathBuf {
+pub fn interpreter(package: impl Into<Package>) -> PathBuf {
     static V2019: OnceLock<PathBuf> = OnceLock::new();
     static V2026: OnceLock<PathBuf> = OnceLock::new();
+    static WEBSOCKETS: OnceLock<PathBuf> = OnceLock::new();
 
-    let cell = match version {
-        Version::V2019 => &V2019,
-        Version::V2026 => &V2026,
+    let package = package.into();
+    let cell = match package {
+        Package::Aiomsg(Version::V2019) => &V2019,
+        Package::Aiomsg(Version::V2026) => &V2026,
+        Package::WebSockets => &WEBSOCKETS,
     };
-    cell.get_or_init(|| prepare(version)).clone()
+    cell.get_or_init(|| prepare(package)).clone()
+}
+
+// ===== impl Package =====
+
+impl Package {
+    /// The name and the version in the package index.
+    pub(super) fn name_and_version(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Aiomsg(version) => ("aiomsg", version.as_str()),
+            Self::WebSockets => ("websockets", "17.4"),
+        }
+    }
+}
+
+impl From<Version> for Package {
+    fn from(version: Version) -> Self {
+        Self::Aiomsg(version)
+    }
 }
 
 // ===== impl Version =====
@@ -55,9 +85,10 @@ impl Version {
     }
 }
 
-fn prepare(version: Version) -> PathBuf {
+fn prepare(package: Package) -> PathBuf {
+    let (name, version) = package.name_and_version();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let venv = target.join(format!("venv-aiomsg-{}", version.as_str()));
+    let venv = target.join(format!("venv-{name}-{version}"));
     let python = venv.join("bin/python");
     // Written last: an installation that was interrupted has no stamp.
     let stamp = venv.join("complete");
@@ -94,7 +125,7 @@ fn prepare(version: Version) -> PathBuf {
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
     run(Command::new(&python)
         .args(["-m", "pip", "install", "--disable-pip-version-check"])
-        .arg(format!("aiomsg=={}", version.as_str())));
+        .arg(format!("{name}=={version}")));
     File::create(&stamp).unwrap_or_else(|error| panic!("create {}: {error}", stamp.display()));
     python
 }

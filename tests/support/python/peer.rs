@@ -1,14 +1,14 @@
 //! A Python socket that a test drives.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::environment::Version;
+use super::event::{encode, take};
+use super::mutual_tls::Tls;
 use super::process::Process;
 
 /// A running Python peer.
@@ -45,17 +45,6 @@ pub enum Guarantee {
     /// It sends again what is not acknowledged. Without effect on messages
     /// that are published.
     AtLeastOnce,
-}
-
-/// Mutual TLS, set up as in the library's cookbook.
-#[derive(Debug, Clone)]
-#[must_use = "has no effect until it is given to a `PeerBuilder`"]
-pub struct Tls {
-    cert: PathBuf,
-    key: PathBuf,
-    trust: PathBuf,
-    server_name: Option<String>,
-    check_hostname: bool,
 }
 
 // ===== impl Peer =====
@@ -251,21 +240,9 @@ impl PeerBuilder {
     }
 
     /// Uses mutual TLS.
-    pub fn tls(self, tls: Tls) -> Self {
-        let mut builder = self
-            .arg("--cert")
-            .arg(tls.cert)
-            .arg("--key")
-            .arg(tls.key)
-            .arg("--trust")
-            .arg(tls.trust);
-        if let Some(name) = tls.server_name {
-            builder = builder.arg("--server-name").arg(name);
-        }
-        if tls.check_hostname {
-            builder = builder.arg("--check-hostname");
-        }
-        builder
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.args.extend(tls.args());
+        self
     }
 
     /// Starts the peer, and returns once it is bound, or has begun to connect.
@@ -279,13 +256,7 @@ impl PeerBuilder {
     /// what it needs.
     pub async fn start(self) -> Peer {
         let process = Process::start(self.version, "peer.py", &self.args).await;
-        let ready = process
-            .expect("a sign that it is ready", |events| take(events, "ready"))
-            .await;
-        let port = ready.0["port"]
-            .as_u64()
-            .and_then(|port| u16::try_from(port).ok())
-            .expect("\"port\" is a port number");
+        let port = process.port().await;
         Peer { process, port }
     }
 
@@ -293,78 +264,4 @@ impl PeerBuilder {
         self.args.push(arg.into());
         self
     }
-}
-
-// ===== impl Tls =====
-
-impl Tls {
-    /// Presents `cert`, whose key is `key`, and accepts peers that present
-    /// `trust`, or a certificate signed by it. All are PEM files.
-    pub fn new(
-        cert: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-        trust: impl Into<PathBuf>,
-    ) -> Self {
-        Self {
-            cert: cert.into(),
-            key: key.into(),
-            trust: trust.into(),
-            server_name: None,
-            check_hostname: false,
-        }
-    }
-
-    /// Asks the bind end for this name, in place of the host connected to.
-    /// Only for a peer that connects.
-    pub fn server_name(mut self, name: impl Into<String>) -> Self {
-        self.server_name = Some(name.into());
-        self
-    }
-
-    /// Checks that the certificate belongs to the server name. Only for a peer
-    /// that connects.
-    pub fn check_hostname(mut self) -> Self {
-        self.check_hostname = true;
-        self
-    }
-}
-
-/// An event of the peer.
-struct Event(Value);
-
-impl Event {
-    /// The fields of a "recv" event.
-    fn message(&self) -> (Vec<u8>, Vec<u8>) {
-        (self.bytes("from"), self.bytes("data"))
-    }
-
-    fn bytes(&self, field: &str) -> Vec<u8> {
-        decode(self.0[field].as_str().expect("the field is a string"))
-    }
-}
-
-/// Removes the first event of this kind.
-fn take(events: &mut VecDeque<Value>, kind: &str) -> Option<Event> {
-    let index = events.iter().position(|event| event["event"] == kind)?;
-    events.remove(index).map(Event)
-}
-
-fn encode(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
-}
-
-fn decode(hex: &str) -> Vec<u8> {
-    hex.as_bytes()
-        .chunks(2)
-        .map(|pair| {
-            let pair = std::str::from_utf8(pair).expect("hexadecimal digits are ASCII");
-            u8::from_str_radix(pair, 16).expect("the peer writes hexadecimal digits")
-        })
-        .collect()
 }

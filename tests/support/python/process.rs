@@ -13,7 +13,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::environment::{Version, interpreter};
+use super::environment::{Package, interpreter};
+use super::event::take;
 
 /// How long anything may take. Generous, because a loaded machine is slow, and
 /// longer than any interval of the protocol (the longest is 15 s).
@@ -54,8 +55,13 @@ struct State {
 
 impl Process {
     /// Runs a program of the folder `tests/python`.
-    pub(super) async fn start(version: Version, script: &str, args: &[OsString]) -> Self {
-        let python = tokio::task::spawn_blocking(move || interpreter(version))
+    pub(super) async fn start(
+        package: impl Into<Package>,
+        script: &str,
+        args: &[OsString],
+    ) -> Self {
+        let package = package.into();
+        let python = tokio::task::spawn_blocking(move || interpreter(package))
             .await
             .expect("the Python environment is there (the panic above says why not)");
         let path = folder().join(script);
@@ -80,8 +86,9 @@ impl Process {
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let output = Arc::new(Output::default());
         let reader = tokio::spawn(read(Arc::clone(&output), stdout, stderr));
+        let (name, version) = package.name_and_version();
         Self {
-            name: format!("{script} (aiomsg {})", version.as_str()),
+            name: format!("{script} ({name} {version})"),
             child,
             stdin: tokio::sync::Mutex::new(Some(stdin)),
             output,
@@ -115,6 +122,16 @@ impl Process {
             None if self.output.lock().ended => self.fail(&format!("ended without {what}")),
             None => self.fail(&format!("{PATIENCE:?} passed without {what}")),
         }
+    }
+
+    /// The port that it says it has bound or connects to, when it is ready.
+    pub(super) async fn port(&self) -> u16 {
+        let ready = self
+            .expect("a sign that it is ready", |events| take(events, "ready"))
+            .await;
+        let port = ready.0["port"].as_u64();
+        port.and_then(|port| u16::try_from(port).ok())
+            .expect("\"port\" is a port number")
     }
 
     /// Like [`Process::expect`], but gives up after `patience`, or when there
