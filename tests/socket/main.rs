@@ -83,6 +83,8 @@ mod wakers;
 mod web_client;
 #[cfg(all(feature = "websocket", feature = "tls"))]
 mod websocket;
+#[cfg(feature = "websocket")]
+mod websocket_bytes;
 mod wire;
 
 use std::future::Future;

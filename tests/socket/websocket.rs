@@ -161,20 +161,23 @@ async fn a_thousand_requests_of_garbage_hold_up_nobody() {
     let port = endpoint.port().unwrap();
     let bad = |at: usize| async move {
         let mut peer = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let text: &[u8] = match at % 8 {
-            0 => b"GET / HTTP/1.1\r\n\r\n",
-            1 => b"GET",
-            2 => b"GET / HTTP/9.9\r\nUpgrade: \0\r\n\r\n",
-            3 => b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
-            4 => b"POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n",
-            5 => REQUEST,
-            6 => b"DELETE",
-            _ => b"GET / HTTP/1.1\r\nA: ",
+        let upgraded = |behind: &[u8]| [REQUEST, b"\r\n", behind].concat();
+        let text = match at % 11 {
+            0 => b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+            1 => b"GET".to_vec(),
+            2 => b"GET / HTTP/9.9\r\nUpgrade: \0\r\n\r\n".to_vec(),
+            3 => b"GET /\xff\xfe HTTP/1.1\r\n\r\n".to_vec(),
+            4 => b"POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n".to_vec(),
+            5 => REQUEST.to_vec(),
+            6 => b"DELETE".to_vec(),
+            7 => [b"GET / HTTP/1.1\r\nA: ", &[b'a'; 10_000][..]].concat(),
+            // An upgrade, and then garbage: a frame that is none, the bytes of a peer that is
+            // none, and a frame that never comes to its end.
+            8 => upgraded(b"garbage"),
+            9 => upgraded(b"\x82\x84\0\0\0\0\xff\xff\xff\xff"),
+            _ => upgraded(b"\x82\xff\0\0\0\xff\0\0\0\0\0\0\0\0\0\0\0"),
         };
-        let _ = peer.write_all(text).await;
-        if at % 8 == 7 {
-            let _ = peer.write_all(&[b'a'; 10_000]).await;
-        }
+        let _ = peer.write_all(&text).await;
         if at.is_multiple_of(3) {
             let mut answer = [0; 4096];
             let _ = tokio::time::timeout(Duration::from_millis(50), peer.read(&mut answer)).await;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, duplex};
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+use tungstenite::handshake::derive_accept_key;
 
 use super::*;
 use crate::websocket::accept::Accepting;
@@ -30,17 +31,54 @@ async fn our_two_ends_meet_in_any_pieces() {
     }
 }
 
+/// A server may begin to speak behind its answer.
+#[tokio::test]
+async fn an_answer_is_understood_when_it_is_cut_at_any_byte() {
+    let whole = |accept: &str| {
+        let lines = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+        let head = format!("HTTP/1.1 101 Switching Protocols\r\n{lines}{accept}\r\n\r\n");
+        [head.as_bytes(), b"\x02\x02He\x80\x03llo"].concat()
+    };
+    let any = derive_accept_key(b"");
+    for cut in 1..whole(&any).len() {
+        let (near, mut far) = duplex(10_000);
+        let serve = async {
+            let request = request(&mut far).await;
+            let (_, key) = request.split_once("Sec-WebSocket-Key: ").unwrap();
+            let (key, _) = key.split_once("\r\n").unwrap();
+            let all = whole(&derive_accept_key(key.as_bytes()));
+            far.write_all(&all[..cut]).await.unwrap();
+            tokio::task::yield_now().await;
+            far.write_all(&all[cut..]).await.unwrap();
+            far
+        };
+        let connect = async {
+            let headers = Headers::default();
+            let mut client = connect(near, "a:1", "/", &headers).await.unwrap();
+            let mut hello = [0; 5];
+            client.read_exact(&mut hello).await.unwrap();
+            assert_eq!(&hello, b"Hello", "cut at {cut}");
+        };
+        tokio::join!(serve, connect);
+    }
+}
+
+async fn request(far: &mut DuplexStream) -> String {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(far.read_u8().await.unwrap());
+    }
+    String::from_utf8(request).unwrap()
+}
+
 /// What the server reads, and its answer.
 async fn answered(answer: &str) -> (String, Error) {
     let (near, mut far) = duplex(10_000);
     let serve = async {
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            request.push(far.read_u8().await.unwrap());
-        }
+        let request = request(&mut far).await;
         far.write_all(answer.as_bytes()).await.unwrap();
         far.shutdown().await.unwrap();
-        String::from_utf8(request).unwrap()
+        request
     };
     let mut headers = Headers::default();
     headers.append("Authorization", "Bearer token").unwrap();

@@ -35,6 +35,9 @@ pub(super) struct Frames {
     first: BytesMut,
     unframer: Unframer,
     framer: Framer,
+    /// The code of the close frame that ends our direction: that of the peer's, if it has sent
+    /// one. It goes out with the shutdown, behind what this end still has to send.
+    code: u16,
     /// How the peer has broken the protocol, behind what was read.
     broken: Option<WebSocketError>,
 }
@@ -52,6 +55,7 @@ impl Frames {
             first,
             unframer: Unframer::new(role),
             framer: Framer::new(role),
+            code: NORMAL,
             broken: None,
         }
     }
@@ -79,14 +83,14 @@ impl Frames {
             if came.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            let framer = &mut self.framer;
+            let (framer, code) = (&mut self.framer, &mut self.code);
             let mut asked = false;
-            let (payload, taken) = self.unframer.unframe(came, &mut |it| {
-                asked = true;
-                match it {
-                    Asked::Pong(payload) => framer.pong(payload),
-                    Asked::Close(code) => framer.close(code),
+            let (payload, taken) = self.unframer.unframe(came, &mut |it| match it {
+                Asked::Pong(payload) => {
+                    asked = true;
+                    framer.pong(payload);
                 }
+                Asked::Close(theirs) => *code = theirs,
             });
             buf.set_filled(start + payload);
             if let Err(WebSocketError::Broken { code, .. }) = &taken {
@@ -121,15 +125,16 @@ impl Frames {
         Pin::new(io).poll_flush(cx)
     }
 
-    /// Sends a close frame. The connection under it is shut down once both ends have sent
-    /// theirs: until then the peer's last bytes may come, and its answer.
+    /// Sends a close frame, which answers that of the peer if it has sent one. The connection
+    /// under it is shut down once both ends have sent theirs: until then the peer's last bytes
+    /// may come, and its answer.
     pub(super) fn poll_shutdown<S: AsyncWrite + Unpin>(
         &mut self,
         io: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.framer.is_closed() {
-            self.framer.close(NORMAL);
+            self.framer.close(self.code);
         }
         ready!(self.poll_flush(io, cx))?;
         match self.unframer.is_closed() {

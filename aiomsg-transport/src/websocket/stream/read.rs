@@ -52,7 +52,7 @@ enum Kind {
 pub(super) enum Asked {
     /// A pong with this payload.
     Pong(Vec<u8>),
-    /// The end, with this code.
+    /// A close frame with this code, when all is sent.
     Close(u16),
 }
 

@@ -55,8 +55,8 @@ async fn sixty_four_mebibytes_pass() {
     assert_eq!(all, SIZE);
 }
 
-/// Either end may close first: both send a close frame, what was sent before it comes, and the
-/// connection under it ends after the second one.
+/// Either end may close first: both send a close frame, what was sent before it comes, also by
+/// the end that answers, and the connection under it ends after the second one.
 #[tokio::test]
 async fn a_close_is_answered_by_either_end() {
     for client_first in [true, false] {
@@ -70,9 +70,13 @@ async fn a_close_is_answered_by_either_end() {
         let mut last = Vec::new();
         second.read_to_end(&mut last).await.unwrap();
         assert_eq!(last, b"last");
-        assert!(second.write_all(b"too late").await.is_err());
+        assert!(first.write_all(b"too late").await.is_err());
+        second.write_all(b"owed").await.unwrap();
         second.shutdown().await.unwrap();
-        first.read_to_end(&mut last).await.unwrap();
+        assert!(second.write_all(b"too late").await.is_err());
+        let mut owed = Vec::new();
+        first.read_to_end(&mut owed).await.unwrap();
+        assert_eq!(owed, b"owed");
         assert!(first.frames.unframer.is_closed() && first.frames.framer.is_closed());
         assert!(second.frames.unframer.is_closed() && second.frames.framer.is_closed());
         // The one that has seen both frames ends the connection.
@@ -95,6 +99,39 @@ async fn a_ping_is_answered_while_only_reading() {
     assert_eq!([pong[6] ^ key[0], pong[7] ^ key[1]], *b"hi");
 }
 
+/// Whatever a read ends with, the pings are answered, and the close frame with its code.
+#[tokio::test]
+async fn control_frames_between_fragments_are_answered_wherever_the_bytes_are_cut() {
+    let all = [
+        &b"\x02\x83\0\0\0\0in "[..],
+        b"\x89\x81\0\0\0\0a",
+        b"\x00\x80\0\0\0\0",
+        b"\x8a\x81\0\0\0\0?",
+        b"\x80\x84\0\0\0\0two ",
+        b"\x88\x82\0\0\0\0\x03\xe9",
+    ]
+    .concat();
+    for cut in 1..all.len() {
+        let (near, mut far) = duplex(1000);
+        let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
+        let peer = async {
+            far.write_all(&all[..cut]).await.unwrap();
+            tokio::task::yield_now().await;
+            far.write_all(&all[cut..]).await.unwrap();
+            let mut heard = Vec::new();
+            far.read_to_end(&mut heard).await.unwrap();
+            assert_eq!(heard, b"\x8a\x01a\x88\x02\x03\xe9", "cut at {cut}");
+        };
+        let us = async {
+            let mut came = Vec::new();
+            server.read_to_end(&mut came).await.unwrap();
+            assert_eq!(came, b"in two ", "cut at {cut}");
+            server.shutdown().await.unwrap();
+        };
+        tokio::join!(peer, us);
+    }
+}
+
 #[tokio::test]
 async fn a_peer_that_breaks_the_protocol_is_told_so() {
     for (bytes, code) in [(&b"\x81\x81\0\0\0\0a"[..], 1003), (b"\x82\x01a", 1002)] {
@@ -113,12 +150,16 @@ async fn a_peer_that_breaks_the_protocol_is_told_so() {
 /// The pong was lost where the close came in the same piece.
 #[tokio::test]
 async fn a_ping_before_the_end_is_answered_before_it() {
-    for end in [&b"\x88\x80\0\0\0\0"[..], b"\x82\x01a"] {
+    for (end, breaks) in [(&b"\x88\x80\0\0\0\0"[..], false), (b"\x82\x01a", true)] {
         let (near, mut far) = duplex(1000);
         let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
         let ping = b"\x89\x82\0\0\0\0hi";
         far.write_all(&[&ping[..], end].concat()).await.unwrap();
-        let _ = server.read(&mut [0; 10]).await;
+        assert_eq!(server.read(&mut [0; 10]).await.is_err(), breaks);
+        if !breaks {
+            // The answer to a close frame is the end of our direction.
+            server.shutdown().await.unwrap();
+        }
         let mut pong = [0; 4];
         far.read_exact(&mut pong).await.unwrap();
         assert_eq!(&pong, b"\x8a\x02hi");
