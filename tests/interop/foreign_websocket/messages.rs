@@ -76,7 +76,11 @@ async fn both_close_with_1000(way: Way) {
     talk(&socket, &peer).await;
     let who = only_peer(&socket);
     let mut events = socket.events();
+    let id = b"0123456789abcdef";
+    peer.send(b"the last", Some(id)).await;
     peer.close().await;
+    assert_eq!(peer.acked().await, id, "before the answer");
+    assert_eq!(recv(&socket).await, "the last");
     let codes = within("the end", peer.down()).await;
     assert_eq!(codes, (Some(1000), Some(1000)), "they first");
     down(&mut events, &who).await;
