@@ -69,6 +69,15 @@ pub enum SpoolError {
         #[source]
         source: Cause,
     },
+    /// The server of the store failed, or cannot be reached.
+    #[error("the server {server} failed")]
+    Server {
+        /// The address of the server.
+        server: String,
+        /// What it said.
+        #[source]
+        source: Cause,
+    },
     /// The store has reached its limit, and the overflow rule refuses more.
     #[error("the store has reached its limit of {limit}")]
     Full {

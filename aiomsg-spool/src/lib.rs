@@ -42,6 +42,8 @@ mod embedded;
 mod error;
 mod front;
 mod ids;
+#[cfg(feature = "jetstream")]
+mod jetstream;
 mod layer;
 mod messages;
 mod settings;
@@ -52,6 +54,8 @@ pub use drainer::Drainer;
 pub use embedded::Embedded;
 pub use error::SpoolError;
 pub use front::Appending;
+#[cfg(feature = "jetstream")]
+pub use jetstream::{Jetstream, JetstreamSettings};
 pub use layer::{SpoolLayer, SpoolService};
 pub use messages::{Held, Messages};
 pub use settings::{Settings, Sync};

@@ -293,6 +293,33 @@ impl SpoolBuilder {
         self.with_store(Arc::new(store)).await
     }
 
+    /// Opens a spool on a NATS server with JetStream. The limits, the age and the overflow rule
+    /// are those of the stream; [`sync`](SpoolBuilder::sync) is a setting of the server.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Jetstream::connect`](crate::Jetstream::connect).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[cfg(feature = "jetstream")]
+    pub async fn connect(
+        self,
+        url: &str,
+        mut settings: crate::JetstreamSettings,
+    ) -> Result<Spool, SpoolError> {
+        let own = &self.settings;
+        let defaults = Settings::default();
+        let set = |own: u64, default: u64| (own != default).then_some(own);
+        settings.max_age = self.max_age;
+        settings.max_messages = set(own.max_messages, defaults.max_messages);
+        settings.max_bytes = set(own.max_bytes, defaults.max_bytes);
+        settings.overflow = own.overflow;
+        let store = crate::Jetstream::connect(url, settings).await?;
+        self.with_store(Arc::new(store)).await
+    }
+
     /// Opens a spool over a store of your own. The setting of [`sync`](SpoolBuilder::sync)
     /// and [`max_age`](SpoolBuilder::max_age) are the store's to keep.
     ///
