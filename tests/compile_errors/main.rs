@@ -3,10 +3,10 @@
 //!
 //! The files beside this one are programs that do not compile, each with what
 //! the compiler of the checks says of it, word for word; others have other words.
-//! After a change that is meant, `TRYBUILD=overwrite cargo test --test
-//! compile_errors` writes them again; read them.
+//! After a change that is meant, `TRYBUILD=overwrite cargo test -p
+//! aiomsg-compile-errors` writes them again; read them.
 
 #[test]
 fn errors_are_short_and_say_what_to_do() {
-    trybuild::TestCases::new().compile_fail("tests/compile_errors/*/*.rs");
+    trybuild::TestCases::new().compile_fail("mistakes/*.rs");
 }
