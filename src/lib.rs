@@ -58,6 +58,7 @@
 //! - `dns`: [`Socket::connect_all`] by DNS, with the TTLs and SRV records, with
 //!   hickory-resolver.
 //! - `spool`: messages that outlive the process, by SQLite.
+//! - `jetstream`: a spool on NATS servers, by async-nats.
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
@@ -223,6 +224,11 @@ struct ComingFrom;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/troubleshooting.md")]
 struct Troubleshooting;
+
+/// Runs the programs of the page on durability.
+#[cfg(all(doctest, feature = "jetstream"))]
+#[doc = include_str!("../docs/durability.md")]
+struct Durability;
 
 /// Compiles the programs of the page on security.
 #[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]
