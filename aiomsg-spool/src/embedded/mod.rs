@@ -1,6 +1,8 @@
 //! A store in a folder of this machine, by SQLite.
 
+mod asking;
 mod db;
+mod folder;
 mod given;
 mod lock;
 mod row;
@@ -8,6 +10,7 @@ mod schema;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +20,7 @@ use tokio::sync::oneshot;
 use crate::SpoolError;
 use crate::settings::Sync;
 use crate::store::{Answer, Entry, Settled, Shed, Stats, Store, Stored, Usage};
+use asking::Asking;
 use db::Db;
 use lock::Lock;
 use writer::{Command, Reply, Writer};
@@ -28,7 +32,7 @@ pub(crate) use schema::FILE;
 #[derive(Debug)]
 pub struct Embedded {
     folder: PathBuf,
-    commands: Sender<Command>,
+    commands: Arc<Sender<Command>>,
 }
 
 impl Embedded {
@@ -46,7 +50,7 @@ impl Embedded {
     ) -> Result<Self, SpoolError> {
         let folder = folder.as_ref();
         let failed = |error| SpoolError::from_io(folder, error);
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        folder::create(folder).map_err(failed)?;
         let lock = Lock::take(folder)?;
         let db = Db::open(folder)?;
         let writer = Writer::new(db, sync, max_age, lock);
@@ -57,7 +61,7 @@ impl Embedded {
             .map_err(failed)?;
         Ok(Self {
             folder: folder.to_owned(),
-            commands,
+            commands: Arc::new(commands),
         })
     }
 
@@ -80,7 +84,9 @@ impl Store for Embedded {
     }
 
     fn next(&self, most: usize) -> Answer<Vec<Stored>> {
-        self.ask(|reply| Command::Next(most, reply))
+        let (reply, answer) = oneshot::channel();
+        let _ = self.commands.send(Command::Next(most, reply));
+        Box::pin(Asking::new(answer, Arc::downgrade(&self.commands)))
     }
 
     fn settle(&self, settled: Vec<Settled>) -> Answer<Usage> {
