@@ -2,10 +2,15 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod age;
+mod child;
 mod common;
+mod full;
 mod given;
 mod limits;
+mod lock;
 mod model;
 mod order;
+mod power;
 mod reopened;
 mod settled;
+mod shim;

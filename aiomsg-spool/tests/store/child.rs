@@ -1,0 +1,31 @@
+//! The jobs of processes that the tests start over the [`shim`](crate::shim).
+
+use std::path::PathBuf;
+
+/// The name of the variable that holds the job of this process.
+pub(crate) const JOB: &str = "AIOMSG_SPOOL_JOB";
+
+/// What a job needs of the shim.
+pub(crate) struct Shim {
+    pub(crate) root: PathBuf,
+    pub(crate) marks: PathBuf,
+    pub(crate) faults: PathBuf,
+}
+
+/// Nothing, in a process that was not started for a job.
+#[tokio::test]
+async fn does_its_job() {
+    let Ok(job) = std::env::var(JOB) else { return };
+    let path = |name| PathBuf::from(std::env::var_os(name).unwrap());
+    let shim = Shim {
+        root: path("SHIM_ROOT"),
+        marks: path("SHIM_MARKS"),
+        faults: path("SHIM_FAULTS"),
+    };
+    match job.split_once(' ') {
+        Some(("power", kind)) => crate::power::child::run(&shim, kind).await,
+        Some(("full", kind)) => crate::full::child(&shim, kind).await,
+        Some(("hold", _)) => crate::lock::child(&shim).await,
+        _ => panic!("no such job: {job}"),
+    }
+}

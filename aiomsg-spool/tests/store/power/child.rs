@@ -1,0 +1,136 @@
+//! The program whose machine loses its power.
+
+use std::fs::File;
+use std::io::Write;
+use std::ops::Range;
+use std::time::Duration;
+
+use aiomsg_spool::store::{Entry, Fate, Store};
+use aiomsg_spool::{Embedded, SpoolError, Sync};
+
+use super::trace::Mark;
+use crate::child::Shim;
+use crate::common::{entry, number, settled, soon};
+
+pub(crate) const INTERVAL: Duration = Duration::from_millis(5);
+
+/// The message of this number, always the same.
+pub(crate) fn message(number: u64) -> Entry {
+    let mut rng = fastrand::Rng::with_seed(number);
+    let size = match rng.u8(0..10) {
+        0 => 0,
+        1 => rng.usize(..30_000),
+        _ => rng.usize(..3000),
+    };
+    entry(
+        number,
+        std::iter::repeat_with(|| rng.u8(..))
+            .take(size)
+            .collect::<Vec<_>>(),
+    )
+}
+
+struct Program {
+    marks: File,
+    rng: fastrand::Rng,
+    /// The number of the next message.
+    next: u64,
+    /// How many messages wait, and are not given out.
+    waiting: u64,
+}
+
+/// Runs the program: a policy, and how many steps it takes between two openings.
+pub(crate) async fn run(shim: &Shim, kind: &str) {
+    let (policy, steps) = kind.split_once(' ').unwrap();
+    let sync = match policy {
+        "always" => Sync::Always,
+        "interval" => Sync::Interval(INTERVAL),
+        _ => Sync::Os,
+    };
+    let mut program = Program {
+        marks: File::create(&shim.marks).unwrap(),
+        rng: fastrand::Rng::with_seed(steps.len() as u64),
+        next: 0,
+        waiting: 0,
+    };
+    // A folder that is not there yet.
+    let folder = shim.root.join("of/the/store");
+    for _ in 0..4 {
+        let store = reopen(&folder, sync).await;
+        program.waiting = soon(store.stats()).await.unwrap().waiting.messages;
+        for _ in 0..steps.parse::<usize>().unwrap() {
+            program.step(&store).await;
+        }
+        if program.rng.bool() {
+            soon(store.close()).await.unwrap();
+        }
+    }
+    let store = reopen(&folder, sync).await;
+    program.append(&store).await;
+    tokio::time::sleep(INTERVAL * 20).await;
+    program.mark(&Mark::Waited);
+}
+
+/// Opens the store when it is free, as it is soon after it was dropped.
+async fn reopen(folder: &std::path::Path, sync: Sync) -> Embedded {
+    loop {
+        match Embedded::open(folder, sync, None) {
+            Err(SpoolError::InUse { .. }) => tokio::time::sleep(INTERVAL).await,
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
+impl Program {
+    fn mark(&mut self, mark: &Mark) {
+        self.marks.write_all(mark.line().as_bytes()).unwrap();
+    }
+
+    async fn step(&mut self, store: &Embedded) {
+        match self.rng.u8(0..10) {
+            0..5 => self.append(store).await,
+            5 => tokio::time::sleep(INTERVAL / 2).await,
+            _ if self.waiting > 0 => self.handle(store).await,
+            _ => {}
+        }
+    }
+
+    /// Appends messages of several callers at once.
+    async fn append(&mut self, store: &Embedded) {
+        let mut appends = Vec::new();
+        for _ in 0..self.rng.u8(1..4) {
+            let range: Range<u64> = self.next..self.next + self.rng.u64(1..5);
+            self.next = range.end;
+            self.waiting += range.end - range.start;
+            self.mark(&Mark::Append(range.clone()));
+            let append = store.append(range.clone().map(message).collect());
+            appends.push((range, append));
+        }
+        for (range, append) in appends {
+            soon(append).await.unwrap();
+            self.mark(&Mark::Appended(range));
+        }
+    }
+
+    async fn handle(&mut self, store: &Embedded) {
+        let most = self.rng.usize(1..12);
+        let stored = soon(store.next(most)).await.unwrap();
+        self.waiting -= stored.len() as u64;
+        for stored in stored {
+            let it = number(&stored);
+            let fate = match self.rng.u8(0..10) {
+                0 => Fate::Failed,
+                1 => {
+                    self.mark(&Mark::Dead(it));
+                    Fate::Dead("nobody wants it".to_owned())
+                }
+                _ => {
+                    self.mark(&Mark::Done(it));
+                    Fate::Done
+                }
+            };
+            self.waiting += u64::from(fate == Fate::Failed);
+            soon(store.settle(settled(&stored, fate))).await.unwrap();
+        }
+    }
+}
