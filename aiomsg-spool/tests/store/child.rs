@@ -25,7 +25,7 @@ async fn does_its_job() {
     match job.split_once(' ') {
         Some(("power", kind)) => crate::power::child::run(&shim, kind).await,
         Some(("full", kind)) => crate::full::child(&shim, kind).await,
-        Some(("hold", _)) => crate::lock::child(&shim).await,
+        Some(("hold", _)) => crate::killed::child(&shim).await,
         _ => panic!("no such job: {job}"),
     }
 }

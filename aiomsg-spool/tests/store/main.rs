@@ -4,8 +4,10 @@
 mod age;
 mod child;
 mod common;
+mod damage;
 mod full;
 mod given;
+mod killed;
 mod limits;
 mod lock;
 mod model;
