@@ -54,23 +54,6 @@ pub(crate) async fn child(shim: &Shim, kind: &str) {
     }
 }
 
-impl Shim {
-    fn fail(&self, fault: &str) {
-        std::fs::write(&self.faults, fault).unwrap();
-    }
-
-    fn heal(&self) {
-        self.fail("");
-    }
-
-    /// Leaves room for so many bytes more.
-    fn fill(&self, room: u64) {
-        let files = std::fs::read_dir(&self.root).unwrap();
-        let used: u64 = files.map(|it| it.unwrap().metadata().unwrap().len()).sum();
-        self.fail(&format!("quota {}", used + room));
-    }
-}
-
 async fn stats_when(spool: &Spool, is: impl Fn(&Stats) -> bool) -> Stats {
     let reached = async {
         loop {
@@ -102,7 +85,7 @@ async fn batch(shim: &Shim) {
         spool.append(it.to_string()).await.unwrap();
     }
     // Many at once, for which there is not enough room.
-    shim.fill(300_000);
+    shim.fill(&shim.root, 300_000);
     let callers = (0..64).map(|_| spool.append(vec![7; 30_000]));
     for refused in futures::future::join_all(callers).await {
         let refused = refused.unwrap_err();
@@ -133,7 +116,7 @@ async fn fates(shim: &Shim) {
     for it in 0..100 {
         spool.append(it.to_string()).await.unwrap();
     }
-    shim.fill(0);
+    shim.fill(&shim.root, 0);
     let mut messages = spool.messages().unwrap();
     // It is not the consumer's fault.
     assert_eq!(payloads(&mut messages, 50).await.len(), 50);
@@ -166,7 +149,7 @@ async fn log(shim: &Shim) {
     let done = next(&store, 150).await;
     soon(store.settle(all(&done, &Fate::Done))).await.unwrap();
     soon(store.append(megabyte(200))).await.unwrap();
-    shim.fill(0);
+    shim.fill(&shim.root, 0);
     soon(store.append(entries(300..310))).await.unwrap();
     shim.heal();
     soon(store.close()).await.unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aiomsg_spool::store::{Entry, Fate, Store};
 use aiomsg_spool::{Embedded, SpoolError, Sync};
 
+use super::FOLDER;
 use super::trace::Mark;
 use crate::child::Shim;
 use crate::common::{entry, number, settled, soon};
@@ -30,7 +31,10 @@ pub(crate) fn message(number: u64) -> Entry {
     )
 }
 
-struct Program {
+struct Program<'a> {
+    shim: &'a Shim,
+    /// Whether its disk is full at times.
+    fills: bool,
     marks: File,
     rng: fastrand::Rng,
     /// The number of the next message.
@@ -43,28 +47,34 @@ struct Program {
 pub(crate) async fn run(shim: &Shim, kind: &str) {
     let (policy, steps) = kind.split_once(' ').unwrap();
     let sync = match policy {
-        "always" => Sync::Always,
+        "always" | "full" => Sync::Always,
         "interval" => Sync::Interval(INTERVAL),
         _ => Sync::Os,
     };
     let mut program = Program {
+        shim,
+        fills: policy == "full",
         marks: File::create(&shim.marks).unwrap(),
         rng: fastrand::Rng::with_seed(steps.len() as u64),
         next: 0,
         waiting: 0,
     };
     // A folder that is not there yet.
-    let folder = shim.root.join("of/the/store");
+    let folder = shim.root.join(FOLDER);
     for _ in 0..4 {
+        shim.heal();
         let store = reopen(&folder, sync).await;
         program.waiting = soon(store.stats()).await.unwrap().waiting.messages;
         for _ in 0..steps.parse::<usize>().unwrap() {
             program.step(&store).await;
         }
         if program.rng.bool() {
-            soon(store.close()).await.unwrap();
+            // Without room, what was done comes again.
+            let closed = soon(store.close()).await;
+            assert!(closed.is_ok() || program.fills, "{closed:?}");
         }
     }
+    shim.heal();
     let store = reopen(&folder, sync).await;
     program.append(&store).await;
     tokio::time::sleep(INTERVAL * 20).await;
@@ -81,12 +91,20 @@ async fn reopen(folder: &std::path::Path, sync: Sync) -> Embedded {
     }
 }
 
-impl Program {
+impl Program<'_> {
     fn mark(&mut self, mark: &Mark) {
         self.marks.write_all(mark.line().as_bytes()).unwrap();
     }
 
     async fn step(&mut self, store: &Embedded) {
+        if self.fills && self.rng.u8(0..4) == 0 {
+            match self.rng.bool() {
+                true => self.shim.heal(),
+                false => self
+                    .shim
+                    .fill(&self.shim.root.join(FOLDER), self.rng.u64(..20_000)),
+            }
+        }
         match self.rng.u8(0..10) {
             0..5 => self.append(store).await,
             5 => tokio::time::sleep(INTERVAL / 2).await,
@@ -101,21 +119,25 @@ impl Program {
         for _ in 0..self.rng.u8(1..4) {
             let range: Range<u64> = self.next..self.next + self.rng.u64(1..5);
             self.next = range.end;
-            self.waiting += range.end - range.start;
             self.mark(&Mark::Append(range.clone()));
             let append = store.append(range.clone().map(message).collect());
             appends.push((range, append));
         }
         for (range, append) in appends {
-            soon(append).await.unwrap();
-            self.mark(&Mark::Appended(range));
+            match soon(append).await {
+                Ok(_) => {
+                    self.waiting += range.end - range.start;
+                    self.mark(&Mark::Appended(range));
+                }
+                Err(error) => assert!(error.is_full() && self.fills, "{error:?}"),
+            }
         }
     }
 
     async fn handle(&mut self, store: &Embedded) {
         let most = self.rng.usize(1..12);
         let stored = soon(store.next(most)).await.unwrap();
-        self.waiting -= stored.len() as u64;
+        self.waiting = self.waiting.saturating_sub(stored.len() as u64);
         for stored in stored {
             let it = number(&stored);
             let fate = match self.rng.u8(0..10) {
@@ -129,8 +151,10 @@ impl Program {
                     Fate::Done
                 }
             };
-            self.waiting += u64::from(fate == Fate::Failed);
+            let again = u64::from(fate == Fate::Failed);
             soon(store.settle(settled(&stored, fate))).await.unwrap();
+            // Without room, it is noted later.
+            self.waiting += if self.fills { 0 } else { again };
         }
     }
 }
