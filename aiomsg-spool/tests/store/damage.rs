@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use aiomsg_spool::store::{Store, Stored};
-use aiomsg_spool::{Embedded, SpoolError, Sync};
+use aiomsg_spool::{Embedded, Spool, SpoolError, Sync};
 use futures::FutureExt;
 use rusqlite::Connection;
 
 use crate::common::{check_totals, dead, entries, entry, file, number, numbers, open, rest, soon};
 
 const PAGE: usize = 8192;
+
+/// The reason of a dead letter whose checksum is wrong.
+const DAMAGE: &str = "its bytes are not those that were stored";
 
 fn try_open(folder: &Path) -> Result<Embedded, SpoolError> {
     Embedded::open(folder, Sync::Os, None)
@@ -79,9 +82,27 @@ async fn a_flipped_byte_in_a_payload_costs_that_message() {
             .eq((0..100).filter(|it| *it != 42))
     );
     soon(store.close()).await.unwrap();
-    let reason = "its bytes are not those that were stored".to_owned();
-    assert_eq!(dead(folder.path()), [(43, reason)]);
+    assert_eq!(dead(folder.path()), [(43, DAMAGE.to_owned())]);
     check_totals(folder.path());
+}
+
+#[tokio::test]
+async fn a_count_of_tries_beyond_every_number_is_the_last_try() {
+    let folder = tempfile::tempdir().unwrap();
+    closed_store(folder.path(), 2).await;
+    let most = i64::from(u32::MAX);
+    let sql = "UPDATE messages SET tries = ?1 + seq - 1";
+    file(folder.path()).execute(sql, [most]).unwrap();
+    let spool = Spool::open(folder.path()).await.unwrap();
+    let mut messages = spool.messages().unwrap();
+    let held = messages.next().await.unwrap();
+    assert_eq!(held.tries(), u32::MAX);
+    held.failed("it fails each time").await.unwrap();
+    spool.close().await.unwrap();
+    let letters = dead(folder.path());
+    let reasons = letters.iter().map(|(_, reason)| reason.as_str());
+    // The other one is no count at all.
+    assert!(reasons.eq(["it fails each time", DAMAGE]));
 }
 
 #[tokio::test]
