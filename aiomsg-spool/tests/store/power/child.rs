@@ -79,6 +79,8 @@ pub(crate) async fn run(shim: &Shim, kind: &str) {
     program.append(&store).await;
     tokio::time::sleep(INTERVAL * 20).await;
     program.mark(&Mark::Waited);
+    // A process that ends while it writes would leave a part of a record.
+    soon(store.close()).await.unwrap();
 }
 
 /// Opens the store when it is free, as it is soon after it was dropped.
