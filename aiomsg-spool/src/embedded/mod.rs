@@ -29,6 +29,21 @@ pub(crate) use schema::FILE;
 
 /// A store in a folder. One process at a time writes it, on a thread of its own; others may
 /// read it meanwhile.
+///
+/// # Faults of the disk
+///
+/// A store on a full disk refuses messages ([`SpoolError::DiskFull`]) and keeps what it has.
+/// It goes on when there is room: what was settled meanwhile is written then, a second later
+/// at most.
+///
+/// After any other error in writing, the system does not say what it has kept. The store
+/// answers everything with that error until it is opened anew. A message that was refused
+/// with it may be in the store all the same.
+///
+/// A message whose checksum is wrong is set aside with its reason. Messages on a damaged page
+/// of the file are left out and named in the log at ERROR, stay in the file, and are still
+/// counted as waiting; the others come. Damage that a write meets, or the opening, is
+/// [`SpoolError::Damaged`].
 #[derive(Debug)]
 pub struct Embedded {
     folder: PathBuf,
