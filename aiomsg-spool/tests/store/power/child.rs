@@ -23,12 +23,9 @@ pub(crate) fn message(number: u64) -> Entry {
         1 => rng.usize(..30_000),
         _ => rng.usize(..3000),
     };
-    entry(
-        number,
-        std::iter::repeat_with(|| rng.u8(..))
-            .take(size)
-            .collect::<Vec<_>>(),
-    )
+    let mut payload = vec![0; size];
+    rng.fill(&mut payload);
+    entry(number, payload)
 }
 
 struct Program<'a> {
