@@ -35,7 +35,7 @@ async fn until_dead(store: &dyn Store, messages: u64) {
 
 #[tokio::test]
 async fn when_they_are_taken() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open_for_an_hour(folder.path());
     let ask = store.next(10);
     let mut some = entries_of(0..3, HOUR * 2);
@@ -55,7 +55,7 @@ async fn when_they_are_taken() {
 
 #[tokio::test]
 async fn when_nobody_takes_them() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open_for_an_hour(folder.path());
     soon(store.append(entries_of(0..100, HOUR * 2)))
         .await
@@ -69,7 +69,7 @@ async fn when_nobody_takes_them() {
 
 #[tokio::test]
 async fn when_nobody_takes_those_of_the_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     {
         let store = open(folder.path());
         soon(store.append(entries_of(0..3000, HOUR * 2)))
@@ -87,7 +87,7 @@ async fn when_nobody_takes_those_of_the_file() {
 
 #[tokio::test]
 async fn and_those_behind_them_are_given_out_at_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     {
         let store = open(folder.path());
         soon(store.append(entries_of(0..5000, HOUR * 2)))
@@ -105,7 +105,7 @@ async fn and_those_behind_them_are_given_out_at_once() {
 
 #[tokio::test]
 async fn when_they_come_back() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let age = Duration::from_millis(300);
     let store = Embedded::open(folder.path(), Sync::Os, Some(age)).unwrap();
     soon(store.append(entries_of(0..2, Duration::ZERO)))

@@ -10,6 +10,20 @@ use rusqlite::Connection;
 
 const SOON: Duration = Duration::from_secs(20);
 
+/// The room that all of these tests need.
+const ROOM: u64 = 2 << 30;
+
+/// A folder that is removed at the end, in memory where there is room for it.
+pub(crate) fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let room = fs4::available_space(memory).unwrap_or(0);
+    let folder = match room > ROOM {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    folder.unwrap()
+}
+
 pub(crate) fn open(folder: &Path) -> Embedded {
     Embedded::open(folder, Sync::Os, None).unwrap()
 }

@@ -63,7 +63,7 @@ async fn all_that_comes(store: &dyn Store) -> Vec<Stored> {
 
 #[tokio::test]
 async fn a_flipped_byte_in_a_payload_costs_that_message() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     closed_store(folder.path(), 100).await;
     change(folder.path(), "spool.db", |bytes| {
         let payload = format!("{:0100}", 42);
@@ -88,7 +88,7 @@ async fn a_flipped_byte_in_a_payload_costs_that_message() {
 
 #[tokio::test]
 async fn a_count_of_tries_beyond_every_number_is_the_last_try() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     closed_store(folder.path(), 2).await;
     let most = i64::from(u32::MAX);
     let sql = "UPDATE messages SET tries = ?1 + seq - 1";
@@ -107,7 +107,7 @@ async fn a_count_of_tries_beyond_every_number_is_the_last_try() {
 
 #[tokio::test]
 async fn a_damaged_page_of_messages_costs_those_on_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     closed_store(folder.path(), 5000).await;
     let leaf = leaf_in_the_middle(folder.path());
     change(folder.path(), "spool.db", |bytes| {
@@ -148,7 +148,7 @@ fn leaf_in_the_middle(folder: &Path) -> usize {
 
 #[tokio::test]
 async fn a_damaged_table_of_totals_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     closed_store(folder.path(), 10).await;
     let root: i64 = file(folder.path())
         .query_row(
@@ -167,7 +167,7 @@ async fn a_damaged_table_of_totals_is_an_error() {
 
 #[tokio::test]
 async fn bytes_that_are_flipped_anywhere_give_no_other_message() {
-    let original = tempfile::tempdir().unwrap();
+    let original = crate::common::folder();
     closed_store(original.path(), 600).await;
     let bytes = std::fs::read(original.path().join("spool.db")).unwrap();
     let (mut opened, mut came) = (0, 0);
@@ -178,7 +178,7 @@ async fn bytes_that_are_flipped_anywhere_give_no_other_message() {
             let at = rng.usize(..bytes.len());
             bytes[at] ^= 1 << rng.u8(..8);
         }
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::common::folder();
         std::fs::write(folder.path().join("spool.db"), bytes).unwrap();
         let store = match try_open(folder.path()) {
             Ok(store) => store,
@@ -205,7 +205,7 @@ async fn bytes_that_are_flipped_anywhere_give_no_other_message() {
 
 #[tokio::test]
 async fn the_tail_of_the_log_that_is_cut_costs_what_was_in_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     for it in 0..50 {
         soon(store.append(entries([it]))).await.unwrap();
@@ -214,7 +214,7 @@ async fn the_tail_of_the_log_that_is_cut_costs_what_was_in_it() {
     let (data, log) = (read("spool.db"), read("spool.db-wal"));
     let mut last = 0;
     for part in 0..=40 {
-        let cut = tempfile::tempdir().unwrap();
+        let cut = crate::common::folder();
         std::fs::write(cut.path().join("spool.db"), &data).unwrap();
         let length = log.len() * part / 40;
         std::fs::write(cut.path().join("spool.db-wal"), &log[..length]).unwrap();
@@ -231,7 +231,7 @@ async fn the_tail_of_the_log_that_is_cut_costs_what_was_in_it() {
 
 #[tokio::test]
 async fn a_store_of_a_later_version_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     closed_store(folder.path(), 3).await;
     file(folder.path())
         .pragma_update(None, "user_version", 2)
@@ -252,7 +252,7 @@ async fn a_store_of_a_later_version_is_left_alone() {
 fn a_file_that_is_no_database_is_left_alone() {
     let texts = ["a note of somebody's", &"x".repeat(100_000)];
     for text in texts {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::common::folder();
         let file = folder.path().join("spool.db");
         std::fs::write(&file, text).unwrap();
         let error = try_open(folder.path()).unwrap_err();
@@ -273,7 +273,7 @@ fn a_database_of_something_else_is_left_alone() {
         "PRAGMA user_version = 3; VACUUM",
     ];
     for kind in kinds {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::common::folder();
         let file = folder.path().join("spool.db");
         Connection::open(&file)
             .unwrap()

@@ -9,7 +9,7 @@ use crate::common::{all, entries, next, numbers, open, soon};
 
 #[tokio::test]
 async fn to_several_that_ask() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let asks: Vec<_> = (0..10).map(|_| store.next(3)).collect();
     soon(store.append(entries(0..25))).await.unwrap();
@@ -22,7 +22,7 @@ async fn to_several_that_ask() {
 
 #[tokio::test]
 async fn and_waits_until_there_is_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let mut ask = store.next(5);
     let early = tokio::time::timeout(Duration::from_millis(50), &mut ask).await;
@@ -33,7 +33,7 @@ async fn and_waits_until_there_is_one() {
 
 #[tokio::test]
 async fn and_those_who_ask_and_go_take_none_away() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     // Gone before there is one, and gone with an answer under way.
     drop(store.next(5));
@@ -50,7 +50,7 @@ async fn and_those_who_ask_and_go_take_none_away() {
 
 #[tokio::test]
 async fn until_the_store_is_closed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let ask = store.next(5);
     soon(store.close()).await.unwrap();
@@ -61,7 +61,7 @@ async fn until_the_store_is_closed() {
 
 #[tokio::test]
 async fn and_a_fate_counts_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     soon(store.append(entries(0..10))).await.unwrap();
     let stored = next(&store, 5).await;

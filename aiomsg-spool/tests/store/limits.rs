@@ -33,7 +33,7 @@ fn texts(numbers: std::ops::Range<u64>) -> Vec<String> {
 
 #[tokio::test]
 async fn the_oldest_are_shed_and_not_those_that_are_given_out() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     soon(store.append(entries(0..30_000))).await.unwrap();
     assert_eq!(next(&store, 10).await.len(), 10);
@@ -57,7 +57,7 @@ async fn the_oldest_are_shed_and_not_those_that_are_given_out() {
 
 #[tokio::test]
 async fn as_many_are_shed_as_the_bytes_take() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let entry = |it| crate::common::entry(it, vec![0; 1000]);
     soon(store.append((0..20).map(entry).collect()))
@@ -75,7 +75,7 @@ async fn as_many_are_shed_as_the_bytes_take() {
 
 #[tokio::test]
 async fn drop_oldest() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let spool = builder(Overflow::DropOldest)
         .open(folder.path())
         .await
@@ -89,7 +89,7 @@ async fn drop_oldest() {
 
 #[tokio::test]
 async fn keep_newest() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let spool = builder(Overflow::KeepNewest)
         .open(folder.path())
         .await
@@ -103,7 +103,7 @@ async fn keep_newest() {
 
 #[tokio::test]
 async fn refuse_newest() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let spool = builder(Overflow::RefuseNewest)
         .open(folder.path())
         .await
@@ -120,7 +120,7 @@ async fn refuse_newest() {
 
 #[tokio::test]
 async fn wait() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let spool = builder(Overflow::Wait).open(folder.path()).await.unwrap();
     for it in 0..10 {
         spool.append(it.to_string()).await.unwrap();

@@ -7,7 +7,7 @@ use crate::common::{entries, open, soon};
 
 #[tokio::test]
 async fn the_same_process_cannot_open_a_store_twice() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let error = Embedded::open(folder.path(), Sync::Os, None).unwrap_err();
     let SpoolError::InUse { path, owner } = error else {
@@ -25,7 +25,7 @@ async fn the_same_process_cannot_open_a_store_twice() {
 
 #[tokio::test]
 async fn a_store_is_free_when_its_close_is_done() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     for _ in 0..20 {
         let store = open(folder.path());
         soon(store.append(entries([1]))).await.unwrap();

@@ -226,7 +226,7 @@ proptest! {
             .enable_time()
             .build()
             .unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::common::folder();
         runtime.block_on(run(folder.path(), steps));
     }
 }

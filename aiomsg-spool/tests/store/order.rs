@@ -6,7 +6,7 @@ use crate::common::{all, entries, entry, next, number, numbers, open, rest, soon
 
 #[tokio::test]
 async fn of_one_caller_and_of_many() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     // Not awaited one by one: they are one group, or a few.
     let appends: Vec<_> = (0..100)
@@ -24,7 +24,7 @@ async fn of_one_caller_and_of_many() {
 
 #[tokio::test]
 async fn with_more_messages_than_the_memory_holds() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let all_of_them = 40_000;
     for from in (0..all_of_them).step_by(10_000) {
@@ -49,7 +49,7 @@ async fn with_more_messages_than_the_memory_holds() {
 
 #[tokio::test]
 async fn with_more_bytes_than_the_memory_holds() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let payload = |it: u64| vec![it.to_le_bytes()[0]; 1 << 20];
     for it in 0..40 {
@@ -69,7 +69,7 @@ async fn with_more_bytes_than_the_memory_holds() {
 
 #[tokio::test]
 async fn when_the_memory_is_empty_and_full_in_turn() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let (mut sent, mut came) = (0, 0);
     for (more, taken) in [

@@ -6,7 +6,7 @@ use crate::common::{all, check_totals, entries, next, numbers, open, settled, so
 
 #[tokio::test]
 async fn messages_with_their_ids_their_peers_and_their_times() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let before = {
         let store = open(folder.path());
         soon(store.append(entries(0..50))).await.unwrap();
@@ -21,7 +21,7 @@ async fn messages_with_their_ids_their_peers_and_their_times() {
 
 #[tokio::test]
 async fn tries() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     for tries in 0..4 {
         let store = open(folder.path());
         if tries == 0 {
@@ -42,7 +42,7 @@ async fn tries() {
 
 #[tokio::test]
 async fn places_that_were_never_used_before() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let mut last = 0;
     for _ in 0..5 {
         let store = open(folder.path());
@@ -60,7 +60,7 @@ async fn places_that_were_never_used_before() {
 
 #[tokio::test]
 async fn free_pages_are_given_back() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     let payload = |it| crate::common::entry(it, vec![1; 100_000]);
     soon(store.append((0..100).map(payload).collect()))

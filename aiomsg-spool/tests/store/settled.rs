@@ -6,7 +6,7 @@ use crate::common::{check_totals, dead, entries, next, numbers, open, settled, s
 
 #[tokio::test]
 async fn done_failed_returned_and_dead() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     soon(store.append(entries(10..14))).await.unwrap();
     let stored = next(&store, 4).await;
@@ -38,7 +38,7 @@ async fn done_failed_returned_and_dead() {
 
 #[tokio::test]
 async fn all_at_once_and_out_of_order() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::common::folder();
     let store = open(folder.path());
     soon(store.append(entries(0..1000))).await.unwrap();
     let mut stored = next(&store, 1000).await;

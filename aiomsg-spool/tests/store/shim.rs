@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
+use crate::common::folder;
+
 /// The library, which is built once.
 static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/shim.c");
@@ -23,21 +25,14 @@ static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
     shared
 });
 
-/// A folder for a program, in memory where there is such a place.
+/// A folder for a program.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let memory = Path::new("/dev/shm");
-        let folder = match memory.is_dir() {
-            true => tempfile::tempdir_in(memory),
-            false => tempfile::tempdir(),
-        };
-        Self {
-            folder: folder.unwrap(),
-        }
+        Self { folder: folder() }
     }
 
     /// The folder whose files are recorded.
