@@ -222,7 +222,7 @@ impl Run {
             // It stays in the store.
             ErrorKind::Closed => Fate::Returned,
             ErrorKind::TooLarge => Fate::Dead(error.chain().to_string()),
-            _ if outcome.tries + 1 >= self.front.settings().max_tries => {
+            _ if outcome.tries.saturating_add(1) >= self.front.settings().max_tries => {
                 Fate::Dead(error.chain().to_string())
             }
             _ => {

@@ -135,6 +135,14 @@ impl SpoolError {
         }
     }
 
+    /// Damage that SQLite does not see, in the store in this folder.
+    pub(crate) fn damaged(folder: &std::path::Path, found: String) -> Self {
+        Self::Damaged {
+            path: folder.to_owned(),
+            source: Arc::new(std::io::Error::new(std::io::ErrorKind::InvalidData, found)),
+        }
+    }
+
     /// The error of SQLite, at the store in this folder.
     pub(crate) fn from_sqlite(folder: &std::path::Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
@@ -149,6 +157,13 @@ impl SpoolError {
                 path,
                 source: Arc::new(source),
             },
+            // The index of its log is a file that grows, and SQLite has no other word for it.
+            _ if is_without_room(&source) => Self::DiskFull { path },
+            // A row that is not there, or a column of another type than it was written with.
+            None if is_of_content(&source) => Self::Damaged {
+                path,
+                source: Arc::new(source),
+            },
             Some(Code::NotADatabase) => Self::NoStore {
                 path: folder.join(crate::embedded::FILE),
             },
@@ -158,4 +173,19 @@ impl SpoolError {
             },
         }
     }
+}
+
+fn is_without_room(source: &rusqlite::Error) -> bool {
+    let code = source.sqlite_error().map(|it| it.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+fn is_of_content(source: &rusqlite::Error) -> bool {
+    matches!(
+        source,
+        rusqlite::Error::QueryReturnedNoRows
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    )
 }

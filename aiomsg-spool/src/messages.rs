@@ -117,7 +117,7 @@ impl Held {
     ///
     /// When the store cannot be written.
     pub async fn failed(self, reason: impl Into<String>) -> Result<(), SpoolError> {
-        let tries = self.stored.tries + 1;
+        let tries = self.stored.tries.saturating_add(1);
         let most = self.front.as_ref().map(|it| it.settings().max_tries);
         let fate = match most.is_some_and(|most| tries >= most) {
             true => Fate::Dead(reason.into()),

@@ -21,7 +21,8 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, SpoolError>> + Send>>
 /// same id.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores these messages. Ready when they are as durable as the store was told to make
-    /// them. All are stored, or none.
+    /// them. All are stored, or none: none after an error that says that the store is full,
+    /// and nobody knows which after another one.
     fn append(&self, entries: Vec<Entry>) -> Answer<Usage>;
 
     /// Gives out the oldest messages that are not given out, `most` at most. Waits until

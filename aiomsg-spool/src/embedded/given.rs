@@ -1,6 +1,7 @@
 //! Giving messages out, in order, each one once.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::SystemTime;
 
 use crate::store::{Entry, Fate, Settled, Stored};
 
@@ -100,17 +101,34 @@ impl Given {
         Some(stored)
     }
 
+    /// Removes the messages at hand that came before a time, and returns their places.
+    /// Stops at the first one that came later, as those that come are in order.
+    pub(super) fn remove_older(&mut self, time: SystemTime) -> Vec<u64> {
+        let is_older = |it: &Stored| it.entry.at < time;
+        let again = self.again.iter().filter(|it| is_older(it));
+        let mut removed: Vec<u64> = again.map(|it| it.seq).collect();
+        self.again.retain(|it| !is_older(it));
+        while self.fresh.front().is_some_and(is_older)
+            && let Some(stored) = self.pop_fresh()
+        {
+            removed.push(stored.seq);
+        }
+        removed
+    }
+
     /// Notes that messages are given out.
     pub(super) fn give(&mut self, stored: &[Stored]) {
         self.out
             .extend(stored.iter().map(|it| (it.seq, it.clone())));
     }
 
-    /// Notes that messages were not taken.
+    /// Notes that messages were not taken. They are the next ones, in their order.
     pub(super) fn untaken(&mut self, stored: Vec<Stored>) {
-        for stored in stored.into_iter().rev() {
+        for stored in stored {
             self.out.remove(&stored.seq);
-            self.again.push_front(stored);
+            let behind = self.again.iter().position(|it| it.seq > stored.seq);
+            let at = behind.unwrap_or(self.again.len());
+            self.again.insert(at, stored);
         }
     }
 

@@ -1,6 +1,8 @@
 //! A store in a folder of this machine, by SQLite.
 
+mod asking;
 mod db;
+mod folder;
 mod given;
 mod lock;
 mod row;
@@ -8,6 +10,7 @@ mod schema;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +20,7 @@ use tokio::sync::oneshot;
 use crate::SpoolError;
 use crate::settings::Sync;
 use crate::store::{Answer, Entry, Settled, Shed, Stats, Store, Stored, Usage};
+use asking::Asking;
 use db::Db;
 use lock::Lock;
 use writer::{Command, Reply, Writer};
@@ -25,10 +29,25 @@ pub(crate) use schema::FILE;
 
 /// A store in a folder. One process at a time writes it, on a thread of its own; others may
 /// read it meanwhile.
+///
+/// # Faults of the disk
+///
+/// A store on a full disk refuses messages ([`SpoolError::DiskFull`]) and keeps what it has.
+/// It goes on when there is room: what was settled meanwhile is written then, a second later
+/// at most.
+///
+/// After any other error in writing, the system does not say what it has kept. The store
+/// answers everything with that error until it is opened anew. A message that was refused
+/// with it may be in the store all the same.
+///
+/// A message whose checksum is wrong is set aside with its reason. Messages on a damaged page
+/// of the file are left out and named in the log at ERROR, stay in the file, and are still
+/// counted as waiting; the others come. Damage that a write meets, or the opening, is
+/// [`SpoolError::Damaged`].
 #[derive(Debug)]
 pub struct Embedded {
     folder: PathBuf,
-    commands: Sender<Command>,
+    commands: Arc<Sender<Command>>,
 }
 
 impl Embedded {
@@ -46,7 +65,7 @@ impl Embedded {
     ) -> Result<Self, SpoolError> {
         let folder = folder.as_ref();
         let failed = |error| SpoolError::from_io(folder, error);
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        folder::create(folder).map_err(failed)?;
         let lock = Lock::take(folder)?;
         let db = Db::open(folder)?;
         let writer = Writer::new(db, sync, max_age, lock);
@@ -57,7 +76,7 @@ impl Embedded {
             .map_err(failed)?;
         Ok(Self {
             folder: folder.to_owned(),
-            commands,
+            commands: Arc::new(commands),
         })
     }
 
@@ -80,7 +99,9 @@ impl Store for Embedded {
     }
 
     fn next(&self, most: usize) -> Answer<Vec<Stored>> {
-        self.ask(|reply| Command::Next(most, reply))
+        let (reply, answer) = oneshot::channel();
+        let _ = self.commands.send(Command::Next(most, reply));
+        Box::pin(Asking::new(answer, Arc::downgrade(&self.commands)))
     }
 
     fn settle(&self, settled: Vec<Settled>) -> Answer<Usage> {

@@ -38,6 +38,15 @@ pub(super) fn from_millis(millis: i64) -> SystemTime {
 /// Reads a row of `seq, id, at, peer, tries, crc, payload`, and compares its checksum.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Result<Stored, Damaged>> {
     let seq = row.get::<_, i64>(0)?.unsigned_abs();
+    match read_columns(row, seq) {
+        Ok(stored) => Ok(stored.ok_or(Damaged { seq })),
+        // A column of another type than it was written with.
+        Err(error) if error.sqlite_error().is_none() => Ok(Err(Damaged { seq })),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_columns(row: &Row<'_>, seq: u64) -> rusqlite::Result<Option<Stored>> {
     let id = row.get_ref(1)?.as_blob()?;
     let at = row.get(2)?;
     let peer = row.get_ref(3)?.as_blob_or_null()?;
@@ -46,17 +55,27 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Result<Stored, Damaged>> {
     let payload = row.get_ref(6)?.as_blob()?;
     let id_bytes = <[u8; MessageId::LEN]>::try_from(id);
     let identity = peer.map(Identity::new).transpose();
-    Ok(match (id_bytes, identity) {
-        (Ok(bytes), Ok(identity)) if i64::from(checksum(id, peer, payload)) == crc => Ok(Stored {
-            seq,
-            tries: u32::try_from(tries).unwrap_or(u32::MAX),
-            entry: Entry {
-                id: MessageId::from_bytes(bytes),
-                peer: identity,
-                payload: Bytes::copy_from_slice(payload),
-                at: from_millis(at),
-            },
-        }),
-        _ => Err(Damaged { seq }),
+    Ok(match (id_bytes, identity, u32::try_from(tries)) {
+        (Ok(bytes), Ok(identity), Ok(tries)) if i64::from(checksum(id, peer, payload)) == crc => {
+            Some(Stored {
+                seq,
+                tries,
+                entry: Entry {
+                    id: MessageId::from_bytes(bytes),
+                    peer: identity,
+                    payload: Bytes::copy_from_slice(payload),
+                    at: from_millis(at),
+                },
+            })
+        }
+        _ => None,
     })
+}
+
+/// The place of a row that was read.
+pub(super) fn place(stored: &Result<Stored, Damaged>) -> u64 {
+    match stored {
+        Ok(stored) => stored.seq,
+        Err(damaged) => damaged.seq,
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::SpoolError;
 
@@ -66,7 +66,7 @@ pub(super) fn open(folder: &Path) -> Result<Connection, SpoolError> {
     )
     .map_err(wrong)?;
     db.busy_timeout(PATIENCE).map_err(wrong)?;
-    let is_new = table_count(&db).map_err(wrong)? == 0;
+    let is_new = is_empty(&db).map_err(wrong)?;
     if is_new {
         // The size of a page cannot be changed once there is one.
         db.pragma_update(None, "page_size", 8192).map_err(wrong)?;
@@ -77,10 +77,8 @@ pub(super) fn open(folder: &Path) -> Result<Connection, SpoolError> {
     }
     db.pragma_update(None, "journal_mode", "WAL")
         .map_err(wrong)?;
-    // 16 MiB of pages in memory, and a log of 32 MiB before it is written back.
+    // 16 MiB of pages in memory.
     db.pragma_update(None, "cache_size", -16_384)
-        .map_err(wrong)?;
-    db.pragma_update(None, "wal_autocheckpoint", 4096)
         .map_err(wrong)?;
     db.pragma_update(None, "journal_size_limit", 64 << 20)
         .map_err(wrong)?;
@@ -135,8 +133,9 @@ fn check(db: &Connection, folder: &Path) -> Result<(), SpoolError> {
     Ok(())
 }
 
-fn table_count(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row("SELECT count(*) FROM sqlite_schema", params![], |row| {
-        row.get(0)
-    })
+/// Whether the database is nobody's yet.
+fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    Ok(tables == 0 && number("application_id")? == 0 && number("user_version")? == 0)
 }

@@ -1,0 +1,118 @@
+//! What a transaction changes.
+
+use std::time::SystemTime;
+
+use aiomsg_core::Identity;
+use rusqlite::params;
+
+use super::{Db, signed};
+use crate::embedded::row;
+use crate::store::{Entry, Usage};
+
+impl Db {
+    /// Adds a message, and returns its place.
+    pub(in crate::embedded) fn append(&mut self, entry: &Entry) -> rusqlite::Result<u64> {
+        let seq = self.next.next;
+        let id = entry.id.as_bytes();
+        let peer = entry.peer.as_ref().map(Identity::as_bytes);
+        let crc = row::checksum(id, peer, &entry.payload);
+        self.connection
+            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?)")?
+            .execute(params![
+                signed(seq),
+                &id[..],
+                row::to_millis(entry.at),
+                peer,
+                crc,
+                &entry.payload[..],
+            ])?;
+        self.next.next += 1;
+        self.next.waiting.messages += 1;
+        self.next.waiting.bytes += entry.payload.len() as u64;
+        Ok(seq)
+    }
+
+    /// Deletes the messages from one place to another, both included. `bytes` is what they
+    /// weigh.
+    pub(in crate::embedded) fn delete(
+        &mut self,
+        from: u64,
+        to: u64,
+        bytes: u64,
+    ) -> rusqlite::Result<()> {
+        let deleted = self
+            .connection
+            .prepare_cached("DELETE FROM messages WHERE seq BETWEEN ? AND ?")?
+            .execute(params![signed(from), signed(to)])?;
+        let waiting = &mut self.next.waiting;
+        waiting.messages = waiting.messages.saturating_sub(deleted as u64);
+        waiting.bytes = waiting.bytes.saturating_sub(bytes);
+        Ok(())
+    }
+
+    /// Counts a failed try of a message.
+    pub(in crate::embedded) fn count_try(&mut self, seq: u64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE messages SET tries = tries + 1 WHERE seq = ?")?
+            .execute([signed(seq)])?;
+        Ok(())
+    }
+
+    /// Moves a message to the dead letters, if it is there. The columns of a damaged one may
+    /// hold anything.
+    pub(in crate::embedded) fn set_aside(
+        &mut self,
+        seq: u64,
+        reason: &str,
+    ) -> rusqlite::Result<()> {
+        let died = row::to_millis(SystemTime::now());
+        let bytes: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO dead \
+                 SELECT seq, coalesce(CAST(id AS BLOB), x''), coalesce(CAST(at AS INTEGER), 0), \
+                 CAST(peer AS BLOB), coalesce(CAST(tries AS INTEGER), 0), \
+                 coalesce(CAST(crc AS INTEGER), 0), coalesce(CAST(payload AS BLOB), x''), ?2, ?3 \
+                 FROM messages WHERE seq = ?1 RETURNING length(payload)",
+            )?
+            .query_map(params![signed(seq), died, reason], |row| row.get(0))?
+            .next()
+            .transpose()?;
+        let Some(bytes) = bytes else { return Ok(()) };
+        let bytes = bytes.unsigned_abs();
+        self.delete(seq, seq, bytes)?;
+        self.next.dead.messages += 1;
+        self.next.dead.bytes += bytes;
+        Ok(())
+    }
+
+    /// Deletes the oldest messages behind a place, until no more than `most` are left or
+    /// none is. Returns how many they were, and the last place.
+    pub(in crate::embedded) fn shed(
+        &mut self,
+        behind: u64,
+        most: Usage,
+    ) -> rusqlite::Result<(u64, u64)> {
+        let (mut dropped, mut last) = (0, behind);
+        loop {
+            let left = self.next.waiting + self.next.dead;
+            if left.messages <= most.messages && left.bytes <= most.bytes {
+                return Ok((dropped, last));
+            }
+            let oldest: Option<(i64, i64)> = self
+                .connection
+                .prepare_cached(
+                    "SELECT seq, length(payload) FROM messages WHERE seq > ? ORDER BY seq LIMIT 1",
+                )?
+                .query_map([signed(last)], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .next()
+                .transpose()?;
+            let Some((seq, bytes)) = oldest else {
+                return Ok((dropped, last));
+            };
+            last = seq.unsigned_abs();
+            self.delete(last, last, bytes.unsigned_abs())?;
+            dropped += 1;
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The database of a store, for its one writer. Each method is one statement, or a few in
+//! one transaction.
+
+mod change;
+mod read;
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, params};
+
+use super::row::Damaged;
+use super::schema;
+use crate::SpoolError;
+use crate::store::{Stored, Usage};
+
+/// The pages of the log after which it is written back into the file: 32 MiB.
+const LONG: i32 = 4096;
+
+thread_local! {
+    /// The pages of the log after the last commit of this thread, which has one database.
+    static LOG: Cell<i32> = const { Cell::new(0) };
+}
+
+/// The database of a store.
+#[derive(Debug)]
+pub(super) struct Db {
+    connection: Connection,
+    folder: PathBuf,
+    totals: Totals,
+    /// The totals as the transaction under way leaves them.
+    next: Totals,
+}
+
+/// The row of `totals`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Totals {
+    /// The place of the next message.
+    pub(super) next: u64,
+    pub(super) waiting: Usage,
+    pub(super) dead: Usage,
+}
+
+/// Messages that were read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) stored: Vec<Result<Stored, Damaged>>,
+    /// Why no more were read.
+    pub(super) error: Option<SpoolError>,
+}
+
+impl Db {
+    pub(super) fn open(folder: &Path) -> Result<Self, SpoolError> {
+        let connection = schema::open(folder)?;
+        // SQLite would write the log back within a commit, and keep an error to itself.
+        connection.wal_hook(Some(|_, pages| {
+            LOG.set(pages);
+            Ok(())
+        }));
+        let totals = totals(&connection).map_err(|it| SpoolError::from_sqlite(folder, it))?;
+        Ok(Self {
+            connection,
+            folder: folder.to_owned(),
+            totals,
+            next: totals,
+        })
+    }
+
+    /// The totals of what is committed.
+    pub(super) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.totals.waiting + self.totals.dead
+    }
+
+    /// Runs these statements as one transaction. With `sync`, it has reached the disk when
+    /// this returns, and so has all that was committed before.
+    pub(super) fn commit<T>(
+        &mut self,
+        sync: bool,
+        statements: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> Result<T, SpoolError> {
+        self.next = self.totals;
+        let done = self.try_commit(sync, statements);
+        match done {
+            Ok(value) => {
+                self.totals = self.next;
+                Ok(value)
+            }
+            Err(error) => {
+                // SQLite itself has ended the transaction after some errors.
+                if !self.connection.is_autocommit() {
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+                Err(self.wrong(error))
+            }
+        }
+    }
+
+    fn try_commit<T>(
+        &mut self,
+        sync: bool,
+        statements: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let synchronous = match sync {
+            true => "PRAGMA synchronous = FULL",
+            false => "PRAGMA synchronous = NORMAL",
+        };
+        self.run(synchronous)?;
+        self.run("BEGIN IMMEDIATE")?;
+        let value = statements(self)?;
+        self.write_totals(sync)?;
+        self.run("COMMIT")?;
+        Ok(value)
+    }
+
+    fn run(&self, statement: &str) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare_cached(statement)?;
+        let mut rows = statement.query([])?;
+        // Some go on with each row.
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// A synced transaction writes something, or there would be nothing to sync.
+    fn write_totals(&self, sync: bool) -> rusqlite::Result<()> {
+        if self.next == self.totals && !sync {
+            return Ok(());
+        }
+        let Totals {
+            next,
+            waiting,
+            dead,
+        } = self.next;
+        self.connection
+            .prepare_cached(
+                "UPDATE totals SET next = ?, messages = ?, bytes = ?, dead_messages = ?, \
+                 dead_bytes = ?, synced = synced + ?",
+            )?
+            .execute(params![
+                signed(next),
+                signed(waiting.messages),
+                signed(waiting.bytes),
+                signed(dead.messages),
+                signed(dead.bytes),
+                sync,
+            ])?;
+        Ok(())
+    }
+
+    /// Writes the log back into the file, if it is long.
+    pub(super) fn write_back_if_long(&self) -> Result<(), SpoolError> {
+        match LOG.get() >= LONG {
+            true => self.write_back(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the log back into the file. The next commit begins it anew, unless a reader
+    /// still needs it.
+    pub(super) fn write_back(&self) -> Result<(), SpoolError> {
+        let done = self.run("PRAGMA wal_checkpoint(PASSIVE)");
+        done.map_err(|error| self.wrong(error))?;
+        LOG.set(0);
+        Ok(())
+    }
+
+    /// Gives free pages back to the system, writes the log back and empties it.
+    pub(super) fn tidy(&self) -> Result<(), SpoolError> {
+        self.run("PRAGMA incremental_vacuum")
+            .and_then(|()| self.run("PRAGMA wal_checkpoint(TRUNCATE)"))
+            .map_err(|error| self.wrong(error))
+    }
+
+    /// Leaves the log as it is when the database is closed: the next one to open it reads
+    /// what the disk has, and compares its checksums.
+    pub(super) fn leave_log(&self) {
+        let config = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        let _ = self.connection.set_db_config(config, true);
+    }
+
+    fn wrong(&self, error: rusqlite::Error) -> SpoolError {
+        SpoolError::from_sqlite(&self.folder, error)
+    }
+}
+
+/// SQLite's integers are signed. None of ours is that large.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
+    let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+    connection.query_row(
+        "SELECT next, messages, bytes, dead_messages, dead_bytes FROM totals",
+        [],
+        |row| {
+            Ok(Totals {
+                next: number(row, 0)?,
+                waiting: Usage {
+                    messages: number(row, 1)?,
+                    bytes: number(row, 2)?,
+                },
+                dead: Usage {
+                    messages: number(row, 3)?,
+                    bytes: number(row, 4)?,
+                },
+            })
+        },
+    )
+}
