@@ -47,14 +47,15 @@ pub(crate) fn parse<C: Parser>(shape: impl FnOnce(Command) -> Command) -> Result
     }
 }
 
-/// The command, or the subcommand if one was named.
+/// The command, or the subcommand if one was named, and the one of that.
 fn help_of<C: CommandFactory>(mut args: impl Iterator<Item = OsString>) -> String {
     let command = C::command();
-    let name = command.get_name();
-    match args.find_map(|arg| command.find_subcommand(arg)) {
-        Some(what) => format!("{name} {}", what.get_name()),
-        None => name.to_owned(),
+    let (mut command, mut name) = (&command, command.get_name().to_owned());
+    while let Some(what) = args.find_map(|arg| command.find_subcommand(arg)) {
+        name = format!("{name} {}", what.get_name());
+        command = what;
     }
+    name
 }
 
 /// What clap says in several lines, without the usage, which `--help` has.

@@ -44,13 +44,17 @@ pub(crate) fn man(args: &ManArgs, mut command: Command) -> Outcome {
         return print::print_text(&String::from_utf8_lossy(&page));
     };
     std::fs::create_dir_all(dir).map_err(|error| wrong(dir, &error))?;
+    pages(dir, &command, "aiomsg")
+}
+
+/// The page of a command, and those of its own commands.
+fn pages(dir: &Path, command: &Command, name: &str) -> Outcome {
     for what in command.get_subcommands() {
         if what.get_name() != "help" {
-            let name = format!("aiomsg-{}", what.get_name());
-            write(dir, &name, page(what.clone(), &name)?)?;
+            pages(dir, what, &format!("{name}-{}", what.get_name()))?;
         }
     }
-    write(dir, "aiomsg", page(command, "aiomsg")?)
+    write(dir, name, page(command.clone(), name)?)
 }
 
 fn page(command: Command, name: &str) -> Outcome<Vec<u8>> {

@@ -23,6 +23,8 @@ mod reply;
 mod request;
 mod send;
 mod short_help;
+#[cfg(feature = "spool")]
+mod spool;
 mod subscribe;
 #[cfg(feature = "top")]
 mod top;
@@ -73,6 +75,8 @@ enum What {
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
     Proxy(Box<proxy::ProxyArgs>),
+    #[cfg(feature = "spool")]
+    Spool(spool::SpoolArgs),
     #[cfg(feature = "top")]
     Top(top::TopArgs),
 }
@@ -129,6 +133,8 @@ fn run(what: What) -> Outcome {
             What::Peers(args) => peers::run(args, &mut Stop::new()?).await,
             What::Demo(args) => demo::run(args, &mut Stop::new()?).await,
             What::Proxy(args) => proxy::run(*args).await,
+            #[cfg(feature = "spool")]
+            What::Spool(args) => spool::run(args, &mut Stop::new()?).await,
             #[cfg(feature = "top")]
             What::Top(args) => top::run(args, &mut Stop::with_hangup()?).await,
             What::Bench(args) => bench::run(args, &mut Stop::new()?).await,

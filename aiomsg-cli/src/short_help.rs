@@ -41,6 +41,7 @@ const SHOWN: &[(&str, &[&str])] = &[
             "dashboard",
         ],
     ),
+    ("spool", &[]),
     ("top", &["address", "once", "interval"]),
 ];
 
@@ -51,6 +52,10 @@ const EVERYWHERE: &[&str] = &["bind", "connect", "trust", "timeout", "json"];
 pub(crate) fn shorten(command: Command) -> Command {
     let command = command.mut_arg("log_format", hide);
     SHOWN.iter().fold(command, |command, (name, shown)| {
+        // Some are not built without their features.
+        if command.find_subcommand(name).is_none() {
+            return command;
+        }
         command.mut_subcommand(name, |what| {
             what.mut_args(|arg| match is_shown(&arg, shown) {
                 true => arg,

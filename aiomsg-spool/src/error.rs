@@ -36,6 +36,21 @@ pub enum SpoolError {
         /// The file.
         path: PathBuf,
     },
+    /// There is no store in the folder.
+    #[error("there is no store of messages in {}", path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file of the store, or the index of its log, cannot be opened to read.
+    #[error("the store {} cannot be read", path.display())]
+    Unreadable {
+        /// The folder of the store.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: Cause,
+    },
     /// There is no room on the disk.
     #[error("there is no room on the disk for the store {}", path.display())]
     DiskFull {
@@ -180,7 +195,8 @@ fn is_without_room(source: &rusqlite::Error) -> bool {
     code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
-fn is_of_content(source: &rusqlite::Error) -> bool {
+/// Whether a row, or the value of a column, is not what was written.
+pub(crate) fn is_of_content(source: &rusqlite::Error) -> bool {
     matches!(
         source,
         rusqlite::Error::QueryReturnedNoRows

@@ -51,7 +51,7 @@ mod spool;
 pub mod store;
 
 pub use drainer::Drainer;
-pub use embedded::Embedded;
+pub use embedded::{Embedded, inspect};
 pub use error::SpoolError;
 pub use front::Appending;
 #[cfg(feature = "jetstream")]

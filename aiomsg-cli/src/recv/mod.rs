@@ -25,6 +25,8 @@ use crate::common::stopped::Stopped;
 use crate::common::wait::{PEERS, WaitArgs, after};
 
 use output::Line;
+#[cfg(feature = "spool")]
+pub(crate) use output::escaped;
 pub(crate) use output::{Content, Format, Output};
 
 /// Receives messages, and writes them to standard output

@@ -140,7 +140,7 @@ async fn open(path: &Path) -> io::Result<(File, Option<File>)> {
 }
 
 /// Text as it is, and everything else as `\xNN`.
-fn escaped(payload: &[u8]) -> String {
+pub(crate) fn escaped(payload: &[u8]) -> String {
     let mut shown = String::with_capacity(payload.len());
     for chunk in payload.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -195,7 +195,7 @@ impl<'a> Line<'a> {
 }
 
 /// A payload as JSON: text, or base64 if it is not UTF-8.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Content<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,

@@ -22,6 +22,8 @@ mod refused;
 mod reply;
 mod request;
 mod signals;
+#[cfg(feature = "spool")]
+mod spool;
 mod tls;
 mod topics;
 mod unix;

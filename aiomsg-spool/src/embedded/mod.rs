@@ -4,6 +4,7 @@ mod asking;
 mod db;
 mod folder;
 mod given;
+pub mod inspect;
 mod lock;
 mod row;
 mod schema;

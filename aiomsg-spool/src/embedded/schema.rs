@@ -113,6 +113,12 @@ pub(super) fn open_to_read(folder: &Path) -> Result<Connection, SpoolError> {
     Ok(db)
 }
 
+/// The size of the file and of its log, in bytes.
+pub(super) fn disk_bytes(folder: &Path) -> u64 {
+    let size = |name: &str| folder.join(name).metadata().map_or(0, |it| it.len());
+    size(FILE) + size(&format!("{FILE}-wal"))
+}
+
 /// Whether the database is a store of a version that is known here.
 fn check(db: &Connection, folder: &Path) -> Result<(), SpoolError> {
     let wrong = |error: rusqlite::Error| SpoolError::from_sqlite(folder, error);

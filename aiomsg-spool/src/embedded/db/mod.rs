@@ -2,6 +2,7 @@
 //! one transaction.
 
 mod change;
+mod mend;
 mod read;
 
 use std::cell::Cell;
@@ -188,7 +189,7 @@ impl Db {
 }
 
 /// SQLite's integers are signed. None of ours is that large.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

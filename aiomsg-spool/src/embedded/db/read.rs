@@ -110,10 +110,6 @@ impl Db {
 
     /// The size of the file and of its log, in bytes.
     pub(in crate::embedded) fn disk_bytes(&self) -> u64 {
-        let size = |name: &str| {
-            let file = self.folder.join(name);
-            file.metadata().map_or(0, |it| it.len())
-        };
-        size(schema::FILE) + size(&format!("{}-wal", schema::FILE))
+        schema::disk_bytes(&self.folder)
     }
 }

@@ -1,0 +1,63 @@
+//! What people change in a store.
+
+use std::time::SystemTime;
+
+use rusqlite::params;
+
+use super::{Db, signed};
+use crate::embedded::row;
+
+impl Db {
+    /// Puts a dead letter back at the end, as if it came now. Returns what it weighs, if it
+    /// is there.
+    pub(in crate::embedded) fn requeue(&mut self, seq: u64) -> rusqlite::Result<Option<u64>> {
+        let place = self.next.next;
+        let now = row::to_millis(SystemTime::now());
+        self.connection
+            .prepare_cached(
+                "INSERT INTO messages SELECT ?2, id, ?3, peer, 0, crc, payload FROM dead \
+                 WHERE seq = ?1",
+            )?
+            .execute(params![signed(seq), signed(place), now])?;
+        let bytes = self.purge_dead(seq)?;
+        if let Some(bytes) = bytes {
+            self.next.next += 1;
+            self.next.waiting.messages += 1;
+            self.next.waiting.bytes += bytes;
+        }
+        Ok(bytes)
+    }
+
+    /// Deletes a dead letter. Returns what it weighed, if it was there.
+    pub(in crate::embedded) fn purge_dead(&mut self, seq: u64) -> rusqlite::Result<Option<u64>> {
+        let bytes = self.weigh("SELECT length(payload) FROM dead WHERE seq = ?", seq)?;
+        if let Some(bytes) = bytes {
+            self.connection
+                .prepare_cached("DELETE FROM dead WHERE seq = ?")?
+                .execute([signed(seq)])?;
+            let dead = &mut self.next.dead;
+            dead.messages = dead.messages.saturating_sub(1);
+            dead.bytes = dead.bytes.saturating_sub(bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// Deletes a message that waits. Returns what it weighed, if it was there.
+    pub(in crate::embedded) fn purge_waiting(&mut self, seq: u64) -> rusqlite::Result<Option<u64>> {
+        let bytes = self.weigh("SELECT length(payload) FROM messages WHERE seq = ?", seq)?;
+        if let Some(bytes) = bytes {
+            self.delete(seq, seq, bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    fn weigh(&self, statement: &str, seq: u64) -> rusqlite::Result<Option<u64>> {
+        let bytes: Option<i64> = self
+            .connection
+            .prepare_cached(statement)?
+            .query_map([signed(seq)], |row| row.get(0))?
+            .next()
+            .transpose()?;
+        Ok(bytes.map(i64::unsigned_abs))
+    }
+}
