@@ -3,7 +3,7 @@
 use aiomsg_spool::Spool;
 use serde_json::Value;
 
-use super::support::{Store, block_on, numbers, objects, text, three};
+use super::support::{Store, numbers, objects, runtime, text, three};
 
 #[test]
 fn messages_are_listed_a_page_at_a_time() {
@@ -134,36 +134,31 @@ fn all_is_exported_with_its_payload() {
 #[test]
 fn a_store_is_read_beside_the_process_that_writes_it() {
     let store = three();
-    block_on(async {
-        let spool = Spool::open(store.path()).await.unwrap();
-        spool.append(text("a fourth")).await.unwrap();
-        for what in ["ls", "export"] {
-            let read = objects(store.run(what, &["--json"]).ends(0));
-            assert_eq!(numbers(&read, "place"), [1, 2, 3, 4], "{what}");
-        }
-        assert!(
-            store
-                .run("verify", &[])
-                .ends(0)
-                .text()
-                .contains("4 waiting")
-        );
-        assert_eq!(
-            store.run("show", &["4", "--raw"]).ends(0).text(),
-            "a fourth"
-        );
-        let stats = store.run("stats", &["--json"]).ends(0).json();
-        assert_eq!(stats["waiting"]["messages"], 4);
+    let runtime = runtime();
+    let spool = runtime.block_on(Spool::open(store.path())).unwrap();
+    runtime.block_on(spool.append(text("a fourth"))).unwrap();
+    for what in ["ls", "export"] {
+        let read = objects(store.run(what, &["--json"]).ends(0));
+        assert_eq!(numbers(&read, "place"), [1, 2, 3, 4], "{what}");
+    }
+    let verified = store.run("verify", &[]);
+    assert!(verified.ends(0).text().contains("4 waiting"));
+    assert_eq!(
+        store.run("show", &["4", "--raw"]).ends(0).text(),
+        "a fourth"
+    );
+    let stats = store.run("stats", &["--json"]).ends(0).json();
+    assert_eq!(stats["waiting"]["messages"], 4);
 
-        let me = format!("(process {})", std::process::id());
-        let wanted = ["is in use by", &me, "end that first"];
-        store.run("requeue", &[]).fails(1, &wanted);
-        store
-            .run("purge", &["--waiting", "--yes"])
-            .fails(1, &wanted);
-        // None of that has changed it, or held it up.
-        spool.append(text("a fifth")).await.unwrap();
-        assert_eq!(spool.stats().await.unwrap().waiting.messages, 5);
-        spool.close().await.unwrap();
-    });
+    let me = format!("(process {})", std::process::id());
+    let wanted = ["is in use by", &me, "end that first"];
+    store.run("requeue", &[]).fails(1, &wanted);
+    store
+        .run("purge", &["--waiting", "--yes"])
+        .fails(1, &wanted);
+    // None of that has changed it, or held it up.
+    runtime.block_on(spool.append(text("a fifth"))).unwrap();
+    let stats = runtime.block_on(spool.stats()).unwrap();
+    assert_eq!(stats.waiting.messages, 5);
+    runtime.block_on(spool.close()).unwrap();
 }

@@ -60,10 +60,12 @@ fn another_file_of_that_name_is_no_store() {
 }
 
 /// As on a file system that cannot be written.
+#[cfg(unix)]
 #[test]
 fn a_log_whose_index_cannot_be_made_is_no_riddle() {
     let store = three();
-    fs::create_dir(store.path().join("spool.db-shm")).unwrap();
+    let index = store.path().join("spool.db-shm");
+    std::os::unix::fs::symlink("no/such/folder/index", index).unwrap();
     store
         .run("ls", &[])
         .fails(1, &["cannot be read", "copy the folder"]);

@@ -5,6 +5,7 @@ use std::path::Path;
 use aiomsg::{Identity, Outbound};
 use aiomsg_spool::{Spool, Sync};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::super::process::{Done, run};
 
@@ -45,7 +46,7 @@ impl Store {
 
     /// Opens it in this process, and closes it behind the work.
     pub(crate) fn with<T>(&self, work: impl AsyncFnOnce(&Spool) -> T) -> T {
-        block_on(async {
+        runtime().block_on(async {
             let spool = Spool::builder().sync(Sync::Os).open(self.path()).await;
             let spool = spool.unwrap();
             let done = work(&spool).await;
@@ -74,9 +75,9 @@ impl Store {
     }
 }
 
-pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn runtime() -> Runtime {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_all().build().unwrap().block_on(work)
+    runtime.enable_all().build().unwrap()
 }
 
 pub(crate) fn text(text: &str) -> Outbound {
