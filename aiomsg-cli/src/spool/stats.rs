@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use aiomsg_spool::inspect::Part;
+use aiomsg_spool::store::Usage;
 use clap::Args;
 use serde::Serialize;
 
-use super::row::{Amount, age, amount, since, size, time};
+use super::row::{Amount, age, since, size, time};
 use super::{StoreArgs, open};
 use crate::common::failure::Outcome;
 use crate::common::print;
@@ -18,6 +18,14 @@ use crate::common::print;
 pub(super) struct StatsArgs {
     #[command(flatten)]
     store: StoreArgs,
+}
+
+fn words(usage: Usage) -> String {
+    let what = match usage.messages {
+        1 => "message",
+        _ => "messages",
+    };
+    format!("{} {what}, {}", usage.messages, size(usage.bytes))
 }
 
 #[derive(Debug, Serialize)]
@@ -54,11 +62,11 @@ pub(super) fn run(args: &StatsArgs) -> Outcome {
         "store",
         &format!("{}, version {}", dir.display(), stats.version),
     );
-    line("waiting", &amount(Part::Waiting, stats.waiting).to_string());
+    line("waiting", &words(stats.waiting));
     if let Some(oldest) = stats.oldest {
         line("oldest", &format!("{}, {} ago", time(oldest), age(oldest)));
     }
-    line("dead", &amount(Part::Dead, stats.dead).to_string());
+    line("dead", &words(stats.dead));
     line("on disk", &size(stats.disk_bytes).to_string());
     print::print_text(&text)
 }

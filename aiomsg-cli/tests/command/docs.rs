@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::help::commands;
+use super::help::{commands, listed};
 
 /// The text of a page of the documentation.
 fn page(name: &str) -> String {
@@ -38,6 +38,17 @@ fn table(page: &str) -> Vec<(Vec<String>, String)> {
             (names.collect(), target.trim_end_matches(')').to_owned())
         })
         .collect()
+}
+
+#[test]
+fn every_command_for_stores_is_in_its_section() {
+    let text = page("cli.md");
+    let (_, section) = text.split_once("\n## spool\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    for command in listed(&["spool", "--help"]) {
+        let row = format!("| `{command} DIR");
+        assert!(command == "help" || section.contains(&row), "{command}");
+    }
 }
 
 #[test]

@@ -6,7 +6,12 @@ use super::process::run;
 
 /// The commands, as the help lists them.
 pub(crate) fn commands() -> Vec<String> {
-    let help = run(&["--help"]);
+    listed(&["--help"])
+}
+
+/// The commands that a help lists.
+pub(crate) fn listed(args: &[&str]) -> Vec<String> {
+    let help = run(args);
     let list = help.text().split("Commands:\n").nth(1).unwrap();
     let list = list.split("\n\n").next().unwrap();
     // What goes on in the next line is further to the right.
@@ -89,6 +94,7 @@ fn every_command_that_can_fail_says_with_which_codes() {
         "peers",
         "demo",
         "bench",
+        "spool",
         "top",
     ] {
         let help = run(&[command, "--help"]);
@@ -107,6 +113,8 @@ fn every_command_has_a_page() {
         assert!(page.contains(&format!(".TH aiomsg-{command} 1")), "{page}");
         assert!(page.contains("DESCRIPTION"), "{page}");
     }
+    // A command of a command has one, too.
+    assert!(dir.path().join("aiomsg-spool-requeue.1").is_file());
     let file = dir.path().join("aiomsg.1");
     run(&["man", "--dir", file.to_str().unwrap()]).fails(2, &["aiomsg.1"]);
 }
@@ -121,6 +129,7 @@ fn every_shell_has_completions() {
             "time-limit",
             "settle",
             "raw-replies",
+            "requeue",
         ] {
             assert!(script.ends(0).text().contains(word), "{shell}");
         }

@@ -27,6 +27,12 @@ fn wrong_command_lines() {
             &["doctor", "--bogus"],
             &["--bogus", "see aiomsg doctor --help"],
         ),
+        (
+            &["spool", "ls", "--bogus"],
+            &["--bogus", "see aiomsg spool ls --help"],
+        ),
+        (&["spool", "show", "dir"], &["PLACE"]),
+        (&["spool", "show", "dir", "first"], &["PLACE", "first"]),
         (&["man", "--bogus"], &["--bogus", "see aiomsg man --help"]),
         (&["completions", "nosh"], &["nosh", "bash", "zsh"]),
         (&["completions"], &["SHELL"]),
@@ -180,6 +186,8 @@ fn wrong_values() {
 fn without_anything_there_is_help() {
     let done = run(&[]);
     assert!(done.ends(2).stderr.contains("Usage: aiomsg"));
+    let done = run(&["spool"]);
+    assert!(done.ends(2).stderr.contains("Usage: aiomsg spool"));
 }
 
 #[test]

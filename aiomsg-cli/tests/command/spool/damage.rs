@@ -91,6 +91,33 @@ fn a_damaged_page_is_read_around() {
         .fails(1, &["is damaged", "spool verify", "spool export"]);
 }
 
+/// Many places before it have no message any more. They are leapt over, and the count is
+/// that of the messages.
+#[test]
+fn a_damaged_page_behind_a_wide_gap_is_read_around() {
+    let store = Store::of((0..30_000).map(|n| text(&format!("<{n}>"))));
+    store.with(async |spool| {
+        let mut messages = spool.messages().unwrap();
+        for _ in 0..29_000 {
+            messages.next().await.unwrap().done().await.unwrap();
+        }
+    });
+    let mut file = fs::read(store.file()).unwrap();
+    let page = position(&file, b"<29005>") / PAGE * PAGE;
+    file[page..page + PAGE].fill(0xa5);
+    fs::write(store.file(), file).unwrap();
+    let done = store.run("export", &[]);
+    let read = numbers(&objects(&done), "place");
+    let lost = 1000 - read.len();
+    assert!((20..300).contains(&lost), "{lost}");
+    // None behind the damage is left out.
+    assert!(read.windows(2).all(|two| two[0] + 1 == two[1]));
+    assert_eq!(read.last(), Some(&30_000));
+    done.fails(1, &[&format!("{lost} messages could not be read")]);
+    let note = format!("places 1 to {} (waiting)", read[0] - 1);
+    assert!(done.stderr.contains(&note), "{}", done.stderr);
+}
+
 #[test]
 fn totals_that_are_wrong_are_found() {
     let store = three();

@@ -94,7 +94,7 @@ fn the_numbers_are_told() {
             .run("stats", &[])
             .ends(0)
             .text()
-            .contains("0 dead letters")
+            .contains("dead       0 messages")
     );
     for what in ["ls", "export", "verify"] {
         empty.run(what, &[]).ends(0);
@@ -108,8 +108,8 @@ fn the_numbers_are_told() {
     assert!(stats["disk_bytes"].as_u64().unwrap() > 8192);
     let said = store.run("stats", &[]);
     let said = said.ends(0).text();
-    assert!(said.contains("2 waiting messages, 27 B"), "{said}");
-    assert!(said.contains("1 dead letter, 9 B"), "{said}");
+    assert!(said.contains("waiting    2 messages, 27 B"), "{said}");
+    assert!(said.contains("dead       1 message, 9 B"), "{said}");
 }
 
 #[test]
@@ -129,6 +129,23 @@ fn all_is_exported_with_its_payload() {
         let exported = objects(store.run("export", args).ends(0));
         assert_eq!(numbers(&exported, "place"), places, "{args:?}");
     }
+}
+
+/// As after the end of a process that had no time to close it: its log has the messages.
+#[test]
+fn a_store_that_was_not_closed_is_read_with_its_log() {
+    let store = three();
+    let runtime = runtime();
+    let spool = runtime.block_on(Spool::open(store.path())).unwrap();
+    runtime.block_on(spool.append(text("a fourth"))).unwrap();
+    let copy = Store::empty();
+    for name in ["spool.db", "spool.db-wal"] {
+        std::fs::copy(store.path().join(name), copy.path().join(name)).unwrap();
+    }
+    runtime.block_on(spool.close()).unwrap();
+    let read = objects(copy.run("ls", &["--json"]).ends(0));
+    assert_eq!(numbers(&read, "place"), [1, 2, 3, 4]);
+    copy.run("verify", &[]).ends(0);
 }
 
 #[test]

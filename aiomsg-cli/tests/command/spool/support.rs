@@ -15,9 +15,14 @@ pub(crate) struct Store(TempDir);
 impl Store {
     /// One that nobody has open.
     pub(crate) fn of(messages: impl IntoIterator<Item = Outbound>) -> Self {
-        let store = Self(tempfile::tempdir().unwrap());
+        let store = Self::empty();
         store.add(messages);
         store
+    }
+
+    /// A folder without a store.
+    pub(crate) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn path(&self) -> &Path {

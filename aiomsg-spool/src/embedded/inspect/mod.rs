@@ -131,17 +131,11 @@ impl Inspector {
             let version = self
                 .connection
                 .pragma_query_value(None, "user_version", |row| row.get(0))?;
-            let oldest: Option<i64> = self
-                .connection
-                .prepare_cached("SELECT at FROM messages ORDER BY seq LIMIT 1")?
-                .query_map([], |row| row.get(0))?
-                .next()
-                .transpose()?;
             Ok(Summary {
                 version,
                 waiting: totals.waiting,
                 dead: totals.dead,
-                oldest: oldest.map(row::from_millis),
+                oldest: self.oldest()?,
                 disk_bytes: schema::disk_bytes(&self.folder),
                 next_place: totals.next,
             })
@@ -213,6 +207,18 @@ impl Inspector {
     /// When the store cannot be read, other than by damage.
     pub fn verify(&self, report: &mut dyn FnMut(Problem)) -> Result<Verified, SpoolError> {
         verify::verify(self, report)
+    }
+
+    /// When the oldest message came. Nobody knows if that message is damaged.
+    fn oldest(&self) -> rusqlite::Result<Option<SystemTime>> {
+        let oldest: rusqlite::Result<Option<i64>> = self
+            .connection
+            .prepare_cached("SELECT at FROM messages ORDER BY seq LIMIT 1")
+            .and_then(|mut it| it.query_map([], |row| row.get(0))?.next().transpose());
+        match oldest {
+            Err(error) if walk::is_damage(&error) => Ok(None),
+            oldest => Ok(oldest?.map(row::from_millis)),
+        }
     }
 
     /// The first message at a place or behind it.

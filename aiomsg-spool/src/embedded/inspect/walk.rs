@@ -17,6 +17,12 @@ const MOST_BYTES: usize = 1 << 20;
 /// The most places that are tried at once behind damage.
 const PROBES: usize = 4096;
 
+/// The places of a gap that are tried one by one.
+const EACH: u64 = 16_384;
+
+/// The most places of a leap.
+const LEAP: u64 = 256;
+
 /// The places that are tried behind damage where the last place is unknown, too.
 const BLIND: u64 = 1 << 20;
 
@@ -29,11 +35,44 @@ pub enum Found {
     Unreadable(RangeInclusive<u64>),
 }
 
+/// The way through places that cannot be read.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    /// The next place to try.
+    place: u64,
+    /// The last place that was tried, before that one.
+    tried: u64,
+    /// The place behind the last one to try.
+    end: u64,
+}
+
+impl Gap {
+    /// Each place is tried. In a wide gap, as where many messages were deleted, that would
+    /// take long: there it leaps, and comes back from where it lands.
+    fn go_on(&mut self, first: u64) {
+        let step = 1 + (self.place - first) / EACH;
+        let next = self.place.saturating_add(step.min(LEAP));
+        self.tried = self.place;
+        // The last one is not leapt over.
+        self.place = next.min(self.end.saturating_sub(1)).max(self.place + 1);
+    }
+
+    fn has_leapt(&self) -> bool {
+        self.place > self.tried + 1
+    }
+
+    /// It has landed behind the gap: the first place that it has leapt over is next.
+    fn go_back(&mut self) {
+        self.place = self.tried + 1;
+    }
+}
+
 /// A way through all messages of a part. See [`Inspector::walk`].
 ///
 /// A damaged page of the file has several messages, and says no more where they end. The
-/// walk tries one place after the other until the file can be read again, so that it leaves
-/// out none that is whole.
+/// walk tries one place after the other until the file can be read again. In a gap of more
+/// than 16,384 places it leaps up to 256 of them, and may leave out whole messages between
+/// two damaged pages that are closer than that.
 #[derive(Debug)]
 pub struct Walk<'a> {
     inspector: &'a Inspector,
@@ -42,8 +81,8 @@ pub struct Walk<'a> {
     behind: u64,
     /// The place behind the last one, if the store says it.
     end: Option<u64>,
-    /// The next place to try behind damage.
-    probe: Option<u64>,
+    /// The places behind that one which cannot be read.
+    gap: Option<Gap>,
     /// Whether the last page was empty, and there seemed to be more behind it.
     is_doubtful: bool,
     is_over: bool,
@@ -61,7 +100,7 @@ impl<'a> Walk<'a> {
             part,
             behind: 0,
             end,
-            probe: None,
+            gap: None,
             is_doubtful: false,
             is_over: false,
         })
@@ -77,8 +116,8 @@ impl<'a> Walk<'a> {
         if self.is_over {
             return Ok(None);
         }
-        let read = match self.probe {
-            Some(place) => self.behind_damage(place),
+        let read = match self.gap {
+            Some(gap) => self.behind_damage(gap),
             None => self.page(),
         };
         read.map(Some).map_err(|error| self.inspector.wrong(error))
@@ -87,12 +126,15 @@ impl<'a> Walk<'a> {
     fn page(&mut self) -> rusqlite::Result<Vec<Found>> {
         let mut found = Vec::new();
         let read = self.read_into(&mut found);
-        let read = read.and_then(|()| match found.is_empty() && self.probe.is_none() {
+        let read = read.and_then(|()| match found.is_empty() && self.gap.is_none() {
             true => self.end(),
-            false => Ok(self.is_doubtful = false),
+            false => {
+                self.is_doubtful = false;
+                Ok(())
+            }
         });
         match read {
-            Err(error) if is_damage(&error) => self.probe = Some(self.behind + 1),
+            Err(error) if is_damage(&error) => self.gap = Some(self.new_gap()),
             read => read?,
         }
         Ok(found)
@@ -103,7 +145,7 @@ impl<'a> Walk<'a> {
     fn end(&mut self) -> rusqlite::Result<()> {
         let last = self.inspector.last(self.part, self.end)?;
         match last.is_some_and(|last| last > self.behind) {
-            true if self.is_doubtful => self.probe = Some(self.behind + 1),
+            true if self.is_doubtful => self.gap = Some(self.new_gap()),
             true => self.is_doubtful = true,
             false => self.is_over = true,
         }
@@ -123,7 +165,7 @@ impl<'a> Walk<'a> {
             }
             if message.place <= self.behind {
                 // The tree is damaged: its messages are out of order.
-                self.probe = Some(self.behind + 1);
+                self.gap = Some(self.new_gap());
                 return Ok(());
             }
             self.behind = message.place;
@@ -136,37 +178,55 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    fn new_gap(&self) -> Gap {
+        let place = self.behind + 1;
+        Gap {
+            place,
+            tried: self.behind,
+            end: self.end.unwrap_or(place.saturating_add(BLIND)),
+        }
+    }
+
     /// Whether a message came after the walk began. With a damaged tree, it may be anything.
     fn is_beyond(&self, place: u64) -> bool {
         self.end.is_some_and(|end| place >= end)
     }
 
-    fn behind_damage(&mut self, first: u64) -> rusqlite::Result<Vec<Found>> {
-        let damage = self.behind + 1;
-        let last = self.end.unwrap_or(damage.saturating_add(BLIND));
-        for place in (first..last).take(PROBES) {
-            match self.inspector.first(self.part, place) {
-                Ok(Some(message)) if message.place < place || self.is_beyond(message.place) => {}
+    fn behind_damage(&mut self, mut gap: Gap) -> rusqlite::Result<Vec<Found>> {
+        let first = self.behind + 1;
+        for _ in 0..PROBES {
+            if gap.place >= gap.end {
+                return Ok(self.over(first, gap.end));
+            }
+            let found = match self.inspector.first(self.part, gap.place) {
                 Ok(Some(message)) => {
-                    self.probe = None;
-                    self.behind = message.place;
-                    let unreadable = Found::Unreadable(damage..=message.place - 1);
-                    let lacks = damage < message.place;
-                    let unreadable = lacks.then_some(unreadable);
-                    let message = Found::Message(Box::new(message));
-                    return Ok(unreadable.into_iter().chain([message]).collect());
+                    // The places of a damaged page may be anything.
+                    let is_found = message.place >= gap.place && !self.is_beyond(message.place);
+                    is_found.then_some(Some(message))
                 }
-                Ok(None) => return Ok(self.over(damage, place)),
-                Err(error) if is_damage(&error) => {}
+                Ok(None) => Some(None),
+                Err(error) if is_damage(&error) => None,
                 Err(error) => return Err(error),
+            };
+            match found {
+                None => gap.go_on(first),
+                Some(_) if gap.has_leapt() => gap.go_back(),
+                Some(None) => return Ok(self.over(first, gap.place)),
+                Some(Some(message)) => return Ok(self.behind_gap(first, message)),
             }
         }
-        let next = first.saturating_add(PROBES as u64);
-        if next >= last {
-            return Ok(self.over(damage, last));
-        }
-        self.probe = Some(next);
+        self.gap = Some(gap);
         Ok(Vec::new())
+    }
+
+    /// The file can be read again, from this message on.
+    fn behind_gap(&mut self, first: u64, message: Message) -> Vec<Found> {
+        self.gap = None;
+        self.behind = message.place;
+        let is_gap = first < message.place;
+        let unreadable = is_gap.then(|| Found::Unreadable(first..=message.place - 1));
+        let message = Found::Message(Box::new(message));
+        unreadable.into_iter().chain([message]).collect()
     }
 
     /// Nothing can be read from this place to that one, and nothing is behind it.
