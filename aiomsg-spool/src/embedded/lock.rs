@@ -52,6 +52,9 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let _ = self.0.set_len(0);
+        // A child process has copies of all files from its fork until its exec, and with a
+        // copy the lock: closing the file would not give it free.
+        let _ = FileExt::unlock(&self.0);
     }
 }
 
@@ -70,4 +73,24 @@ fn me() -> String {
     let name = program.as_deref().and_then(Path::file_name);
     let name = name.map_or("a program".into(), |it| it.to_string_lossy());
     format!("{name} (process {})", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A store that was opened again right away was in use, by a child process that had just
+    /// been forked.
+    #[test]
+    fn the_lock_is_free_while_a_child_has_a_copy_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::take(folder.path()).unwrap();
+        let copy = lock.0.try_clone().unwrap();
+        assert!(Lock::take(folder.path()).is_err());
+        drop(lock);
+        assert!(Lock::take(folder.path()).is_ok());
+        drop(copy);
+    }
 }
