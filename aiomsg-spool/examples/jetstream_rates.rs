@@ -11,12 +11,13 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aiomsg_core::{Outbound, sync};
 use aiomsg_spool::{JetstreamSettings, Spool};
 use async_nats::jetstream::{self, consumer::pull, stream};
 use futures::StreamExt;
+use tokio::time::Instant;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 

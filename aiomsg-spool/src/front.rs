@@ -26,6 +26,12 @@ use crate::store::{Answer, Entry, Fate, Settled, Store, Usage};
 const PENDING: usize = 65_536;
 const PENDING_BYTES: usize = 64 << 20;
 
+/// Hears that its messages are stored, or why not.
+type StoredWaiter = oneshot::Sender<Result<(), SpoolError>>;
+
+/// Hears that its message is acknowledged, or why it is a dead letter.
+type AckedWaiter = oneshot::Sender<Result<(), String>>;
+
 #[derive(Debug)]
 pub(crate) struct Front {
     store: Arc<dyn Store>,
@@ -44,14 +50,14 @@ struct State {
     ids: Ids,
     pending: Vec<Entry>,
     pending_bytes: usize,
-    waiters: Vec<oneshot::Sender<Result<(), SpoolError>>>,
+    waiters: Vec<StoredWaiter>,
     /// What is under way to the store.
     committing: Usage,
     /// What the store held when it answered last.
     stored: Usage,
     producers: WakerList,
     /// Senders that wait for the acknowledgement of their message.
-    until_acked: HashMap<MessageId, oneshot::Sender<Result<(), String>>>,
+    until_acked: HashMap<MessageId, AckedWaiter>,
     dropped: u64,
     taken: bool,
     closed: bool,
@@ -203,11 +209,7 @@ impl Front {
         Poll::Pending
     }
 
-    fn push(
-        &self,
-        entries: Vec<Entry>,
-        waiter: oneshot::Sender<Result<(), SpoolError>>,
-    ) -> Result<(), SpoolError> {
+    fn push(&self, entries: Vec<Entry>, waiter: StoredWaiter) -> Result<(), SpoolError> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(SpoolError::Closed);
@@ -238,7 +240,7 @@ impl Front {
                 continue;
             }
             let answer = self.commit(entries).await;
-            self.answered(answer.clone());
+            self.answered(&answer);
             for waiter in waiters {
                 // The sender may no longer wait.
                 let _ = waiter.send(answer.clone().map(|_| ()));
@@ -249,13 +251,7 @@ impl Front {
         self.ended.send_replace(Some(ended));
     }
 
-    fn take_pending(
-        &self,
-    ) -> (
-        Vec<Entry>,
-        Vec<oneshot::Sender<Result<(), SpoolError>>>,
-        bool,
-    ) {
+    fn take_pending(&self) -> (Vec<Entry>, Vec<StoredWaiter>, bool) {
         let mut state = self.state.lock();
         let entries = std::mem::take(&mut state.pending);
         let waiters = std::mem::take(&mut state.waiters);
@@ -296,17 +292,12 @@ impl Front {
         }
     }
 
-    fn answered(&self, answer: Result<Usage, SpoolError>) {
+    fn answered(&self, answer: &Result<Usage, SpoolError>) {
         let mut state = self.state.lock();
         state.committing = Usage::default();
-        self.holds(&mut state, answer).wake();
-    }
-
-    fn holds(&self, state: &mut State, answer: Result<Usage, SpoolError>) -> Woken {
-        if let Ok(stored) = answer {
-            state.stored = stored;
-        }
-        state.producers.take()
+        let woken = state.holds(answer);
+        drop(state);
+        woken.wake();
     }
 
     // ===== settling =====
@@ -326,7 +317,7 @@ impl Front {
                 // The sender may no longer wait.
                 let _ = waiter.send(outcome);
             }
-            let woken = front.holds(&mut front.state.lock(), answer.clone());
+            let woken = front.state.lock().holds(&answer);
             woken.wake();
             front.settled.notify_waiters();
             answer.map(|_| ())
@@ -337,7 +328,7 @@ impl Front {
         &self,
         ids: &[MessageId],
         settled: &[Settled],
-    ) -> Vec<(oneshot::Sender<Result<(), String>>, Result<(), String>)> {
+    ) -> Vec<(AckedWaiter, Result<(), String>)> {
         let mut state = self.state.lock();
         if state.until_acked.is_empty() {
             return Vec::new();
@@ -377,6 +368,14 @@ impl Front {
 }
 
 impl State {
+    /// Notes what the store holds, and takes those who wait for room.
+    fn holds(&mut self, answer: &Result<Usage, SpoolError>) -> Woken {
+        if let Ok(stored) = answer {
+            self.stored = *stored;
+        }
+        self.producers.take()
+    }
+
     fn has_room(&self, settings: &Settings) -> bool {
         let used = self.stored + self.committing;
         let messages = used.messages + self.pending.len() as u64;

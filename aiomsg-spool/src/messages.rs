@@ -110,7 +110,7 @@ impl Held {
         self.settle(Fate::Done).await
     }
 
-    /// Counts a try that failed: the message is given out again, behind those that wait, or
+    /// Counts a try that failed: the message is given out again, before those that have not been, or
     /// set aside after the last try.
     ///
     /// # Errors

@@ -85,7 +85,8 @@ impl Spool {
     ///
     /// When the store is full, by its limit or by that of its disk
     /// ([`SpoolError::is_full`]), when the store cannot be written, and when the spool is
-    /// closed. None of these messages is stored then.
+    /// closed. The message is not stored then. After an error of the disk alone it may be: see
+    /// [`Store::append`](crate::store::Store::append).
     ///
     /// # Cancel safety
     ///

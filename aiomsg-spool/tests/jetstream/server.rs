@@ -2,10 +2,11 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aiomsg_spool::{JetstreamSettings, Spool, SpoolBuilder};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 pub(crate) struct Server {
     port: u16,

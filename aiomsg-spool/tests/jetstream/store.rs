@@ -34,7 +34,7 @@ async fn messages_outlive_the_process() {
     let consumer = Socket::new().unwrap();
     consumer.connect(endpoint).unwrap();
     let mut all = Vec::new();
-    for n in 0..300 {
+    for _ in 0..300 {
         let text = soon(consumer.recv_text()).await.unwrap();
 
         all.push(text.parse::<u32>().unwrap());
