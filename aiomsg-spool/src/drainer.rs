@@ -1,7 +1,7 @@
 //! Sending what is stored.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
+use std::collections::{HashMap, VecDeque};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +62,8 @@ where
     S::Error: Into<aiomsg_core::BoxError>,
     S::Future: Send + 'static,
 {
-    /// Runs until the service or the spool is closed.
+    /// Runs until the service or the spool is closed. The messages that are on their way
+    /// when the service is closed get their outcome first.
     ///
     /// # Errors
     ///
@@ -71,19 +72,38 @@ where
     /// # Cancel safety
     ///
     /// Dropped, it leaves the messages in the store.
-    pub async fn run(mut self) -> Result<(), SpoolError> {
+    pub async fn run(self) -> Result<(), SpoolError> {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// The same, and ends when `stop` is ready: it takes no more messages out of the store
+    /// then, and returns when those that are on their way have their outcome.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Drainer::run).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`run`](Drainer::run).
+    pub async fn run_until(
+        mut self,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), SpoolError> {
         let Some(service) = self.service.take() else {
             return Ok(());
         };
         let mut run = Run {
             front: Arc::clone(&self.front),
             waiting: VecDeque::new(),
+            twins: Vec::new(),
             asking: None,
             sending: FuturesUnordered::new(),
+            on_their_way: HashMap::new(),
             bytes: 0,
             pause: None,
         };
-        match run.all(service).await {
+        match run.all(service, pin!(stop)).await {
             Err(SpoolError::Closed) => Ok(()),
             ended => ended,
         }
@@ -94,16 +114,25 @@ struct Run {
     front: Arc<Front>,
     /// What was taken out of the store, and not yet sent.
     waiting: VecDeque<Stored>,
+    /// Messages with the id of one that is on its way: a producer has sent them again. At
+    /// the same time they could not have the same id.
+    twins: Vec<Stored>,
     asking: Option<Answer<Vec<Stored>>>,
     sending: FuturesUnordered<Sending>,
-    /// The payload of both, in bytes.
+    /// The places of the messages that are being sent.
+    on_their_way: HashMap<MessageId, u64>,
+    /// The payload of all these, in bytes.
     bytes: usize,
     /// The pause after the last message, if it was refused.
     pause: Option<Duration>,
 }
 
 impl Run {
-    async fn all<S>(&mut self, mut service: S) -> Result<(), SpoolError>
+    async fn all<S>(
+        &mut self,
+        mut service: S,
+        mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> Result<(), SpoolError>
     where
         S: Service<Outbound> + Send + 'static,
         S::Error: Into<aiomsg_core::BoxError>,
@@ -114,11 +143,12 @@ impl Run {
             let sends = !self.waiting.is_empty();
             let asks = self.asking.is_some();
             tokio::select! {
+                () = &mut stop => return self.finish().await,
                 outcome = self.sending.next(), if !self.sending.is_empty() => {
                     if let Some(outcome) = outcome
                         && !self.settle(outcome).await?
                     {
-                        return Ok(());
+                        return self.finish().await;
                     }
                 }
                 stored = asked(&mut self.asking), if asks => {
@@ -129,21 +159,32 @@ impl Run {
                 }
                 open = async { service.ready().await.is_ok() }, if sends => {
                     if !open {
-                        return Ok(());
+                        return self.finish().await;
                     }
                     self.send(&mut service);
                 }
             }
             if let Some(pause) = self.pause {
-                tokio::time::sleep(pause).await;
+                tokio::select! {
+                    () = &mut stop => return self.finish().await,
+                    () = tokio::time::sleep(pause) => {}
+                }
             }
         }
+    }
+
+    /// Waits for the outcomes of what is on its way: the service is closed.
+    async fn finish(&mut self) -> Result<(), SpoolError> {
+        while let Some(outcome) = self.sending.next().await {
+            self.settle(outcome).await?;
+        }
+        Ok(())
     }
 
     /// Asks the store for more, if there is room for them on their way.
     fn ask(&mut self) {
         let settings = self.front.settings();
-        let on_the_way = self.waiting.len() + self.sending.len();
+        let on_the_way = self.waiting.len() + self.twins.len() + self.sending.len();
         let room = settings.window.saturating_sub(on_the_way);
         // A few at a time would be as many trips to the store.
         let enough = room > settings.window / 4 && self.bytes < settings.window_bytes;
@@ -160,8 +201,13 @@ impl Run {
         S::Future: Send + 'static,
     {
         while let Some(stored) = self.waiting.pop_front() {
+            if self.on_their_way.contains_key(&stored.entry.id) {
+                self.twins.push(stored);
+                continue;
+            }
             let (seq, tries, entry) = (stored.seq, stored.tries, stored.entry);
             let (id, bytes) = (entry.id, entry.payload.len());
+            self.on_their_way.insert(id, seq);
             let mut message = Outbound::new(entry.payload).with_id(id).until_acked();
             if let Some(peer) = entry.peer {
                 message = message.to(peer);
@@ -195,6 +241,7 @@ impl Run {
         let mut settled = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             self.bytes -= outcome.bytes;
+            self.on_their_way.remove(&outcome.id);
             let fate = self.fate(&outcome);
             refused |= matches!(fate, Fate::Failed);
             open &= !matches!(fate, Fate::Returned);
@@ -211,7 +258,22 @@ impl Run {
             doubled.unwrap_or(FIRST_PAUSE).min(LONGEST_PAUSE)
         });
         self.front.settle(settled).await?;
+        self.release_twins();
         Ok(open)
+    }
+
+    /// Lets messages go whose twins have arrived or failed.
+    fn release_twins(&mut self) {
+        if self.twins.is_empty() {
+            return;
+        }
+        let (stay, go) = std::mem::take(&mut self.twins)
+            .into_iter()
+            .partition(|it| self.on_their_way.contains_key(&it.entry.id));
+        self.twins = stay;
+        for stored in Vec::into_iter(go).rev() {
+            self.waiting.push_front(stored);
+        }
     }
 
     fn fate(&self, outcome: &Outcome) -> Fate {
@@ -229,6 +291,24 @@ impl Run {
                 tracing::debug!(error = %error.chain(), tries = outcome.tries + 1, "a stored message failed");
                 Fate::Failed
             }
+        }
+    }
+}
+
+/// What it has taken and not settled is for the next one.
+impl Drop for Run {
+    fn drop(&mut self) {
+        let held = self.waiting.iter().chain(&self.twins);
+        let held = held.map(|it| (it.entry.id, it.seq));
+        let all = held.chain(self.on_their_way.drain());
+        let returned = all.map(|(id, seq)| {
+            let fate = Fate::Returned;
+            (id, Settled { seq, fate })
+        });
+        let returned: Vec<_> = returned.collect();
+        if !returned.is_empty() {
+            let runtime = self.front.runtime();
+            runtime.spawn(self.front.settle(returned));
         }
     }
 }
