@@ -21,8 +21,12 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn start(number: u32, proxy: &Endpoint, done: &mpsc::Sender<Done>) -> Outcome<Self> {
-        let socket = Socket::new()?;
+    pub(super) fn start(
+        number: u32,
+        socket: Socket,
+        proxy: &Endpoint,
+        done: &mpsc::Sender<Done>,
+    ) -> Outcome<Self> {
         socket.connect(proxy.clone())?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(work(number, socket, done.clone(), stopped));

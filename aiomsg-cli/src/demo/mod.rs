@@ -7,9 +7,14 @@
 //! ```
 
 mod consumer;
+#[cfg(feature = "spool")]
+mod proxy_process;
+#[cfg(feature = "spool")]
+mod spooled;
 mod tally;
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use aiomsg::{Endpoint, Socket};
 use clap::Args;
@@ -41,6 +46,11 @@ pub(crate) struct DemoArgs {
     /// The number of consumers, 64 at most.
     #[arg(long, value_name = "N", default_value = "2", value_parser = consumers)]
     consumers: NonZeroU32,
+    /// Has the proxy store the jobs in a temporary folder, and kills it three times
+    /// (kill -9) while they are in it.
+    #[cfg(feature = "spool")]
+    #[arg(long)]
+    spool: bool,
     /// Writes one object with the numbers to standard output, and no table.
     #[arg(long)]
     json: bool,
@@ -63,6 +73,11 @@ fn up_to(text: &str, most: u32) -> Result<NonZeroU32, String> {
 }
 
 pub(crate) async fn run(args: DemoArgs, stop: &mut Stop) -> Outcome {
+    #[cfg(feature = "spool")]
+    if args.spool {
+        let show = spooled::show(&args);
+        return stop.unless_asked_before("all jobs were done", show).await;
+    }
     let show = show(&args);
     stop.unless_asked_before("all jobs were done", show).await
 }
@@ -81,13 +96,18 @@ async fn show(args: &DemoArgs) -> Outcome {
     let (done, mut results) = mpsc::channel(1024);
     let mut consumers = Vec::new();
     for number in 1..=args.consumers.get() {
-        consumers.push(Consumer::start(number, &for_consumers, &done)?);
+        consumers.push(Consumer::start(
+            number,
+            Socket::new()?,
+            &for_consumers,
+            &done,
+        )?);
     }
     drop(done);
     proxy.wait_for_consumers(consumers.len()).await?;
 
     let started = Instant::now();
-    let producer = tokio::spawn(create(jobs, for_producers));
+    let producer = tokio::spawn(create(jobs, for_producers, Socket::new()?));
     let mut progress = Progress::new("done", None, args.json).without_lines();
     let mut tally = Tally::new(jobs, consumers.len());
     // They end when the last consumer has ended.
@@ -112,7 +132,10 @@ async fn show(args: &DemoArgs) -> Outcome {
         Ok::<_, Failure>(())
     };
     tokio::try_join!(count, work)?;
-    let time = started.elapsed();
+    show_all(args, &tally, started.elapsed())
+}
+
+fn show_all(args: &DemoArgs, tally: &Tally, time: Duration) -> Outcome {
     let told = match args.json {
         true => print::print_line(&tally.summary(time)),
         false => print::print_text(&tally.table(time)),
@@ -121,8 +144,7 @@ async fn show(args: &DemoArgs) -> Outcome {
 }
 
 /// Sends the jobs, each with its number.
-async fn create(jobs: u32, proxy: Endpoint) -> Outcome {
-    let socket = Socket::new()?;
+async fn create(jobs: u32, proxy: Endpoint, socket: Socket) -> Outcome {
     socket.connect(proxy)?;
     for job in 0..jobs {
         socket.send_text(job.to_string()).await?;
@@ -133,7 +155,7 @@ async fn create(jobs: u32, proxy: Endpoint) -> Outcome {
         true => Ok(()),
         false => Err(Failure::failed(format!(
             "the producer kept {} jobs",
-            report.unsent.len()
+            report.unsent.len() + report.unacknowledged.len()
         ))),
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Tally {
     consumers: Vec<u64>,
     /// Results that belong to no job.
     strange: u64,
+    /// How often the proxy was killed.
+    kills: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -23,6 +25,7 @@ pub(super) struct Summary {
     lost: usize,
     doubled: usize,
     strange: u64,
+    kills: u32,
     consumers: Vec<u64>,
     seconds: f64,
 }
@@ -33,11 +36,18 @@ impl Tally {
             times: vec![0; jobs as usize],
             consumers: vec![0; consumers],
             strange: 0,
+            kills: 0,
         }
     }
 
-    /// `consumer` counts from 1.
-    pub(super) fn add(&mut self, consumer: u32, job: &[u8]) {
+    #[cfg(feature = "spool")]
+    pub(super) fn note_kills(&mut self, kills: u32) {
+        self.kills = kills;
+    }
+
+    /// Counts a job, and returns whether it was done for the first time. `consumer` counts
+    /// from 1.
+    pub(super) fn add(&mut self, consumer: u32, job: &[u8]) -> bool {
         if let Some(done) = self.consumers.get_mut(consumer as usize - 1) {
             *done += 1;
         }
@@ -45,8 +55,14 @@ impl Tally {
             .ok()
             .and_then(|job| job.parse().ok());
         match number.and_then(|number: usize| self.times.get_mut(number)) {
-            Some(times) => *times = times.saturating_add(1),
-            None => self.strange += 1,
+            Some(times) => {
+                *times = times.saturating_add(1);
+                *times == 1
+            }
+            None => {
+                self.strange += 1;
+                false
+            }
         }
     }
 
@@ -58,6 +74,7 @@ impl Tally {
             lost: count(|times| *times == 0),
             doubled: count(|times| *times > 1),
             strange: self.strange,
+            kills: self.kills,
             consumers: self.consumers.clone(),
             seconds: time.as_secs_f64(),
         }
@@ -76,6 +93,7 @@ impl Tally {
             lost,
             doubled,
             strange,
+            kills,
             seconds,
             ..
         } = summary;
@@ -84,6 +102,9 @@ impl Tally {
             table,
             "\n{jobs} jobs in {seconds:.2} s: {lost} lost, {doubled} done twice"
         );
+        if kills > 0 {
+            let _ = writeln!(table, "the proxy was killed {kills} times");
+        }
         if strange > 0 {
             let _ = writeln!(table, "{strange} results belong to no job");
         }
@@ -109,7 +130,9 @@ mod tests {
     fn a_job_that_is_lost_or_doubled_is_a_failure() {
         let tally = |jobs: &[&[u8]]| {
             let mut tally = Tally::new(2, 1);
-            jobs.iter().for_each(|job| tally.add(1, job));
+            for job in jobs {
+                tally.add(1, job);
+            }
             let Summary {
                 lost,
                 doubled,

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::limits::Limits;
+use super::spool::SpoolArgs;
 use crate::common::identity;
 use crate::common::peer_identities::PeerIdentity;
 use crate::common::socket::DialectArg;
@@ -40,6 +41,8 @@ pub(crate) struct ProxyArgs {
     #[command(flatten)]
     pub(super) observe: ObserveArgs,
     #[command(flatten)]
+    pub(super) spool: SpoolArgs,
+    #[command(flatten)]
     pub(super) limits: Limits,
 }
 
@@ -65,6 +68,7 @@ impl ProxyArgs {
             .map(|(key, _)| key.to_owned())
             .chain(self.frontend.given())
             .chain(self.backend.given())
+            .chain(self.spool.given())
             .chain(limits.map(|name| format!("limits.{name}")))
             .collect()
     }

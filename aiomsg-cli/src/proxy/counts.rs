@@ -15,6 +15,8 @@ pub(crate) enum Loss {
     Unacknowledged,
     /// A reply to nothing that came by this proxy.
     Unaddressed,
+    /// The spool could not store it until the end.
+    Unstored,
     /// A consumer has sent something, and replies are not asked for.
     Unasked,
 }
@@ -22,10 +24,11 @@ pub(crate) enum Loss {
 const LOSSES: usize = Loss::ALL.len();
 
 impl Loss {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::TooLarge,
         Self::Refused,
         Self::Unacknowledged,
+        Self::Unstored,
         Self::Unaddressed,
         Self::Unasked,
     ];
@@ -36,6 +39,7 @@ impl Loss {
             Self::TooLarge => "it is larger than a message of the other side may be",
             Self::Refused => "there was no room for it",
             Self::Unacknowledged => "no consumer acknowledged it",
+            Self::Unstored => "the spool could not store it",
             Self::Unaddressed => "it is a reply to nothing that came by this proxy",
             Self::Unasked => "a consumer sent it, and the proxy takes no replies",
         }
@@ -47,6 +51,7 @@ impl Loss {
             Self::TooLarge => "too_large",
             Self::Refused => "refused",
             Self::Unacknowledged => "unacknowledged",
+            Self::Unstored => "unstored",
             Self::Unaddressed => "unaddressed",
             Self::Unasked => "unasked",
         }
@@ -58,7 +63,7 @@ impl Loss {
 pub(crate) struct Way {
     /// Taken out of the inbox of one side.
     pub(super) taken: AtomicU64,
-    /// Accepted by the other side.
+    /// Accepted by the other side or, with a spool, stored there.
     pub(super) forwarded: AtomicU64,
     /// Not acknowledged, so that their senders keep them and send them again.
     pub(super) unacknowledged: AtomicU64,

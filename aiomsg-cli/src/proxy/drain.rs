@@ -24,6 +24,8 @@ pub(super) struct Report {
     /// The most messages that were sent to consumers and may not have been read.
     unconfirmed: u64,
     dropped: Vec<(String, u64)>,
+    /// How many messages stay in the spool.
+    stored: Option<u64>,
     replies: Option<(u64, u64)>,
 }
 
@@ -33,7 +35,10 @@ impl Proxy {
     ///
     /// A message that is not acknowledged to its producer is not taken any more: the
     /// producer keeps it, and sends it again.
-    pub(super) async fn drain(&self, mut relays: Relays) -> Report {
+    ///
+    /// With a spool, it stores and acknowledges what had arrived. What consumers do not
+    /// acknowledge in time stays in the spool.
+    pub(super) async fn drain(&self, mut relays: Relays) -> Outcome<Report> {
         let settings = self.settings();
         let deadline = Instant::now() + settings.drain_deadline;
         let left = || deadline.saturating_duration_since(Instant::now());
@@ -47,7 +52,9 @@ impl Proxy {
         }
         if settings.defers() {
             // The acknowledgements go out while their producers are connected.
-            let _ = timeout_at(soon, until(|| self.counts.messages.in_hand() == 0)).await;
+            let caught_up = || self.spool.as_ref().is_none_or(|it| it.is_caught_up());
+            let done = until(|| caught_up() && self.counts.messages.in_hand() == 0);
+            let _ = timeout_at(soon, done).await;
         }
         let frontend = &self.frontend.socket;
         let backend = &self.backend.socket;
@@ -56,19 +63,34 @@ impl Proxy {
         self.control.set(State::Emptying);
         // It ends when nothing is in the frontend any more.
         let emptied = timeout_at(deadline, &mut relays.onward).await.is_ok();
-        // A consumer may still come for waiting messages.
-        let waits = || {
-            let stats = backend.stats();
-            stats.buffered_messages + stats.unacknowledged_messages > 0
+        if let Some(spool) = &self.spool {
+            spool.give_up();
+        }
+        let patience = match &self.spool {
+            // Messages stay in the spool for those that come later.
+            Some(_) if backend.stats().peers == 0 => Duration::ZERO,
+            Some(_) => left(),
+            None => {
+                // A consumer may still come for waiting messages.
+                let waits = || {
+                    let stats = backend.stats();
+                    stats.buffered_messages + stats.unacknowledged_messages > 0
+                };
+                let _ = timeout_at(deadline, until(|| !waits())).await;
+                left()
+            }
         };
-        let _ = timeout_at(deadline, until(|| !waits())).await;
-        let closed = backend.close(left()).await;
+        let closed = backend.close(patience).await;
         // Both sides are closed: the tasks end when the fate of every received message
         // is counted.
         if !emptied {
             let _ = relays.onward.await;
         }
         let _ = relays.back.await;
+        let stored = match (&self.spool, relays.drainer) {
+            (Some(spool), Some(drainer)) => Some(spool.close(drainer).await?),
+            _ => None,
+        };
 
         let messages = &self.counts.messages;
         let mut report = Report {
@@ -78,6 +100,7 @@ impl Proxy {
             unconfirmed: closed.unconfirmed_messages(),
             unsent: messages.in_hand() + frontend.stats().unreceived_messages as u64,
             dropped: self.dropped(),
+            stored,
             replies: settings.replies.then(|| {
                 let replies = &self.counts.replies;
                 (read(&replies.taken), read(&replies.forwarded))
@@ -89,7 +112,7 @@ impl Proxy {
             report.unsent += unsent as u64;
             report.forwarded = report.forwarded.saturating_sub(unsent as u64);
         }
-        report
+        Ok(report)
     }
 
     /// Ready when every message that was forwarded has its reply and no other
@@ -150,10 +173,17 @@ impl Report {
             dropped,
             "drained"
         );
+        let done = match self.stored {
+            Some(_) => "stored",
+            None => "forwarded",
+        };
         tell(format_args!(
-            "drained: {taken} taken, {forwarded} forwarded, {unacknowledged} unacknowledged, \
+            "drained: {taken} taken, {forwarded} {done}, {unacknowledged} unacknowledged, \
              {unsent} unsent, {dropped} dropped"
         ));
+        if let Some(stored) = self.stored {
+            tell(format_args!("  {stored} stay in the spool"));
+        }
         if *unconfirmed > 0 {
             tell(format_args!(
                 "  up to {unconfirmed} forwarded to consumers that have not shown that they had read \

@@ -13,6 +13,7 @@ use serde::de::{self, Deserializer, Visitor};
 
 use super::args::{AtLeastOnceArg, ModeArg, endpoint};
 use super::limits::Limits;
+use super::spool::SpoolArgs;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::identity;
 use crate::common::peer_identities::PeerIdentity;
@@ -36,6 +37,7 @@ pub(super) struct File {
     pub(super) frontend: SideTable,
     pub(super) backend: SideTable,
     pub(super) observe: ObserveTable,
+    pub(super) spool: SpoolArgs,
     pub(super) limits: Limits,
     /// The places of all this. `None`: there is no file.
     #[serde(skip)]
@@ -140,6 +142,7 @@ impl File {
         let folder = source.folder();
         file.frontend.set_folder(&folder);
         file.backend.set_folder(&folder);
+        file.spool.set_folder(&folder);
         file.source = Some(Arc::new(source));
         Ok(file)
     }

@@ -25,10 +25,10 @@ impl InProcess {
             .try_get_matches_from(options)
             .and_then(|matches| ProxyArgs::from_arg_matches(&matches))
             .map_err(|error| Failure::usage(error.to_string()))?;
-        let proxy = Arc::new(Proxy::load(args)?);
+        let proxy = Arc::new(Proxy::load(args).await?);
         let settings = proxy.settings();
         proxy.open(&settings).await?;
-        let relays = proxy.relay(&settings);
+        let relays = proxy.relay(&settings)?;
         Ok(Self { proxy, relays })
     }
 
@@ -53,7 +53,7 @@ impl InProcess {
 
     /// Drains it: ends when all that had arrived is with the consumers.
     pub(crate) async fn drain(self) -> Outcome {
-        self.proxy.drain(self.relays).await.outcome()
+        self.proxy.drain(self.relays).await?.outcome()
     }
 }
 

@@ -18,6 +18,11 @@ mod settings;
 mod shared;
 mod side;
 mod signals;
+#[cfg(feature = "spool")]
+mod spool;
+#[cfg(not(feature = "spool"))]
+#[path = "no_spool.rs"]
+mod spool;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +33,6 @@ pub(crate) use in_process::InProcess;
 pub(crate) use observe::status;
 
 use crate::common::failure::{Failure, Outcome};
-use crate::common::off_thread::off_thread;
 use crate::common::say::tell;
 use reload_task::Reloading;
 use shared::{Proxy, Relays};
@@ -38,7 +42,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
     // Before anything that takes time.
     let mut signals = Signals::new()?;
     let check_config = args.check_config;
-    let built = signals.unless_end(off_thread(move || Proxy::load(args)));
+    let built = signals.unless_end(Proxy::load(args));
     let proxy = match built.await {
         Ok(built) => Arc::new(built?),
         Err(stopped) if check_config => {
@@ -67,7 +71,7 @@ pub(crate) async fn run(args: ProxyArgs) -> Outcome {
             proxy.end(relays, &mut signals).await
         }
         // Producers may be connected already.
-        Err(_) => proxy.end(proxy.relay(&settings), &mut signals).await,
+        Err(_) => proxy.end(proxy.relay(&settings)?, &mut signals).await,
     }
 }
 
@@ -79,13 +83,14 @@ fn ended() -> Failure {
 impl Proxy {
     /// Forwards messages and obeys signals, until one ends it.
     async fn run(self: &Arc<Self>, signals: &mut Signals) -> Outcome<Relays> {
-        let mut relays = self.relay(&self.settings());
+        let mut relays = self.relay(&self.settings())?;
         tokio::spawn(self.counts.losses.clone().run());
         let mut reloading = Reloading::default();
         loop {
             let signal = tokio::select! {
                 signal = signals.next() => signal,
                 () = reloading.go_on(self) => continue,
+                failure = self.spool_breaks() => return Err(failure),
                 _ = &mut relays.onward => return Err(ended()),
                 _ = &mut relays.back => return Err(ended()),
             };
@@ -100,6 +105,14 @@ impl Proxy {
         Ok(relays)
     }
 
+    /// Ready when the spool can be used no more.
+    async fn spool_breaks(&self) -> Failure {
+        match &self.spool {
+            Some(spool) => spool.broken().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Ends without a drain. The error counts what waited, so the sockets are closed, and do
     /// not log it again.
     async fn end_at_once(&self) -> Failure {
@@ -109,6 +122,9 @@ impl Proxy {
             frontend.close(Duration::ZERO),
             backend.close(Duration::ZERO)
         );
+        if let Some(spool) = &self.spool {
+            spool.end().await;
+        }
         Failure::failed(format!(
             "ended at once by a second signal; messages that were not forwarded: {held}"
         ))
@@ -121,7 +137,7 @@ impl Proxy {
         tokio::pin!(draining);
         let report = loop {
             tokio::select! {
-                report = &mut draining => break report,
+                report = &mut draining => break report?,
                 signal = signals.next() => match signal {
                     Signal::End => return Err(self.end_at_once().await),
                     Signal::Order(order) => tracing::warn!(

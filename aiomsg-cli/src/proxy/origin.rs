@@ -90,6 +90,7 @@ fn flag(key: &str) -> String {
     let common = common(key);
     let name = match common.split_once('.') {
         Some(("limits" | "observe", name)) => name.to_owned(),
+        Some(("spool", "folder")) => "spool".to_owned(),
         Some((side, "bind")) => side.to_owned(),
         Some((side, name)) => format!("{side}-{}", name.strip_prefix("tls.").unwrap_or(name)),
         None => common,
@@ -111,6 +112,8 @@ mod tests {
             ("frontend.peer-identity", "--frontend-peer-identity"),
             ("backend.limits.queue-bytes", "--queue-bytes"),
             ("observe.allow-host", "--allow-host"),
+            ("spool.folder", "--spool"),
+            ("spool.max-age", "--spool-max-age"),
         ] {
             assert_eq!(flag(key), expected);
         }

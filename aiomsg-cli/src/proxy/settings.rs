@@ -10,6 +10,7 @@ use super::args::{AtLeastOnceArg, ModeArg, ProxyArgs};
 use super::file::{File, SideTable};
 use super::limits::Limits;
 use super::origin::Origin;
+use super::spool::SpoolArgs;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::peer_identities::PeerIdentities;
 use crate::common::socket::DialectArg;
@@ -25,6 +26,7 @@ pub(super) struct Settings {
     pub(super) at_least_once: Option<AtLeastOnceArg>,
     pub(super) in_flight: usize,
     pub(super) drain_deadline: Duration,
+    pub(super) spool: SpoolArgs,
     pub(super) frontend: SideSettings,
     pub(super) backend: SideSettings,
     pub(super) metrics: Option<HttpAddress>,
@@ -149,6 +151,7 @@ impl Settings {
                 .drain_deadline
                 .or(file.drain_deadline)
                 .map_or(DRAIN_DEADLINE, time),
+            spool: args.spool.or(file.spool),
             frontend: side!("frontend", &args.frontend, file.frontend, front, origin),
             backend: side!("backend", &args.backend, file.backend, back, origin),
             metrics: observe.metrics.or(file.observe.metrics.map(|it| it.0)),
@@ -169,18 +172,34 @@ impl Settings {
     /// Whether the backend sends a message again until it is acknowledged.
     pub(super) fn resends(&self) -> bool {
         use AtLeastOnceArg::{Backend, Both};
-        matches!(self.at_least_once, Some(Backend | Both))
+        self.has_spool() || matches!(self.at_least_once, Some(Backend | Both))
     }
 
-    /// Whether the frontend acknowledges a message only when it is forwarded.
+    /// Whether the frontend acknowledges a message only when it is forwarded, or stored.
     pub(super) fn defers(&self) -> bool {
         use AtLeastOnceArg::{Both, Frontend};
-        matches!(self.at_least_once, Some(Frontend | Both))
+        self.has_spool() || matches!(self.at_least_once, Some(Frontend | Both))
+    }
+
+    /// Whether messages are stored on their way.
+    pub(super) fn has_spool(&self) -> bool {
+        self.spool.folder().is_some()
     }
 
     /// Refuses settings that cannot be had together.
     fn check(&self) -> Result<(), String> {
         let origin = &self.origin;
+        let spool = self.spool.check();
+        spool.map_err(|(key, what)| origin.error(&key, |_| what))?;
+        if self.mode == ModeArg::Publish && self.has_spool() {
+            return Err(origin.error("spool.folder", |name| {
+                format!(
+                    "it is for {} round-robin: a stored message is deleted when its consumer has \
+                     acknowledged it, and of a published one nobody knows how many will",
+                    name.of("mode")
+                )
+            }));
+        }
         if self.mode == ModeArg::Publish && self.resends() {
             return Err(origin.error("at-least-once", |name| {
                 format!(
@@ -244,6 +263,7 @@ impl Settings {
         note(self.replies != new.replies, "replies");
         note(self.at_least_once != new.at_least_once, "at-least-once");
         note(self.in_flight != new.in_flight, "in-flight");
+        note(self.spool != new.spool, "spool");
         note(self.metrics != new.metrics, "observe.metrics");
         note(self.dashboard != new.dashboard, "observe.dashboard");
         note(

@@ -12,7 +12,9 @@ use super::counts::Counts;
 use super::relay::Relay;
 use super::settings::Settings;
 use super::side::Side;
+use super::spool::Spooling;
 use crate::common::failure::Outcome;
+use crate::common::off_thread::off_thread;
 use crate::common::say::tell;
 
 /// Two sockets, and the tasks between them.
@@ -24,6 +26,7 @@ pub(super) struct Proxy {
     pub(super) backend: Side,
     pub(super) control: Control,
     pub(super) counts: Arc<Counts>,
+    pub(super) spool: Option<Arc<Spooling>>,
     pub(super) started: Instant,
 }
 
@@ -31,19 +34,38 @@ pub(super) struct Proxy {
 pub(super) struct Relays {
     pub(super) onward: JoinHandle<()>,
     pub(super) back: JoinHandle<()>,
+    /// From the spool to consumers.
+    pub(super) drainer: Option<JoinHandle<()>>,
 }
 
 impl Proxy {
     /// Reads all files that the settings name.
-    pub(super) fn load(args: ProxyArgs) -> Outcome<Self> {
-        let settings = Settings::load(&args)?;
+    pub(super) async fn load(args: ProxyArgs) -> Outcome<Self> {
+        let args = Arc::new(args);
+        let given = Arc::clone(&args);
+        let settings = off_thread(move || Settings::load(&given)).await?;
+        // A check changes nothing on the disk.
+        let spool = match args.check_config {
+            true => None,
+            false => Spooling::open(&settings.spool, settings.backend.overflow()).await?,
+        };
+        let spool = spool.map(Arc::new);
+        let stores = spool.clone();
+        let sides = move || {
+            let kept = stores.as_deref().map(Spooling::identity);
+            let frontend = Side::frontend(&settings)?;
+            let backend = Side::backend(&settings, kept)?;
+            Ok((frontend, backend, settings))
+        };
+        let (frontend, backend, settings) = off_thread(sides).await?;
         Ok(Self {
-            frontend: Side::frontend(&settings)?,
-            backend: Side::backend(&settings)?,
-            args: Arc::new(args),
+            frontend,
+            backend,
+            args,
             settings: Mutex::new(settings),
             control: Control::new(),
             counts: Arc::default(),
+            spool,
             started: Instant::now(),
         })
     }
@@ -63,20 +85,31 @@ impl Proxy {
         }
     }
 
-    pub(super) fn relay(&self, settings: &Settings) -> Relays {
+    pub(super) fn relay(&self, settings: &Settings) -> Outcome<Relays> {
         let (frontend, backend) = (self.frontend.socket.clone(), self.backend.socket.clone());
-        let relay = Relay::new(frontend, backend, Arc::clone(&self.counts))
+        let relay = Relay::new(frontend, backend.clone(), Arc::clone(&self.counts))
             .replies(settings.replies)
             .defers(settings.defers());
         let gate = self.control.gate();
-        let onward = match settings.defers() && settings.resends() {
-            true => tokio::spawn(relay.clone().acknowledged(gate, settings.in_flight)),
-            false => tokio::spawn(relay.clone().onward(gate)),
+        let onward = match &self.spool {
+            Some(spool) => tokio::spawn(relay.clone().spooled(gate, Arc::clone(spool))),
+            None if settings.defers() && settings.resends() => {
+                tokio::spawn(relay.clone().acknowledged(gate, settings.in_flight))
+            }
+            None => tokio::spawn(relay.clone().onward(gate)),
         };
-        Relays {
+        let drainer = match &self.spool {
+            Some(spool) => {
+                tokio::spawn(Arc::clone(spool).watch());
+                Some(spool.drain(backend)?)
+            }
+            None => None,
+        };
+        Ok(Relays {
             onward,
             back: tokio::spawn(relay.back()),
-        }
+            drainer,
+        })
     }
 
     pub(super) fn settings(&self) -> Settings {
@@ -101,7 +134,11 @@ impl Proxy {
     pub(super) fn held(&self) -> u64 {
         let waiting = self.frontend.socket.stats().unreceived_messages;
         let backend = self.backend.socket.stats();
-        let unsent = backend.buffered_messages + backend.unacknowledged_messages;
+        let unsent = match self.spool {
+            // They stay in the spool.
+            Some(_) => 0,
+            None => backend.buffered_messages + backend.unacknowledged_messages,
+        };
         self.counts.messages.in_hand() + (waiting + unsent) as u64
     }
 
@@ -110,6 +147,9 @@ impl Proxy {
         let state = self.control.state();
         if state != control::State::Running {
             return Some(format!("it is {}", state.name()));
+        }
+        if let Some(failure) = self.spool.as_ref().and_then(|it| it.failure()) {
+            return Some(failure);
         }
         for side in [&self.frontend, &self.backend] {
             let places = side.places();

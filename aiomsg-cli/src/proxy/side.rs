@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use aiomsg::builder::Overflow;
 use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
-use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, SendMode, Socket, TlsConfig};
+use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Identity, SendMode, Socket, TlsConfig};
 
 use super::args::ModeArg;
 use super::dial_errors::DialErrors;
@@ -50,7 +51,8 @@ impl Side {
         Self::build(&settings.frontend, |builder| builder.ack_mode(ack_mode))
     }
 
-    pub(super) fn backend(settings: &Settings) -> Outcome<Self> {
+    /// `kept` is the identity of stored messages, if they are stored.
+    pub(super) fn backend(settings: &Settings, kept: Option<&Identity>) -> Outcome<Self> {
         let mode = match settings.mode {
             ModeArg::RoundRobin => SendMode::RoundRobin,
             ModeArg::Publish => SendMode::Publish,
@@ -60,7 +62,17 @@ impl Side {
             false => DeliveryGuarantee::AtMostOnce,
         };
         Self::build(&settings.backend, |builder| {
-            builder.send_mode(mode).delivery_guarantee(guarantee)
+            let builder = builder.send_mode(mode).delivery_guarantee(guarantee);
+            let Some(identity) = kept else {
+                return builder;
+            };
+            // The spool has the overflow rule: what it sends waits for room, or goes to
+            // another consumer.
+            let overflow = match settings.backend.overflow() {
+                Overflow::Disconnect => Overflow::Disconnect,
+                _ => Overflow::Wait,
+            };
+            builder.identity(identity.clone()).overflow(overflow)
         })
     }
 

@@ -1,6 +1,6 @@
 //! A proxy in a line.
 
-use crate::proxy::status::Status;
+use crate::proxy::status::{Spool, Status};
 
 pub(super) fn line(status: &Status) -> String {
     let Status {
@@ -26,6 +26,9 @@ pub(super) fn line(status: &Status) -> String {
             answers.rate, answers.forwarded
         );
     }
+    if let Some(spool) = &status.spool {
+        line += &format!(" {}", stored(spool));
+    }
     if let Some(why) = &status.not_ready {
         line += &format!(" not ready: {why}");
     }
@@ -40,10 +43,42 @@ pub(super) fn line(status: &Status) -> String {
     line
 }
 
-/// Messages of producers that are in the proxy.
+/// What the spool holds.
+pub(super) fn stored(spool: &Spool) -> String {
+    format!(
+        "spool {} messages, {} bytes, oldest {} s, acknowledged {}/s, {} dead letters, {} bytes on \
+         the disk",
+        spool.messages,
+        spool.bytes,
+        spool.oldest_seconds.unwrap_or(0),
+        spool.acknowledged_rate,
+        spool.dead_messages,
+        spool.disk_bytes,
+    )
+}
+
+/// Messages of producers that are in the proxy, besides those in the spool.
 pub(super) fn waiting(status: &Status) -> usize {
     let backend = &status.backend;
+    if status.spool.is_some() {
+        return status.frontend.inbox;
+    }
     status.frontend.inbox + backend.buffered + backend.unacknowledged
+}
+
+#[cfg(test)]
+pub(super) fn spool() -> Spool {
+    Spool {
+        messages: 70,
+        bytes: 4480,
+        oldest_seconds: Some(9),
+        dead_messages: 2,
+        dead_bytes: 128,
+        disk_bytes: 65536,
+        acknowledged: 30,
+        acknowledged_rate: 8.5,
+        failure: None,
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +135,7 @@ pub(super) fn example() -> Status {
         answers: way,
         frontend: side(3),
         backend: side(1),
+        spool: None,
         drops: vec![Drop {
             side: "proxy".to_owned(),
             reason: "unasked".to_owned(),
@@ -128,6 +164,19 @@ pub(super) fn example() -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_spool_is_in_the_line() {
+        let status = Status {
+            spool: Some(spool()),
+            ..example()
+        };
+        let line = line(&status);
+        let expected = "waiting 1 dropped 4 replies 2.5/s forwarded 11 spool 70 messages, 4480 \
+                        bytes, oldest 9 s, acknowledged 8.5/s, 2 dead letters, 65536 bytes on the \
+                        disk last failure";
+        assert!(line.contains(expected), "{line}");
+    }
 
     #[test]
     fn all_is_in_the_line() {

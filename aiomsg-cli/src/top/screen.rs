@@ -15,7 +15,7 @@ use ratatui::{DefaultTerminal, Frame};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::line::waiting;
+use super::line::{stored, waiting};
 use super::look;
 use crate::common::failure::{Failure, Outcome};
 use crate::common::said::said;
@@ -118,7 +118,7 @@ fn meaning(event: &Event) -> Option<Key> {
 fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
     let drops: Vec<_> = status.drops.iter().filter(|it| it.count > 0).collect();
     let [head, chart, producers, consumers, dropped, failed, foot] = Layout::vertical([
-        Constraint::Length(3),
+        Constraint::Length(3 + u16::from(status.spool.is_some())),
         Constraint::Length(7),
         Constraint::Min(4),
         Constraint::Min(4),
@@ -198,7 +198,7 @@ fn summary(status: &Status) -> Paragraph<'_> {
         .not_ready
         .as_deref()
         .filter(|_| status.state == "running");
-    Paragraph::new(vec![
+    let mut lines = vec![
         Line::from(vec![
             Span::styled("aiomsg proxy ", bold),
             Span::styled(status.state.as_str(), bold.fg(color)),
@@ -208,12 +208,14 @@ fn summary(status: &Status) -> Paragraph<'_> {
             )),
         ]),
         Line::from(counts),
-        Line::styled(
-            why.map(|why| format!("not ready: {why}"))
-                .unwrap_or_default(),
-            Color::Yellow,
-        ),
-    ])
+    ];
+    lines.extend(status.spool.as_ref().map(|it| Line::from(stored(it))));
+    lines.push(Line::styled(
+        why.map(|why| format!("not ready: {why}"))
+            .unwrap_or_default(),
+        Color::Yellow,
+    ));
+    Paragraph::new(lines)
 }
 
 fn draw_chart(frame: &mut Frame<'_>, status: &Status, area: Rect) {
@@ -311,6 +313,12 @@ mod tests {
         ] {
             assert!(screen.contains(text), "no {text:?} in\n{screen}");
         }
+        let spooled = Status {
+            spool: Some(crate::top::line::spool()),
+            ..example()
+        };
+        let screen = drawn(&spooled, None, 120, 40);
+        assert!(screen.contains("spool 70 messages, 4480 bytes"), "{screen}");
         let trouble = drawn(&example(), Some("nobody is there"), 100, 40);
         assert!(trouble.contains("old: nobody is there"), "{trouble}");
     }

@@ -34,3 +34,18 @@ fn the_numbers_add_up() {
         .collect();
     assert_eq!(each, [Some(333); 3]);
 }
+
+/// A spooled proxy is killed three times in the middle of the jobs.
+#[cfg(feature = "spool")]
+#[test]
+fn a_spooled_proxy_outlives_its_own_death() {
+    let done = run(&["demo", "--spool", "--jobs", "2000"]);
+    let text = done.ends(0).text();
+    for part in [
+        "0 lost, 0 done twice",
+        "the proxy was killed 3 times",
+        "every job was done exactly once",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

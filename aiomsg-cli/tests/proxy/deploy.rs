@@ -79,8 +79,10 @@ async fn every_setting_is_in_the_example_file() {
         let key = ["frontend-", "backend-"]
             .iter()
             .find_map(|it| flag.strip_prefix(it));
+        let key = key.or(flag.strip_prefix("spool-"));
         let key = match key.unwrap_or(flag) {
             "frontend" | "backend" => "bind",
+            "spool" => "folder",
             "config" | "check-config" | "log" | "log-format" => continue,
             key => key,
         };

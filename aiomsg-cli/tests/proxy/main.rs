@@ -34,6 +34,8 @@ mod python;
 mod reasons;
 mod reload;
 mod replies;
+#[cfg(feature = "spool")]
+mod spool;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
 #[cfg(feature = "top")]

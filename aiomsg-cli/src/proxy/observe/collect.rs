@@ -8,10 +8,10 @@ use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::facts::{at_least_once, drops, mode, reasons};
-use super::history::{self, History, Totals};
+use super::history::{self, History, Totals, rate};
 use super::metrics::Metrics;
 use super::peers::Peers;
-use super::status::{Place, Side, Status, Way};
+use super::status::{Place, Side, Spool, Status, Way};
 use crate::common::identity;
 use crate::proxy::counts::{self, read};
 use crate::proxy::shared::Proxy;
@@ -29,6 +29,8 @@ struct Seen {
     history: History,
     producers: Peers,
     consumers: Peers,
+    /// What consumers had acknowledged of the spool.
+    acknowledged: Option<u64>,
     /// The last status, and the same in JSON.
     status: Option<Status>,
     json: Bytes,
@@ -97,6 +99,15 @@ impl Collector {
         let (message_rate, answer_rate) = seen.history.now();
         let producers = seen.producers.look(&proxy.frontend.socket, took);
         let consumers = seen.consumers.look(&proxy.backend.socket, took);
+        let spool = proxy.spool.as_ref().map(|it| it.status());
+        let spool = spool.map(|it| {
+            let before = seen.acknowledged.replace(it.acknowledged);
+            let acknowledged_rate = rate(before.unwrap_or(it.acknowledged), it.acknowledged, took);
+            Spool {
+                acknowledged_rate,
+                ..it
+            }
+        });
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: proxy.control.state().name().to_owned(),
@@ -109,6 +120,7 @@ impl Collector {
             answers: way(answers, answer_rate),
             frontend: show_side(&proxy.frontend, producers),
             backend: show_side(&proxy.backend, consumers),
+            spool,
             drops,
             reasons: reasons(proxy),
             history: seen.history.show(),

@@ -14,7 +14,8 @@ pub(super) fn mode(settings: &Settings) -> &'static str {
 }
 
 pub(super) fn at_least_once(settings: &Settings) -> Option<&'static str> {
-    settings.at_least_once.map(|side| match side {
+    let both = settings.has_spool().then_some(args::AtLeastOnceArg::Both);
+    both.or(settings.at_least_once).map(|side| match side {
         args::AtLeastOnceArg::Frontend => "frontend",
         args::AtLeastOnceArg::Backend => "backend",
         args::AtLeastOnceArg::Both => "both",
@@ -68,6 +69,14 @@ pub(super) fn drops(proxy: &Proxy) -> Vec<Drop> {
                 count,
             });
         }
+    }
+    if let Some(spool) = &proxy.spool {
+        drops.push(Drop {
+            side: "spool".to_owned(),
+            reason: "overflow".to_owned(),
+            means: "the spool had no room, and the overflow rule drops the oldest".to_owned(),
+            count: spool.dropped(),
+        });
     }
     let Proxy { counts, .. } = proxy;
     for why in Loss::ALL {

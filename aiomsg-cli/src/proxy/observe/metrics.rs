@@ -6,6 +6,7 @@ use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_loc
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::facts;
+use super::status::Spool;
 use crate::proxy::control::State;
 use crate::proxy::counts::read;
 use crate::proxy::shared::Proxy;
@@ -33,6 +34,9 @@ impl Metrics {
             record_proxy(proxy);
             record_side(&proxy.frontend);
             record_side(&proxy.backend);
+            if let Some(spool) = &proxy.spool {
+                record_spool(&spool.status());
+            }
         });
         self.handle.render()
     }
@@ -71,6 +75,22 @@ fn describe() {
             "aiomsg_longest_queue_messages",
             "messages in the longest queue of any peer",
         ),
+        (
+            "aiomsg_spool_messages",
+            "stored messages that no consumer has acknowledged",
+        ),
+        ("aiomsg_spool_bytes", "their payloads"),
+        (
+            "aiomsg_spool_oldest_seconds",
+            "the age of the oldest of them, or 0",
+        ),
+        ("aiomsg_spool_dead_messages", "messages that were set aside"),
+        ("aiomsg_spool_dead_bytes", "their payloads"),
+        ("aiomsg_spool_disk_bytes", "the size of the files"),
+        (
+            "aiomsg_spool_working",
+            "1 if the spool stores messages, else 0",
+        ),
     ];
     for (name, means) in gauges {
         describe_gauge!(name, Unit::Count, means);
@@ -82,7 +102,7 @@ fn describe() {
         ),
         (
             "aiomsg_proxy_forwarded_total",
-            "messages forwarded: the other side has accepted them",
+            "messages forwarded: the other side has accepted them or, with a spool, they are stored",
         ),
         (
             "aiomsg_proxy_unacknowledged_total",
@@ -93,6 +113,10 @@ fn describe() {
             "with replies, messages without a usable id",
         ),
         ("aiomsg_proxy_reloads_total", "reloads of the file"),
+        (
+            "aiomsg_spool_acknowledged_total",
+            "stored messages that consumers have acknowledged since the start",
+        ),
         ("aiomsg_dropped_messages_total", "dropped messages"),
         ("aiomsg_received_messages_total", "received messages"),
         ("aiomsg_received_bytes_total", "their payloads"),
@@ -147,6 +171,24 @@ fn record_proxy(proxy: &Proxy) {
         counter!("aiomsg_dropped_messages_total", "side" => drop.side, "reason" => drop.reason)
             .absolute(drop.count);
     }
+}
+
+fn record_spool(spool: &Spool) {
+    for (metric, value) in [
+        ("aiomsg_spool_messages", spool.messages),
+        ("aiomsg_spool_bytes", spool.bytes),
+        (
+            "aiomsg_spool_oldest_seconds",
+            spool.oldest_seconds.unwrap_or(0),
+        ),
+        ("aiomsg_spool_dead_messages", spool.dead_messages),
+        ("aiomsg_spool_dead_bytes", spool.dead_bytes),
+        ("aiomsg_spool_disk_bytes", spool.disk_bytes),
+        ("aiomsg_spool_working", u64::from(spool.failure.is_none())),
+    ] {
+        gauge!(metric).set(value as f64);
+    }
+    counter!("aiomsg_spool_acknowledged_total").absolute(spool.acknowledged);
 }
 
 fn record_side(side: &Side) {

@@ -20,6 +20,9 @@ pub(crate) struct Status {
     pub(crate) answers: Way,
     pub(crate) frontend: Side,
     pub(crate) backend: Side,
+    /// The spool, if there is one.
+    #[serde(default)]
+    pub(crate) spool: Option<Spool>,
     pub(crate) drops: Vec<Drop>,
     /// The reasons of recent failures, the latest first.
     #[serde(default)]
@@ -58,6 +61,27 @@ pub(crate) struct Side {
     pub(crate) peer_count: usize,
     /// The busiest first.
     pub(crate) peers: Vec<Peer>,
+}
+
+/// The messages that outlive the proxy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Spool {
+    /// Messages that wait for their acknowledgement by a consumer, and their payload.
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// The age of the oldest of them.
+    pub(crate) oldest_seconds: Option<u64>,
+    /// Messages that were set aside.
+    pub(crate) dead_messages: u64,
+    pub(crate) dead_bytes: u64,
+    /// The size of its files.
+    pub(crate) disk_bytes: u64,
+    /// Acknowledged by consumers since the start.
+    pub(crate) acknowledged: u64,
+    /// Acknowledged in a second.
+    pub(crate) acknowledged_rate: f64,
+    /// Why it stores nothing.
+    pub(crate) failure: Option<String>,
 }
 
 /// An endpoint.

@@ -10,6 +10,7 @@ mod intake;
 mod onward;
 mod replies;
 mod return_address;
+mod spooled;
 
 use std::sync::Arc;
 

@@ -1,0 +1,137 @@
+//! From producers into the spool, from where messages go to consumers.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use aiomsg::Delivery;
+
+use super::super::control::{Gate, State};
+use super::super::counts::{Loss, add};
+use super::super::spool::{Message, NotStored, Spooling};
+use super::Relay;
+
+/// The most messages, and bytes, that are collected for a commit.
+const MOST: usize = 16_384;
+const MOST_BYTES: usize = 16 << 20;
+
+/// The messages that come while those before are stored.
+struct Batch {
+    messages: Vec<Delivery>,
+    bytes: usize,
+}
+
+/// The batch that is being stored.
+type Storing<'a> = Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>;
+
+impl Relay {
+    /// Runs until the frontend is closed and empty. One batch is stored while the next one
+    /// is collected.
+    pub(in crate::proxy) async fn spooled(self, mut gate: Gate, spool: Arc<Spooling>) {
+        let mut storing: Storing<'_> = None;
+        let mut batch = Batch::new();
+        // What had arrived when the drain began, and is not yet taken.
+        let mut rest = None;
+        let mut open = true;
+        while open || storing.is_some() || !batch.messages.is_empty() {
+            if storing.is_none() && !batch.messages.is_empty() {
+                let full = std::mem::replace(&mut batch, Batch::new());
+                storing = Some(Box::pin(self.store(&spool, full.messages)));
+            }
+            let state = gate.state();
+            let most = match state {
+                State::Running | State::Emptying => MOST,
+                State::Paused => 0,
+                State::Draining => {
+                    let arrived = || self.frontend.stats().unreceived_messages;
+                    MOST.min(*rest.get_or_insert_with(arrived) + batch.messages.len())
+                }
+            };
+            if rest == Some(0) && batch.messages.is_empty() && storing.is_none() {
+                spool.note_caught_up();
+            }
+            let most = match batch.bytes < MOST_BYTES {
+                true => most.saturating_sub(batch.messages.len()),
+                false => 0,
+            };
+            let before = batch.messages.len();
+            tokio::select! {
+                () = finish(&mut storing), if storing.is_some() => storing = None,
+                received = self.frontend.recv_many(&mut batch.messages, most), if open && most > 0 => {
+                    open = received.is_ok();
+                    let count = batch.messages.len() - before;
+                    if let Some(rest) = &mut rest {
+                        *rest = rest.saturating_sub(count);
+                    }
+                    self.take(&mut batch, before, state == State::Emptying);
+                }
+                () = gate.wait_for(|now| now != state) => {}
+            }
+        }
+    }
+
+    /// Counts new messages, and makes them as consumers see them.
+    fn take(&self, batch: &mut Batch, before: usize, closed: bool) {
+        let counts = &self.counts.messages;
+        let new = batch.messages.split_off(before);
+        counts.taken.fetch_add(new.len() as u64, Relaxed);
+        for message in new {
+            if closed && message.id().is_some() {
+                // Nobody is there any more to be told that it is stored. Its producer has
+                // it, and will send it again.
+                add(&counts.unacknowledged);
+                continue;
+            }
+            batch.bytes += message.payload().len();
+            batch.messages.push(message);
+        }
+    }
+
+    /// Stores messages, and acknowledges them then.
+    async fn store(&self, spool: &Spooling, batch: Vec<Delivery>) {
+        let counts = &self.counts.messages;
+        let messages = batch.iter().map(|it| (self.outward(it), it.id()));
+        let messages: Vec<Message> = messages.collect();
+        match spool.store(&messages).await {
+            Ok(()) => {
+                counts.forwarded.fetch_add(batch.len() as u64, Relaxed);
+                for message in &batch {
+                    self.frontend.acknowledge(message);
+                }
+            }
+            Err(why) => {
+                for message in &batch {
+                    match message.id() {
+                        // Its producer keeps it, and sends it again.
+                        Some(_) => add(&counts.unacknowledged),
+                        None => self.counts.lose(counts, loss(why)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Batch {
+    fn new() -> Self {
+        Self {
+            messages: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+fn loss(why: NotStored) -> Loss {
+    match why {
+        NotStored::Refused => Loss::Refused,
+        NotStored::GivenUp => Loss::Unstored,
+    }
+}
+
+async fn finish(storing: &mut Storing<'_>) {
+    match storing {
+        Some(storing) => storing.await,
+        None => std::future::pending().await,
+    }
+}
