@@ -1,0 +1,112 @@
+//! Producers and consumers of ours.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::ends::End;
+use crate::ledger::Ledger;
+use crate::proxy::{Place, Proxy};
+use crate::running::PATIENCE;
+use crate::schedule::Schedule;
+use crate::{folder, kills, soon};
+
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    Producer,
+    Proxy,
+    Consumer,
+}
+
+/// How often it is looked what has happened.
+const STEP: Duration = Duration::from_millis(5);
+
+async fn nothing_is_lost(tls: bool, victims: &[Victim]) -> Ledger {
+    let mut schedule = Schedule::new(format!("a spool, {victims:?} die, tls {tls}"));
+    let folder = folder(tls);
+    let (place, store) = (
+        Place::new(folder.path(), tls),
+        folder.path().join("producer"),
+    );
+    let mut ledger = Ledger::default();
+    let mut proxy = Proxy::start(&place).await;
+    let mut producer = End::producer(&place, &store, 0);
+    let mut consumer = End::consumer(&place);
+    while schedule.kills() < kills() {
+        let life = schedule.next_life();
+        let handled = ledger.handled();
+        let started = Instant::now();
+        // Unless it dies young, it does something first.
+        while started.elapsed() < soon(life.length) || (!life.short && ledger.handled() == handled)
+        {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "nothing moves: {}",
+                ledger.summary()
+            );
+            sleep(STEP).await;
+            producer.note(&mut ledger).await;
+            consumer.note(&mut ledger).await;
+        }
+        let victim = victims[schedule.pick(victims.len())];
+        schedule.killed(&format!("{victim:?}, {life:?}"));
+        match victim {
+            Victim::Producer => {
+                producer.kill(&mut ledger).await;
+                sleep(soon(life.pause)).await;
+                producer = End::producer(&place, &store, ledger.next);
+            }
+            Victim::Proxy => {
+                proxy.kill();
+                sleep(soon(life.pause)).await;
+                proxy = Proxy::start(&place).await;
+            }
+            Victim::Consumer => {
+                consumer.kill(&mut ledger).await;
+                sleep(soon(life.pause)).await;
+                consumer = End::consumer(&place);
+            }
+        }
+    }
+    producer.end_empty(&mut ledger).await;
+    let started = Instant::now();
+    while !ledger.is_complete() {
+        let lost = ledger.missing();
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{lost:?} are lost: {}",
+            ledger.summary()
+        );
+        sleep(STEP).await;
+        consumer.note(&mut ledger).await;
+    }
+    proxy.end_empty().await;
+    // What came twice came before that.
+    consumer.note(&mut ledger).await;
+    schedule.report(&ledger.summary());
+    ledger
+}
+
+/// The consumer lives, and remembers what it has handled.
+async fn each_message_is_handled_once(tls: bool) {
+    let ledger = nothing_is_lost(tls, &[Victim::Producer, Victim::Proxy]).await;
+    assert_eq!(ledger.doubled(), 0, "{}", ledger.summary());
+}
+
+const ALL: [Victim; 3] = [Victim::Producer, Victim::Proxy, Victim::Consumer];
+
+macro_rules! cases {
+    ($($name:ident: $test:expr;)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $test.await;
+        }
+    )+};
+}
+
+cases! {
+    once: each_message_is_handled_once(false);
+    once_by_tls: each_message_is_handled_once(true);
+    at_least_once: nothing_is_lost(false, &ALL);
+    at_least_once_by_tls: nothing_is_lost(true, &ALL);
+}
