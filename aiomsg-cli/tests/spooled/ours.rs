@@ -83,6 +83,7 @@ async fn nothing_is_lost(tls: bool, victims: &[Victim]) -> Ledger {
     proxy.end_empty().await;
     // What came twice came before that.
     consumer.note(&mut ledger).await;
+    assert!(ledger.is_true(), "a message was never sent");
     schedule.report(&ledger.summary());
     ledger
 }

@@ -71,6 +71,7 @@ async fn nothing_is_lost(version: Version, tls: bool) {
         }
     })
     .await;
+    assert!(ledger.is_true(), "a message was never sent");
     schedule.report(&ledger.summary());
     producer.kill().await;
     // It acknowledges what it has received within 20 ms.
