@@ -8,6 +8,7 @@ use std::time::Duration;
 use aiomsg_core::{Error, ErrorKind, MessageId, Outbound};
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::task::unconstrained;
 use tower::{Service, ServiceExt};
 
 use crate::SpoolError;
@@ -18,8 +19,10 @@ use crate::store::{Answer, Fate, Settled, Stored};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The most outcomes that are settled at once.
-const GROUP: usize = 1024;
+/// The most outcomes that are settled at once, and the most such groups that the store has
+/// not yet noted.
+const GROUP: usize = 4096;
+const GROUPS: usize = 8;
 
 /// Sends the messages of a spool through a service. See
 /// [`Spool::drainer`](crate::Spool::drainer).
@@ -40,6 +43,7 @@ struct Outcome {
 }
 
 type Sending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type Settling = Pin<Box<dyn Future<Output = Result<(), SpoolError>> + Send>>;
 
 impl<S> Drainer<S> {
     pub(crate) fn new(front: Arc<Front>, service: S) -> Self {
@@ -100,10 +104,13 @@ where
             asking: None,
             sending: FuturesUnordered::new(),
             on_their_way: HashMap::new(),
+            settling: FuturesUnordered::new(),
             bytes: 0,
             pause: None,
         };
-        match run.all(service, pin!(stop)).await {
+        // It waits for thousands of futures. With tokio's budget, most would be polled again
+        // and again, and have nothing left of it.
+        match unconstrained(run.all(service, pin!(stop))).await {
             Err(SpoolError::Closed) => Ok(()),
             ended => ended,
         }
@@ -121,6 +128,8 @@ struct Run {
     sending: FuturesUnordered<Sending>,
     /// The places of the messages that are being sent.
     on_their_way: HashMap<MessageId, u64>,
+    /// The outcomes that the store is noting.
+    settling: FuturesUnordered<Settling>,
     /// The payload of all these, in bytes.
     bytes: usize,
     /// The pause after the last message, if it was refused.
@@ -142,12 +151,12 @@ impl Run {
             self.ask();
             let sends = !self.waiting.is_empty();
             let asks = self.asking.is_some();
+            let settles = self.settling.len() < GROUPS;
             tokio::select! {
                 () = &mut stop => return self.finish().await,
-                outcome = self.sending.next(), if !self.sending.is_empty() => {
-                    if let Some(outcome) = outcome
-                        && !self.settle(outcome).await?
-                    {
+                Some(settled) = self.settling.next(), if !self.settling.is_empty() => settled?,
+                Some(outcome) = self.sending.next(), if settles && !self.sending.is_empty() => {
+                    if !self.settle(outcome) {
                         return self.finish().await;
                     }
                 }
@@ -176,7 +185,10 @@ impl Run {
     /// Waits for the outcomes of what is on its way: the service is closed.
     async fn finish(&mut self) -> Result<(), SpoolError> {
         while let Some(outcome) = self.sending.next().await {
-            self.settle(outcome).await?;
+            self.settle(outcome);
+        }
+        while let Some(settled) = self.settling.next().await {
+            settled?;
         }
         Ok(())
     }
@@ -230,7 +242,7 @@ impl Run {
     }
 
     /// Settles what has come to an end. Returns whether the service is still open.
-    async fn settle(&mut self, first: Outcome) -> Result<bool, SpoolError> {
+    fn settle(&mut self, first: Outcome) -> bool {
         let mut outcomes = vec![first];
         while outcomes.len() < GROUP
             && let Some(Some(outcome)) = self.sending.next().now_or_never()
@@ -257,9 +269,9 @@ impl Run {
             let doubled = self.pause.map(|it| it * 2);
             doubled.unwrap_or(FIRST_PAUSE).min(LONGEST_PAUSE)
         });
-        self.front.settle(settled).await?;
+        self.settling.push(Box::pin(self.front.settle(settled)));
         self.release_twins();
-        Ok(open)
+        open
     }
 
     /// Lets messages go whose twins have arrived or failed.

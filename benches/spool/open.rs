@@ -3,24 +3,27 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use aiomsg_spool::Spool;
+use aiomsg::Outbound;
+use aiomsg_spool::{Spool, Sync};
+use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::Outcome;
 use crate::commit::runtime;
-use crate::raw::Raw;
+use crate::{Outcome, SIZE};
 
 /// Messages of one commit.
-const GROUP: usize = 10_000;
+const GROUP: u64 = 10_000;
 
 pub(crate) fn run(messages: u64) -> Outcome {
     let folder = tempfile::tempdir_in(".")?;
-    runtime()?.block_on(async { Spool::open(folder.path()).await?.close().await })?;
-    let mut raw = Raw::open(folder.path())?;
-    for _ in 0..messages / GROUP as u64 {
-        raw.commit(GROUP)?;
-    }
-    drop(raw);
+    runtime()?.block_on(async {
+        let spool = Spool::builder().sync(Sync::Os).open(folder.path()).await?;
+        for _ in 0..messages / GROUP {
+            let group = (0..GROUP).map(|_| Outbound::from(Bytes::from_static(&[7; SIZE])));
+            spool.append_many(group).await?;
+        }
+        spool.close().await
+    })?;
     let bytes = folder.path().join("spool.db").metadata()?.len();
     println!("{messages} messages, {} MiB", bytes >> 20);
     let mut command = Command::new(std::env::current_exe()?);

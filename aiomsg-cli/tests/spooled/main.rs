@@ -22,6 +22,16 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+/// A test for each call.
+macro_rules! cases {
+    ($($name:ident: $test:expr;)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $test.await;
+        }
+    )+};
+}
+
 mod ends;
 mod ledger;
 mod ours;
@@ -40,9 +50,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use ledger::Ledger;
 use running::PATIENCE;
+use schedule::Life;
 use support::python::certificate;
 
 /// The number of kills of each test.
@@ -68,6 +80,14 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// clients wait a second before they connect again.
 fn soon(time: Duration) -> Duration {
     time / 4
+}
+
+/// Whether a process that lives since then goes on living. Unless it dies young, it does
+/// something first.
+fn lives(life: Life, since: Instant, handled: usize, ledger: &Ledger) -> bool {
+    let age = since.elapsed();
+    assert!(age < PATIENCE, "nothing moves: {}", ledger.summary());
+    age < soon(life.length) || (!life.short && ledger.handled() == handled)
 }
 
 /// A folder for the stores and, with TLS, certificates: of the proxy and of its peers, each

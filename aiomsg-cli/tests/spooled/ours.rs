@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::proxy::{Place, Proxy};
 use crate::running::PATIENCE;
 use crate::schedule::Schedule;
-use crate::{folder, kills, soon};
+use crate::{folder, kills, lives, soon};
 
 #[derive(Debug, Clone, Copy)]
 enum Victim {
@@ -35,15 +35,8 @@ async fn nothing_is_lost(tls: bool, victims: &[Victim]) -> Ledger {
     while schedule.kills() < kills() {
         let life = schedule.next_life();
         let handled = ledger.handled();
-        let started = Instant::now();
-        // Unless it dies young, it does something first.
-        while started.elapsed() < soon(life.length) || (!life.short && ledger.handled() == handled)
-        {
-            assert!(
-                started.elapsed() < PATIENCE,
-                "nothing moves: {}",
-                ledger.summary()
-            );
+        let since = Instant::now();
+        while lives(life, since, handled, &ledger) {
             sleep(STEP).await;
             producer.note(&mut ledger).await;
             consumer.note(&mut ledger).await;
@@ -95,15 +88,6 @@ async fn each_message_is_handled_once(tls: bool) {
 }
 
 const ALL: [Victim; 3] = [Victim::Producer, Victim::Proxy, Victim::Consumer];
-
-macro_rules! cases {
-    ($($name:ident: $test:expr;)+) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            $test.await;
-        }
-    )+};
-}
 
 cases! {
     once: each_message_is_handled_once(false);

@@ -1,6 +1,6 @@
 //! Giving messages out, in order, each one once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::SystemTime;
 
 use crate::store::{Entry, Fate, Settled, Stored};
@@ -13,8 +13,9 @@ const MOST_BYTES: usize = 16 << 20;
 /// Which messages are given out, and which comes next.
 #[derive(Debug, Default)]
 pub(super) struct Given {
-    /// The messages that are given out.
-    out: HashMap<u64, Stored>,
+    /// The messages that are given out, by their places: they come and go in order, or nearly
+    /// so.
+    out: BTreeMap<u64, Stored>,
     /// Those that are to be given out once more.
     again: VecDeque<Stored>,
     /// Those that have come, and are not yet given out.

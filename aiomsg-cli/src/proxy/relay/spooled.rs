@@ -74,18 +74,18 @@ impl Relay {
     /// Counts new messages, and makes them as consumers see them.
     fn take(&self, batch: &mut Batch, before: usize, closed: bool) {
         let counts = &self.counts.messages;
-        let new = batch.messages.split_off(before);
-        counts.taken.fetch_add(new.len() as u64, Relaxed);
-        for message in new {
-            if closed && message.id().is_some() {
-                // Nobody is there any more to be told that it is stored. Its producer has
-                // it, and will send it again.
-                add(&counts.unacknowledged);
-                continue;
-            }
-            batch.bytes += message.payload().len();
-            batch.messages.push(message);
+        let new = batch.messages.len() - before;
+        counts.taken.fetch_add(new as u64, Relaxed);
+        if closed {
+            // Nobody is there any more to be told that a message is stored. Its producer has
+            // it, and will send it again.
+            let kept = batch.messages.split_off(before).into_iter();
+            batch.messages.extend(kept.filter(|it| it.id().is_none()));
+            let left = new - (batch.messages.len() - before);
+            counts.unacknowledged.fetch_add(left as u64, Relaxed);
         }
+        let stored = &batch.messages[before..];
+        batch.bytes += stored.iter().map(|it| it.payload().len()).sum::<usize>();
     }
 
     /// Stores messages, and acknowledges them then.

@@ -10,26 +10,29 @@ use crate::embedded::row;
 use crate::store::{Entry, Usage};
 
 impl Db {
-    /// Adds a message, and returns its place.
-    pub(in crate::embedded) fn append(&mut self, entry: &Entry) -> rusqlite::Result<u64> {
-        let seq = self.next.next;
-        let id = entry.id.as_bytes();
-        let peer = entry.peer.as_ref().map(Identity::as_bytes);
-        let crc = row::checksum(id, peer, &entry.payload);
-        self.connection
-            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?)")?
-            .execute(params![
-                signed(seq),
+    /// Adds messages, and returns the place of the first. The others are behind it.
+    pub(in crate::embedded) fn append(&mut self, entries: &[&Entry]) -> rusqlite::Result<u64> {
+        let first = self.next.next;
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?)")?;
+        for entry in entries {
+            let id = entry.id.as_bytes();
+            let peer = entry.peer.as_ref().map(Identity::as_bytes);
+            let crc = row::checksum(id, peer, &entry.payload);
+            insert.execute(params![
+                signed(self.next.next),
                 &id[..],
                 row::to_millis(entry.at),
                 peer,
                 crc,
                 &entry.payload[..],
             ])?;
-        self.next.next += 1;
-        self.next.waiting.messages += 1;
-        self.next.waiting.bytes += entry.payload.len() as u64;
-        Ok(seq)
+            self.next.next += 1;
+            self.next.waiting.messages += 1;
+            self.next.waiting.bytes += entry.payload.len() as u64;
+        }
+        Ok(first)
     }
 
     /// Deletes the messages from one place to another, both included. `bytes` is what they

@@ -38,7 +38,7 @@ impl Writer {
         let retries = self.retries();
         let appended = match (self.usable(), entries.is_empty()) {
             (Err(error), _) => Err(error),
-            (Ok(()), true) => Ok(Vec::new()),
+            (Ok(()), true) => Ok(0),
             (Ok(()), false) => self.commit(self.sync == Sync::Always, &entries),
         };
         // Fates need less room than messages do, and must not fail with them.
@@ -46,8 +46,8 @@ impl Writer {
             self.write_fates();
         }
         match appended {
-            Ok(places) => {
-                let mut places = places.into_iter();
+            Ok(first) => {
+                let mut places = first..;
                 let usage = self.db.usage();
                 for (entries, reply) in appends {
                     for (entry, place) in entries.into_iter().zip(&mut places) {
@@ -79,12 +79,12 @@ impl Writer {
         }
     }
 
-    /// Commits messages, and the fates. Returns the places of the messages.
+    /// Commits messages, and the fates. Returns the place of the first message.
     pub(super) fn commit(
         &mut self,
         sync: bool,
         entries: &[&Entry],
-    ) -> Result<Vec<u64>, SpoolError> {
+    ) -> Result<u64, SpoolError> {
         self.usable()?;
         let mut done = self.try_commit(sync, entries);
         if done.as_ref().is_err_and(SpoolError::is_full) && self.makes_room() {
@@ -106,15 +106,14 @@ impl Writer {
         done
     }
 
-    fn try_commit(&mut self, sync: bool, entries: &[&Entry]) -> Result<Vec<u64>, SpoolError> {
+    fn try_commit(&mut self, sync: bool, entries: &[&Entry]) -> Result<u64, SpoolError> {
         let (given, fates) = (&self.given, &self.fates);
         self.db.commit(sync, |db| {
-            let places = entries.iter().map(|it| db.append(it));
-            let places = places.collect::<Result<Vec<_>, _>>()?;
+            let first = db.append(entries)?;
             let mut aside = fates.aside.iter();
             aside.try_for_each(|(seq, reason)| db.set_aside(*seq, reason))?;
             write_settled(db, given, &fates.settled)?;
-            Ok(places)
+            Ok(first)
         })
     }
 
