@@ -245,6 +245,8 @@ impl Front {
                 // The sender may no longer wait.
                 let _ = waiter.send(answer.clone().map(|_| ()));
             }
+            // Their next messages come at once, and share the next commit.
+            tokio::task::yield_now().await;
         }
         let ended = self.store.close().await;
         self.settled.notify_waiters();
