@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(10);
 type Sent = (Outbound, oneshot::Sender<Result<(), Error>>);
 
 /// Gives each message to the test, which says what became of it.
-struct Peers(mpsc::UnboundedSender<Sent>);
+struct Peers(mpsc::Sender<Sent>);
 
 impl Service<Outbound> for Peers {
     type Response = ();
@@ -31,7 +31,7 @@ impl Service<Outbound> for Peers {
 
     fn call(&mut self, message: Outbound) -> Self::Future {
         let (word, outcome) = oneshot::channel();
-        let _ = self.0.send((message, word));
+        let _ = self.0.try_send((message, word));
         Box::pin(async move { outcome.await.unwrap_or(Err(ErrorKind::Closed.into())) })
     }
 }
@@ -41,7 +41,7 @@ async fn open(folder: &tempfile::TempDir) -> Spool {
     builder.open(folder.path()).await.unwrap()
 }
 
-async fn next(sent: &mut mpsc::UnboundedReceiver<Sent>) -> Sent {
+async fn next(sent: &mut mpsc::Receiver<Sent>) -> Sent {
     timeout(SOON, sent.recv()).await.unwrap().unwrap()
 }
 
@@ -60,7 +60,7 @@ async fn of_two_messages_with_one_id_the_second_waits_for_the_first() {
         };
         spool.append(message).await.unwrap();
     }
-    let (peers, mut sent) = mpsc::unbounded_channel();
+    let (peers, mut sent) = mpsc::channel(16);
     let running = tokio::spawn(spool.drainer(Peers(peers)).unwrap().run());
     let (job, arrived) = next(&mut sent).await;
     assert_eq!(job.id(), Some(id));
@@ -80,7 +80,7 @@ async fn of_two_messages_with_one_id_the_second_waits_for_the_first() {
 async fn a_drainer_that_is_stopped_notes_what_was_on_its_way() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(&folder).await;
-    let (peers, mut sent) = mpsc::unbounded_channel();
+    let (peers, mut sent) = mpsc::channel(16);
     let (stop, stopped) = oneshot::channel::<()>();
     let drainer = spool.drainer(Peers(peers)).unwrap();
     let running = tokio::spawn(drainer.run_until(async {
@@ -104,7 +104,7 @@ async fn what_a_dropped_drainer_had_taken_is_for_the_next_one() {
     let spool = open(&folder).await;
     spool.append("job").await.unwrap();
     for _ in 0..2 {
-        let (peers, mut sent) = mpsc::unbounded_channel();
+        let (peers, mut sent) = mpsc::channel(16);
         let running = tokio::spawn(spool.drainer(Peers(peers)).unwrap().run());
         let (job, _word) = next(&mut sent).await;
         assert_eq!(job.payload(), "job");

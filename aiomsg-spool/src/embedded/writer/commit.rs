@@ -80,11 +80,7 @@ impl Writer {
     }
 
     /// Commits messages, and the fates. Returns the place of the first message.
-    pub(super) fn commit(
-        &mut self,
-        sync: bool,
-        entries: &[&Entry],
-    ) -> Result<u64, SpoolError> {
+    pub(super) fn commit(&mut self, sync: bool, entries: &[&Entry]) -> Result<u64, SpoolError> {
         self.usable()?;
         let mut done = self.try_commit(sync, entries);
         if done.as_ref().is_err_and(SpoolError::is_full) && self.makes_room() {
