@@ -255,7 +255,9 @@ impl Run {
             self.bytes -= outcome.bytes;
             self.on_their_way.remove(&outcome.id);
             let fate = self.fate(&outcome);
-            refused |= matches!(fate, Fate::Failed);
+            // A message that no peer has acknowledged in time holds up no other one.
+            let in_time = outcome.error.as_ref().is_some_and(|it| !it.is_timeout());
+            refused |= in_time && matches!(fate, Fate::Failed);
             open &= !matches!(fate, Fate::Returned);
             settled.push((
                 outcome.id,

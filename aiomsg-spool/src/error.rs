@@ -113,6 +113,12 @@ impl SpoolError {
         matches!(self, Self::Full { .. } | Self::DiskFull { .. })
     }
 
+    /// Whether it may work later, without opening the spool anew: there was no room, or the
+    /// server of the store could not be reached.
+    pub fn is_temporary(&self) -> bool {
+        self.is_full() || matches!(self, Self::Server { .. })
+    }
+
     /// Whether the spool is closed.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)

@@ -1,7 +1,7 @@
 //! A spooled proxy, and producers and consumers around it, killed (`SIGKILL`) at random
 //! moments.
 //!
-//! - Every message of which `send` has returned `Ok` is handled at least once, whoever dies:
+//! - Every message of which `send` has returned `Ok` is handled at least once, whichever dies:
 //!   the producer (of ours, with a spool of its own), the proxy or the consumer.
 //! - With the dedup layer, a consumer that lives handles each message once, however often
 //!   the producer and the proxy die.
@@ -34,6 +34,9 @@ macro_rules! cases {
 
 mod ends;
 mod ledger;
+#[cfg(feature = "jetstream")]
+#[path = "../../../tests/support/nats_server.rs"]
+mod nats_server;
 mod ours;
 mod proxy;
 mod python;

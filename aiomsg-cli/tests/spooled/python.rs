@@ -69,7 +69,7 @@ async fn nothing_is_lost(version: Version, tls: bool) {
     producer.kill().await;
     // It acknowledges what it has received within 20 ms.
     receive(&consumer, &mut ledger, Duration::from_millis(500)).await;
-    proxy.end_empty().await;
+    proxy.end_empty(&place).await;
     consumer.kill().await;
 }
 

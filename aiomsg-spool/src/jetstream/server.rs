@@ -42,8 +42,9 @@ impl Server {
         url: &str,
         settings: &JetstreamSettings,
     ) -> Result<Arc<Self>, SpoolError> {
+        let shown = without_secret(url);
         let failed = |source: async_nats::Error| SpoolError::Server {
-            server: url.to_owned(),
+            server: shown.clone(),
             source: source.into(),
         };
         let client = async_nats::ConnectOptions::new()
@@ -66,7 +67,7 @@ impl Server {
             .await
             .map_err(|error| failed(error.into()))?;
         let server = Arc::new(Self {
-            url: url.to_owned(),
+            url: shown,
             stream: settings.name.clone(),
             context,
             consumer,
@@ -154,6 +155,13 @@ impl Server {
     }
 }
 
+/// The address without the user and the password, or the token, that it may have.
+fn without_secret(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{host}")
+}
+
 fn config(settings: &JetstreamSettings) -> stream::Config {
     let limit = |most: Option<u64>| most.map_or(-1, |it| i64::try_from(it).unwrap_or(i64::MAX));
     stream::Config {
@@ -204,5 +212,22 @@ fn consumer(settings: &JetstreamSettings) -> pull::Config {
         max_deliver: -1,
         max_ack_pending: -1,
         ..pull::Config::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secret;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("nats://host:4222", "nats://host:4222"),
+            ("nats://user:p@ss@host:4222", "nats://host:4222"),
+            ("tls://token@host", "tls://host"),
+            ("host", "nats://host"),
+        ] {
+            assert_eq!(without_secret(url), shown);
+        }
     }
 }

@@ -2,11 +2,15 @@
 #![cfg(feature = "jetstream")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../../tests/support/nats_server.rs"]
+mod nats_server;
 mod outages;
-mod server;
 mod store;
 
 use std::time::Duration;
+
+use aiomsg_spool::{JetstreamSettings, Spool, SpoolBuilder};
+use nats_server::Server;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -15,4 +19,12 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, what)
         .await
         .expect("it takes too long")
+}
+
+/// A spool on this server.
+async fn spool(server: &Server, builder: SpoolBuilder) -> Spool {
+    let settings = JetstreamSettings::new("jobs").ack_wait(Duration::from_secs(3));
+    soon(builder.connect(&server.url(), settings))
+        .await
+        .unwrap()
 }

@@ -6,6 +6,7 @@
 //! ```
 
 mod identity;
+mod server;
 mod settings;
 
 use std::sync::Arc;
@@ -43,6 +44,8 @@ const SETTLING: Duration = Duration::from_secs(5);
 /// The spool of a proxy.
 pub(super) struct Spooling {
     spool: Spool,
+    /// Whether messages beyond the limits are refused.
+    refuses: bool,
     /// That of the backend, unless the settings name another.
     identity: Identity,
     /// Since the start.
@@ -92,21 +95,30 @@ pub(super) type Message = (Bytes, Option<MessageId>);
 impl Spooling {
     /// Opens the store, which no other process may have open.
     pub(super) async fn open(settings: &SpoolArgs, overflow: Overflow) -> Outcome<Option<Self>> {
-        let Some(folder) = settings.folder() else {
+        let failed = |error: SpoolError| Failure::failed(format!("the spool: {}", said(&error)));
+        let (Some(folder), Some(spool)) = (
+            settings.folder(),
+            settings.open(overflow).await.map_err(failed)?,
+        ) else {
             return Ok(None);
         };
-        let failed = |error: SpoolError| Failure::failed(format!("the spool: {}", said(&error)));
-        let opened = settings.builder(overflow).open(folder).await;
-        let spool = opened.map_err(failed)?;
-        let path = folder.to_owned();
-        let identity = off_thread(move || identity::kept_in(&path)).await?;
+        let identity = match settings::is_url(folder) {
+            // Several proxies may share the stream, and each has a name of its own.
+            true => Identity::random(),
+            false => {
+                let path = folder.to_owned();
+                off_thread(move || identity::kept_in(&path)).await?
+            }
+        };
         let stats = spool.stats().await.map_err(failed)?;
-        Ok(Some(Self::new(spool, identity, stats)))
+        let refuses = overflow == Overflow::RefuseNewest;
+        Ok(Some(Self::new(spool, identity, stats, refuses)))
     }
 
-    fn new(spool: Spool, identity: Identity, stats: Stats) -> Self {
+    fn new(spool: Spool, identity: Identity, stats: Stats, refuses: bool) -> Self {
         Self {
             spool,
+            refuses,
             identity,
             acknowledged: Arc::default(),
             stats: Mutex::new(stats),
@@ -143,8 +155,8 @@ impl Spooling {
                     self.works();
                     return Ok(());
                 }
-                Err(SpoolError::Full { .. }) => return Err(NotStored::Refused),
-                Err(error) if !error.is_full() => {
+                Err(SpoolError::Full { .. }) if self.refuses => return Err(NotStored::Refused),
+                Err(error) if !error.is_temporary() => {
                     self.breaks(&error);
                     return Err(NotStored::GivenUp);
                 }
@@ -240,6 +252,7 @@ impl Spooling {
                 ticks.tick().await;
                 match self.spool.stats().await {
                     Ok(stats) => self.counted(stats),
+                    Err(error) if error.is_temporary() => {}
                     // It is closed, or breaks for those that store messages.
                     Err(_) => std::future::pending().await,
                 }

@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aiomsg::builder::Overflow;
-use aiomsg_spool::{Spool, SpoolBuilder, Sync};
+use aiomsg_spool::{Spool, SpoolBuilder, SpoolError, Sync};
 use clap::Args;
 use serde::de::{self, Deserialize, Deserializer};
 
+use super::server;
 use crate::common::text::{Size, Time};
 
 /// Where messages outlive the proxy.
@@ -18,7 +19,8 @@ use crate::common::text::{Size, Time};
 pub(crate) struct SpoolArgs {
     /// Stores messages in this folder until a consumer has acknowledged them, and
     /// acknowledges a message to its producer when it is stored. Consumers may be away
-    /// for days, and a restart continues where the proxy was.
+    /// for days, and a restart continues where the proxy was. Or on NATS servers with
+    /// JetStream, as nats://HOST:PORT/STREAM.
     #[arg(long = "spool", value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// When a message counts as stored: always, when it survives a power cut;
@@ -118,7 +120,9 @@ impl SpoolArgs {
 
     /// Makes the path relative to this folder.
     pub(crate) fn set_folder(&mut self, folder: &Path) {
-        if let Some(own) = &mut self.folder {
+        if let Some(own) = &mut self.folder
+            && !is_url(own)
+        {
             *own = folder.join(&*own);
         }
     }
@@ -136,9 +140,12 @@ impl SpoolArgs {
                 None => Ok(()),
             };
         };
-        if folder.to_string_lossy().contains("://") {
-            let what = format!("{} is no folder of this machine", folder.display());
-            return Err(("spool.folder".to_owned(), what));
+        if is_url(folder) {
+            server::check(folder).map_err(|what| ("spool.folder".to_owned(), what))?;
+            if self.sync.is_some() {
+                let what = "when a message is on the disk is for the server to say (sync_interval)";
+                return Err(("spool.sync".to_owned(), what.to_owned()));
+            }
         }
         let zero = [
             ("max-bytes", self.max_bytes.is_some_and(|it| it.0 == 0)),
@@ -155,8 +162,20 @@ impl SpoolArgs {
         }
     }
 
+    /// Opens the spool.
+    pub(super) async fn open(&self, overflow: Overflow) -> Result<Option<Spool>, SpoolError> {
+        let Some(folder) = &self.folder else {
+            return Ok(None);
+        };
+        let builder = self.builder(overflow);
+        match is_url(folder) {
+            true => server::open(builder, folder).await.map(Some),
+            false => builder.open(folder).await.map(Some),
+        }
+    }
+
     /// A spool with these settings.
-    pub(super) fn builder(&self, overflow: Overflow) -> SpoolBuilder {
+    fn builder(&self, overflow: Overflow) -> SpoolBuilder {
         let mut builder = Spool::builder().overflow(overflow);
         if let Some(SyncArg(sync)) = self.sync {
             builder = builder.sync(sync);
@@ -177,6 +196,11 @@ impl SpoolArgs {
         }
         builder
     }
+}
+
+/// Whether this names a server, and no folder.
+pub(super) fn is_url(folder: &Path) -> bool {
+    folder.to_string_lossy().contains("://")
 }
 
 #[cfg(test)]

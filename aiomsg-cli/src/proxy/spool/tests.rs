@@ -47,7 +47,7 @@ impl Store for Fails {
 async fn spooling(errors: impl IntoIterator<Item = SpoolError>) -> Spooling {
     let store = Fails(Mutex::new(errors.into_iter().collect()));
     let spool = Spool::builder().with_store(Arc::new(store)).await.unwrap();
-    Spooling::new(spool, Identity::random(), Stats::default())
+    Spooling::new(spool, Identity::random(), Stats::default(), true)
 }
 
 fn no_room() -> SpoolError {

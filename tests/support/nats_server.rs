@@ -1,10 +1,9 @@
-//! A NATS server for one test.
+//! A NATS server with JetStream for one test.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use aiomsg_spool::{JetstreamSettings, Spool, SpoolBuilder};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -32,13 +31,6 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    pub(crate) async fn spool(&self, builder: SpoolBuilder) -> Spool {
-        let settings = JetstreamSettings::new("jobs").ack_wait(Duration::from_secs(3));
-        super::soon(builder.connect(&self.url(), settings))
-            .await
-            .unwrap()
     }
 
     /// Kills the server, which learns nothing of it.
