@@ -22,7 +22,7 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 }
 
 /// A spool on this server.
-async fn spool(server: &Server, builder: SpoolBuilder) -> Spool {
+async fn open(server: &Server, builder: SpoolBuilder) -> Spool {
     let settings = JetstreamSettings::new("jobs").ack_wait(Duration::from_secs(3));
     soon(builder.connect(&server.url(), settings))
         .await

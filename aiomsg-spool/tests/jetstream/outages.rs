@@ -7,13 +7,13 @@ use aiomsg::Socket;
 use aiomsg_spool::Spool;
 
 use super::nats_server::Server;
-use super::{soon, spool};
+use super::{open, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_while_the_server_is_killed() {
     const KILLS: usize = 5;
     let mut server = Server::start();
-    let spool = spool(&server, Spool::builder()).await;
+    let spool = open(&server, Spool::builder()).await;
     let producer = Socket::builder()
         .at_least_once()
         .layer(spool.layer())

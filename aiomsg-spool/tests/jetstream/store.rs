@@ -5,13 +5,13 @@ use aiomsg::builder::Overflow;
 use aiomsg_spool::{JetstreamSettings, Spool, SpoolError};
 
 use super::nats_server::Server;
-use super::{SOON, soon, spool};
+use super::{SOON, open, soon};
 
 #[tokio::test]
 async fn messages_outlive_the_process() {
     let server = Server::start();
     {
-        let spool = spool(&server, Spool::builder()).await;
+        let spool = open(&server, Spool::builder()).await;
         let producer = Socket::builder()
             .at_least_once()
             .layer(spool.layer())
@@ -23,7 +23,7 @@ async fn messages_outlive_the_process() {
         producer.close(SOON).await;
         soon(spool.close()).await.unwrap();
     }
-    let spool = spool(&server, Spool::builder()).await;
+    let spool = open(&server, Spool::builder()).await;
     assert_eq!(spool.stats().await.unwrap().waiting.messages, 300);
     let producer = Socket::builder()
         .at_least_once()
@@ -47,7 +47,7 @@ async fn messages_outlive_the_process() {
 #[tokio::test]
 async fn what_fails_comes_again_and_is_set_aside_after_the_last_try() {
     let server = Server::start();
-    let spool = spool(&server, Spool::builder().max_tries(3)).await;
+    let spool = open(&server, Spool::builder().max_tries(3)).await;
     spool.append("poison").await.unwrap();
     spool.append("good").await.unwrap();
     let mut messages = spool.messages().unwrap();
@@ -78,14 +78,14 @@ async fn what_fails_comes_again_and_is_set_aside_after_the_last_try() {
 #[tokio::test]
 async fn a_message_that_was_not_settled_goes_to_the_next_spool_under_its_id() {
     let server = Server::start();
-    let spool = spool(&server, Spool::builder()).await;
+    let spool = open(&server, Spool::builder()).await;
     spool.append("job").await.unwrap();
     let mut messages = spool.messages().unwrap();
     let held = soon(messages.next()).await.unwrap();
     let id = held.id();
     soon(spool.close()).await.unwrap();
 
-    let spool = spool(&server, Spool::builder()).await;
+    let spool = open(&server, Spool::builder()).await;
     let mut messages = spool.messages().unwrap();
     let held = soon(messages.next()).await.unwrap();
     assert_eq!((held.id(), held.payload().as_ref()), (id, &b"job"[..]));
@@ -96,7 +96,7 @@ async fn a_message_that_was_not_settled_goes_to_the_next_spool_under_its_id() {
 #[tokio::test]
 async fn a_message_that_is_stored_twice_is_there_once() {
     let server = Server::start();
-    let spool = spool(&server, Spool::builder()).await;
+    let spool = open(&server, Spool::builder()).await;
     let id = aiomsg::message::MessageId::from_bytes([7; 16]);
     for _ in 0..3 {
         spool
@@ -112,7 +112,7 @@ async fn a_full_stream_refuses_more() {
     let server = Server::start();
     let small = || {
         let builder = Spool::builder().max_messages(3);
-        spool(&server, builder.overflow(Overflow::RefuseNewest))
+        open(&server, builder.overflow(Overflow::RefuseNewest))
     };
     let spool = small().await;
     // It does not hear of what the other one stores.

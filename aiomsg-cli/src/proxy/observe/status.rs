@@ -141,6 +141,7 @@ pub(crate) struct Reason {
     pub(crate) seconds_ago: u64,
 }
 
+#[cfg(feature = "top")]
 impl Reason {
     /// In a line.
     pub(crate) fn text(&self) -> String {
