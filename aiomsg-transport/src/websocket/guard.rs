@@ -164,7 +164,7 @@ fn check_head(headers: &HeaderMap) -> Result<(), Refusal> {
         ));
     }
     let has_body = headers.contains_key(TRANSFER_ENCODING)
-        || headers.get(CONTENT_LENGTH).is_some_and(|it| it != "0");
+        || headers.get_all(CONTENT_LENGTH).iter().any(|it| it != "0");
     match has_body {
         true => Err(Refusal::bad_request("a request here has no body")),
         false => Ok(()),

@@ -98,8 +98,9 @@ impl Frames {
             }
             self.broken = taken.err();
             if asked || self.broken.is_some() {
-                // What cannot be written now is written by the next write or flush.
-                let _ = self.framer.poll_drain(io, cx)?;
+                // What cannot be written now is written by the next write or flush, which has
+                // the error if none can be: what a peer has sent before it left is still read.
+                let _ = self.framer.poll_drain(io, cx);
             }
             if payload > 0 {
                 return Poll::Ready(Ok(()));

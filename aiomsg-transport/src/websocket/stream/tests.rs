@@ -191,3 +191,20 @@ async fn what_came_before_a_broken_frame_is_read_whatever_the_pieces() {
     server.read(&mut came).await.unwrap_err();
     server.read(&mut came).await.unwrap_err();
 }
+
+/// The payload was lost when the pong to a ping behind it could not be written.
+#[tokio::test]
+async fn what_came_with_a_ping_is_read_when_the_peer_has_left() {
+    let (near, mut far) = duplex(1000);
+    let mut server = WebSocketStream::new(near, Role::Server, BytesMut::new());
+    for text in [b"one", b"two"] {
+        let data = [&b"\x82\x83\0\0\0\0"[..], text].concat();
+        far.write_all(&data).await.unwrap();
+        far.write_all(b"\x89\x80\0\0\0\0").await.unwrap();
+    }
+    drop(far);
+    let mut came = Vec::new();
+    server.read_to_end(&mut came).await.unwrap();
+    assert_eq!(came, b"onetwo");
+    server.flush().await.unwrap_err();
+}

@@ -48,6 +48,10 @@ fn what_is_no_upgrade_gets_a_status_that_says_why() {
         (without("Host"), "400"),
         (get(&format!("{good}Content-Length: 5\r\n")), "400"),
         (get(&format!("{good}Content-Length: 0\r\n")), "101"),
+        (
+            get(&format!("{good}Content-Length: 0\r\nContent-Length: 5\r\n")),
+            "400",
+        ),
         (get(&format!("{good}Transfer-Encoding: chunked\r\n")), "400"),
         (
             get(&format!(
