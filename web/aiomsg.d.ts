@@ -82,7 +82,10 @@ export class Socket extends EventTarget implements AsyncIterable<Message> {
   send(data: Payload, options?: { to?: string }): Promise<void>;
   /** The next message. */
   recv(): Promise<Message>;
-  /** Sends what waits, and closes. Resolves to the number of messages that were not sent. */
+  /**
+   * Sends what waits, and closes. Resolves to the number of messages that were not sent. A
+   * second call resolves with the first one.
+   */
   close(deadline?: number): Promise<number>;
   [Symbol.asyncIterator](): AsyncIterator<Message>;
 

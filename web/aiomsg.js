@@ -88,6 +88,7 @@ export class Socket extends EventTarget {
   #remembered = new Map();
   #timer;
   #closed = false;
+  #closing;
 
   constructor(options = {}) {
     super();
@@ -199,17 +200,21 @@ export class Socket extends EventTarget {
   /**
    * Closes the socket: sends what waits, for up to `deadline` milliseconds, and then ends the
    * connections. Resolves to the number of messages that were not sent, or not acknowledged.
+   * A second call resolves with the first one.
    */
-  async close(deadline = 10_000) {
-    if (!this.#closed) {
-      this.#closed = true;
-      await Promise.race([this.#drained(), sleep(deadline)]);
-      clearTimeout(this.#timer);
-      for (const link of this.#links.values()) link.stop('closed');
-      this.#links.clear();
-      for (const { reject } of this.#waiting.splice(0)) {
-        reject(new AiomsgError('closed', 'the socket is closed'));
-      }
+  close(deadline = 10_000) {
+    this.#closing ??= this.#close(deadline);
+    return this.#closing;
+  }
+
+  async #close(deadline) {
+    this.#closed = true;
+    await Promise.race([this.#drained(), sleep(deadline)]);
+    clearTimeout(this.#timer);
+    for (const link of this.#links.values()) link.stop('closed');
+    this.#links.clear();
+    for (const { reject } of this.#waiting.splice(0)) {
+      reject(new AiomsgError('closed', 'the socket is closed'));
     }
     const left = [...this.#unacked.values(), ...this.#outbox.splice(0)];
     this.#unacked.clear();
@@ -323,12 +328,29 @@ export class Socket extends EventTarget {
 
   #arrived(link, payload, id) {
     const from = link.peer;
-    const ack = id && (() => link.acknowledge(id));
-    const known = id && this.#isKnown(from + hex(id));
-    if (known || this.#options.ackMode === 'received') ack?.();
-    if (known) return true;
-    const handled = this.#options.ackMode === 'handled' ? ack : undefined;
-    const message = new Message(from, payload, handled);
+    const handles = this.#options.ackMode === 'handled';
+    const key = id && from + hex(id);
+    const known = id && this.#remembered.get(key);
+    if (known) {
+      // One that is not handled yet is acknowledged when it is, where it came last.
+      known.link = link;
+      if (known.done) link.acknowledge(id);
+      return true;
+    }
+    let ack;
+    if (id) {
+      const state = { link, done: !handles };
+      this.#remember(key, state);
+      if (handles) {
+        ack = () => {
+          state.done = true;
+          return state.link.acknowledge(id);
+        };
+      } else {
+        link.acknowledge(id);
+      }
+    }
+    const message = new Message(from, payload, ack);
     const waiting = this.#waiting.shift();
     if (waiting) {
       waiting.resolve(message);
@@ -341,13 +363,11 @@ export class Socket extends EventTarget {
     return this.#inbox.length < messages && this.#inboxBytes < most;
   }
 
-  #isKnown(key) {
-    if (this.#remembered.has(key)) return true;
-    this.#remembered.set(key, true);
+  #remember(key, state) {
+    this.#remembered.set(key, state);
     if (this.#remembered.size > REMEMBERED) {
       this.#remembered.delete(this.#remembered.keys().next().value);
     }
-    return false;
   }
 
   #take() {

@@ -53,14 +53,28 @@ function addMessage({ id, name, text, sent }, mine) {
   if (mine) head.append(element('span', 'fate', 'unacknowledged'));
   item.append(head, element('div', 'text', cut(text, TEXT)));
   const list = at('messages');
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+  follow(list, mine);
   list.append(item);
   if (id) known.set(id, item);
   while (list.children.length > MESSAGES) list.firstChild.remove();
   while (known.size > 2 * MESSAGES) known.delete(known.keys().next().value);
   at('empty').hidden = true;
-  if (atEnd || mine) list.scrollTop = list.scrollHeight;
   return item;
+}
+
+/** Whether the list is to show its end, once what has come at once is added. */
+let follows;
+
+/** Keeps a list at its end. The browser computes where that is once a frame, not per message. */
+function follow(list, mine) {
+  if (follows === undefined) {
+    follows = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+    requestAnimationFrame(() => {
+      if (follows) list.scrollTop = list.scrollHeight;
+      follows = undefined;
+    });
+  }
+  follows ||= mine === true;
 }
 
 /** What became of a message of ours. */

@@ -217,6 +217,32 @@ test('a handler acknowledges', async () => {
   assert.deepEqual(FakeWebSocket.last.take(), ack(id(5)));
 });
 
+// It was acknowledged when it came again, and lost when the page then ended.
+test('a message that comes again is not acknowledged before it is handled', async () => {
+  const socket = start({ ackMode: 'handled', firstDelay: 10 });
+  FakeWebSocket.last.shake();
+  FakeWebSocket.last.comes([...request(5, 'job'), ...request(5, 'job')]);
+  const job = await socket.recv();
+  assert.deepEqual(FakeWebSocket.last.take(), []);
+  FakeWebSocket.last.breaks();
+  assert.equal(job.ack(), false);
+  pass(20);
+  FakeWebSocket.last.shake();
+  FakeWebSocket.last.comes(request(5, 'job'));
+  assert.deepEqual(FakeWebSocket.last.take(), ack(id(5)));
+  assert.equal(socket.waiting.receive, 0);
+});
+
+// The second call took what the first one was still sending.
+test('a second close waits for the first one', async () => {
+  const socket = start();
+  const sent = socket.send('last');
+  const closes = [socket.close(1_000), socket.close(0)];
+  FakeWebSocket.last.shake();
+  await sent;
+  assert.deepEqual(await Promise.all(closes), [0, 0]);
+});
+
 test('more than may wait ends the connection until there is room', async () => {
   const socket = start({ receiveLimits: { messages: 2, bytes: 100 } });
   const first = FakeWebSocket.last;
