@@ -205,7 +205,11 @@ function connect(socket, what, side, endpoints) {
     if (link.state === 'up') return;
     refusals = answered ? refusals + 1 : 0;
     if (refusals > 1) become('refused');
-    else if (!answered) become('again', `nobody answers at ${link.url}`);
+    else if (!answered) {
+      // A browser does not tell a certificate that it refuses from a server that is gone, either.
+      const or = endpoint.scheme === 'wss' ? ', or this browser does not trust its certificate' : '';
+      become('again', `nobody answers at ${link.url}${or}`);
+    }
   });
   socket.connect(link.url);
 }
