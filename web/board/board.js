@@ -62,15 +62,20 @@ function addMessage({ id, name, text, sent }, mine) {
   return item;
 }
 
-/** Whether the list is to show its end, once what has come at once is added. */
-let follows;
+/** Whether the list is to show its end, once what has come at once is added; and where that was. */
+let follows, end = 0;
 
 /** Keeps a list at its end. The browser computes where that is once a frame, not per message. */
 function follow(list, mine) {
   if (follows === undefined) {
-    follows = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+    const below = list.scrollHeight - list.scrollTop - list.clientHeight;
+    // A list that has become smaller is not at its end, and nobody has scrolled it.
+    follows = below < 60 || list.scrollTop >= end;
     requestAnimationFrame(() => {
-      if (follows) list.scrollTop = list.scrollHeight;
+      if (follows) {
+        list.scrollTop = list.scrollHeight;
+        end = list.scrollTop;
+      }
       follows = undefined;
     });
   }
@@ -88,6 +93,8 @@ const tiles = new Map();
 
 /** A value takes the place of the last one with its key. */
 function setTile(key, value, by, sent) {
+  // A row of tiles more leaves less room for the list.
+  follow(at('messages'), false);
   let tile = tiles.get(key);
   if (!tile) {
     tile = element('div', 'tile');

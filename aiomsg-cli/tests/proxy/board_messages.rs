@@ -52,5 +52,10 @@ async fn a_page_shows_any_message_as_text_and_not_too_much_of_it() {
     page.until(&format!("{tiles}.length"), 24).await;
     page.until(&format!("{TEXTS}.at(-1)"), "line 599").await;
     page.until(&format!("{TEXTS}.length"), 500).await;
+    // The tiles have left less room for the list, and it still shows its end.
+    let gap = "(({ scrollHeight, scrollTop, clientHeight }) => \
+               Math.round(scrollHeight - scrollTop - clientHeight))\
+               (document.getElementById('messages'))";
+    page.until(gap, 0).await;
     assert_eq!(page.complaints(), Vec::<String>::new());
 }
