@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aiomsg_core::{Error, ErrorKind};
 
 /// What caused an error. Many callers of one commit hear of it.
-type Cause = Arc<dyn std::error::Error + Send + std::marker::Sync>;
+type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// An error of a spool or of its store.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -58,5 +58,5 @@ pub use front::Appending;
 pub use jetstream::{Jetstream, JetstreamSettings};
 pub use layer::{SpoolLayer, SpoolService};
 pub use messages::{Held, Messages};
-pub use settings::{Settings, Sync};
+pub use settings::{Settings, SyncPolicy};
 pub use spool::{Spool, SpoolBuilder};

@@ -7,7 +7,7 @@ use aiomsg_layers::Overflow;
 /// When a stored message is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Sync {
+pub enum SyncPolicy {
     /// Before `send` returns: it survives a power cut. One `fsync` for all messages that
     /// come while the one before is under way. The default.
     #[default]

@@ -15,7 +15,7 @@ use crate::embedded::Embedded;
 use crate::front::{Appending, Front};
 use crate::layer::SpoolLayer;
 use crate::messages::Messages;
-use crate::settings::{Settings, Sync};
+use crate::settings::{Settings, SyncPolicy};
 use crate::store::{Entry, Stats, Store};
 
 /// Messages that outlive the process.
@@ -219,14 +219,14 @@ impl fmt::Debug for Spool {
 #[derive(Debug, Clone, Default)]
 pub struct SpoolBuilder {
     settings: Settings,
-    sync: Sync,
+    sync: SyncPolicy,
     max_age: Option<Duration>,
 }
 
 impl SpoolBuilder {
-    /// Sets when a message is safe from a power cut. The default is [`Sync::Always`].
+    /// Sets when a message is safe from a power cut. The default is [`SyncPolicy::Always`].
     #[must_use]
-    pub fn sync(mut self, sync: Sync) -> Self {
+    pub fn sync(mut self, sync: SyncPolicy) -> Self {
         self.sync = sync;
         self
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aiomsg_core::{Error, ErrorKind, MessageId, Outbound};
-use aiomsg_spool::{Spool, Sync};
+use aiomsg_spool::{Spool, SyncPolicy};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tower::Service;
@@ -37,7 +37,7 @@ impl Service<Outbound> for Peers {
 }
 
 async fn open(folder: &tempfile::TempDir) -> Spool {
-    let builder = Spool::builder().sync(Sync::Os);
+    let builder = Spool::builder().sync(SyncPolicy::Os);
     builder.open(folder.path()).await.unwrap()
 }
 

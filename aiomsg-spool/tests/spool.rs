@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aiomsg::{AckMode, Socket};
-use aiomsg_spool::{Spool, SpoolError, Sync};
+use aiomsg_spool::{Spool, SpoolError, SyncPolicy};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -48,7 +48,7 @@ async fn an_inbox_acknowledges_what_it_has_stored() {
     let endpoint = producer.bind("127.0.0.1:0").await.unwrap();
     {
         let spool = Spool::builder()
-            .sync(Sync::Os)
+            .sync(SyncPolicy::Os)
             .open(folder.path())
             .await
             .unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use aiomsg::Outbound;
-use aiomsg_spool::{Spool, Sync};
+use aiomsg_spool::{Spool, SyncPolicy};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -17,7 +17,10 @@ const GROUP: u64 = 10_000;
 pub(crate) fn run(messages: u64) -> Outcome {
     let folder = tempfile::tempdir_in(".")?;
     runtime()?.block_on(async {
-        let spool = Spool::builder().sync(Sync::Os).open(folder.path()).await?;
+        let spool = Spool::builder()
+            .sync(SyncPolicy::Os)
+            .open(folder.path())
+            .await?;
         for _ in 0..messages / GROUP {
             let group = (0..GROUP).map(|_| Outbound::from(Bytes::from_static(&[7; SIZE])));
             spool.append_many(group).await?;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::SpoolError;
-use crate::settings::Sync;
+use crate::settings::SyncPolicy;
 use crate::store::{Answer, Entry, Settled, Shed, Stats, Store, Stored, Usage};
 use asking::Asking;
 use db::Db;
@@ -61,7 +61,7 @@ impl Embedded {
     /// and when the file is damaged, from a later version, or no store.
     pub fn open(
         folder: impl AsRef<Path>,
-        sync: Sync,
+        sync: SyncPolicy,
         max_age: Option<Duration>,
     ) -> Result<Self, SpoolError> {
         let folder = folder.as_ref();

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use aiomsg_spool::store::{Entry, Fate, Store};
-use aiomsg_spool::{Embedded, Sync};
+use aiomsg_spool::{Embedded, SyncPolicy};
 
 use crate::common::{check_totals, dead, entries, next, numbers, open, settled, soon};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn open_for_an_hour(folder: &Path) -> Embedded {
-    Embedded::open(folder, Sync::Os, Some(HOUR)).unwrap()
+    Embedded::open(folder, SyncPolicy::Os, Some(HOUR)).unwrap()
 }
 
 fn entries_of(numbers: std::ops::Range<u64>, age: Duration) -> Vec<Entry> {
@@ -107,7 +107,7 @@ async fn and_those_behind_them_are_given_out_at_once() {
 async fn when_they_come_back() {
     let folder = crate::common::folder();
     let age = Duration::from_millis(300);
-    let store = Embedded::open(folder.path(), Sync::Os, Some(age)).unwrap();
+    let store = Embedded::open(folder.path(), SyncPolicy::Os, Some(age)).unwrap();
     soon(store.append(entries_of(0..2, Duration::ZERO)))
         .await
         .unwrap();

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use aiomsg_core::{Identity, MessageId};
 use aiomsg_spool::store::{Answer, Entry, Fate, Settled, Store, Stored};
-use aiomsg_spool::{Embedded, Sync};
+use aiomsg_spool::{Embedded, SyncPolicy};
 use rusqlite::Connection;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -25,7 +25,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
 }
 
 pub(crate) fn open(folder: &Path) -> Embedded {
-    Embedded::open(folder, Sync::Os, None).unwrap()
+    Embedded::open(folder, SyncPolicy::Os, None).unwrap()
 }
 
 /// A message whose id is this number.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use aiomsg_spool::store::{Store, Stored};
-use aiomsg_spool::{Embedded, Spool, SpoolError, Sync};
+use aiomsg_spool::{Embedded, Spool, SpoolError, SyncPolicy};
 use futures::FutureExt;
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ const PAGE: usize = 8192;
 const DAMAGE: &str = "its bytes are not those that were stored";
 
 fn try_open(folder: &Path) -> Result<Embedded, SpoolError> {
-    Embedded::open(folder, Sync::Os, None)
+    Embedded::open(folder, SyncPolicy::Os, None)
 }
 
 /// Changes the bytes of the file of a store.

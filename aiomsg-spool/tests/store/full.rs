@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aiomsg_core::Error;
 use aiomsg_spool::store::{Fate, Store, Usage};
-use aiomsg_spool::{Embedded, Messages, Spool, SpoolError, Sync};
+use aiomsg_spool::{Embedded, Messages, Spool, SpoolError, SyncPolicy};
 
 use crate::child::Shim;
 use crate::common::{all, check_totals, entries, entry, file, next, numbers, open, rest, soon};
@@ -149,7 +149,7 @@ async fn log(shim: &Shim) {
     soon(store.close()).await.unwrap();
 
     // The pages of what is done are used again, so that the file need not grow.
-    let store = Embedded::open(&shim.root, Sync::Always, None).unwrap();
+    let store = Embedded::open(&shim.root, SyncPolicy::Always, None).unwrap();
     let done = next(&store, 150).await;
     soon(store.settle(all(&done, &Fate::Done))).await.unwrap();
     soon(store.append(megabyte(200))).await.unwrap();
@@ -164,21 +164,21 @@ async fn log(shim: &Shim) {
 
 async fn readonly(shim: &Shim) {
     shim.fail("readonly");
-    let fresh = Embedded::open(shim.root.join("new"), Sync::Always, None);
+    let fresh = Embedded::open(shim.root.join("new"), SyncPolicy::Always, None);
     assert!(
         matches!(fresh, Err(SpoolError::ReadOnly { .. })),
         "{fresh:?}"
     );
     shim.heal();
-    let store = Embedded::open(&shim.root, Sync::Always, None).unwrap();
+    let store = Embedded::open(&shim.root, SyncPolicy::Always, None).unwrap();
     soon(store.append(entries(0..10))).await.unwrap();
     shim.fail("readonly");
     let error = soon(store.append(entries([10]))).await.unwrap_err();
     assert!(!error.is_full(), "{error:?}");
     refuses_everything(&store).await;
-    assert!(Embedded::open(shim.root.join("new"), Sync::Always, None).is_err());
+    assert!(Embedded::open(shim.root.join("new"), SyncPolicy::Always, None).is_err());
     assert!(soon(store.close()).await.is_err());
-    let again = Embedded::open(&shim.root, Sync::Always, None);
+    let again = Embedded::open(&shim.root, SyncPolicy::Always, None);
     assert!(
         matches!(again, Err(SpoolError::ReadOnly { .. })),
         "{again:?}"
@@ -188,7 +188,7 @@ async fn readonly(shim: &Shim) {
 }
 
 async fn sync(shim: &Shim) {
-    let store = Embedded::open(&shim.root, Sync::Always, None).unwrap();
+    let store = Embedded::open(&shim.root, SyncPolicy::Always, None).unwrap();
     soon(store.append(entries(0..10))).await.unwrap();
     shim.fail("fsync");
     let error = soon(store.append(entries([10]))).await.unwrap_err();

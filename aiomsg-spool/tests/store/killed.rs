@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aiomsg_spool::store::Store;
-use aiomsg_spool::{Embedded, SpoolError, Sync};
+use aiomsg_spool::{Embedded, SpoolError, SyncPolicy};
 
 use crate::child::Shim;
 use crate::common::{entries, next, numbers, open, soon};
@@ -26,7 +26,7 @@ async fn is_named_while_it_lives_and_free_when_it_is_dead() {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let error = Embedded::open(place.root(), Sync::Os, None).unwrap_err();
+    let error = Embedded::open(place.root(), SyncPolicy::Os, None).unwrap_err();
     let SpoolError::InUse { owner, .. } = &error else {
         panic!("{error:?}");
     };

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use aiomsg_layers::Overflow;
 use aiomsg_spool::store::{Store, Usage};
-use aiomsg_spool::{Spool, SpoolBuilder, SpoolError, Sync};
+use aiomsg_spool::{Spool, SpoolBuilder, SpoolError, SyncPolicy};
 
 use crate::common::{check_totals, entries, next, numbers, open, rest, soon};
 
 fn builder(overflow: Overflow) -> SpoolBuilder {
     Spool::builder()
-        .sync(Sync::Os)
+        .sync(SyncPolicy::Os)
         .max_messages(10)
         .overflow(overflow)
 }

@@ -1,7 +1,7 @@
 //! One process for each store.
 
 use aiomsg_spool::store::Store;
-use aiomsg_spool::{Embedded, SpoolError, Sync};
+use aiomsg_spool::{Embedded, SpoolError, SyncPolicy};
 
 use crate::common::{entries, open, soon};
 
@@ -9,7 +9,7 @@ use crate::common::{entries, open, soon};
 async fn the_same_process_cannot_open_a_store_twice() {
     let folder = crate::common::folder();
     let store = open(folder.path());
-    let error = Embedded::open(folder.path(), Sync::Os, None).unwrap_err();
+    let error = Embedded::open(folder.path(), SyncPolicy::Os, None).unwrap_err();
     let SpoolError::InUse { path, owner } = error else {
         panic!("{error:?}");
     };

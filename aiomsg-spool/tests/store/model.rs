@@ -176,7 +176,7 @@ async fn run(folder: &Path, steps: Vec<Step>) {
                 drop(store);
                 // The thread writes what it has, and gives the lock free.
                 store = loop {
-                    match Embedded::open(folder, aiomsg_spool::Sync::Os, None) {
+                    match Embedded::open(folder, aiomsg_spool::SyncPolicy::Os, None) {
                         Ok(store) => break store,
                         Err(aiomsg_spool::SpoolError::InUse { .. }) => {
                             tokio::time::sleep(std::time::Duration::from_millis(1)).await;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aiomsg::builder::Overflow;
-use aiomsg_spool::{Spool, SpoolBuilder, SpoolError, Sync};
+use aiomsg_spool::{Spool, SpoolBuilder, SpoolError, SyncPolicy};
 use clap::Args;
 use serde::de::{self, Deserialize, Deserializer};
 
@@ -47,7 +47,7 @@ pub(crate) struct SpoolArgs {
 
 /// When a message counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct SyncArg(Sync);
+struct SyncArg(SyncPolicy);
 
 /// The time of `interval` alone.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -60,10 +60,10 @@ impl FromStr for SyncArg {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Ok(Self(match text.split_once('=') {
-            None if text == "always" => Sync::Always,
-            None if text == "os" => Sync::Os,
-            None if text == "interval" => Sync::Interval(INTERVAL),
-            Some(("interval", time)) => Sync::Interval(time.parse::<Time>()?.0),
+            None if text == "always" => SyncPolicy::Always,
+            None if text == "os" => SyncPolicy::Os,
+            None if text == "interval" => SyncPolicy::Interval(INTERVAL),
+            Some(("interval", time)) => SyncPolicy::Interval(time.parse::<Time>()?.0),
             _ => {
                 return Err(format!(
                     "\"{text}\" is not \"always\", \"interval=100ms\" or \"os\""
@@ -210,10 +210,10 @@ mod tests {
     #[test]
     fn the_times_of_syncing_are_read() {
         for (text, sync) in [
-            ("always", Sync::Always),
-            ("os", Sync::Os),
-            ("interval", Sync::Interval(INTERVAL)),
-            ("interval=2s", Sync::Interval(Duration::from_secs(2))),
+            ("always", SyncPolicy::Always),
+            ("os", SyncPolicy::Os),
+            ("interval", SyncPolicy::Interval(INTERVAL)),
+            ("interval=2s", SyncPolicy::Interval(Duration::from_secs(2))),
         ] {
             assert_eq!(text.parse(), Ok(SyncArg(sync)), "{text}");
         }

@@ -6,7 +6,7 @@ use super::{Reply, TICK, Writer};
 use crate::SpoolError;
 use crate::embedded::db::Db;
 use crate::embedded::given::Given;
-use crate::settings::Sync;
+use crate::settings::SyncPolicy;
 use crate::store::{Entry, Fate, Settled, Shed, Usage};
 
 /// What became of messages, and is not written yet.
@@ -39,7 +39,7 @@ impl Writer {
         let appended = match (self.usable(), entries.is_empty()) {
             (Err(error), _) => Err(error),
             (Ok(()), true) => Ok(0),
-            (Ok(()), false) => self.commit(self.sync == Sync::Always, &entries),
+            (Ok(()), false) => self.commit(self.sync == SyncPolicy::Always, &entries),
         };
         // Fates need less room than messages do, and must not fail with them.
         if retries {
@@ -134,7 +134,7 @@ impl Writer {
     fn committed(&mut self, sync: bool) {
         match (self.sync, sync) {
             (_, true) => self.sync_at = None,
-            (Sync::Interval(every), false) if self.sync_at.is_none() => {
+            (SyncPolicy::Interval(every), false) if self.sync_at.is_none() => {
                 self.sync_at = Instant::now().checked_add(every);
             }
             _ => {}

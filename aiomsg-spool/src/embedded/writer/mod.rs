@@ -14,7 +14,7 @@ use super::db::Db;
 use super::given::Given;
 use super::lock::Lock;
 use crate::SpoolError;
-use crate::settings::Sync;
+use crate::settings::SyncPolicy;
 use crate::store::{Entry, Settled, Shed, Stats, Stored, Usage};
 use commit::Fates;
 
@@ -43,7 +43,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
     db: Db,
-    sync: Sync,
+    sync: SyncPolicy,
     max_age: Option<Duration>,
     given: Given,
     asks: VecDeque<(usize, Reply<Vec<Stored>>)>,
@@ -64,7 +64,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(db: Db, sync: Sync, max_age: Option<Duration>, lock: Lock) -> Self {
+    pub(super) fn new(db: Db, sync: SyncPolicy, max_age: Option<Duration>, lock: Lock) -> Self {
         Self {
             given: Given::new(db.totals().waiting.messages > 0),
             db,

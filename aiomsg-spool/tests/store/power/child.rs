@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use aiomsg_spool::store::{Entry, Fate, Store};
-use aiomsg_spool::{Embedded, SpoolError, Sync};
+use aiomsg_spool::{Embedded, SpoolError, SyncPolicy};
 
 use super::FOLDER;
 use super::trace::Mark;
@@ -44,9 +44,9 @@ struct Program<'a> {
 pub(crate) async fn run(shim: &Shim, kind: &str) {
     let (policy, steps) = kind.split_once(' ').unwrap();
     let sync = match policy {
-        "always" | "full" => Sync::Always,
-        "interval" => Sync::Interval(INTERVAL),
-        _ => Sync::Os,
+        "always" | "full" => SyncPolicy::Always,
+        "interval" => SyncPolicy::Interval(INTERVAL),
+        _ => SyncPolicy::Os,
     };
     let mut program = Program {
         shim,
@@ -81,7 +81,7 @@ pub(crate) async fn run(shim: &Shim, kind: &str) {
 }
 
 /// Opens the store when it is free, as it is soon after it was dropped.
-async fn reopen(folder: &std::path::Path, sync: Sync) -> Embedded {
+async fn reopen(folder: &std::path::Path, sync: SyncPolicy) -> Embedded {
     loop {
         match Embedded::open(folder, sync, None) {
             Err(SpoolError::InUse { .. }) => tokio::time::sleep(INTERVAL).await,
