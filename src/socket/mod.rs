@@ -352,7 +352,7 @@ impl<S> Socket<S> {
     /// Cancel safe: dropping the future loses nothing.
     pub async fn wait_for_peers(&self, count: usize) -> Result<(), Error> {
         let engine = self.engine();
-        let mut connected = engine.peers.count();
+        let mut connected = engine.peers.count_heard();
         tokio::select! {
             biased;
             result = connected.wait_for(|connected| *connected >= count) => {

@@ -49,6 +49,8 @@ struct Inner<T> {
     table: Mutex<Table<T>>,
     peers: Peers<Queue<Outbound>>,
     count: watch::Sender<usize>,
+    /// The same, told when the send path has heard of the change.
+    heard: watch::Sender<usize>,
     /// The same number, without a lock: senders ask for it all the time.
     len: AtomicUsize,
     max: usize,
@@ -90,6 +92,7 @@ impl<T> Admission<T> {
             }),
             peers,
             count: watch::Sender::new(0),
+            heard: watch::Sender::new(0),
             len: AtomicUsize::new(0),
             max,
             patience: bounded(patience),
@@ -112,6 +115,12 @@ impl<T> Admission<T> {
     /// does not show.
     pub fn count(&self) -> watch::Receiver<usize> {
         self.0.count.subscribe()
+    }
+
+    /// The same, for those who send to the peers: a peer counts when the send path knows it, so
+    /// that a message that is sent then may go to it.
+    pub fn count_heard(&self) -> watch::Receiver<usize> {
+        self.0.heard.subscribe()
     }
 
     /// The peer of this identity, if it is connected.
@@ -220,6 +229,22 @@ impl<T> Inner<T> {
 
     /// Admits a newcomer, or returns the present connection.
     fn insert(&self, newcomer: &Arc<Member<T>>) -> Result<Option<Arc<Member<T>>>, Error> {
+        let present = self.insert_unheard(newcomer)?;
+        if present.is_none() {
+            self.tell_heard();
+        }
+        Ok(present)
+    }
+
+    /// Tells the number of peers, when the send path has heard of the last change: it is woken
+    /// when the locks are released.
+    fn tell_heard(&self) {
+        let len = &self.len;
+        self.heard
+            .send_modify(|heard| *heard = len.load(Ordering::Acquire));
+    }
+
+    fn insert_unheard(&self, newcomer: &Arc<Member<T>>) -> Result<Option<Arc<Member<T>>>, Error> {
         let identity = &newcomer.identity;
         // Drops are reported when the lock is released.
         let _holding = Holding::new(self);
@@ -253,6 +278,11 @@ impl<T> Inner<T> {
     }
 
     fn remove(&self, member: &Arc<Member<T>>) {
+        self.remove_unheard(member);
+        self.tell_heard();
+    }
+
+    fn remove_unheard(&self, member: &Arc<Member<T>>) {
         let _holding = Holding::new(self);
         let mut table = self.lock();
         let members = &mut table.members;

@@ -3,13 +3,20 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use aiomsg_core::{Discard, Identity, Limits, Link};
+use aiomsg_core::sync::Mutex;
+use aiomsg_core::{Discard, Identity, Limits, Link, Outbound};
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
+use tower::Service;
 
 use super::{Admission, Member};
+use crate::distribute::{Distribute, RoundRobin};
 use crate::peers::Peers;
 use crate::queue::Queue;
 
@@ -220,4 +227,41 @@ async fn our_own_identity_too_many_peers_and_the_end_are_refused() {
     admission.close();
     let error = admission.admit(member(1, false, 0).0).await.unwrap_err();
     assert!(error.is_closed());
+}
+
+/// Asks whether a message could be sent, as soon as it is woken.
+struct Asks(Mutex<Distribute<Queue<Outbound>, RoundRobin>>, AtomicBool);
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        let ready = self.0.lock().poll_ready(&mut crate::test_stack::cx());
+        self.1.store(ready.is_ready(), Relaxed);
+    }
+}
+
+/// The number was told under the locks, and the send path heard of the peer after them. So
+/// messages that were sent at once went past it.
+#[tokio::test]
+async fn a_peer_counts_when_the_send_path_knows_it() {
+    let peers = Peers::new(Discard::new(|_| {}));
+    let mut distribute = Distribute::new(&peers, RoundRobin::new());
+    let admission = Admission::<u32>::new(Identity::new([5; 16]).unwrap(), peers);
+    assert!(
+        distribute
+            .poll_ready(&mut crate::test_stack::cx())
+            .is_pending()
+    );
+
+    let asks = Arc::new(Asks(Mutex::new(distribute), AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&asks));
+    let mut count = admission.count_heard();
+    let mut changed = std::pin::pin!(count.changed());
+    let polled = changed.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    let admitted = admission.admit(member(1, false, 1).0).await.unwrap();
+    assert!(asks.1.load(Relaxed), "it was told too early");
+    changed.await.unwrap();
+    assert_eq!(*admission.count_heard().borrow(), 1);
+    drop(admitted);
+    assert_eq!(*admission.count_heard().borrow(), 0);
 }
