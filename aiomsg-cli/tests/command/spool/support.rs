@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aiomsg::{Identity, Outbound};
-use aiomsg_spool::{Spool, Sync};
+use aiomsg_spool::{Spool, SyncPolicy};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -52,7 +52,10 @@ impl Store {
     /// Opens it in this process, and closes it behind the work.
     pub(crate) fn with<T>(&self, work: impl AsyncFnOnce(&Spool) -> T) -> T {
         runtime().block_on(async {
-            let spool = Spool::builder().sync(Sync::Os).open(self.path()).await;
+            let spool = Spool::builder()
+                .sync(SyncPolicy::Os)
+                .open(self.path())
+                .await;
             let spool = spool.unwrap();
             let done = work(&spool).await;
             spool.close().await.unwrap();
