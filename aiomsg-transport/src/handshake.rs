@@ -235,7 +235,7 @@ impl Handshake {
             Dialects::Prefer(_) => None,
         };
         if let Some(ours) = said.dialect.or(fixed).filter(|&ours| ours != dialect) {
-            if said.bytes == 0 {
+            if said.bytes == 0 && !said.all() {
                 // Else the peer would see an end without a reason. This end reports its own,
                 // whether or not the peer still reads.
                 let _ = said.begin(io, ours, &self.identity).await;
