@@ -62,7 +62,7 @@ pub(crate) enum Verdict {
 
 impl Overflow {
     /// Whether a message never waits where no peer is to blame.
-    pub(crate) fn decides_at_once(self) -> bool {
+    pub fn decides_at_once(self) -> bool {
         !matches!(self, Self::Wait | Self::Disconnect)
     }
 

@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use aiomsg_core::sync::Mutex;
-use aiomsg_core::{Error, ErrorKind, Identity, MessageId, Outbound};
+use aiomsg_core::{Identity, MessageId, Outbound};
 use aiomsg_layers::Overflow;
 use aiomsg_layers::queue::{WakerList, Woken};
 use bytes::Bytes;
@@ -17,9 +16,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::SpoolError;
+use crate::appending::Appending;
 use crate::ids::Ids;
 use crate::settings::Settings;
-use crate::spool::{entry_of, refused};
 use crate::store::{Answer, Entry, Fate, Settled, Store, Usage};
 
 /// The most messages, and bytes of payload, that wait for a commit.
@@ -37,6 +36,7 @@ pub(crate) struct Front {
     store: Arc<dyn Store>,
     settings: Settings,
     runtime: Handle,
+    ids: Ids,
     state: Mutex<State>,
     /// Rung when something waits for a commit, and at the close.
     bell: Notify,
@@ -47,7 +47,6 @@ pub(crate) struct Front {
 
 #[derive(Debug)]
 struct State {
-    ids: Ids,
     pending: Vec<Entry>,
     pending_bytes: usize,
     waiters: Vec<StoredWaiter>,
@@ -75,8 +74,8 @@ impl Front {
             store,
             settings,
             runtime: runtime.clone(),
+            ids: Ids::new(),
             state: Mutex::new(State {
-                ids: Ids::new(),
                 pending: Vec::new(),
                 pending_bytes: 0,
                 waiters: Vec::new(),
@@ -139,23 +138,20 @@ impl Front {
 
     // ===== storing =====
 
-    /// Makes entries, and ids for those that have none.
-    pub(crate) fn entries(
+    /// Makes an entry, and an id if there is none.
+    pub(crate) fn entry(
         &self,
-        parts: impl Iterator<Item = (Bytes, Option<Identity>, Option<MessageId>, SystemTime)>,
-    ) -> Vec<Entry> {
-        let mut ids = None;
-        parts
-            .map(|(payload, peer, id, at)| Entry {
-                id: id.unwrap_or_else(|| {
-                    let state = ids.get_or_insert_with(|| self.state.lock());
-                    state.ids.next()
-                }),
-                peer,
-                payload,
-                at,
-            })
-            .collect()
+        id: Option<MessageId>,
+        peer: Option<Identity>,
+        payload: Bytes,
+        at: SystemTime,
+    ) -> Entry {
+        Entry {
+            id: id.unwrap_or_else(|| self.ids.next()),
+            peer,
+            payload,
+            at,
+        }
     }
 
     /// Stores entries in one commit.
@@ -165,24 +161,27 @@ impl Front {
         }
         poll_fn(|cx| self.poll_room(cx)).await?;
         let (waiter, stored) = oneshot::channel();
-        self.push(entries, waiter)?;
+        self.push(&mut self.state.lock(), entries, waiter)?;
+        self.bell.notify_one();
         stored.await.unwrap_or(Err(SpoolError::Closed))
     }
 
     /// Stores a message of a socket.
     pub(crate) fn send(&self, message: Outbound) -> Appending {
+        let (peer, payload) = (message.peer().cloned(), message.payload().clone());
+        let entry = self.entry(None, peer, payload, SystemTime::now());
+        let id = entry.id;
         let (waiter, stored) = oneshot::channel();
-        let (entry, acked) = {
-            let mut state = self.state.lock();
-            let id = state.ids.next();
-            let acked = message.is_until_acked().then(|| {
-                let (waiter, acked) = oneshot::channel();
-                state.until_acked.insert(id, waiter);
-                acked
-            });
-            (entry_of(&message, id, SystemTime::now()), acked)
-        };
-        let refused = self.push(vec![entry], waiter).err();
+        let mut state = self.state.lock();
+        let refused = self.push(&mut state, [entry], waiter).err();
+        let waits = refused.is_none() && message.is_until_acked();
+        let acked = waits.then(|| {
+            let (waiter, acked) = oneshot::channel();
+            state.until_acked.insert(id, waiter);
+            acked
+        });
+        drop(state);
+        self.bell.notify_one();
         Appending {
             message: Some(message),
             refused,
@@ -197,20 +196,21 @@ impl Front {
         if state.closed {
             return Poll::Ready(Err(SpoolError::Closed));
         }
-        let waits = matches!(
-            self.settings.overflow,
-            Overflow::Wait | Overflow::Disconnect
-        );
         let memory = state.pending.len() < PENDING && state.pending_bytes < PENDING_BYTES;
-        if memory && (!waits || state.has_room(&self.settings)) {
+        if memory && (self.settings.overflow.decides_at_once() || state.has_room(&self.settings)) {
             return Poll::Ready(Ok(()));
         }
         state.producers.register(cx.waker());
         Poll::Pending
     }
 
-    fn push(&self, entries: Vec<Entry>, waiter: StoredWaiter) -> Result<(), SpoolError> {
-        let mut state = self.state.lock();
+    /// Has entries stored in the next commit, for which the bell must be rung.
+    fn push(
+        &self,
+        state: &mut State,
+        entries: impl IntoIterator<Item = Entry>,
+        waiter: StoredWaiter,
+    ) -> Result<(), SpoolError> {
         if state.closed {
             return Err(SpoolError::Closed);
         }
@@ -219,12 +219,11 @@ impl Front {
                 limit: self.settings.limit(),
             });
         }
-        let bytes = entries.iter().map(|it| it.payload.len()).sum::<usize>();
-        state.pending_bytes += bytes;
-        state.pending.extend(entries);
+        for entry in entries {
+            state.pending_bytes += entry.payload.len();
+            state.pending.push(entry);
+        }
         state.waiters.push(waiter);
-        drop(state);
-        self.bell.notify_one();
         Ok(())
     }
 
@@ -239,8 +238,9 @@ impl Front {
                 self.bell.notified().await;
                 continue;
             }
+            let asking = self.asking(&entries);
             let answer = self.commit(entries).await;
-            self.answered(&answer);
+            self.answered(&answer, &asking);
             for waiter in waiters {
                 // The sender may no longer wait.
                 let _ = waiter.send(answer.clone().map(|_| ()));
@@ -294,9 +294,26 @@ impl Front {
         }
     }
 
-    fn answered(&self, answer: &Result<Usage, SpoolError>) {
+    /// The messages whose senders wait for the acknowledgement.
+    fn asking(&self, entries: &[Entry]) -> Vec<MessageId> {
+        let state = self.state.lock();
+        if state.until_acked.is_empty() {
+            return Vec::new();
+        }
+        let ids = entries.iter().map(|it| it.id);
+        ids.filter(|id| state.until_acked.contains_key(id))
+            .collect()
+    }
+
+    fn answered(&self, answer: &Result<Usage, SpoolError>, asking: &[MessageId]) {
         let mut state = self.state.lock();
         state.committing = Usage::default();
+        if answer.is_err() {
+            // Their senders hear that they were not stored.
+            for id in asking {
+                state.until_acked.remove(id);
+            }
+        }
         let woken = state.holds(answer);
         drop(state);
         woken.wake();
@@ -386,49 +403,5 @@ impl State {
     }
 }
 
-/// The future of a message on its way into the store. Dropped before it is ready, the
-/// message may be stored or not.
-#[derive(Debug)]
-pub struct Appending {
-    message: Option<Outbound>,
-    refused: Option<SpoolError>,
-    stored: Option<oneshot::Receiver<Result<(), SpoolError>>>,
-    acked: Option<oneshot::Receiver<Result<(), String>>>,
-}
-
-impl Future for Appending {
-    type Output = Result<(), Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if let Some(error) = this.refused.take() {
-            return Poll::Ready(Err(this.error(error)));
-        }
-        if let Some(stored) = &mut this.stored {
-            let outcome = ready!(Pin::new(stored).poll(cx));
-            this.stored = None;
-            if let Err(error) = outcome.unwrap_or(Err(SpoolError::Closed)) {
-                return Poll::Ready(Err(this.error(error)));
-            }
-        }
-        let Some(acked) = &mut this.acked else {
-            return Poll::Ready(Ok(()));
-        };
-        Poll::Ready(match ready!(Pin::new(acked).poll(cx)) {
-            Ok(Ok(())) => Ok(()),
-            // It is in the store, among the dead letters.
-            Ok(Err(reason)) => Err(Error::new(ErrorKind::Timeout).with_reason(reason)),
-            // It is in the store, and is sent when that is opened again.
-            Err(_) => Err(SpoolError::Closed.into()),
-        })
-    }
-}
-
-impl Appending {
-    fn error(&mut self, error: SpoolError) -> Error {
-        match self.message.take() {
-            Some(message) => refused(error, message),
-            None => error.into(),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aiomsg_core::MessageId;
 
@@ -10,20 +11,19 @@ use aiomsg_core::MessageId;
 #[derive(Debug)]
 pub(crate) struct Ids {
     keys: [RandomState; 2],
-    next: u64,
+    next: AtomicU64,
 }
 
 impl Ids {
     pub(crate) fn new() -> Self {
         Self {
             keys: [RandomState::new(), RandomState::new()],
-            next: 0,
+            next: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn next(&mut self) -> MessageId {
-        let number = self.next;
-        self.next += 1;
+    pub(crate) fn next(&self) -> MessageId {
+        let number = self.next.fetch_add(1, Relaxed);
         let mut id = [0; MessageId::LEN];
         for (half, key) in id.chunks_exact_mut(8).zip(&self.keys) {
             half.copy_from_slice(&key.hash_one(number).to_be_bytes());

@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tower::{Layer, Service};
 
 use crate::Spool;
-use crate::front::Appending;
+use crate::appending::Appending;
 
 /// Stores each message before it is sent. See the [crate](crate).
 ///

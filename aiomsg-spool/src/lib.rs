@@ -37,6 +37,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod appending;
 mod drainer;
 mod embedded;
 mod error;
@@ -50,10 +51,10 @@ mod settings;
 mod spool;
 pub mod store;
 
+pub use appending::Appending;
 pub use drainer::Drainer;
 pub use embedded::{Embedded, inspect};
 pub use error::SpoolError;
-pub use front::Appending;
 #[cfg(feature = "jetstream")]
 pub use jetstream::{Jetstream, JetstreamSettings};
 pub use layer::{SpoolLayer, SpoolService};

@@ -5,18 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aiomsg_core::{Delivery, Error, Outbound, Target};
+use aiomsg_core::{Delivery, Outbound};
 use aiomsg_layers::Overflow;
 use tokio::runtime::Handle;
 
 use crate::SpoolError;
-use crate::drainer::{self, Drainer};
+use crate::appending::Appending;
+use crate::drainer::Drainer;
 use crate::embedded::Embedded;
-use crate::front::{Appending, Front};
+use crate::front::Front;
 use crate::layer::SpoolLayer;
 use crate::messages::Messages;
 use crate::settings::{Settings, SyncPolicy};
-use crate::store::{Entry, Stats, Store};
+use crate::store::{Stats, Store};
 
 /// Messages that outlive the process.
 ///
@@ -66,7 +67,7 @@ impl Spool {
     /// [`SpoolError::Taken`] if something takes the messages of this spool already.
     pub fn drainer<S>(&self, service: S) -> Result<Drainer<S>, SpoolError> {
         self.front.take()?;
-        Ok(drainer::Drainer::new(Arc::clone(&self.front), service))
+        Ok(Drainer::new(Arc::clone(&self.front), service))
     }
 
     /// The stored messages, for a program that handles them itself.
@@ -109,15 +110,11 @@ impl Spool {
         messages: impl IntoIterator<Item = Outbound>,
     ) -> Result<(), SpoolError> {
         let now = SystemTime::now();
-        let entries = self.front.entries(messages.into_iter().map(|message| {
-            let (payload, target, id) = message.into_parts();
-            let peer = match target {
-                Target::Peer(peer) => Some(peer),
-                _ => None,
-            };
-            (payload, peer, id, now)
-        }));
-        self.front.append(entries).await
+        let entries = messages.into_iter().map(|message| {
+            let (id, peer) = (message.id(), message.peer().cloned());
+            self.front.entry(id, peer, message.into_payload(), now)
+        });
+        self.front.append(entries.collect()).await
     }
 
     /// Stores a received message. For an inbox: return its outcome from the handler of
@@ -148,11 +145,11 @@ impl Spool {
         deliveries: impl IntoIterator<Item = Delivery>,
     ) -> Result<(), SpoolError> {
         let now = SystemTime::now();
-        let entries = self.front.entries(deliveries.into_iter().map(|delivery| {
+        let entries = deliveries.into_iter().map(|delivery| {
             let (from, payload, id) = delivery.into_parts();
-            (payload, Some(from), id, now)
-        }));
-        self.front.append(entries).await
+            self.front.entry(id, Some(from), payload, now)
+        });
+        self.front.append(entries.collect()).await
     }
 
     /// Counts what is stored.
@@ -338,20 +335,5 @@ impl SpoolBuilder {
             _last: Arc::new(Last(Arc::clone(&front))),
             front,
         })
-    }
-}
-
-/// What a message that was not stored becomes for its sender.
-pub(crate) fn refused(error: SpoolError, message: Outbound) -> Error {
-    Error::from(error).with_message(message)
-}
-
-/// One entry for the store.
-pub(crate) fn entry_of(message: &Outbound, id: aiomsg_core::MessageId, at: SystemTime) -> Entry {
-    Entry {
-        id,
-        peer: message.peer().cloned(),
-        payload: message.payload().clone(),
-        at,
     }
 }
