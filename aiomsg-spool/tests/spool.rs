@@ -6,6 +6,8 @@ use std::time::Duration;
 use aiomsg::{AckMode, Socket};
 use aiomsg_spool::{Spool, SpoolError, SyncPolicy};
 
+mod support;
+
 const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -13,11 +15,7 @@ async fn messages_outlive_the_process() {
     let folder = tempfile::tempdir().unwrap();
     {
         let spool = Spool::open(folder.path()).await.unwrap();
-        let producer = Socket::builder()
-            .at_least_once()
-            .layer(spool.layer())
-            .build()
-            .unwrap();
+        let producer = support::producer(&spool);
         for n in 0..1000 {
             producer.send(n.to_string()).await.unwrap();
         }
@@ -26,14 +24,8 @@ async fn messages_outlive_the_process() {
     }
     let spool = Spool::open(folder.path()).await.unwrap();
     assert_eq!(spool.stats().await.unwrap().waiting.messages, 1000);
-    let producer = Socket::builder()
-        .at_least_once()
-        .layer(spool.layer())
-        .build()
-        .unwrap();
-    let endpoint = producer.bind("127.0.0.1:0").await.unwrap();
-    let consumer = Socket::new().unwrap();
-    consumer.connect(endpoint).unwrap();
+    let producer = support::producer(&spool);
+    let consumer = support::consumer(&producer).await;
     for n in 0..1000 {
         let message = tokio::time::timeout(SOON, consumer.recv_text()).await;
         assert_eq!(message.unwrap().unwrap(), n.to_string());

@@ -6,6 +6,8 @@
 mod nats_server;
 mod outages;
 mod store;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::time::Duration;
 

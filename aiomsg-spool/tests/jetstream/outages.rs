@@ -3,25 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aiomsg::Socket;
 use aiomsg_spool::Spool;
 
 use super::nats_server::Server;
-use super::{open, soon};
+use super::{open, soon, support};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_while_the_server_is_killed() {
     const KILLS: usize = 5;
     let mut server = Server::start();
     let spool = open(&server, Spool::builder()).await;
-    let producer = Socket::builder()
-        .at_least_once()
-        .layer(spool.layer())
-        .build()
-        .unwrap();
-    let endpoint = producer.bind("127.0.0.1:0").await.unwrap();
-    let consumer = Socket::new().unwrap();
-    consumer.connect(endpoint).unwrap();
+    let producer = support::producer(&spool);
+    let consumer = support::consumer(&producer).await;
 
     let stop = tokio_stop::Stop::default();
     let sending = tokio::spawn({

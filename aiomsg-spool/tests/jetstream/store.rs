@@ -1,22 +1,17 @@
 use std::time::Duration;
 
-use aiomsg::Socket;
 use aiomsg::builder::Overflow;
 use aiomsg_spool::{JetstreamSettings, Spool, SpoolError};
 
 use super::nats_server::Server;
-use super::{SOON, open, soon};
+use super::{SOON, open, soon, support};
 
 #[tokio::test]
 async fn messages_outlive_the_process() {
     let server = Server::start();
     {
         let spool = open(&server, Spool::builder()).await;
-        let producer = Socket::builder()
-            .at_least_once()
-            .layer(spool.layer())
-            .build()
-            .unwrap();
+        let producer = support::producer(&spool);
         for n in 0..300 {
             soon(producer.send(n.to_string())).await.unwrap();
         }
@@ -25,18 +20,11 @@ async fn messages_outlive_the_process() {
     }
     let spool = open(&server, Spool::builder()).await;
     assert_eq!(spool.stats().await.unwrap().waiting.messages, 300);
-    let producer = Socket::builder()
-        .at_least_once()
-        .layer(spool.layer())
-        .build()
-        .unwrap();
-    let endpoint = producer.bind("127.0.0.1:0").await.unwrap();
-    let consumer = Socket::new().unwrap();
-    consumer.connect(endpoint).unwrap();
+    let producer = support::producer(&spool);
+    let consumer = support::consumer(&producer).await;
     let mut all = Vec::new();
     for _ in 0..300 {
         let text = soon(consumer.recv_text()).await.unwrap();
-
         all.push(text.parse::<u32>().unwrap());
     }
     all.sort_unstable();

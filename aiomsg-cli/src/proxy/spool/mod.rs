@@ -95,10 +95,12 @@ pub(super) type Message = (Bytes, Option<MessageId>);
 impl Spooling {
     /// Opens the store, which no other process may have open.
     pub(super) async fn open(settings: &SpoolArgs, overflow: Overflow) -> Outcome<Option<Self>> {
-        let failed = |error: SpoolError| Failure::failed(format!("the spool: {}", said(&error)));
         let (Some(folder), Some(spool)) = (
             settings.folder(),
-            settings.open(overflow).await.map_err(failed)?,
+            settings
+                .open(overflow)
+                .await
+                .map_err(|error| failed(&error))?,
         ) else {
             return Ok(None);
         };
@@ -110,7 +112,7 @@ impl Spooling {
                 off_thread(move || identity::kept_in(&path)).await?
             }
         };
-        let stats = spool.stats().await.map_err(failed)?;
+        let stats = spool.stats().await.map_err(|error| failed(&error))?;
         let refuses = overflow == Overflow::RefuseNewest;
         Ok(Some(Self::new(spool, identity, stats, refuses)))
     }
@@ -140,11 +142,9 @@ impl Spooling {
     pub(super) async fn store(&self, messages: &[Message]) -> Result<(), NotStored> {
         loop {
             let outbound = messages.iter().map(|(payload, id)| {
-                let message = Outbound::new(payload.clone());
-                match id {
-                    Some(id) => message.with_id(*id),
-                    None => message,
-                }
+                let mut message = Outbound::new(payload.clone());
+                message.set_id(*id);
+                message
             });
             let stored = tokio::select! {
                 stored = self.spool.append_many(outbound) => stored,
@@ -342,9 +342,8 @@ impl Spooling {
             // What it has not noted is sent again.
             abort.abort();
         }
-        let failed = |error: SpoolError| Failure::failed(format!("the spool: {}", said(&error)));
-        let stats = self.spool.stats().await.map_err(failed)?;
-        self.spool.close().await.map_err(failed)?;
+        let stats = self.spool.stats().await.map_err(|error| failed(&error))?;
+        self.spool.close().await.map_err(|error| failed(&error))?;
         *self.stats.lock() = stats;
         self.reasons.rest().iter().for_each(log);
         Ok(stats.waiting.messages)
@@ -354,6 +353,10 @@ impl Spooling {
     pub(super) async fn end(&self) {
         let _ = timeout(SETTLING, self.spool.close()).await;
     }
+}
+
+fn failed(error: &SpoolError) -> Failure {
+    Failure::failed(format!("the spool: {}", said(error)))
 }
 
 fn log(line: &Line<Kind, String>) {

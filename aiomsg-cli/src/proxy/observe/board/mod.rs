@@ -1,6 +1,6 @@
 //! A page that talks through the proxy by WebSocket: a chat, and a board of live values.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use aiomsg::Endpoint;
@@ -128,7 +128,7 @@ fn door(endpoint: &Endpoint, path: &str) -> Option<Door> {
 /// addresses of this machine, or for itself.
 fn is_of_page(host: &str) -> bool {
     match IpAddr::from_str(host) {
-        Ok(ip) => ip.is_unspecified() || ip.to_string() == "127.0.0.1" || ip.to_string() == "::1",
+        Ok(ip) => ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST,
         Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
