@@ -235,7 +235,7 @@ impl Handshake {
             Dialects::Prefer(_) => None,
         };
         if let Some(ours) = said.dialect.or(fixed).filter(|&ours| ours != dialect) {
-            if said.bytes == 0 && !said.all() {
+            if said.bytes == 0 {
                 // Else the peer would see an end without a reason. This end reports its own,
                 // whether or not the peer still reads.
                 let _ = said.begin(io, ours, &self.identity).await;
@@ -438,6 +438,7 @@ impl Said {
         let mut bytes = BytesMut::with_capacity(hello::MAX_LEN);
         hello::encode(dialect, identity, &mut bytes)?;
         write(io, &bytes[self.bytes..]).await?;
+        self.bytes = bytes.len();
         self.dialect = Some(dialect);
         Ok(())
     }
