@@ -14,12 +14,9 @@ struct Drops;
 
 impl FrameHook for Drops {
     fn arriving(&mut self, frame: Frame) -> Option<Frame> {
-        match frame {
-            // A dropped `Request` is not acknowledged, so an at-least-once sender sends it
-            // again until no resend is left.
-            Frame::Data { .. } | Frame::Request { .. } => None,
-            frame => Some(frame),
-        }
+        // A dropped message with an id is not acknowledged, so an at-least-once sender sends
+        // it again until no resend is left.
+        frame.payload().is_none().then_some(frame)
     }
 
     // `leaving` would drop the messages for this peer.

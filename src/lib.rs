@@ -90,7 +90,7 @@ pub mod builder {
 
 /// What belongs to a message.
 pub mod message {
-    pub use aiomsg_core::{DropReason, IntoPayload, MessageId, Target};
+    pub use aiomsg_core::{DropReason, HeaderLimits, Headers, IntoPayload, MessageId, Target};
 }
 
 /// Who a peer is, and how it is connected.
@@ -182,7 +182,9 @@ pub mod layer {
         Hooked, Identified, LeavingFn, OneByOne, PeerHookLayer, SinkStream, arriving_fn,
         leaving_fn,
     };
-    pub use aiomsg_core::{Acker, BoxError, Discard, Discarded, Frame, Link, Weight};
+    pub use aiomsg_core::{
+        Acker, BoxError, Discard, Discarded, Frame, Link, MessageWithHeaders, Weight,
+    };
     pub use aiomsg_layers::dedup::DedupLimits;
     pub use aiomsg_layers::distribute::{
         Distribute, LeastLoaded, PeerSet, Pick, Policy, Publish, RoundRobin,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::headers::{self, Headers};
 use crate::{Acker, Certificate, Identity, MessageId, Weight};
 
 /// A message that arrived: the request of every service on the receive path.
@@ -28,6 +29,7 @@ struct Several {
     id: Option<MessageId>,
     certificate: Option<Certificate>,
     acker: Option<Acker>,
+    headers: Headers,
 }
 
 const _: () = assert!(size_of::<Notes>() <= 24);
@@ -89,6 +91,23 @@ impl Delivery {
         }
     }
 
+    /// Sets the headers.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        if !headers.is_empty() || matches!(self.notes, Notes::Several(_)) {
+            self.notes.set(|it| it.headers = headers);
+        }
+        self
+    }
+
+    /// The headers. There are none from a peer of the 2019 dialect.
+    pub fn headers(&self) -> &Headers {
+        match &self.notes {
+            Notes::Several(several) => &several.headers,
+            _ => &headers::NONE,
+        }
+    }
+
     /// Sets what [`ack`](Delivery::ack) acknowledges the message by.
     pub fn set_acker(&mut self, acker: Acker) {
         self.notes.set(|it| it.acker = Some(acker));
@@ -109,7 +128,7 @@ impl Delivery {
         }
     }
 
-    /// Replaces the payload, and keeps sender and id: for layers that change
+    /// Replaces the payload, and keeps sender, id and headers: for layers that change
     /// payloads.
     #[must_use]
     pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
@@ -153,7 +172,7 @@ impl Delivery {
         self.payload
     }
 
-    /// Takes the message apart.
+    /// Takes the message apart, without its headers.
     #[inline]
     pub fn into_parts(self) -> (Identity, Bytes, Option<MessageId>) {
         let id = self.id();
@@ -167,16 +186,17 @@ impl PartialEq for Delivery {
             && self.from == other.from
             && self.id() == other.id()
             && self.certificate() == other.certificate()
+            && self.headers() == other.headers()
     }
 }
 
 impl Eq for Delivery {}
 
-/// The payload's length: what the bounds of queues count.
+/// The length of the payload and of the headers: what the bounds of queues count.
 impl Weight for Delivery {
     #[inline]
     fn weight(&self) -> usize {
-        self.payload.len()
+        self.payload.len() + self.headers().as_bytes().len()
     }
 }
 

@@ -60,6 +60,9 @@ pub enum DropReason {
     Poison,
     /// A layer of the connection made it larger than a message may be.
     TooLarge,
+    /// It has headers, its peer speaks the 2019 dialect, which has none, and the socket
+    /// sends no message without its headers.
+    NoHeaders,
 }
 
 impl DropReason {
@@ -75,6 +78,7 @@ impl DropReason {
         Self::RetriesExhausted,
         Self::Poison,
         Self::TooLarge,
+        Self::NoHeaders,
     ];
 
     /// A short name that stays the same, for labels of metrics and for programs
@@ -97,6 +101,7 @@ impl DropReason {
             Self::RetriesExhausted => "retries_exhausted",
             Self::Poison => "poison",
             Self::TooLarge => "too_large",
+            Self::NoHeaders => "no_headers",
         }
     }
 }
@@ -116,6 +121,7 @@ impl fmt::Display for DropReason {
                 "connections kept ending in the middle of it: its receiver may not take one so large"
             }
             Self::TooLarge => "a layer of the connection made it larger than a message may be",
+            Self::NoHeaders => "it has headers, and the dialect of its peer has none",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{MessageId, Outbound, Target};
+use crate::{Headers, MessageId, Outbound, Target};
 
 /// One frame after the handshake, the same for both dialects.
 ///
@@ -28,11 +28,26 @@ pub enum Frame {
         /// The message.
         payload: Bytes,
     },
-    /// The acknowledgement of a [`Frame::Request`].
+    /// A message with headers.
+    WithHeaders(Box<MessageWithHeaders>),
+    /// The acknowledgement of a message with an id.
     Ack {
-        /// The id of the request.
+        /// The id of the message.
         id: MessageId,
     },
+}
+
+/// A message with headers, in a [`Frame`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageWithHeaders {
+    /// The id, if the message asks for an acknowledgement.
+    pub id: Option<MessageId>,
+    /// Who gets it, as in [`Frame::Data`].
+    pub target: Target,
+    /// The headers.
+    pub headers: Headers,
+    /// The message.
+    pub payload: Bytes,
 }
 
 impl Frame {
@@ -57,12 +72,42 @@ impl Frame {
         Self::Ack { id }
     }
 
+    /// The frame of a message. Without headers it is [`Frame::Data`] or [`Frame::Request`].
+    pub fn message(
+        id: Option<MessageId>,
+        target: Target,
+        headers: Headers,
+        payload: Bytes,
+    ) -> Self {
+        match id {
+            _ if !headers.is_empty() => Self::WithHeaders(Box::new(MessageWithHeaders {
+                id,
+                target,
+                headers,
+                payload,
+            })),
+            Some(id) => Self::Request { id, payload },
+            None => Self::Data { payload, target },
+        }
+    }
+
+    /// The id of a message that asks for an acknowledgement.
+    #[inline]
+    pub fn request_id(&self) -> Option<MessageId> {
+        match self {
+            Self::Request { id, .. } => Some(*id),
+            Self::WithHeaders(message) => message.id,
+            _ => None,
+        }
+    }
+
     /// The message in the frame, `None` for a heartbeat or an
     /// acknowledgement.
     #[inline]
     pub fn payload(&self) -> Option<&Bytes> {
         match self {
             Self::Data { payload, .. } | Self::Request { payload, .. } => Some(payload),
+            Self::WithHeaders(message) => Some(&message.payload),
             Self::Heartbeat | Self::Ack { .. } => None,
         }
     }
@@ -72,10 +117,20 @@ impl Frame {
 impl From<Outbound> for Frame {
     #[inline]
     fn from(message: Outbound) -> Self {
+        if !message.headers().is_empty() {
+            return with_headers(message);
+        }
         let (payload, target, id) = message.into_parts();
         match id {
             Some(id) => Self::Request { id, payload },
             None => Self::Data { payload, target },
         }
     }
+}
+
+#[cold]
+fn with_headers(message: Outbound) -> Frame {
+    let headers = message.headers().clone();
+    let (payload, target, id) = message.into_parts();
+    Frame::message(id, target, headers, payload)
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use crate::Frame;
+use crate::{DropReason, Frame};
 
 /// A view of the bytes below a connection's layers.
 ///
@@ -86,7 +86,7 @@ struct Inner {
     unconfirmed: Mutex<Vec<Frame>>,
     /// Whether there are refused frames. Read with every batch, so without a lock.
     has_refused: AtomicBool,
-    refused: Mutex<Vec<Frame>>,
+    refused: Mutex<Vec<(Frame, DropReason)>>,
 }
 
 impl Link {
@@ -231,18 +231,18 @@ impl Link {
         lock(&self.0.unconfirmed).extend(frames);
     }
 
-    /// Leaves a frame that is larger than a message may be, for
-    /// [`Link::take_refused`]. The connection goes on without it.
-    pub fn put_refused(&self, frame: Frame) {
-        lock(&self.0.refused).push(frame);
+    /// Leaves a frame that the connection cannot carry, for [`Link::take_refused`]. The
+    /// connection goes on without it.
+    pub fn put_refused(&self, frame: Frame, reason: DropReason) {
+        self.0.refused.lock().push((frame, reason));
         self.0.has_refused.store(true, Relaxed);
     }
 
-    /// Takes the frames that were larger than a message may be. They have not left,
-    /// and will not.
-    pub fn take_refused(&self) -> Vec<Frame> {
+    /// Takes the frames that the connection cannot carry, with the reasons. They have not
+    /// left, and will not.
+    pub fn take_refused(&self) -> Vec<(Frame, DropReason)> {
         match self.0.has_refused.swap(false, Relaxed) {
-            true => std::mem::take(&mut lock(&self.0.refused)),
+            true => std::mem::take(&mut self.0.refused.lock()),
             false => Vec::new(),
         }
     }

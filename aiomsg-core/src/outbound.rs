@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::headers::{self, HeaderLimits, Headers};
 use crate::{Identity, IntoPayload, MessageId, Weight};
 
 /// A message on its way out: the request of every service on the send path.
@@ -35,30 +36,34 @@ enum Rest {
     Both(Box<Both>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Both {
     target: Target,
     id: Option<MessageId>,
     until_acked: bool,
     interrupted: u8,
+    headers: Headers,
+    /// Why a header cannot be sent.
+    bad_header: Option<Box<str>>,
 }
 
 static ANY: Target = Target::Any;
 
 impl Rest {
     fn new(both: Both) -> Self {
+        let is_rare = both.until_acked
+            || both.interrupted > 0
+            || !both.headers.is_empty()
+            || both.bad_header.is_some();
         match both {
+            both if is_rare => Self::Both(Box::new(both)),
             Both {
-                target,
-                id: None,
-                until_acked: false,
-                interrupted: 0,
+                target, id: None, ..
             } => Self::Target(target),
             Both {
                 target: Target::Any,
                 id: Some(id),
-                until_acked: false,
-                interrupted: 0,
+                ..
             } => Self::Id(id),
             both => Self::Both(Box::new(both)),
         }
@@ -68,15 +73,11 @@ impl Rest {
         match std::mem::replace(self, Self::Target(Target::Any)) {
             Self::Target(target) => Both {
                 target,
-                id: None,
-                until_acked: false,
-                interrupted: 0,
+                ..Both::default()
             },
             Self::Id(id) => Both {
-                target: Target::Any,
                 id: Some(id),
-                until_acked: false,
-                interrupted: 0,
+                ..Both::default()
             },
             Self::Both(both) => *both,
         }
@@ -181,11 +182,76 @@ impl Outbound {
         }
     }
 
+    /// Adds a header. It replaces the one of the same name.
+    ///
+    /// A header that cannot be sent does not change the message: sending it fails, with the
+    /// reason. [`Headers::insert`] says it at once.
+    ///
+    /// ```
+    /// use aiomsg_core::Outbound;
+    ///
+    /// let message = Outbound::new("job").header("priority", "high");
+    /// assert_eq!(message.headers().get("priority"), Some("high"));
+    /// ```
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.rest.change(|both| {
+            if let Err(reason) = both.headers.try_insert(name, value) {
+                both.bad_header.get_or_insert_with(|| reason.into());
+            }
+        });
+        self
+    }
+
+    /// Sets all headers.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        self.set_headers(headers);
+        self
+    }
+
+    /// Sets all headers, where the message is.
+    #[inline]
+    pub fn set_headers(&mut self, headers: Headers) {
+        if !headers.is_empty() || matches!(self.rest, Rest::Both(_)) {
+            self.rest.change(|both| both.headers = headers);
+        }
+    }
+
+    /// The headers.
+    #[inline]
+    pub fn headers(&self) -> &Headers {
+        match &self.rest {
+            Rest::Both(both) => &both.headers,
+            _ => &headers::NONE,
+        }
+    }
+
+    /// Says why the headers cannot be sent: one of them is none, or they are more than the
+    /// limits admit.
+    #[inline]
+    pub fn bad_headers(&self, limits: HeaderLimits) -> Option<String> {
+        match &self.rest {
+            Rest::Both(both) => both.bad_headers(limits),
+            _ => None,
+        }
+    }
+
     /// Replaces the payload.
     #[must_use]
     pub fn with_payload(mut self, payload: impl IntoPayload) -> Self {
         self.payload = payload.into_payload();
         self
+    }
+
+    /// Whether it has neither an id nor headers, as most messages.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        match &self.rest {
+            Rest::Target(_) => true,
+            Rest::Id(_) => false,
+            Rest::Both(both) => both.id.is_none() && both.headers.is_empty(),
+        }
     }
 
     /// The payload.
@@ -235,7 +301,7 @@ impl Outbound {
         self.payload
     }
 
-    /// Takes the message apart.
+    /// Takes the message apart, without its headers.
     #[inline]
     pub fn into_parts(self) -> (Bytes, Target, Option<MessageId>) {
         match self.rest {
@@ -252,10 +318,18 @@ impl<T: IntoPayload> From<T> for Outbound {
     }
 }
 
-/// The payload's length: what the bounds of queues count.
+impl Both {
+    #[cold]
+    fn bad_headers(&self, limits: HeaderLimits) -> Option<String> {
+        let bad = self.bad_header.as_deref().map(str::to_owned);
+        bad.or_else(|| self.headers.excess(limits))
+    }
+}
+
+/// The length of the payload and of the headers: what the bounds of queues count.
 impl Weight for Outbound {
     #[inline]
     fn weight(&self) -> usize {
-        self.payload.len()
+        self.payload.len() + self.headers().as_bytes().len()
     }
 }

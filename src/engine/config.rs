@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use aiomsg_core::{Addresses, BoxError, Error, ErrorKind, Identity, Limits, Name};
+use aiomsg_core::{Addresses, BoxError, Error, ErrorKind, HeaderLimits, Identity, Limits, Name};
 use aiomsg_layers::at_least_once::Settings;
 use aiomsg_layers::by_identity::MailboxSettings;
 use aiomsg_layers::distribute::{AnyPolicy, Publish, RoundRobin};
@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) dialects: Dialects,
     pub(crate) dialect_patience: Duration,
     pub(crate) max_message: usize,
+    pub(crate) header_limits: HeaderLimits,
+    pub(crate) require_headers: bool,
     pub(crate) max_incomplete: Option<usize>,
     pub(crate) peer_limits: Limits,
     pub(crate) buffer_limits: Limits,
@@ -72,6 +74,8 @@ impl Default for Config {
             dialects: Dialects::default(),
             dialect_patience: DEFAULT_PATIENCE,
             max_message: DEFAULT_MAX_MESSAGE,
+            header_limits: HeaderLimits::default(),
+            require_headers: false,
             max_incomplete: None,
             peer_limits: Limits {
                 items: 8192,

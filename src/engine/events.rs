@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aiomsg_core::{
@@ -262,6 +263,11 @@ impl Reporter {
     }
 
     /// The counters of the sessions.
+    /// Counts messages that are sent without their headers.
+    pub(crate) fn left_out(&self) -> &Arc<AtomicU64> {
+        &self.0.counters.headers_left_out
+    }
+
     pub(crate) fn meter(&self) -> &Meter {
         &self.0.counters.meter
     }

@@ -100,7 +100,11 @@ pub(crate) async fn admit(
         tls: io.info().tls.clone(),
         dialled,
     };
-    let codec = FrameCodec::new(info.dialect).max_message(engine.config.max_message);
+    let codec = FrameCodec::new(info.dialect)
+        .max_message(engine.config.max_message)
+        .header_limits(engine.config.header_limits)
+        .require_headers(engine.config.require_headers)
+        .count_left_out(Arc::clone(engine.reporter.left_out()));
     let IoInfo {
         wire, send_queue, ..
     } = io.info().clone();

@@ -1,5 +1,6 @@
 //! The counters of a socket.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aiomsg_core::DropReason;
@@ -21,6 +22,8 @@ pub struct Stats {
     pub dropped_messages: u64,
     /// Dropped messages by reason.
     pub drops: Drops,
+    /// Messages that were sent without their headers, which the 2019 dialect does not have.
+    pub headers_left_out: u64,
     /// Received messages that a layer of the receive path refused. An event has reported
     /// each.
     pub refused_messages: u64,
@@ -73,6 +76,7 @@ impl Drops {
 pub(crate) struct Counters {
     pub(crate) meter: Meter,
     dropped_messages: [AtomicU64; REASONS],
+    pub(crate) headers_left_out: Arc<AtomicU64>,
     pub(crate) refused_messages: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) failed_connections: AtomicU64,
@@ -98,6 +102,7 @@ impl Counters {
             received_bytes: self.meter.received_bytes(),
             dropped_messages: drops.iter().sum(),
             drops: Drops(drops),
+            headers_left_out: read(&self.headers_left_out),
             refused_messages: read(&self.refused_messages),
             connections: read(&self.connections),
             failed_connections: read(&self.failed_connections),

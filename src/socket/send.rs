@@ -160,6 +160,9 @@ impl<S> Inner<S> {
         if message.payload().len() > self.engine.config.max_message
             || self.engine.closing.load(Ordering::Acquire)
             || (message.is_until_acked() && self.engine.unacked.is_none())
+            || message
+                .bad_headers(self.engine.config.header_limits)
+                .is_some()
         {
             return false;
         }
@@ -181,6 +184,14 @@ impl<S> Inner<S> {
         }
         if self.engine.closing.load(Ordering::Acquire) {
             return ErrorKind::Closed.into();
+        }
+        let limits = self.engine.config.header_limits;
+        if let Some(reason) = message.bad_headers(limits) {
+            let kind = match message.headers().excess(limits) {
+                Some(_) => ErrorKind::TooLarge,
+                None => ErrorKind::Config,
+            };
+            return Error::new(kind).with_reason(reason);
         }
         Error::new(ErrorKind::Config)
             .with_reason("only a socket that sends at-least-once hears acknowledgements")

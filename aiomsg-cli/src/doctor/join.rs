@@ -110,10 +110,10 @@ pub(super) async fn join(
 
 impl Joined {
     fn note(&mut self, frame: &Frame) {
-        match frame {
-            Frame::Data { .. } => self.lost += 1,
-            Frame::Request { .. } => self.unacknowledged += 1,
-            _ => {}
+        if frame.request_id().is_some() {
+            self.unacknowledged += 1;
+        } else if frame.payload().is_some() {
+            self.lost += 1;
         }
     }
 }

@@ -74,7 +74,7 @@ impl Watch {
         match frame {
             _ if *current != number => {}
             Frame::Heartbeat => heard.heartbeats += 1,
-            Frame::Data { .. } | Frame::Request { .. } => heard.messages += 1,
+            frame if frame.payload().is_some() => heard.messages += 1,
             _ => {}
         }
     }

@@ -183,13 +183,13 @@ struct Arriving<'a, V> {
 impl<V: FrameVisitor> FrameVisitor for Arriving<'_, V> {
     #[inline(always)]
     fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
-        match &frame {
-            Frame::Ack { id } => {
-                self.exchange.hear(*id);
-                return ControlFlow::Continue(());
-            }
-            Frame::Request { id, .. } if !self.deferral.is_deferred() => {
-                self.owed.push_back(*id);
+        if let Frame::Ack { id } = &frame {
+            self.exchange.hear(*id);
+            return ControlFlow::Continue(());
+        }
+        match frame.request_id() {
+            Some(id) if !self.deferral.is_deferred() => {
+                self.owed.push_back(id);
                 self.wanted = self.visitor.visit(frame);
                 if self.owed.len() >= MOST_OWED {
                     return ControlFlow::Break(());
@@ -233,8 +233,8 @@ struct Leaving<'a>(&'a mut Exchange);
 impl FrameHook for Leaving<'_> {
     #[inline(always)]
     fn leaving(&mut self, frame: Frame) -> Option<Frame> {
-        if let Frame::Request { id, .. } = &frame {
-            self.0.send(*id);
+        if let Some(id) = frame.request_id() {
+            self.0.send(id);
         }
         Some(frame)
     }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use aiomsg_core::{
-    Delivery, Frame, FrameSource, FrameVisitor, Identity, Limits, MessageId, Outbound, Target,
-    Weight,
+    Delivery, Frame, FrameSource, FrameVisitor, Identity, Limits, MessageId, MessageWithHeaders,
+    Outbound, Target, Weight,
 };
 
 /// The batch that is being read.
@@ -31,6 +31,7 @@ impl FrameVisitor for Arriving<'_> {
         let message = match frame {
             Frame::Data { payload, .. } => Delivery::new(self.peer.clone(), payload),
             Frame::Request { id, payload } => Delivery::new(self.peer.clone(), payload).with_id(id),
+            Frame::WithHeaders(message) => with_headers(self.peer, *message),
             _ => return ControlFlow::Continue(()),
         };
         self.bytes += message.weight();
@@ -40,6 +41,16 @@ impl FrameVisitor for Arriving<'_> {
             false => ControlFlow::Break(()),
         }
     }
+}
+
+#[cold]
+fn with_headers(peer: &Identity, message: MessageWithHeaders) -> Delivery {
+    let delivery = Delivery::new(peer.clone(), message.payload);
+    let delivery = match message.id {
+        Some(id) => delivery.with_id(id),
+        None => delivery,
+    };
+    delivery.with_headers(message.headers)
 }
 
 /// Frames that are sent ahead of messages.
@@ -124,11 +135,11 @@ impl FrameSource for Leaving<'_> {
             // Written out, so that the compiler knows the kind of the frame in the
             // visitor: these come by the million.
             match message.target() {
-                Target::Any if message.id().is_none() => visitor.visit(Frame::Data {
+                Target::Any if message.is_plain() => visitor.visit(Frame::Data {
                     payload: message.into_payload(),
                     target: Target::Any,
                 })?,
-                Target::Copy if message.id().is_none() => visitor.visit(Frame::Data {
+                Target::Copy if message.is_plain() => visitor.visit(Frame::Data {
                     payload: message.into_payload(),
                     target: Target::Copy,
                 })?,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use aiomsg_core::{Discard, DropReason, Frame, Link, Outbound, Target};
+use aiomsg_core::{Discard, DropReason, Frame, Link, MessageWithHeaders, Outbound, Target};
 
 use super::SessionHandle;
 use crate::queue::Queue;
@@ -61,12 +61,29 @@ impl Drop for Left {
 /// The message of a frame that asked for no acknowledgement, unless it was meant for the
 /// ended connection only.
 pub(super) fn message(frame: Frame) -> Option<Outbound> {
+    let message = any_message(frame)?;
+    let goes_on = message.id().is_none() && *message.target() != Target::Connection;
+    goes_on.then_some(message)
+}
+
+/// The message of a frame, with its id if it asked for an acknowledgement.
+pub(super) fn any_message(frame: Frame) -> Option<Outbound> {
     match frame {
-        Frame::Data {
-            target: Target::Connection,
-            ..
-        } => None,
         Frame::Data { payload, target } => Some(Outbound::new(payload).with_target(target)),
+        Frame::Request { id, payload } => Some(Outbound::new(payload).with_id(id)),
+        Frame::WithHeaders(message) => {
+            let MessageWithHeaders {
+                id,
+                target,
+                headers,
+                payload,
+            } = *message;
+            let mut message = Outbound::new(payload)
+                .with_target(target)
+                .with_headers(headers);
+            message.set_id(id);
+            Some(message)
+        }
         _ => None,
     }
 }

@@ -8,10 +8,10 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use aiomsg_core::{Connection, DropReason, Error, Frame, Outbound};
+use aiomsg_core::{Connection, Error, Frame, Outbound, Target};
 
 use super::frames::{Alone, Leaving};
-use super::left::{Left, message};
+use super::left::{Left, any_message, message};
 use super::{Intake, Session};
 
 impl<C: Connection, I: Intake> Session<C, I> {
@@ -60,7 +60,8 @@ impl Left {
     /// first one notes how many connections have ended in the middle of it.
     pub(super) fn take_unsent(&mut self) -> VecDeque<Outbound> {
         let mut frames = self.link.take_unsent().into_iter().peekable();
-        let is_message = matches!(frames.peek(), Some(Frame::Data { .. }));
+        let is_message = |it: &Frame| it.payload().is_some() && it.request_id().is_none();
+        let is_message = frames.peek().is_some_and(is_message);
         let cut = is_message && self.failed && self.link.is_cut();
         let mut unsent: VecDeque<_> = frames.filter_map(message).collect();
         let interrupted = self.alone.take().unwrap_or(0) + u8::from(cut);
@@ -72,18 +73,13 @@ impl Left {
         unsent
     }
 
-    /// Drops the messages that connection layers have made larger than a message may be.
+    /// Drops the messages that the connection cannot carry.
     pub(super) fn drop_refused(&self) {
-        for frame in self.link.take_refused() {
-            let message = match frame {
-                Frame::Request { id, payload } => Outbound::new(payload).with_id(id),
-                frame => match message(frame) {
-                    Some(message) => message,
-                    None => continue,
-                },
-            };
-            if let Some(discard) = &self.discard {
-                discard.message(message, DropReason::TooLarge);
+        for (frame, reason) in self.link.take_refused() {
+            let message = any_message(frame);
+            let message = message.filter(|it| *it.target() != Target::Connection);
+            if let (Some(message), Some(discard)) = (message, &self.discard) {
+                discard.message(message, reason);
             }
         }
     }

@@ -317,7 +317,7 @@ impl<V: FrameVisitor> FrameVisitor for Obeying<'_, V> {
                 return ControlFlow::Break(());
             }
         }
-        if let Frame::Request { id, .. } = frame {
+        if let Some(id) = frame.request_id() {
             self.owed.push_back(id);
         }
         self.obeyed += 1;

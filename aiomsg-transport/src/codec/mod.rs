@@ -6,15 +6,23 @@
 //! [`FrameCodec`] is a [`Decoder`] and an [`Encoder`] of `tokio_util`, for the frames
 //! behind the handshake. [`hello`] has the handshake.
 
+mod headers;
 pub mod hello;
 mod v1;
 mod v2019;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use aiomsg_core::{Dialect, Error, ErrorKind, Frame, FrameVisitor, MessageId, MessageIds, Target};
+use aiomsg_core::{
+    Dialect, Error, ErrorKind, Frame, FrameVisitor, HeaderLimits, MessageId, MessageIds, Target,
+};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
+
+use headers::HeaderCodec;
+use v1::Decoded;
 
 pub use v2019::is_ambiguous;
 
@@ -49,6 +57,9 @@ pub struct FrameCodec {
     /// Ids for requests that carry an ambiguous payload in the 2019 dialect. No message
     /// waits for their acknowledgements.
     ids: MessageIds,
+    headers: HeaderCodec,
+    /// Most frames are messages in v1 for which no headers have come.
+    plain: bool,
     skipped: u64,
     /// Bytes of a frame over the limit that are still to come, and are skipped.
     passing: usize,
@@ -62,6 +73,8 @@ impl FrameCodec {
             dialect,
             max_message: DEFAULT_MAX_MESSAGE,
             ids: MessageIds::new(),
+            headers: HeaderCodec::default(),
+            plain: dialect == Dialect::V1,
             skipped: 0,
             passing: 0,
         }
@@ -82,6 +95,28 @@ impl FrameCodec {
         self
     }
 
+    /// Sets how many headers a message may have, in both directions.
+    #[must_use]
+    pub fn header_limits(mut self, limits: HeaderLimits) -> Self {
+        self.headers.limits = limits;
+        self
+    }
+
+    /// Sets whether a message with headers is refused in the 2019 dialect, which has none. By
+    /// default it is sent without them.
+    #[must_use]
+    pub fn require_headers(mut self, required: bool) -> Self {
+        self.headers.required = required;
+        self
+    }
+
+    /// Counts messages here that are sent without their headers, as the dialect has none.
+    #[must_use]
+    pub fn count_left_out(mut self, messages: Arc<AtomicU64>) -> Self {
+        self.headers.left_out = Some(messages);
+        self
+    }
+
     /// Returns the dialect of the connection.
     pub fn dialect(&self) -> Dialect {
         self.dialect
@@ -97,8 +132,9 @@ impl FrameCodec {
     ///
     /// # Errors
     ///
-    /// When the payload is larger than the limit, and when this version of the codec does
-    /// not know the kind of frame. It then writes nothing.
+    /// When the payload or the headers are larger than the limit, when the dialect does not
+    /// have the headers that it [requires](FrameCodec::require_headers), and when this version
+    /// of the codec does not know the kind of frame. It then writes nothing.
     #[inline(always)]
     pub fn encode_head(&mut self, frame: &Frame, dst: &mut BytesMut) -> Result<(), Error> {
         let len = frame.payload().map_or(0, Bytes::len);
@@ -107,8 +143,8 @@ impl FrameCodec {
             return Err(too_large(len, self.max_message));
         }
         match self.dialect {
-            Dialect::V1 => v1::encode_head(frame, len, dst),
-            Dialect::V2019 => v2019::encode_head(frame, len, &mut self.ids, dst),
+            Dialect::V1 => v1::encode_head(frame, len, &mut self.headers, dst),
+            Dialect::V2019 => v2019::encode_head(frame, len, &mut self.ids, &mut self.headers, dst),
             dialect => Err(unknown_dialect(dialect)),
         }
     }
@@ -127,7 +163,9 @@ impl FrameCodec {
             return Ok(None);
         };
         let body = u32::from_be_bytes(*prefix) as usize;
-        if body > self.max_message.saturating_add(MAX_HEADER) {
+        if body > self.max_message.saturating_add(MAX_HEADER)
+            && !self.headers.may_be(src.get(PREFIX), body)
+        {
             return Err(too_large(body, self.max_message));
         }
         Ok(Some(PREFIX + body))
@@ -149,7 +187,7 @@ impl FrameCodec {
         self.pass(src);
         while let Some(mut body) = self.take_body(src)? {
             // Most frames are of this kind. Made in place, they are not moved.
-            if self.dialect == Dialect::V1 && v1::take_data(&mut body) {
+            if self.plain && v1::take_data(&mut body) {
                 if body.len() > self.max_message {
                     return Err(message_too_large(body.len(), self.max_message));
                 }
@@ -214,20 +252,25 @@ impl FrameCodec {
     /// `None` is a frame to skip.
     #[inline(never)]
     fn decode_body(&mut self, body: Bytes) -> Result<Option<Frame>, Error> {
-        let frame = match self.dialect {
-            Dialect::V1 => v1::decode(body)?,
-            Dialect::V2019 => Some(v2019::decode(body)),
+        let decoded = match self.dialect {
+            Dialect::V1 => v1::decode(body, &mut self.headers),
+            Dialect::V2019 => Ok(Decoded::Frame(v2019::decode(body))),
             dialect => return Err(unknown_dialect(dialect)),
         };
-        let payload = frame
-            .as_ref()
-            .and_then(Frame::payload)
-            .map_or(0, Bytes::len);
+        self.plain = self.dialect == Dialect::V1 && !self.headers.is_pending();
+        let frame = match decoded? {
+            Decoded::Frame(frame) => frame,
+            Decoded::Note => return Ok(None),
+            Decoded::Skipped => {
+                self.skipped += 1;
+                return Ok(None);
+            }
+        };
+        let payload = frame.payload().map_or(0, Bytes::len);
         if payload > self.max_message {
             return Err(message_too_large(payload, self.max_message));
         }
-        self.skipped += u64::from(frame.is_none());
-        Ok(frame)
+        Ok(Some(frame))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bytes of both dialects, one by one.
 
 use super::*;
-use aiomsg_core::{Identity, MessageId, Target};
+use aiomsg_core::{Headers, Identity, MessageId, Target};
 
 const ID: MessageId = MessageId::from_bytes(*b"0123456789abcdef");
 const HEARTBEAT: &[u8] = b"aiomsg-heartbeat";
@@ -298,6 +298,16 @@ mod splits {
     use super::*;
     use proptest::prelude::*;
 
+    fn headers() -> impl Strategy<Value = Headers> {
+        proptest::collection::vec(("[a-z0-9._-]{1,9}", "[^\\p{Cc}]{0,9}"), 0..4).prop_map(|all| {
+            let mut headers = Headers::new();
+            for (name, value) in &all {
+                headers.insert(name, value).unwrap();
+            }
+            headers
+        })
+    }
+
     fn frames() -> impl Strategy<Value = Vec<Frame>> {
         let payload = prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..64),
@@ -308,7 +318,10 @@ mod splits {
         let frame = prop_oneof![
             Just(Frame::Heartbeat),
             payload.clone().prop_map(Frame::data),
-            (id.clone(), payload).prop_map(|(id, payload)| Frame::request(id, payload)),
+            (id.clone(), payload.clone()).prop_map(|(id, payload)| Frame::request(id, payload)),
+            (proptest::option::of(id.clone()), headers(), payload).prop_map(
+                |(id, headers, payload)| Frame::message(id, Target::Any, headers, payload.into())
+            ),
             id.prop_map(Frame::ack),
         ];
         proptest::collection::vec(frame, 0..20)

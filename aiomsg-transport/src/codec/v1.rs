@@ -1,7 +1,9 @@
 //! Dialect v1: the first byte of a body is its type.
 
-use aiomsg_core::{Error, ErrorKind, Frame, MessageId, Target};
+use aiomsg_core::{Error, ErrorKind, Frame, MessageId, MessageWithHeaders, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::headers::HeaderCodec;
 
 pub(super) const HELLO: u8 = 1;
 const HEARTBEAT: u8 = 2;
@@ -9,8 +11,19 @@ const DATA: u8 = 3;
 const DATA_REQ: u8 = 4;
 const ACK: u8 = 5;
 
+/// The last of the types that the dialect has.
+pub(super) const LAST: u8 = ACK;
+
+/// Gives a type to the frames of an extension. A peer that does not know it skips both.
+pub(super) const EXTENSION: u8 = 0xff;
+
 #[inline(always)]
-pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) -> Result<(), Error> {
+pub(super) fn encode_head(
+    frame: &Frame,
+    payload: usize,
+    headers: &mut HeaderCodec,
+    dst: &mut BytesMut,
+) -> Result<(), Error> {
     let mut prefix = |body: usize, kind: u8| {
         let [a, b, c, d] = (body as u32).to_be_bytes();
         dst.put_slice(&[a, b, c, d, kind]);
@@ -26,7 +39,25 @@ pub(super) fn encode_head(frame: &Frame, payload: usize, dst: &mut BytesMut) -> 
             prefix(1 + MessageId::LEN, ACK);
             dst.put_slice(id.as_bytes());
         }
+        Frame::WithHeaders(message) => return encode_with_headers(message, headers, dst),
         _ => return Err(super::unknown_frame()),
+    }
+    Ok(())
+}
+
+#[cold]
+fn encode_with_headers(
+    message: &MessageWithHeaders,
+    headers: &mut HeaderCodec,
+    dst: &mut BytesMut,
+) -> Result<(), Error> {
+    headers.encode(message, dst)?;
+    let (id, payload) = (message.id, message.payload.len());
+    let id_len = id.map_or(0, |_| MessageId::LEN);
+    dst.put_u32((1 + id_len + payload) as u32);
+    dst.put_u8(if id.is_some() { DATA_REQ } else { DATA });
+    if let Some(id) = id {
+        dst.put_slice(id.as_bytes());
     }
     Ok(())
 }
@@ -42,9 +73,17 @@ pub(super) fn take_data(body: &mut Bytes) -> bool {
     is_data
 }
 
-/// Returns `None` for a frame to skip: one of an unknown type, or a second HELLO.
+/// The meaning of a body.
+pub(super) enum Decoded {
+    Frame(Frame),
+    /// Something about the next frames.
+    Note,
+    /// A frame of an unknown type, or a second HELLO.
+    Skipped,
+}
+
 #[inline]
-pub(super) fn decode(mut body: Bytes) -> Result<Option<Frame>, Error> {
+pub(super) fn decode(mut body: Bytes, headers: &mut HeaderCodec) -> Result<Decoded, Error> {
     let Some(&kind) = body.first() else {
         return Err(protocol("a frame without a type byte"));
     };
@@ -63,9 +102,15 @@ pub(super) fn decode(mut body: Bytes) -> Result<Option<Frame>, Error> {
             id: take_id(&mut body)
                 .ok_or_else(|| protocol("an acknowledgement too short for its id"))?,
         },
-        _ => return Ok(None),
+        HELLO => return Ok(Decoded::Skipped),
+        kind => {
+            return Ok(match headers.decode(kind, body)? {
+                true => Decoded::Skipped,
+                false => Decoded::Note,
+            });
+        }
     };
-    Ok(Some(frame))
+    Ok(Decoded::Frame(headers.complete(frame)?))
 }
 
 fn take_id(body: &mut Bytes) -> Option<MessageId> {

@@ -3,6 +3,8 @@
 use aiomsg_core::{Error, Frame, MessageId, MessageIds, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::headers::HeaderCodec;
+
 const HEARTBEAT: &[u8; 16] = b"aiomsg-heartbeat";
 const REQUEST: &[u8; 5] = b"\0REQ\0";
 const REPLY: &[u8; 5] = b"\0REP\0";
@@ -41,6 +43,7 @@ pub(super) fn encode_head(
     frame: &Frame,
     payload_len: usize,
     ids: &mut MessageIds,
+    headers: &mut HeaderCodec,
     dst: &mut BytesMut,
 ) -> Result<(), Error> {
     let mut with_header = |id: MessageId, word: &[u8]| {
@@ -58,6 +61,14 @@ pub(super) fn encode_head(
         }
         Frame::Data { .. } => dst.put_u32(payload_len as u32),
         Frame::Request { id, .. } => with_header(*id, REQUEST),
+        Frame::WithHeaders(message) => {
+            headers.leave_out()?;
+            match message.id {
+                Some(id) => with_header(id, REQUEST),
+                None if is_ambiguous(&message.payload) => with_header(ids.next_id(), REQUEST),
+                None => dst.put_u32(payload_len as u32),
+            }
+        }
         Frame::Ack { id } => with_header(*id, REPLY),
         _ => return Err(super::unknown_frame()),
     }

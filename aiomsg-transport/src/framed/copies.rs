@@ -20,10 +20,19 @@ impl FrameVisitor for Copying<'_> {
 /// The frame, its message copied if that is smaller than this.
 #[cold]
 pub(super) fn copy(mut frame: Frame, below: usize) -> Frame {
-    if let Frame::Data { payload, .. } | Frame::Request { payload, .. } = &mut frame
-        && payload.len() < below
-    {
-        *payload = Bytes::copy_from_slice(payload);
+    match &mut frame {
+        Frame::Data { payload, .. } | Frame::Request { payload, .. } => copy_small(payload, below),
+        Frame::WithHeaders(message) => {
+            copy_small(&mut message.payload, below);
+            message.headers.unshare();
+        }
+        _ => {}
     }
     frame
+}
+
+fn copy_small(payload: &mut Bytes, below: usize) {
+    if payload.len() < below {
+        *payload = Bytes::copy_from_slice(payload);
+    }
 }

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aiomsg_core::{Error, ErrorKind, Frame, Link};
+use aiomsg_core::{DropReason, Error, ErrorKind, Frame, Link};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
@@ -109,10 +109,15 @@ impl WriteBuffer {
 
     #[cold]
     fn refuse(&self, error: Error, link: &Link, frame: Frame) -> Result<(), Error> {
-        if !self.refuses || !error.is_too_large() {
+        let reason = match error.kind() {
+            ErrorKind::TooLarge => DropReason::TooLarge,
+            ErrorKind::Version => DropReason::NoHeaders,
+            _ => return Err(error),
+        };
+        if !self.refuses {
             return Err(error);
         }
-        link.put_refused(frame);
+        link.put_refused(frame, reason);
         Ok(())
     }
 

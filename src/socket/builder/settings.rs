@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::{Addresses, BoxError, Limits, Name, Outbound};
+use aiomsg_core::{Addresses, BoxError, HeaderLimits, Limits, Name, Outbound};
 use aiomsg_layers::Overflow;
 use aiomsg_layers::distribute::Policy;
 use aiomsg_layers::queue::Queue;
@@ -146,6 +146,22 @@ impl<L, M> SocketBuilder<L, M> {
     /// larger one is disconnected. Default: 64 MiB.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.settings.config.max_message = bytes;
+        self
+    }
+
+    /// Sets how many headers a message may have, in both directions. A peer that sends more
+    /// is disconnected. Default: 32 headers and 8 KiB.
+    pub fn header_limits(mut self, limits: HeaderLimits) -> Self {
+        self.settings.config.header_limits = limits;
+        self
+    }
+
+    /// Sets whether a message with headers is dropped, for
+    /// [`NoHeaders`](aiomsg_core::DropReason::NoHeaders), if its peer speaks the 2019 dialect,
+    /// which has no headers. Default: `false`, it is sent without them, and
+    /// [counted](crate::stats::Stats::headers_left_out).
+    pub fn require_headers(mut self, required: bool) -> Self {
+        self.settings.config.require_headers = required;
         self
     }
 
