@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use tokio::time::{Instant, sleep};
 
@@ -57,6 +57,7 @@ impl Server {
     ) -> (Vec<Entry>, Option<PublishError>) {
         let mut acks = Vec::with_capacity(entries.len());
         let (mut failed, mut error) = (Vec::new(), None);
+        let mut connection = self.connections.now();
         for entry in entries {
             let sent = self
                 .context
@@ -70,8 +71,20 @@ impl Server {
                 }
             }
         }
+        let mut replaced = false;
         for (entry, ack) in acks {
-            match ack.await {
+            let mut ack = ack.into_future();
+            let acked = tokio::select! {
+                biased;
+                acked = &mut ack => acked,
+                // What the last server was told it may not have got.
+                () = connection.replaced(), if !replaced => {
+                    replaced = true;
+                    Err(PublishErrorKind::BrokenPipe.into())
+                }
+                () = std::future::ready(()), if replaced => Err(PublishErrorKind::BrokenPipe.into()),
+            };
+            match acked {
                 Ok(_) => {
                     self.messages.fetch_add(1, Relaxed);
                     self.bytes.fetch_add(entry.payload.len() as u64, Relaxed);

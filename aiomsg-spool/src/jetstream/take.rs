@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use tokio::time::{sleep, timeout};
 
 use super::append::PEER;
+use super::connections::ThisConnection;
 use super::held::Given;
 use super::server::Server;
 use crate::SpoolError;
@@ -44,23 +45,31 @@ impl Server {
 
     /// Takes what is there or, if there is nothing, waits for one message.
     async fn try_next(&self, most: usize) -> Result<Vec<Stored>, async_nats::Error> {
+        let mut connection = self.connections.now();
         let there = self.consumer.fetch().max_messages(most).messages().await?;
-        let stored = self.collect(there).await?;
+        let stored = self.collect(there, &mut connection).await?;
         if !stored.is_empty() {
             return Ok(stored);
         }
         let one = self.consumer.batch().max_messages(1).expires(EXPIRES);
-        self.collect(one.messages().await?).await
+        self.collect(one.messages().await?, &mut connection).await
     }
 
     /// Takes the messages of one answer. What is noted is given out, whatever comes after it.
     async fn collect(
         &self,
         mut messages: impl futures_core::Stream<Item = Result<Message, async_nats::Error>> + Unpin,
+        connection: &mut ThisConnection,
     ) -> Result<Vec<Stored>, async_nats::Error> {
         let mut stored = Vec::new();
-        // A server that was killed does not end its answer.
-        while let Ok(Some(message)) = timeout(EXPIRES + PATIENCE, messages.next()).await {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = timeout(EXPIRES + PATIENCE, messages.next()) => next,
+                // A server that was killed does not end its answer.
+                () = connection.replaced() => break,
+            };
+            let Ok(Some(message)) = next else { break };
             match message.and_then(|message| self.hold(message)) {
                 Ok(held) => stored.extend(held),
                 Err(error) if stored.is_empty() => return Err(error),
