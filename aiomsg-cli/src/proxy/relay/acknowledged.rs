@@ -34,7 +34,11 @@ impl Relay {
     }
 
     async fn hand_on(&self, message: Delivery) -> (Delivery, Result<(), Error>) {
+        let begun = self.counts.times.begin();
         let result = self.backend.send_acked(self.outward(&message)).await;
+        if result.is_ok() {
+            self.counts.times.end(begun);
+        }
         (message, result)
     }
 

@@ -90,11 +90,13 @@ impl Relay {
 
     /// Stores messages, and acknowledges them then.
     async fn store(&self, spool: &Spooling, batch: Vec<Delivery>) {
+        let begun = self.counts.times.begin();
         let counts = &self.counts.messages;
         let messages = batch.iter().map(|it| (self.outward(it), it.id()));
         let messages: Vec<Message> = messages.collect();
         match spool.store(&messages).await {
             Ok(()) => {
+                self.counts.times.end(begun);
                 counts.forwarded.fetch_add(batch.len() as u64, Relaxed);
                 for message in &batch {
                     self.frontend.acknowledge(message);
