@@ -12,7 +12,7 @@ use crate::common::said::said;
 /// So many are remembered, the last ones.
 const MOST: usize = 256;
 
-/// The longest reason, in bytes.
+/// The longest reason, in characters.
 const REASON: usize = 512;
 
 /// The connections of one side that have ended last.
@@ -24,8 +24,8 @@ impl ClosedConnections {
         let Event::PeerDown { peer, reason } = event else {
             return;
         };
-        let mut reason = said(&**reason).to_string();
-        reason.truncate(reason.floor_char_boundary(REASON));
+        let reason = said(&**reason).to_string();
+        let reason = reason.chars().take(REASON).collect();
         if self.0.len() == MOST {
             self.0.pop_front();
         }

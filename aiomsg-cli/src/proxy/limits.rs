@@ -268,12 +268,22 @@ impl Limits {
     pub(super) fn rooms(&self) -> [(&'static str, Room); 5] {
         [
             ("queue", room(self.queue_messages, self.queue_bytes, PEER)),
-            ("buffer", room(self.buffer_messages, self.buffer_bytes, OTHERS)),
+            (
+                "buffer",
+                room(self.buffer_messages, self.buffer_bytes, OTHERS),
+            ),
             ("inbox", room(self.inbox_messages, self.inbox_bytes, OTHERS)),
-            ("absent", room(self.absent_messages, self.absent_bytes, OTHERS)),
+            (
+                "absent",
+                room(self.absent_messages, self.absent_bytes, OTHERS),
+            ),
             (
                 "unacknowledged",
-                room(self.unacknowledged_messages, self.unacknowledged_bytes, OTHERS),
+                room(
+                    self.unacknowledged_messages,
+                    self.unacknowledged_bytes,
+                    OTHERS,
+                ),
             ),
         ]
     }

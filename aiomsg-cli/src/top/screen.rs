@@ -307,7 +307,9 @@ mod tests {
     fn drawn(status: &Status, trouble: Option<&str>, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         let view = View::default();
-        terminal.draw(|frame| draw(frame, status, &view, trouble)).unwrap();
+        terminal
+            .draw(|frame| draw(frame, status, &view, trouble))
+            .unwrap();
         terminal.backend().to_string()
     }
 

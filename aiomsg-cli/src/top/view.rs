@@ -115,7 +115,9 @@ mod tests {
     use super::*;
 
     fn typed(view: &mut View, keys: &str) -> Vec<Pressed> {
-        keys.chars().map(|it| view.press(KeyCode::Char(it))).collect()
+        keys.chars()
+            .map(|it| view.press(KeyCode::Char(it)))
+            .collect()
     }
 
     #[test]
@@ -126,7 +128,11 @@ mod tests {
         assert_eq!(view.path(), "/api/status?sort=rate&order=asc");
         typed(&mut view, "ssss");
         assert_eq!(view.path(), "/api/status?sort=identity&order=desc");
-        assert!(view.help().contains("by identity, reversed"), "{}", view.help());
+        assert!(
+            view.help().contains("by identity, reversed"),
+            "{}",
+            view.help()
+        );
         typed(&mut view, "rss");
         assert_eq!(view, View::default());
         assert_eq!(view.press(KeyCode::Up), Pressed::Nothing);
@@ -141,7 +147,11 @@ mod tests {
         assert_eq!(view.path(), "/api/status?sort=queue&contains=q+s%26r");
         view.press(KeyCode::Backspace);
         assert_eq!(view.press(KeyCode::Enter), Pressed::Draw);
-        assert!(view.help().ends_with("/ finds, peers with \"q s&\""), "{}", view.help());
+        assert!(
+            view.help().ends_with("/ finds, peers with \"q s&\""),
+            "{}",
+            view.help()
+        );
         typed(&mut view, "/");
         typed(&mut view, &"x".repeat(100));
         assert_eq!(view.contains.len(), LONGEST);

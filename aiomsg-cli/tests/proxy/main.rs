@@ -8,6 +8,8 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+#[cfg(feature = "spool")]
+mod alerts;
 mod at_least_once;
 #[cfg(feature = "websocket")]
 mod board;
@@ -34,6 +36,7 @@ mod python;
 mod reasons;
 mod reload;
 mod replies;
+mod scraped;
 #[cfg(feature = "spool")]
 mod spool;
 #[path = "../../../tests/support/mod.rs"]

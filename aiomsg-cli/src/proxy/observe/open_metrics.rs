@@ -22,7 +22,10 @@ pub(super) fn is_preferred(accept: &str) -> bool {
         }
         if kind.eq_ignore_ascii_case("application/openmetrics-text") && version == "1.0.0" {
             open = open.max(quality);
-        } else if ["text/plain", "text/*"].iter().any(|it| kind.eq_ignore_ascii_case(it)) {
+        } else if ["text/plain", "text/*"]
+            .iter()
+            .any(|it| kind.eq_ignore_ascii_case(it))
+        {
             plain = plain.max(quality);
         }
     }
@@ -70,10 +73,22 @@ mod tests {
             ("*/*", false),
             ("text/plain", false),
             ("application/openmetrics-text", true),
-            ("application/openmetrics-text; version=1.0.0; charset=utf-8", true),
-            ("application/openmetrics-text;version=\"1.0.0\";q=0.5,text/plain;q=0.2", true),
-            ("application/openmetrics-text;version=0.0.1;q=0.9,text/plain;q=0.2", false),
-            ("application/openmetrics-text;q=0.1, text/plain;version=0.0.4;q=0.5", false),
+            (
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                true,
+            ),
+            (
+                "application/openmetrics-text;version=\"1.0.0\";q=0.5,text/plain;q=0.2",
+                true,
+            ),
+            (
+                "application/openmetrics-text;version=0.0.1;q=0.9,text/plain;q=0.2",
+                false,
+            ),
+            (
+                "application/openmetrics-text;q=0.1, text/plain;version=0.0.4;q=0.5",
+                false,
+            ),
             ("application/openmetrics-text;q=0", false),
             ("application/openmetrics-text;q=x", false),
             // Prometheus 3.

@@ -21,7 +21,10 @@ pub(super) struct Peers {
 impl Peers {
     /// Looks at the peers of a socket.
     pub(super) fn look(&mut self, socket: &Socket, took: Duration) {
-        let totals = self.all.drain(..).map(|(_, it)| (it.peer.identity.clone(), total(&it)));
+        let totals = self
+            .all
+            .drain(..)
+            .map(|(_, it)| (it.peer.identity.clone(), total(&it)));
         let before: HashMap<Identity, u64> = totals.collect();
         let rated = socket.peer_stats().into_iter().map(|stats| {
             let total = total(&stats);
@@ -35,14 +38,20 @@ impl Peers {
     /// Those that are asked for, and how many there are of them in all.
     pub(super) fn page(&self, query: &Query) -> (usize, Vec<Peer>) {
         let (count, page) = query.pick(self.all.iter().map(|it| ("", it)));
-        (count, page.into_iter().map(|(_, (rate, stats))| show(*rate, stats)).collect())
+        (
+            count,
+            page.into_iter()
+                .map(|(_, (rate, stats))| show(*rate, stats))
+                .collect(),
+        )
     }
-
 }
 
 /// A page of the peers of several sides.
 pub(super) fn page(sides: &[(&Side, &Peers)], query: &Query) -> (usize, Vec<Sided>) {
-    let all = sides.iter().flat_map(|(side, peers)| peers.all.iter().map(|it| (side.name, it)));
+    let all = sides
+        .iter()
+        .flat_map(|(side, peers)| peers.all.iter().map(|it| (side.name, it)));
     let (total, page) = query.pick(all);
     let show = |(side, (rate, stats)): (&'static str, &Rated)| Sided {
         side,

@@ -81,7 +81,9 @@ impl Query {
                     asked.side = Some(value.into_owned());
                 }
                 "side" => return wrong("frontend or backend"),
-                "state" if ["open", "closed"].contains(&&*value) => asked.closed = value == "closed",
+                "state" if ["open", "closed"].contains(&&*value) => {
+                    asked.closed = value == "closed";
+                }
                 "state" => return wrong("open or closed"),
                 "sort" => match SORTS.iter().find(|(name, _)| *name == value) {
                     Some((_, sort)) => asked.sort = *sort,
@@ -175,7 +177,8 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_read() {
-        let asked = Query::parse("side=backend&sort=rate&order=asc&contains=a%20B&limit=7&offset=3");
+        let asked =
+            Query::parse("side=backend&sort=rate&order=asc&contains=a%20B&limit=7&offset=3");
         let expected = Query {
             side: Some("backend".to_owned()),
             sort: Sort::Rate,

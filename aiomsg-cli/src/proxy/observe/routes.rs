@@ -93,7 +93,9 @@ impl Routes {
                 ),
             },
             "/metrics" if get && self.shows.metrics => self.metrics(asked),
-            "/" | "/api/status" | "/api/peers" | "/api/pause" | "/api/resume" if self.shows.dashboard => {
+            "/" | "/api/status" | "/api/peers" | "/api/pause" | "/api/resume"
+                if self.shows.dashboard =>
+            {
                 self.dashboard(asked)
             }
             path if self.shows.dashboard && board::has(path) => match get {
@@ -130,9 +132,11 @@ impl Routes {
                 response(StatusCode::OK, "application/json", self.collector.status())
             }
             "/api/status" | "/api/peers" if get => match Query::parse(&asked.query) {
-                Ok(query) if asked.path == "/api/peers" => {
-                    response(StatusCode::OK, "application/json", self.collector.peers(&query))
-                }
+                Ok(query) if asked.path == "/api/peers" => response(
+                    StatusCode::OK,
+                    "application/json",
+                    self.collector.peers(&query),
+                ),
                 Ok(query) => {
                     let status = self.collector.status_with(&query);
                     response(StatusCode::OK, "application/json", status)
