@@ -99,7 +99,12 @@ impl Mailbox {
 }
 
 /// A message that is kept for long must hold no more than its own bytes.
-fn compact(message: Outbound) -> Outbound {
+fn compact(mut message: Outbound) -> Outbound {
+    if !message.headers().is_empty() {
+        let mut headers = message.headers().clone();
+        headers.unshare();
+        message.set_headers(headers);
+    }
     if message.payload().len() >= COPIED_BELOW {
         return message;
     }

@@ -73,10 +73,7 @@ impl Given {
     pub(super) fn was_read(&mut self, stored: Vec<Stored>, last: u64, all: bool) {
         self.last = self.last.max(last);
         self.more = !all;
-        self.fresh_bytes += stored
-            .iter()
-            .map(|it| it.entry.weight())
-            .sum::<usize>();
+        self.fresh_bytes += stored.iter().map(|it| it.entry.weight()).sum::<usize>();
         self.fresh.extend(stored);
     }
 

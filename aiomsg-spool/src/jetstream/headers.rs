@@ -51,7 +51,10 @@ mod tests {
     fn they_come_back_in_their_order() {
         let mut headers = Headers::new();
         for (name, value) in [
-            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            (
+                "traceparent",
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            ),
             ("spaces", "  at both ends  "),
             ("quotes", "\"a\"=\"b\""),
             ("empty", ""),

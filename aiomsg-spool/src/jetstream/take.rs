@@ -125,7 +125,10 @@ fn peer_of(message: &Message) -> Option<Identity> {
 
 /// The headers of a message. Only a stranger stores some that are none.
 fn headers_of(message: &Message, seq: u64) -> Headers {
-    let taken = message.headers.as_ref().map_or(Ok(Headers::new()), headers::take);
+    let taken = message
+        .headers
+        .as_ref()
+        .map_or(Ok(Headers::new()), headers::take);
     taken.unwrap_or_else(|error| {
         tracing::warn!(%error, seq, "a stored message is sent without its headers");
         Headers::new()

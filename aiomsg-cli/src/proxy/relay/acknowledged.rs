@@ -34,7 +34,8 @@ impl Relay {
     }
 
     async fn hand_on(&self, message: Delivery) -> (Delivery, Result<(), Error>) {
-        let result = self.backend.send_acked(self.outward(&message)).await;
+        let outward = self.outward(&message).until_acked();
+        let result = self.backend.send_message(outward).await;
         (message, result)
     }
 

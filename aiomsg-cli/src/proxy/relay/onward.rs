@@ -11,7 +11,7 @@ impl Relay {
         let counts = &self.counts.messages;
         let mut intake = Intake::new(&self, gate);
         while let Some(message) = intake.take().await {
-            match self.backend.send(self.outward(&message)).await {
+            match self.backend.send_message(self.outward(&message)).await {
                 Ok(()) => {
                     add(&counts.forwarded);
                     if self.defers {
