@@ -35,6 +35,7 @@ mod connect_all_tls;
 mod contributing;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod documented_bytes;
 mod documented_names;
 mod drain;
 mod endpoints;
