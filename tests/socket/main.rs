@@ -42,6 +42,7 @@ mod endpoints;
 mod events;
 mod extremes;
 mod flapping_peers;
+mod headers;
 mod hooks;
 mod idle_runtimes;
 mod liveness;
