@@ -367,3 +367,40 @@ async fn of_messages_that_are_served_and_forwarded() {
     within("all", served).await.unwrap();
     relay.abort();
 }
+
+/// At least once, with a receiver that ends again and again.
+#[tokio::test]
+async fn of_messages_at_least_once_through_cut_connections() {
+    const COUNT: usize = 2000;
+    let (mut server, endpoint) = bound().await;
+    let builder = Socket::builder().at_least_once();
+    let client = connected(builder, endpoint.clone()).await;
+    let sending = async {
+        for n in 0..COUNT {
+            client.send_message(message(n)).await.unwrap();
+        }
+    };
+    let receiving = async {
+        let mut missing: std::collections::BTreeSet<usize> = (0..COUNT).collect();
+        while !missing.is_empty() {
+            let came = within("a message", server.recv_message()).await.unwrap();
+            let text = std::str::from_utf8(came.payload()).unwrap();
+            let n: usize = text.parse().unwrap();
+            assert_eq!(came.headers(), &headers(n), "message {n}");
+            if missing.remove(&n) && missing.len().is_multiple_of(500) && !missing.is_empty() {
+                let next = Socket::new().unwrap();
+                // What has arrived was acknowledged.
+                server.close(Duration::ZERO).await;
+                while let Ok(came) = server.recv_message().await {
+                    let text = std::str::from_utf8(came.payload()).unwrap();
+                    let n: usize = text.parse().unwrap();
+                    assert_eq!(came.headers(), &headers(n), "message {n}");
+                    missing.remove(&n);
+                }
+                next.bind(endpoint.clone()).await.unwrap();
+                server = next;
+            }
+        }
+    };
+    tokio::join!(sending, receiving);
+}

@@ -86,7 +86,7 @@ impl Relay {
             counts.unacknowledged.fetch_add(left as u64, Relaxed);
         }
         let stored = &batch.messages[before..];
-        batch.bytes += stored.iter().map(|it| it.weight()).sum::<usize>();
+        batch.bytes += stored.iter().map(Weight::weight).sum::<usize>();
     }
 
     /// Stores messages, and acknowledges them then.
