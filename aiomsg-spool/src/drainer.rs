@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::{Error, ErrorKind, MessageId, Outbound};
+use aiomsg_core::{Error, ErrorKind, MessageId, Outbound, Weight};
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::unconstrained;
@@ -130,7 +130,7 @@ struct Run {
     on_their_way: HashMap<MessageId, u64>,
     /// The outcomes that the store is noting.
     settling: FuturesUnordered<Settling>,
-    /// The payload of all these, in bytes.
+    /// The payloads and headers of all these, in bytes.
     bytes: usize,
     /// The pause after the last message, if it was refused.
     pause: Option<Duration>,
@@ -163,7 +163,7 @@ impl Run {
                 stored = asked(&mut self.asking), if asks => {
                     self.asking = None;
                     let stored = stored?;
-                    self.bytes += stored.iter().map(|it| it.entry.payload.len()).sum::<usize>();
+                    self.bytes += stored.iter().map(|it| it.entry.weight()).sum::<usize>();
                     self.waiting.extend(stored);
                 }
                 open = async { service.ready().await.is_ok() }, if sends => {
@@ -218,9 +218,12 @@ impl Run {
                 continue;
             }
             let (seq, tries, entry) = (stored.seq, stored.tries, stored.entry);
-            let (id, bytes) = (entry.id, entry.payload.len());
+            let (id, bytes) = (entry.id, entry.weight());
             self.on_their_way.insert(id, seq);
-            let mut message = Outbound::new(entry.payload).with_id(id).until_acked();
+            let mut message = Outbound::new(entry.payload)
+                .with_id(id)
+                .with_headers(entry.headers)
+                .until_acked();
             if let Some(peer) = entry.peer {
                 message = message.to(peer);
             }

@@ -35,12 +35,14 @@ mod connect_all_tls;
 mod contributing;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod documented_bytes;
 mod documented_names;
 mod drain;
 mod endpoints;
 mod events;
 mod extremes;
 mod flapping_peers;
+mod headers;
 mod hooks;
 mod idle_runtimes;
 mod liveness;

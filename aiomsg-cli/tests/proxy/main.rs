@@ -26,6 +26,7 @@ mod deploy;
 mod drain;
 mod drains_under_load;
 mod end_to_end;
+mod headers;
 mod http;
 mod observe;
 mod pause;

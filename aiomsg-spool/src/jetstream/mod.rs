@@ -2,6 +2,7 @@
 
 mod append;
 mod connections;
+mod headers;
 mod held;
 mod server;
 mod settle;

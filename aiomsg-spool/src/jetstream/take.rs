@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aiomsg_core::{Identity, MessageId};
+use aiomsg_core::{Headers, Identity, MessageId};
 use async_nats::jetstream::Message;
 use futures_util::StreamExt;
 use tokio::time::{sleep, timeout};
 
 use super::append::PEER;
 use super::connections::ThisConnection;
+use super::headers;
 use super::held::Given;
 use super::server::Server;
 use crate::SpoolError;
@@ -86,6 +87,7 @@ impl Server {
         let entry = Entry {
             id: id_of(&message, seq),
             peer: peer_of(&message),
+            headers: headers_of(&message, seq),
             payload: message.payload.clone(),
             at: SystemTime::from(info.published),
         };
@@ -119,6 +121,18 @@ fn id_of(message: &Message, seq: u64) -> MessageId {
 fn peer_of(message: &Message) -> Option<Identity> {
     let text = message.headers.as_ref()?.get(PEER)?;
     Identity::new(bytes_of(text.as_str())?).ok()
+}
+
+/// The headers of a message. Only a stranger stores some that are none.
+fn headers_of(message: &Message, seq: u64) -> Headers {
+    let taken = message
+        .headers
+        .as_ref()
+        .map_or(Ok(Headers::new()), headers::take);
+    taken.unwrap_or_else(|error| {
+        tracing::warn!(%error, seq, "a stored message is sent without its headers");
+        Headers::new()
+    })
 }
 
 /// The bytes of hexadecimal digits.

@@ -34,8 +34,9 @@ impl Relay {
     }
 
     async fn hand_on(&self, message: Delivery) -> (Delivery, Result<(), Error>) {
+        let outward = self.outward(&message).until_acked();
         let begun = self.counts.times.begin();
-        let result = self.backend.send_acked(self.outward(&message)).await;
+        let result = self.backend.send_message(outward).await;
         if result.is_ok() {
             self.counts.times.end(begun);
         }

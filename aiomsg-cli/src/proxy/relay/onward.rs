@@ -12,7 +12,7 @@ impl Relay {
         let mut intake = Intake::new(&self, gate);
         while let Some(message) = intake.take().await {
             let begun = self.counts.times.begin();
-            match self.backend.send(self.outward(&message)).await {
+            match self.backend.send_message(self.outward(&message)).await {
                 Ok(()) => {
                     add(&counts.forwarded);
                     self.counts.times.end(begun);
