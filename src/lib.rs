@@ -238,6 +238,11 @@ struct Troubleshooting;
 #[doc = include_str!("../docs/durability.md")]
 struct Durability;
 
+/// Runs the programs of the page on what can be seen from outside.
+#[cfg(all(doctest, feature = "opentelemetry"))]
+#[doc = include_str!("../docs/observability.md")]
+struct Observability;
+
 /// Compiles the programs of the page on security.
 #[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]
 #[doc = include_str!("../docs/security.md")]

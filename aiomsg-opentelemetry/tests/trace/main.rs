@@ -7,6 +7,7 @@
 )]
 
 mod collector;
+mod example;
 mod processes;
 
 use std::time::Duration;
