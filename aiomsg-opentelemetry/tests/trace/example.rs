@@ -1,6 +1,5 @@
 //! The example, as its text says that it is run.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -10,11 +9,19 @@ use tokio::time::timeout;
 use crate::PATIENCE;
 use crate::collector::Collector;
 
-/// Cargo builds the examples beside the tests.
+/// Cargo puts examples beside the folder of this test.
 fn program() -> Command {
     let test = std::env::current_exe().unwrap();
-    let built: PathBuf = test.parent().unwrap().parent().unwrap().into();
-    let mut program = Command::new(built.join("examples").join("traced_worker"));
+    let folder = test.ancestors().nth(2).unwrap();
+    let built = folder.join("examples").join("traced_worker");
+    let built = built.with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        built.exists(),
+        "there is no {}: `cargo test` builds the examples, but with --test it does not; run \
+         `cargo build -p aiomsg-opentelemetry --examples` first",
+        built.display()
+    );
+    let mut program = Command::new(built);
     program.stdout(Stdio::piped()).kill_on_drop(true);
     program
 }
