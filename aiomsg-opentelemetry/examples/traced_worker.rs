@@ -119,7 +119,7 @@ async fn ask(text: String) -> Outcome {
         .layer(requests.layer())
         .service(socket.clone());
     let answer = ask.oneshot(text.into()).instrument(info_span!("question"));
-    println!("{}", String::from_utf8(answer.await?.to_vec())?);
+    println!("{}", str::from_utf8(&answer.await?)?);
     socket.close(Duration::from_secs(5)).await;
     Ok(())
 }

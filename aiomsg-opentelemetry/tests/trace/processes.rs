@@ -135,7 +135,7 @@ fn asker_process() {
             .service(socket.clone());
         let asking = ask.oneshot("what is the answer?".into());
         let answer = asking.instrument(info_span!("question")).await.unwrap();
-        say(&String::from_utf8(answer.to_vec()).unwrap());
+        say(str::from_utf8(&answer).unwrap());
         told_to_end().await;
         socket.close(Duration::from_secs(5)).await;
     });
