@@ -23,6 +23,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
+use tower::util::MapRequestLayer;
 use tower::{Layer, Service, service_fn};
 use tracing::{Instrument, info_span};
 use tracing_subscriber::layer::SubscriberExt;
@@ -39,37 +40,76 @@ enum Around {
     Each,
 }
 
-/// A line: its name, the share of sampled traces, the span around, and the layer.
-type Case = (&'static str, f64, Around, Option<f64>);
+/// The layer of the send path.
+#[derive(Clone, Copy)]
+enum With {
+    NoLayer,
+    /// One of tower that changes nothing. A socket without any layer sends on a shorter way.
+    AnyLayer,
+    /// The layer that begins this share of traces.
+    Trace(f64),
+}
 
-const CASES: [Case; 9] = [
-    ("no span", 0.01, Around::Nothing, None),
-    ("no span, layer", 0.01, Around::Nothing, Some(0.0)),
+/// A line: its name, the share of sampled traces, the span around, and the layer.
+type Case = (&'static str, f64, Around, With);
+
+const CASES: [Case; 13] = [
+    ("no span", 0.01, Around::Nothing, With::NoLayer),
+    ("no span, any layer", 0.01, Around::Nothing, With::AnyLayer),
+    ("no span, traced", 0.01, Around::Nothing, With::Trace(0.0)),
     (
-        "no span, layer begins 1 %",
+        "no span, begins 1 %",
         1.0,
         Around::Nothing,
-        Some(0.01),
+        With::Trace(0.01),
     ),
-    ("one span, none sampled", 0.0, Around::One, None),
-    ("one span, none sampled, layer", 0.0, Around::One, Some(0.0)),
-    ("a span each, 1 % sampled", 0.01, Around::Each, None),
+    ("one span, none sampled", 0.0, Around::One, With::NoLayer),
     (
-        "a span each, 1 % sampled, layer",
+        "one span, none sampled, any layer",
+        0.0,
+        Around::One,
+        With::AnyLayer,
+    ),
+    (
+        "one span, none sampled, traced",
+        0.0,
+        Around::One,
+        With::Trace(0.0),
+    ),
+    (
+        "a span each, 1 % sampled",
         0.01,
         Around::Each,
-        Some(0.0),
+        With::NoLayer,
     ),
-    ("a span each, all sampled", 1.0, Around::Each, None),
     (
-        "a span each, all sampled, layer",
+        "a span each, 1 %, any layer",
+        0.01,
+        Around::Each,
+        With::AnyLayer,
+    ),
+    (
+        "a span each, 1 %, traced",
+        0.01,
+        Around::Each,
+        With::Trace(0.0),
+    ),
+    ("a span each, all sampled", 1.0, Around::Each, With::NoLayer),
+    (
+        "a span each, all, any layer",
         1.0,
         Around::Each,
-        Some(0.0),
+        With::AnyLayer,
+    ),
+    (
+        "a span each, all, traced",
+        1.0,
+        Around::Each,
+        With::Trace(0.0),
     ),
 ];
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 
 fn main() {
     // `cargo test --benches` has nothing to measure.
@@ -86,7 +126,8 @@ fn main() {
     });
 }
 
-/// Prints the lines of a part, each also as a share of the line without the layer above it.
+/// Prints the lines of a part, each also as a share of the lines without a layer and with any
+/// layer above it.
 fn report(part: &str, run: impl Fn(Case) -> f64) {
     println!("{part}");
     let mut rates = CASES.map(|_| Vec::new());
@@ -95,31 +136,34 @@ fn report(part: &str, run: impl Fn(Case) -> f64) {
             rates.push(run(*case));
         }
     }
-    let mut bare = f64::NAN;
+    let (mut bare, mut any) = (f64::NAN, f64::NAN);
     for (case, rates) in CASES.iter().zip(&mut rates) {
         rates.sort_by(f64::total_cmp);
         let median = rates[ROUNDS / 2];
-        if case.3.is_none() {
-            bare = median;
+        match case.3 {
+            With::NoLayer => (bare, any) = (median, f64::NAN),
+            With::AnyLayer => any = median,
+            With::Trace(_) => {}
         }
-        println!(
-            "  {:<34} {:>12.0} /s {:>6.2}",
-            case.0,
-            median,
-            median / bare
-        );
+        let (bare, any) = (median / bare, median / any);
+        println!("  {:<34} {median:>10.0} /s {bare:>6.2} {any:>6.2}", case.0);
     }
 }
 
+fn unchanged() -> MapRequestLayer<fn(Outbound) -> Outbound> {
+    MapRequestLayer::new(|message| message)
+}
+
 async fn over_nothing((_, _, around, layer): Case) -> f64 {
-    const MESSAGES: u32 = 200_000;
+    const MESSAGES: u32 = 100_000;
     let mut nothing = service_fn(|message: Outbound| {
         black_box(message);
         std::future::ready(Ok::<_, Infallible>(()))
     });
     match layer {
-        None => rate(&mut nothing, around, MESSAGES).await,
-        Some(share) => {
+        With::NoLayer => rate(&mut nothing, around, MESSAGES).await,
+        With::AnyLayer => rate(&mut unchanged().layer(nothing), around, MESSAGES).await,
+        With::Trace(share) => {
             let mut traced = TraceLayer::new().start_traces(share).layer(nothing);
             rate(&mut traced, around, MESSAGES).await
         }
@@ -129,8 +173,12 @@ async fn over_nothing((_, _, around, layer): Case) -> f64 {
 /// The messages a second until the last one has arrived.
 async fn over_tcp((_, _, around, layer): Case) -> f64 {
     match layer {
-        None => through(&Socket::new().expect("a socket"), around).await,
-        Some(share) => {
+        With::NoLayer => through(&Socket::new().expect("a socket"), around).await,
+        With::AnyLayer => {
+            let builder = Socket::builder().layer(unchanged());
+            through(&builder.build().expect("a socket"), around).await
+        }
+        With::Trace(share) => {
             let builder = Socket::builder().layer(TraceLayer::new().start_traces(share));
             through(&builder.build().expect("a socket"), around).await
         }
@@ -138,7 +186,7 @@ async fn over_tcp((_, _, around, layer): Case) -> f64 {
 }
 
 async fn through<S: SendService + Send>(producer: &Socket<S>, around: Around) -> f64 {
-    const MESSAGES: u32 = 200_000;
+    const MESSAGES: u32 = 100_000;
     let consumer = Socket::new().expect("a socket");
     let endpoint = consumer.bind("127.0.0.1:0").await.expect("an address");
     producer.connect(endpoint).expect("an endpoint");
