@@ -72,6 +72,7 @@ mod runtimes;
 mod security_recipes;
 #[cfg(target_os = "linux")] // What others have taken, no other system says.
 mod slow_link;
+mod spans;
 mod streams;
 mod takeover;
 #[cfg(feature = "tls")]
