@@ -24,6 +24,19 @@ use crate::BoxError;
 pub trait IntoReply {
     /// The payload to send back, if any.
     fn into_reply(self) -> Option<Bytes>;
+
+    /// The payload to send back, or the reason why there is none. What sends replies calls
+    /// this.
+    ///
+    /// # Errors
+    ///
+    /// When the value has no form as a payload: the message counts as not handled.
+    fn try_into_reply(self) -> Result<Option<Bytes>, BoxError>
+    where
+        Self: Sized,
+    {
+        Ok(self.into_reply())
+    }
 }
 
 /// The outcome of a function that handles messages: a reply, or a `Result` of one.
@@ -85,6 +98,10 @@ impl IntoReply for () {
 impl<R: IntoReply> IntoReply for Option<R> {
     fn into_reply(self) -> Option<Bytes> {
         self?.into_reply()
+    }
+
+    fn try_into_reply(self) -> Result<Option<Bytes>, BoxError> {
+        self.map_or(Ok(None), R::try_into_reply)
     }
 }
 
