@@ -1,6 +1,8 @@
 //! Handling received messages with a service.
 
 pub(crate) mod handler;
+#[cfg(feature = "json")]
+pub(crate) mod json;
 mod replies;
 mod running;
 mod taken;
