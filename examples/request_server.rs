@@ -45,11 +45,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn square(request: Bytes) -> Result<String, BoxError> {
     let text = std::str::from_utf8(&request)?;
-    // An error sends no answer, and the client would wait. So it is an answer.
-    let answer = match text.parse::<i64>() {
-        Ok(number) => number.saturating_mul(number).to_string(),
-        Err(error) => format!("not a number: {error}"),
-    };
+    // The client gets an error with this text.
+    let number: i64 = text
+        .parse()
+        .map_err(|error| format!("not a number: {error}"))?;
+    let answer = number.saturating_mul(number).to_string();
     println!("{text}: {answer}");
     Ok(answer)
 }

@@ -54,7 +54,7 @@
 //!   rustls-native-certs.
 //! - `websocket`: `ws://` and `wss://` endpoints, and browsers at bound ones, with
 //!   tungstenite.
-//! - `json`: [`Socket::send_json`](Socket) and `recv_json`, with serde.
+//! - `json`: [`Socket::send_json`](Socket), `recv_json`, and handlers of JSON, with serde.
 //! - `dns`: [`Socket::connect_all`] by DNS, with the TTLs and SRV records, with
 //!   hickory-resolver.
 //! - `spool`: messages that outlive the process, by SQLite.
@@ -66,6 +66,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod engine;
+mod router;
 mod socket;
 
 pub use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity, Limits, Outbound};
@@ -110,12 +111,16 @@ pub mod send {
 
 /// Streams of received messages, and services that handle them.
 pub mod receive {
+    pub use crate::router::{Router, RouterFuture};
     pub use crate::socket::serve::Serve;
     pub use crate::socket::serve::handler::{
         AsFunction, AsService, Handler, HandlerFn, HandlerFuture,
     };
+    #[cfg(feature = "json")]
+    pub use crate::socket::serve::json::{AsJson, Json, JsonFn, JsonFuture};
     pub use crate::socket::streams::{Deliveries, IdentityMessages, Messages};
     pub use aiomsg_core::{IntoOutcome, IntoReply};
+    pub use aiomsg_layers::request::names;
 }
 
 /// What is left of a socket that has closed, or waits in one that was drained.

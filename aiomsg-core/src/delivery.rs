@@ -1,5 +1,7 @@
 //! A message that arrived.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use crate::headers::{self, Headers};
@@ -7,7 +9,8 @@ use crate::{Acker, Certificate, Identity, MessageId, Weight};
 
 /// A message that arrived: the request of every service on the receive path.
 ///
-/// Two of them are equal if all but their [acknowledging](Delivery::ack) is.
+/// Two of them are equal if all but their [acknowledging](Delivery::ack) and their
+/// [deadline](Delivery::deadline) is.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     payload: Bytes,
@@ -30,6 +33,7 @@ struct Several {
     certificate: Option<Certificate>,
     acker: Option<Acker>,
     headers: Headers,
+    deadline: Option<Instant>,
 }
 
 const _: () = assert!(size_of::<Notes>() <= 24);
@@ -105,6 +109,27 @@ impl Delivery {
         match &self.notes {
             Notes::Several(several) => &several.headers,
             _ => &headers::NONE,
+        }
+    }
+
+    /// Notes when its sender stops waiting for an answer. A session does so for a message
+    /// whose headers say how long that is.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.notes.set(|it| it.deadline = Some(deadline));
+        self
+    }
+
+    /// When its sender stops waiting for an answer, if it says so. The time counts from the
+    /// arrival of the message, so the sender stops a little earlier.
+    ///
+    /// [`tokio::time::Instant::from_std`](https://docs.rs/tokio/latest/tokio/time/struct.Instant.html)
+    /// makes a time of it to sleep until.
+    #[inline]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.notes {
+            Notes::Several(several) => several.deadline,
+            _ => None,
         }
     }
 

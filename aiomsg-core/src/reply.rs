@@ -30,6 +30,19 @@ pub trait IntoReply {
     fn reply_headers(&self) -> Headers {
         Headers::new()
     }
+
+    /// The payload to send back, or the reason why there is none. What sends replies calls
+    /// this.
+    ///
+    /// # Errors
+    ///
+    /// When the value has no form as a payload: the message counts as not handled.
+    fn try_into_reply(self) -> Result<Option<Bytes>, BoxError>
+    where
+        Self: Sized,
+    {
+        Ok(self.into_reply())
+    }
 }
 
 /// The outcome of a function that handles messages: a reply, or a `Result` of one.
@@ -95,6 +108,10 @@ impl<R: IntoReply> IntoReply for Option<R> {
 
     fn reply_headers(&self) -> Headers {
         self.as_ref().map_or_else(Headers::new, R::reply_headers)
+    }
+
+    fn try_into_reply(self) -> Result<Option<Bytes>, BoxError> {
+        self.map_or(Ok(None), R::try_into_reply)
     }
 }
 

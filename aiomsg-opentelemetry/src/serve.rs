@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Delivery, HeaderLimits, Headers, IntoReply};
+use aiomsg_core::{BoxError, Delivery, HeaderLimits, Headers, IntoReply};
 use bytes::Bytes;
 use pin_project::pin_project;
 use tower::{Layer, Service};
@@ -192,6 +192,10 @@ impl<R> TracedReply<R> {
 impl<R: IntoReply> IntoReply for TracedReply<R> {
     fn into_reply(self) -> Option<Bytes> {
         self.reply.into_reply()
+    }
+
+    fn try_into_reply(self) -> Result<Option<Bytes>, BoxError> {
+        self.reply.try_into_reply()
     }
 
     fn reply_headers(&self) -> Headers {

@@ -115,7 +115,8 @@ pub enum Event {
     },
     /// A layer of the receive path, or the handler of
     /// [`Socket::serve`](crate::Socket::serve), refused a message or failed on it. The
-    /// message was not acknowledged.
+    /// message was not acknowledged, unless its sender had [stopped
+    /// waiting](crate::stats::Stats::expired_messages) for the answer.
     Refused {
         /// The message.
         message: Delivery,
@@ -463,6 +464,12 @@ impl Reporter {
             message,
             error: Arc::new(error),
         });
+    }
+
+    /// Reports a message that was not handled because its sender had stopped waiting.
+    pub(crate) fn expired(&self, message: Delivery, error: Error) {
+        Counters::count(&self.0.counters.expired_messages);
+        self.refused(message, error);
     }
 
     pub(crate) fn queue(&self, peer: &Identity, level: Level) {

@@ -27,6 +27,9 @@ pub struct Stats {
     /// Received messages that a layer of the receive path refused. An event has reported
     /// each.
     pub refused_messages: u64,
+    /// Those of the refused messages that `serve` did not begin, because their senders had
+    /// stopped waiting.
+    pub expired_messages: u64,
     /// Connected peers.
     pub peers: usize,
     /// Messages that wait while no peer is connected.
@@ -78,6 +81,7 @@ pub(crate) struct Counters {
     dropped_messages: [AtomicU64; REASONS],
     pub(crate) headers_left_out: Arc<AtomicU64>,
     pub(crate) refused_messages: AtomicU64,
+    pub(crate) expired_messages: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) failed_connections: AtomicU64,
 }
@@ -104,6 +108,7 @@ impl Counters {
             drops: Drops(drops),
             headers_left_out: read(&self.headers_left_out),
             refused_messages: read(&self.refused_messages),
+            expired_messages: read(&self.expired_messages),
             connections: read(&self.connections),
             failed_connections: read(&self.failed_connections),
             ..Stats::default()

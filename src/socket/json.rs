@@ -63,7 +63,7 @@ impl<S> Socket<S> {
     }
 }
 
-fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|error| {
         Error::new(ErrorKind::Payload)
             .with_reason("the value has no form in json")

@@ -17,6 +17,7 @@ mod proxy;
 mod publish;
 mod relay_and_reply;
 mod requests;
+mod router;
 mod send_once;
 mod three_proxies;
 mod topics;

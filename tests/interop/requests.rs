@@ -4,7 +4,8 @@ use super::*;
 use crate::support::python::Script;
 use aiomsg::layer::{ReplyLayer, Requests};
 use aiomsg::parts::layers::request::Request;
-use aiomsg::{AckMode, Error};
+use aiomsg::receive::Router;
+use aiomsg::{AckMode, Delivery, Error};
 use futures::future::join_all;
 use std::future::IntoFuture;
 use tower::{Layer, ServiceExt, service_fn};
@@ -157,6 +158,75 @@ async fn python_asks(version: Version, binds: Binds) {
         .unwrap();
 }
 
+/// Python takes an answer without a payload for a success, so none goes to it.
+async fn python_gets_no_answer_of_a_handler_that_fails(version: Version) {
+    let socket = Socket::builder()
+        .ack_mode(AckMode::Handled)
+        .build()
+        .unwrap();
+    let mut events = socket.events();
+    let fails = ReplyLayer::new().layer(service_fn(|payload: Bytes| async move {
+        match &payload[..] {
+            b"question 0" => Err("out of paper"),
+            _ => Ok(payload.to_ascii_uppercase()),
+        }
+    }));
+    tokio::spawn(socket.serve(fails).into_future());
+    let client = join_script(&socket, version, "asker.py", &["3"], Binds::Us).await;
+    let message = event(&mut events, "the refusal", |event| match event {
+        Event::Refused { message, .. } => Some(message),
+        _ => None,
+    })
+    .await;
+    until("the other answers", || socket.stats().sent_messages == 2).await;
+    // The first answer counts, and this is the first.
+    let answer = message.payload().strip_suffix(b"question 0").unwrap();
+    let answer = [answer, b"by hand"].concat();
+    socket.send_to(only_peer(&socket), answer).await.unwrap();
+    for answer in ["by hand", "QUESTION 1", "QUESTION 2"] {
+        assert_eq!(client.line().await["answer"], answer);
+    }
+}
+
+/// A router finds the handlers of Python's requests by their topics.
+async fn python_is_routed_by_topic(version: Version) {
+    let shout = async |message: Delivery| message.payload().to_ascii_uppercase();
+    let router = Router::new().route("question ", shout).by_topic();
+    let socket = Socket::new().unwrap();
+    tokio::spawn(socket.serve(router).into_future());
+    let count = COUNT.to_string();
+    let client = join_script(&socket, version, "asker.py", &[&*count], Binds::Us).await;
+    answers_of(&client).await;
+    assert_eq!(socket.stats().refused_messages, 0);
+}
+
+/// Headers of a request do no harm to a Python that knows none, with or without a route.
+async fn python_answers_requests_with_headers(version: Version) {
+    let requests = Requests::new();
+    let socket = Socket::builder()
+        .receive_layer(requests.answers())
+        .build()
+        .unwrap();
+    let service = requests.layer().layer(socket.clone());
+    let mut server = join_script(&socket, version, "answerer.py", &[], Binds::Us).await;
+    let routed = service.clone().route("shout").header("priority", "high");
+    let bare = requests.clone().deadlines(false).layer();
+    let bare = bare.layer(socket.clone());
+    for n in 0..COUNT {
+        for service in [&service, &routed, &bare] {
+            let question = format!("question {n}");
+            assert_eq!(ask(service, &question).await, question.to_uppercase());
+        }
+    }
+    let left_out = match version {
+        Version::V2019 => 2 * COUNT as u64,
+        Version::V2026 => 0,
+    };
+    assert_eq!(socket.stats().headers_left_out, left_out);
+    assert_eq!((requests.late(), requests.unknown()), (0, 0));
+    server.kill().await;
+}
+
 /// A handler that fails leaves the request unacknowledged, and Python sends it
 /// again, after its 5 s.
 async fn python_asks_again(version: Version) {
@@ -196,4 +266,7 @@ each_version!(
     pythons_answer_in_turn,
     python_is_started_again,
     python_asks_again,
+    python_gets_no_answer_of_a_handler_that_fails,
+    python_is_routed_by_topic,
+    python_answers_requests_with_headers,
 );

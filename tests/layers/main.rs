@@ -18,6 +18,7 @@ mod panics;
 mod policies;
 mod receive;
 mod requests;
+mod router;
 mod send;
 mod serve;
 

@@ -1,5 +1,6 @@
 //! Requests and replies over connections, and tower's layers around them.
 
+mod failures;
 mod towers;
 
 use std::sync::Mutex;

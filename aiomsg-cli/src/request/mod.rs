@@ -121,7 +121,7 @@ pub(crate) async fn run(args: RequestArgs, stop: &mut Stop) -> Outcome {
     }
 
     let service = requests.layer().layer(socket.clone());
-    let service = service.with_headers(headers);
+    let service = service.with_headers(&headers);
     let service = match &args.to {
         Some(peer) => service.to(peer.clone()),
         None => service,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aiomsg::Error;
+use aiomsg::{Error, ErrorKind};
 
 use crate::common::failure::{Failure, Outcome};
 use crate::common::said::said;
@@ -43,12 +43,17 @@ impl Tally {
     }
 
     pub(super) fn unanswered(&mut self, number: u64, error: &Error, patience: Duration) {
-        let why = match error.is_timeout() {
-            true => format!(
+        let why = match error.kind() {
+            ErrorKind::Timeout => format!(
                 "no reply to request {number} within {}",
                 humantime::format_duration(patience)
             ),
-            false => format!("no reply to request {number}: {}", said(error)),
+            // With the text of the peer.
+            ErrorKind::Unhandled => format!(
+                "request {number} was not handled: {}",
+                error.reason().unwrap_or("the peer does not say why")
+            ),
+            _ => format!("no reply to request {number}: {}", said(error)),
         };
         say(format_args!("note: {why}"));
         self.unanswered.get_or_insert(why);

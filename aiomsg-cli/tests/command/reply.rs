@@ -15,19 +15,31 @@ fn replying(text: &str) -> (Process, String) {
 }
 
 #[test]
-fn a_failed_command_is_reported_and_sends_no_reply() {
+fn a_failed_command_is_reported_at_both_ends() {
     let (mut reply, endpoint) = replying("echo half; exit 3");
-    let request = Process::start(&["request", "-c", &endpoint, "x"]);
+    let request = run(&["request", "-c", &endpoint, "x"]);
     let why = reply.says("note: no reply: ");
     assert!(why.contains("exit status: 3"), "{why}");
-    request.signal(Signal::INT);
-    let request = request.finish();
-    request.fails(130, &["0 of 1 requests were replied to"]);
+    let failed = "request 1 was not handled: the command has failed with exit status: 3";
+    request.fails(1, &[failed, "0 of 1 requests were replied to"]);
     assert_eq!(request.text(), "");
     reply.signal(Signal::TERM);
     let reply = reply.finish();
     let said = &reply.ends(0).stderr;
     assert!(said.contains("0 replies, 1 requests without one"), "{said}");
+}
+
+/// It has no headers, and an answer without a payload would be a line of its own.
+#[test]
+fn a_failed_command_sends_nothing_in_the_2019_dialect() {
+    let (mut reply, endpoint) = replying("echo half; exit 3");
+    let old = ["--dialect", "2019", "-c", &endpoint, "x"];
+    let request = Process::start(&[&["request"], &old[..]].concat());
+    reply.says("note: no reply: ");
+    request.signal(Signal::INT);
+    let request = request.finish();
+    request.fails(130, &["0 of 1 requests were replied to"]);
+    assert_eq!(request.text(), "");
 }
 
 /// Commands were started with the signals blocked that the command itself waits for.

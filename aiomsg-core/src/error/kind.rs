@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Layer,
     /// The payload could not be turned into text or JSON, or back.
     Payload,
+    /// The peer did not handle the request: its handler failed, or it has none for it.
+    Unhandled,
 }
 
 impl ErrorKind {
@@ -54,6 +56,7 @@ impl ErrorKind {
             Self::Limit => "a limit is reached",
             Self::Layer => "a layer failed",
             Self::Payload => "the payload cannot be converted",
+            Self::Unhandled => "the request was not handled",
         }
     }
 }

@@ -143,6 +143,12 @@ impl Error {
         }
     }
 
+    /// What it says more than its kind, if there is more. For an error of a peer's handler
+    /// ([`is_unhandled`](Error::is_unhandled)), the text that the peer sent.
+    pub fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
     /// The setting that may mend it, or the error below it, if there is one.
     pub fn remedy(&self) -> Option<Remedy> {
         self.0.remedy.or_else(|| self.nested()?.remedy())
@@ -265,6 +271,12 @@ impl Error {
     /// The payload could not be turned into text or JSON, or back.
     pub fn is_payload(&self) -> bool {
         self.kind() == ErrorKind::Payload
+    }
+
+    /// The peer did not handle the request: its handler failed, or it has none for it. The
+    /// [`reason`](Error::reason) is the peer's.
+    pub fn is_unhandled(&self) -> bool {
+        self.kind() == ErrorKind::Unhandled
     }
 
     /// The system's error, if there is one below this one.

@@ -5,7 +5,7 @@ use super::*;
 type Question = fn(&Error) -> bool;
 
 /// Each kind, and the question that is for it.
-const KINDS: [(ErrorKind, Question); 15] = [
+const KINDS: [(ErrorKind, Question); 16] = [
     (ErrorKind::Closed, Error::is_closed),
     (ErrorKind::Timeout, Error::is_timeout),
     (ErrorKind::Disconnected, Error::is_disconnected),
@@ -21,6 +21,7 @@ const KINDS: [(ErrorKind, Question); 15] = [
     (ErrorKind::Limit, Error::is_limit),
     (ErrorKind::Layer, Error::is_layer),
     (ErrorKind::Payload, Error::is_payload),
+    (ErrorKind::Unhandled, Error::is_unhandled),
 ];
 
 /// As a middleware of another crate, around an error in a box.

@@ -37,7 +37,9 @@ pub(super) fn split(block: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 pub(super) fn check(block: &[u8], limits: HeaderLimits) -> Result<(), String> {
     let refuse = |count| limits.refuse(count, block.len()).map_or(Ok(()), Err);
     refuse(0)?;
-    let mut names = HashSet::new();
+    // Few messages have more, and these need no memory of their own.
+    let (mut first, mut count) = ([&block[..0]; 8], 0);
+    let mut further = HashSet::new();
     let mut rest = block;
     while !rest.is_empty() {
         let at = block.len() - rest.len();
@@ -46,10 +48,19 @@ pub(super) fn check(block: &[u8], limits: HeaderLimits) -> Result<(), String> {
         };
         check_name(name).map_err(|reason| format!("the one at byte {at}: {reason}"))?;
         check_value(value).map_err(|reason| format!("the one at byte {at}: {reason}"))?;
-        if !names.insert(name) {
+        let is_new = !first.contains(&name)
+            && match first.get_mut(count) {
+                Some(place) => {
+                    *place = name;
+                    true
+                }
+                None => further.insert(name),
+            };
+        if !is_new {
             return Err(format!("the one at byte {at}: its name is there twice"));
         }
-        refuse(names.len())?;
+        count += 1;
+        refuse(count)?;
         rest = more;
     }
     Ok(())

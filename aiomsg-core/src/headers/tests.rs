@@ -92,3 +92,23 @@ fn limits_hold_to_the_byte_and_to_the_header() {
         assert!(text.contains(word.unwrap_or_default()), "{text}");
     }
 }
+
+#[test]
+fn a_name_is_there_once_wherever_it_stands() {
+    let names: Vec<_> = (0..20).map(|n| format!("name-{n}")).collect();
+    let block = |names: &[String]| {
+        let mut bytes = Vec::new();
+        for name in names {
+            let len = u8::try_from(name.len()).unwrap();
+            bytes.extend([&[len], name.as_bytes(), &[0, 0]].concat());
+        }
+        Headers::from_bytes(bytes.into(), HeaderLimits::default())
+    };
+    assert_eq!(block(&names).unwrap().len(), 20);
+    for first in 0..20 {
+        let mut twice = names.clone();
+        twice.push(names[first].clone());
+        let error = block(&twice).unwrap_err().to_string();
+        assert!(error.ends_with("its name is there twice"), "{error}");
+    }
+}

@@ -6,8 +6,9 @@ use aiomsg_core::Delivery;
 use pin_project::pin_project;
 use tower::{Layer, Service};
 
+use super::failure::Status;
 use super::pending::Listener;
-use super::{Requests, header};
+use super::{Requests, id};
 
 /// Puts [`Answers`] around the receive path. Made by [`Requests::answers`].
 ///
@@ -105,7 +106,7 @@ impl<S: Service<Delivery>> Service<Delivery> for Answers<S> {
     }
 
     fn call(&mut self, message: Delivery) -> Self::Future {
-        let Some(end) = header::end_of_id(message.payload()) else {
+        let Some(end) = id::end_of_id(message.payload()) else {
             return AnswersFuture {
                 inner: Some(self.inner.call(message)),
             };
@@ -114,7 +115,9 @@ impl<S: Service<Delivery>> Service<Delivery> for Answers<S> {
             &message.payload()[..end],
             message.payload().slice(end + 1..),
         );
-        self.listener.pending().answer(message.from(), id, answer);
+        let status = Status::of(message.headers());
+        let pending = self.listener.pending();
+        pending.answer(message.from(), id, status, answer);
         AnswersFuture { inner: None }
     }
 }

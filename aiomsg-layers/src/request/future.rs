@@ -9,7 +9,8 @@ use pin_project::pin_project;
 use tokio::time::{Sleep, sleep};
 
 use super::ids;
-use super::pending::{Outcome, Ticket};
+use super::names::DEADLINE;
+use super::pending::{Failed, Outcome, Ticket};
 
 /// The future of [`Request`](super::Request): ready when the answer is there.
 ///
@@ -81,11 +82,11 @@ where
         }
         // The answer first, so that it is not lost to the clock.
         if let Poll::Ready(outcome) = this.ticket.poll_outcome(cx) {
-            return Poll::Ready(outcome.into_answer(this.peer.take()));
+            return Poll::Ready(outcome.into_answer(this.peer.take(), *this.timeout));
         }
         ready!(this.sleep.poll(cx));
         if let Some(outcome) = this.ticket.free() {
-            return Poll::Ready(outcome.into_answer(this.peer.take()));
+            return Poll::Ready(outcome.into_answer(this.peer.take(), *this.timeout));
         }
         let reason = format!("there was no answer within {:?}", this.timeout);
         Poll::Ready(Err(timed_out(reason, this.peer.take())))
@@ -95,18 +96,34 @@ where
 /// The request as the caller made it.
 fn without_header(message: &Outbound) -> Outbound {
     let payload = message.payload().slice(ids::LEN + 1..);
-    message.clone().with_payload(payload)
+    let mut message = message.clone().with_payload(payload);
+    let mut headers = message.headers().clone();
+    if headers.remove(DEADLINE) {
+        message.set_headers(headers);
+    }
+    message
 }
 
 impl Outcome {
-    fn into_answer(self, asked: Option<Identity>) -> Result<Bytes, Error> {
+    fn into_answer(self, asked: Option<Identity>, timeout: Duration) -> Result<Bytes, Error> {
         match self {
             Self::Answered(answer) => Ok(answer),
+            Self::Failed(failed) => Err(failed.into()),
+            Self::OutOfTime(failed) => {
+                let reason = format!("there was no answer within {timeout:?}, and a try failed");
+                Err(timed_out(reason, asked).with_source(Error::from(failed)))
+            }
             Self::Unheard => {
                 let reason = "answers are not heard any more, and the request may have been sent";
                 Err(about(ErrorKind::Closed, reason, asked))
             }
         }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(Failed { by, reason }: Failed) -> Self {
+        about(ErrorKind::Unhandled, reason, Some(by))
     }
 }
 

@@ -32,6 +32,14 @@
 //! the rest go around it, and [`Request::to`] makes the services of single
 //! peers that `Balance` chooses from.
 //!
+//! A request says in a header how long it waits ([`names::DEADLINE`]). So a peer whose
+//! handler fails can answer with an error, by headers of the answer, and a peer that is late
+//! need not begin. The error is of the kind
+//! [`Unhandled`](aiomsg_core::ErrorKind::Unhandled), with the text of the peer.
+//! [`failure`] makes such an answer; a socket that serves does so by itself. A request that
+//! asks for an acknowledgement is sent again when it fails, so it goes on waiting.
+//! [`Requests::deadlines`] turns all of this off.
+//!
 //! A request does not hear that its peer is gone: it waits until its time is up. A
 //! request that waits when its socket ends fails at once: no answer can arrive when the
 //! last [`Answers`] of its table is dropped, and a socket drops those of its receive path
@@ -39,17 +47,23 @@
 //! twice, and be answered twice; the second answer is a late one.
 
 mod answers;
+mod deadline;
+mod failure;
 mod future;
-mod header;
+mod id;
 mod ids;
 mod layer;
+pub mod names;
 mod pending;
 mod reply;
 mod requests;
 mod service;
 
 pub use answers::{Answers, AnswersFuture, AnswersLayer};
+pub(crate) use deadline::of_arriving;
+pub use failure::{failure, wants_failures};
 pub use future::RequestFuture;
+pub use id::RequestId;
 pub use layer::RequestLayer;
 pub use reply::{Reply, ReplyFuture, ReplyLayer};
 pub use requests::Requests;

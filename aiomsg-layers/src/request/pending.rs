@@ -7,6 +7,7 @@ use aiomsg_core::Identity;
 use aiomsg_core::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 
+use super::failure::Status;
 use super::ids::{self, Ids};
 use crate::queue::{WakerList, Woken};
 
@@ -35,6 +36,8 @@ struct Entry {
     /// The answer, until its future takes it. Until then it counts as pending, so the limit
     /// bounds answers too.
     outcome: Option<Outcome>,
+    /// The last try that failed, of a request that is sent again.
+    failed: Option<Box<Failed>>,
     waker: Option<Waker>,
 }
 
@@ -42,8 +45,19 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
     Answered(Bytes),
+    /// The peer did not handle it.
+    Failed(Failed),
+    /// Its time is up, and this was the last try.
+    OutOfTime(Failed),
     /// No receiver of answers is left.
     Unheard,
+}
+
+/// What a peer says of a request that it did not handle.
+#[derive(Debug, Clone)]
+pub(super) struct Failed {
+    pub(super) by: Identity,
+    pub(super) reason: Box<str>,
 }
 
 impl Pending {
@@ -106,6 +120,7 @@ impl Pending {
         let entry = Entry {
             peer,
             outcome: None,
+            failed: None,
             waker: None,
         };
         state.requests.insert(number, entry);
@@ -122,13 +137,15 @@ impl Pending {
         let woken = state.has_room();
         drop(state);
         woken.wake();
-        entry?.outcome
+        let entry = entry?;
+        let out_of_time = |failed: Box<Failed>| Outcome::OutOfTime(*failed);
+        entry.outcome.or_else(|| entry.failed.map(out_of_time))
     }
 
     // ===== answers =====
 
     /// Gives an answer to its request, or counts it.
-    pub(super) fn answer(&self, from: &Identity, id: &[u8], answer: Bytes) {
+    pub(super) fn answer(&self, from: &Identity, id: &[u8], status: Status, answer: Bytes) {
         let number = self.ids.number_of(id);
         let mut state = self.lock();
         let Some(number) = number.filter(|number| *number < state.next) else {
@@ -146,7 +163,20 @@ impl Pending {
                 return;
             }
         };
-        entry.outcome = Some(Outcome::Answered(answer));
+        let failed = |reason| Failed {
+            by: from.clone(),
+            reason,
+        };
+        entry.outcome = Some(match status {
+            Status::Ok => Outcome::Answered(answer),
+            Status::Failed(reason) => Outcome::Failed(failed(reason)),
+            Status::Retried(reason) => {
+                let last = entry.failed.replace(Box::new(failed(reason)));
+                drop(state);
+                drop(last);
+                return;
+            }
+        });
         let waker = entry.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -227,7 +257,8 @@ impl Ticket {
         self.free().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Frees the place, and returns an answer that came at the last moment.
+    /// Frees the place, and returns an answer that came at the last moment, or the last try
+    /// that failed.
     pub(super) fn free(&mut self) -> Option<Outcome> {
         self.pending.take()?.remove(self.number)
     }

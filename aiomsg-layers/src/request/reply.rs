@@ -2,12 +2,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{BoxError, Delivery, Error, ErrorKind};
+use aiomsg_core::{BoxError, Delivery, Error};
 use bytes::Bytes;
 use pin_project::pin_project;
 use tower::{Layer, Service};
 
-use super::header;
+use super::RequestId;
 
 /// Puts [`Reply`] around a service that answers payloads.
 ///
@@ -56,8 +56,9 @@ impl<S> Layer<S> for ReplyLayer {
 /// # Errors
 ///
 /// - [`Error::is_payload`], with the peer, if the message is no request.
-/// - The error of the inner service. Then the peer gets no answer, and waits until its
-///   time is up. To report an error to the peer, a service returns it as an answer.
+/// - The error of the inner service. A socket that serves answers with the text of
+///   this error, if the peer understands such an answer: see [`failure`](super::failure).
+///   Otherwise the peer gets no answer, and waits until its time is up.
 #[derive(Debug, Clone)]
 pub struct Reply<S> {
     inner: S,
@@ -94,18 +95,13 @@ where
     }
 
     fn call(&mut self, message: Delivery) -> Self::Future {
-        let (peer, mut payload, _) = message.into_parts();
-        let Some(end) = header::end_of_id(&payload) else {
-            let reason = format!(
-                "it is no request: none of its first {} bytes is zero",
-                header::REACH
-            );
-            let error = Error::new(ErrorKind::Payload).with_reason(reason);
-            return ReplyFuture(Stage::Refused(Some(error.with_peer(peer))));
-        };
-        let id = payload.split_to(end);
-        let payload = payload.slice(1..);
-        ReplyFuture(Stage::Answering(self.inner.call(payload), id))
+        match RequestId::split(message) {
+            Ok((id, request)) => {
+                let answering = self.inner.call(request.into_payload());
+                ReplyFuture(Stage::Answering(answering, id))
+            }
+            Err(error) => ReplyFuture(Stage::Refused(Some(error))),
+        }
     }
 }
 
@@ -118,7 +114,7 @@ pub struct ReplyFuture<F>(#[pin] Stage<F>);
 #[pin_project(project = StageProject)]
 enum Stage<F> {
     /// With the id of the request.
-    Answering(#[pin] F, Bytes),
+    Answering(#[pin] F, RequestId),
     Refused(Option<Error>),
 }
 
@@ -135,7 +131,7 @@ where
             StageProject::Answering(answering, id) => {
                 let answer = ready!(answering.poll(cx));
                 Poll::Ready(match answer {
-                    Ok(answer) => Ok(header::join(id, &answer.into())),
+                    Ok(answer) => Ok(id.answer(&answer.into())),
                     Err(error) => Err(Error::from_boxed(error.into())),
                 })
             }

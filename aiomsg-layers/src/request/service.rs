@@ -4,7 +4,8 @@ use aiomsg_core::{BoxError, Error, Headers, Identity, Outbound, Target};
 use bytes::Bytes;
 use tower::Service;
 
-use super::{RequestFuture, Requests, header};
+use super::names::{DEADLINE, ROUTE};
+use super::{RequestFuture, Requests, deadline, id};
 
 /// A service that sends a request and returns its answer. See the
 /// [module](super).
@@ -17,6 +18,8 @@ use super::{RequestFuture, Requests, header};
 /// - The error of the inner service, if the request could not be sent.
 ///   [`Error::take_message`] returns the request without its id, so that it can be made
 ///   again.
+/// - [`Error::is_unhandled`], if the peer did not handle the request. The
+///   [`reason`](Error::reason) is that of the peer, which it may hide.
 /// - [`Error::is_timeout`], if there was no answer in time. The request comes back if it
 ///   was not sent; if it was, it may have been handled.
 /// - [`Error::is_closed`], if no answer can arrive any more, because the socket is closed
@@ -29,17 +32,20 @@ use super::{RequestFuture, Requests, header};
 pub struct Request<S> {
     inner: S,
     requests: Requests,
-    target: Target,
-    headers: Headers,
+    /// All requests, but for their payloads.
+    template: Outbound,
 }
 
 impl<S> Request<S> {
     pub(super) fn new(inner: S, requests: Requests) -> Self {
+        let mut template = Outbound::new(Bytes::new());
+        if requests.deadlines {
+            template = template.header(DEADLINE, &deadline::value(requests.timeout));
+        }
         Self {
             inner,
             requests,
-            target: Target::Any,
-            headers: Headers::new(),
+            template,
         }
     }
 
@@ -66,15 +72,48 @@ impl<S> Request<S> {
     /// ```
     #[must_use]
     pub fn to(mut self, peer: impl Into<Identity>) -> Self {
-        self.target = Target::Peer(peer.into());
+        self.template = self.template.with_target(Target::Peer(peer.into()));
         self
     }
 
-    /// Sends these headers with each request.
+    /// Asks for what the peer has a handler of this name for: the header
+    /// [`ROUTE`](super::names::ROUTE) of the requests.
+    ///
+    /// ```
+    /// use aiomsg_core::{Error, Outbound};
+    /// use aiomsg_layers::request::{Requests, names};
+    /// use std::time::Duration;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+    /// let sending = service_fn(|request: Outbound| {
+    ///     assert_eq!(request.headers().get(names::ROUTE), Some("orders.create"));
+    ///     async { Ok::<_, Error>(()) }
+    /// });
+    /// let requests = Requests::new().timeout(Duration::from_millis(10));
+    /// let create = requests.layer().layer(sending).route("orders.create");
+    /// assert!(create.oneshot("two".into()).await.is_err_and(|error| error.is_timeout()));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
-    pub fn with_headers(mut self, headers: Headers) -> Self {
-        self.headers = headers;
+    pub fn route(self, route: &str) -> Self {
+        self.header(ROUTE, route)
+    }
+
+    /// Adds a header to the requests. It replaces the one of the same name. With one that
+    /// cannot be sent, requests fail: see [`Outbound::header`].
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.template = self.template.header(name, value);
         self
+    }
+
+    /// Adds these headers to the requests, as [`header`](Request::header) does.
+    #[must_use]
+    pub fn with_headers(self, headers: &Headers) -> Self {
+        headers
+            .iter()
+            .fold(self, |request, (name, value)| request.header(name, value))
     }
 }
 
@@ -110,12 +149,10 @@ where
     }
 
     fn call(&mut self, payload: Bytes) -> Self::Future {
-        let mut message = Outbound::new(payload)
-            .with_target(self.target.clone())
-            .with_headers(self.headers.clone());
-        let ticket = self.requests.pending.insert(message.peer().cloned());
-        let request = header::join(ticket.id(), message.payload());
-        message = message.with_payload(request);
+        let peer = self.template.peer().cloned();
+        let ticket = self.requests.pending.insert(peer);
+        let request = id::join(ticket.id(), &payload);
+        let message = self.template.clone().with_payload(request);
         let sending = self.inner.call(message.clone());
         RequestFuture::new(sending, message, ticket, self.requests.timeout)
     }

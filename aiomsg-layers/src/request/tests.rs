@@ -1,13 +1,14 @@
 mod wire;
 
 mod answering;
+mod failures;
 mod middleware;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::header::end_of_id;
+use super::id::end_of_id;
 use super::ids::Ids;
 use super::*;
 use crate::queue::Queue;

@@ -8,6 +8,8 @@ use aiomsg_core::{
     Outbound, Target, Weight,
 };
 
+use crate::request;
+
 /// The batch that is being read.
 pub(super) struct Arriving<'a> {
     pub(super) peer: &'a Identity,
@@ -48,6 +50,11 @@ fn with_headers(peer: &Identity, message: MessageWithHeaders) -> Delivery {
     let delivery = Delivery::new(peer.clone(), message.payload);
     let delivery = match message.id {
         Some(id) => delivery.with_id(id),
+        None => delivery,
+    };
+    let delivery = match request::of_arriving(&message.headers) {
+        // The time counts from here, and the message may wait.
+        Some(deadline) => delivery.with_deadline(deadline.into_std()),
         None => delivery,
     };
     delivery.with_headers(message.headers)

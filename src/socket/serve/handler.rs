@@ -10,15 +10,17 @@ use pin_project::pin_project;
 use tower::Service;
 
 /// A handler of messages for [`Socket::serve`](crate::Socket::serve): a
-/// [`tower::Service`] of [`Delivery`], or an async function of one.
+/// [`tower::Service`] of [`Delivery`], or an async function of one. With the feature `json`,
+/// also an async function of a `Json`.
 ///
-/// The trait implements itself. `M` says which of the two it is, and the compiler finds it.
+/// The trait implements itself. `M` says which of them it is, and the compiler finds it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler of messages",
     label = "not a handler",
     note = "a handler is an `async fn(Delivery)`, whose outcome is a reply or a `Result` of one; \
             as a closure: `|message: Delivery| async move {{ ... }}`, with the type of the argument",
-    note = "or it is a `tower::Service<Delivery>`",
+    note = "or it is a `tower::Service<Delivery>`, or, with the feature `json`, an \
+            `async fn(Json<T>)`",
     note = "a reply is `()`, `Bytes`, `Vec<u8>`, `String` or `&'static str`, or an `Option` of \
             one of these"
 )]

@@ -1,9 +1,12 @@
 //! Handling received messages with a service.
 
 pub(crate) mod handler;
+#[cfg(feature = "json")]
+pub(crate) mod json;
 mod replies;
 mod running;
 mod taken;
+mod unhandled;
 
 use std::fmt;
 use std::future::Future;
@@ -37,6 +40,11 @@ impl<S: SendService + Send> Socket<S> {
     /// - A message that asks for it is acknowledged when the handler has returned `Ok`,
     ///   before the reply is sent. When the handler fails or panics, the message is not
     ///   acknowledged, and [`Event::Refused`](crate::Event::Refused) reports it.
+    /// - A request of [`Requests`](crate::layer::Requests) that fails is answered with the
+    ///   text of the error: see [`error_texts`](Serve::error_texts).
+    /// - A request whose sender has stopped waiting is not begun. It is acknowledged, so that
+    ///   it does not come again, reported by [`Event::Refused`](crate::Event::Refused), and
+    ///   counted by [`expired_messages`](crate::stats::Stats::expired_messages).
     ///
     /// The call sets the socket to [`AckMode::Handled`](crate::AckMode::Handled). Build a
     /// socket that is bound or connected before this call with that mode, or it
@@ -89,6 +97,7 @@ impl<S: SendService + Send> Socket<S> {
             socket: self.clone(),
             handler: handler.into_service(),
             concurrency: DEFAULT_CONCURRENCY,
+            error_texts: true,
             shutdown: Box::pin(std::future::pending()),
         }))
     }
@@ -127,6 +136,7 @@ struct Settings<S, H> {
     socket: Socket<S>,
     handler: H,
     concurrency: usize,
+    error_texts: bool,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -139,6 +149,20 @@ impl<S, H> Serve<S, H> {
     pub fn concurrency(mut self, messages: usize) -> Self {
         if let State::Idle(settings) = &mut self.0 {
             settings.concurrency = messages.max(1);
+        }
+        self
+    }
+
+    /// Sets whether the sender of a request that fails gets the text of the handler's error,
+    /// up to 1 KiB of it. Default: `true`. With `false` the text is always the same, and says
+    /// only that the handler failed. The text of a panic is never sent. It has no effect after
+    /// the first poll.
+    ///
+    /// The answer goes to senders that understand it, as `Requests` does, on connections of
+    /// dialect v1. To others no answer goes.
+    pub fn error_texts(mut self, sent: bool) -> Self {
+        if let State::Idle(settings) = &mut self.0 {
+            settings.error_texts = sent;
         }
         self
     }
@@ -203,10 +227,11 @@ where
             socket,
             mut handler,
             concurrency,
+            error_texts,
             mut shutdown,
         } = self;
         let replies = Replies::default();
-        let mut running = Running::new(socket.clone(), replies.clone());
+        let mut running = Running::new(socket.clone(), replies.clone(), error_texts);
         let mut taken = Taken::new(socket, replies.clone());
         let mut shutdown = pin!(caught("the shutdown signal", &mut shutdown));
         let mut result = Ok(());

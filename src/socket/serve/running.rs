@@ -6,11 +6,13 @@ use std::pin::pin;
 use std::task::Poll;
 
 use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, IntoReply, Outbound};
+use aiomsg_layers::request::{failure, wants_failures};
 use aiomsg_layers::shared::{caught, panicked};
 use bytes::Bytes;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::replies::Replies;
+use super::unhandled::Unhandled;
 use super::{HANDLER, Socket};
 use crate::engine::events::say;
 use crate::engine::explain;
@@ -20,15 +22,18 @@ use crate::layer::SendService;
 pub(super) struct Running<S> {
     socket: Socket<S>,
     replies: Replies,
-    pub(super) tasks: JoinSet<Result<(), BoxError>>,
+    error_texts: bool,
+    pub(super) tasks: JoinSet<Result<(), Unhandled>>,
+    /// The messages of the tasks that handle one. Others send the answer to a failed one.
     messages: HashMap<Id, Delivery>,
 }
 
 impl<S> Running<S> {
-    pub(super) fn new(socket: Socket<S>, replies: Replies) -> Self {
+    pub(super) fn new(socket: Socket<S>, replies: Replies, error_texts: bool) -> Self {
         Self {
             socket,
             replies,
+            error_texts,
             tasks: JoinSet::new(),
             messages: HashMap::new(),
         }
@@ -38,22 +43,38 @@ impl<S> Running<S> {
     pub(super) fn len(&self) -> usize {
         self.tasks.len().saturating_sub(self.replies.len())
     }
+}
 
+impl<S: SendService + Send> Running<S> {
     /// Waits until one is handled.
     pub(super) async fn next(&mut self) -> Option<()> {
         let (id, result) = match self.tasks.join_next_with_id().await? {
             Ok(done) => done,
             Err(error) => (error.id(), Err(ended(error))),
         };
-        let message = self.messages.remove(&id)?;
-        if let Err(error) = result {
-            self.socket.refuse(message, explain(error));
+        if let Some(message) = self.messages.remove(&id)
+            && let Err(unhandled) = result
+        {
+            self.refuse(message, unhandled);
         }
         Some(())
     }
-}
 
-impl<S: SendService + Send> Running<S> {
+    /// Reports a message that was not handled, to its sender too if that understands it.
+    fn refuse(&mut self, message: Delivery, unhandled: Unhandled) {
+        let answer = wants_failures(&message)
+            .then(|| failure(&message, &unhandled.text(self.error_texts)))
+            .flatten();
+        self.socket.refuse(message, explain(unhandled));
+        if let Some(answer) = answer {
+            let (socket, replies) = (self.socket.clone(), self.replies.clone());
+            self.tasks.spawn(async move {
+                reply_to(&socket, &replies, answer).await;
+                Ok(())
+            });
+        }
+    }
+
     pub(super) fn spawn<R, E>(
         &mut self,
         message: Delivery,
@@ -68,13 +89,18 @@ impl<S: SendService + Send> Running<S> {
         let asked = asked.map(|id| Delivery::new(asker.clone(), Bytes::new()).with_id(id));
         let (socket, replies) = (self.socket.clone(), self.replies.clone());
         let task = self.tasks.spawn(async move {
-            let reply = caught(HANDLER, handling?).await?.map_err(Into::into)?;
+            let handling = handling.map_err(Unhandled::Panicked)?;
+            let handled = caught(HANDLER, handling).await;
+            let reply = handled
+                .map_err(Unhandled::Panicked)?
+                .map_err(Unhandled::failed)?;
+            let headers = reply.reply_headers();
+            let reply = reply.try_into_reply().map_err(Unhandled::Failed)?;
             // Now, and not behind a large reply, or one that waits for room.
             if let Some(asked) = asked {
                 socket.acknowledge(&asked);
             }
-            let headers = reply.reply_headers();
-            if let Some(payload) = reply.into_reply() {
+            if let Some(payload) = reply {
                 let reply = Outbound::new(payload).to(asker).with_headers(headers);
                 reply_to(&socket, &replies, reply).await;
             }
@@ -105,15 +131,16 @@ async fn reply_to<S: SendService + Send>(socket: &Socket<S>, replies: &Replies, 
     }
 }
 
-fn ended(error: JoinError) -> BoxError {
+fn ended(error: JoinError) -> Unhandled {
     match error.try_into_panic() {
         // From making the reply, or from a destructor.
-        Ok(payload) => panicked(HANDLER, payload),
-        Err(error) => Error::new(ErrorKind::Layer)
-            .with_reason("the handler was ended")
-            .with_source(error),
+        Ok(payload) => Unhandled::Panicked(panicked(HANDLER, payload)),
+        Err(error) => Unhandled::failed(
+            Error::new(ErrorKind::Layer)
+                .with_reason("the handler was ended")
+                .with_source(error),
+        ),
     }
-    .into()
 }
 
 /// Reports the messages that were not handled.

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use aiomsg_core::{BoxError, Delivery, Error, ErrorKind};
 use aiomsg_layers::shared::catch;
+use tokio::time::Instant;
 use tower::Service;
 
 use super::replies::{Parked, Replies};
@@ -39,13 +40,53 @@ impl<S> Taken<S> {
     where
         H: Service<Delivery, Error: Into<BoxError>>,
     {
+        loop {
+            if !self.take().await {
+                return Ok(None);
+            }
+            let ready = poll_fn(|cx| {
+                // First, so that a handler that becomes ready is called.
+                if self.message.as_ref().is_some_and(has_expired) {
+                    return Poll::Ready(Ok(false));
+                }
+                match catch(HANDLER, || handler.poll_ready(cx)) {
+                    Ok(ready) => ready.map_ok(|()| true).map_err(explain),
+                    Err(panicked) => Poll::Ready(Err(panicked)),
+                }
+            })
+            .await;
+            let Some(message) = self.message.take() else {
+                continue;
+            };
+            match ready {
+                Ok(true) => {
+                    // A handler that panics costs only this message, whether it panics here
+                    // or in its future.
+                    let called = catch(HANDLER, || handler.call(message.clone()));
+                    return Ok(Some((message, called)));
+                }
+                Ok(false) => {
+                    self.expire(message);
+                    // An inbox full of them must not hold up everything else.
+                    tokio::task::coop::consume_budget().await;
+                }
+                Err(error) => {
+                    self.socket.refuse(message, not_ready(&error));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Takes the next message, unless one is here. Returns `false` when the socket is closed.
+    async fn take(&mut self) -> bool {
         while self.message.is_none() {
             self.message = self.parked.next(&self.replies);
             if self.message.is_some() {
                 break;
             }
             let Some(next) = poll_fn(|cx| self.socket.inner.poll_recv(cx)).await else {
-                return Ok(None);
+                return false;
             };
             let peer = next.from();
             if self.parked.has(peer) || self.replies.are_many(peer) {
@@ -55,23 +96,23 @@ impl<S> Taken<S> {
                 self.message = Some(next);
             }
         }
-        let ready = poll_fn(|cx| match catch(HANDLER, || handler.poll_ready(cx)) {
-            Ok(ready) => ready.map_err(explain),
-            Err(panicked) => Poll::Ready(Err(panicked)),
-        });
-        if let Err(error) = ready.await {
-            if let Some(message) = self.message.take() {
-                self.socket.refuse(message, not_ready(&error));
-            }
-            return Err(error);
-        }
-        Ok(self.message.take().map(|message| {
-            // A handler that panics costs only this message, whether it panics here or
-            // in its future.
-            let called = catch(HANDLER, || handler.call(message.clone()));
-            (message, called)
-        }))
+        true
     }
+
+    /// Drops a message whose sender waits no longer.
+    fn expire(&self, message: Delivery) {
+        // Or it comes again, with all of its time.
+        self.socket.acknowledge(&message);
+        let error = Error::new(ErrorKind::Timeout)
+            .with_reason("its sender stopped waiting before it was handled");
+        self.socket.engine().reporter.expired(message, error);
+    }
+}
+
+/// Whether nobody waits for the answer any more.
+fn has_expired(message: &Delivery) -> bool {
+    let deadline = message.deadline();
+    deadline.is_some_and(|deadline| deadline <= Instant::now().into_std())
 }
 
 /// The error for a message that was not handled. The error of the handler goes to the

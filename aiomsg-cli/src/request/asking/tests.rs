@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 async fn reply(request: Bytes) -> Result<Bytes, BoxError> {
     match &request[..] {
         b"bad" => Err("no reply to that".into()),
+        b"slow" => std::future::pending().await,
         _ => Ok(request),
     }
 }
@@ -61,13 +62,18 @@ async fn asked(endpoint: &str, requests: &[&str], in_flight: usize) -> (String, 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_a_reply_costs_only_itself() {
     for in_flight in [1, 3] {
-        let endpoint = format!("mem://costs-itself-{in_flight}");
-        let (written, outcome) = asked(&endpoint, &["one", "bad", "two"], in_flight).await;
-        assert_eq!(written, "one\ntwo\n");
-        assert!(
-            outcome.starts_with("no reply to request 2 within 30s; 2 of 3 requests"),
-            "{outcome}"
-        );
+        for (request, why) in [
+            ("slow", "no reply to request 2 within 30s"),
+            ("bad", "request 2 was not handled: no reply to that"),
+        ] {
+            let endpoint = format!("mem://costs-itself-{request}-{in_flight}");
+            let (written, outcome) = asked(&endpoint, &["one", request, "two"], in_flight).await;
+            assert_eq!(written, "one\ntwo\n");
+            assert!(
+                outcome.starts_with(&format!("{why}; 2 of 3 requests")),
+                "{outcome}"
+            );
+        }
     }
 }
 
