@@ -8,27 +8,30 @@ pub(super) const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Whether an `Accept` header prefers OpenMetrics (RFC 9110, section 12.5.1).
 pub(super) fn is_preferred(accept: &str) -> bool {
-    let (mut open, mut plain) = (0.0_f32, 0.0_f32);
+    let mut open = 0.0_f32;
+    // The most specific range counts: `text/plain`, then `text/*`, then `*/*`.
+    let mut plain: [Option<f32>; 3] = [None; 3];
     for range in accept.split(',') {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default();
         let (mut quality, mut version) = (1.0, "1.0.0");
         for part in parts {
             match part.split_once('=') {
-                Some(("q", value)) => quality = value.trim().parse().unwrap_or(0.0),
+                Some(("q" | "Q", value)) => quality = value.trim().parse().unwrap_or(0.0),
                 Some(("version", value)) => version = value.trim_matches('"'),
                 _ => {}
             }
         }
         if kind.eq_ignore_ascii_case("application/openmetrics-text") && version == "1.0.0" {
             open = open.max(quality);
-        } else if ["text/plain", "text/*"]
+        } else if let Some(rank) = ["text/plain", "text/*", "*/*"]
             .iter()
-            .any(|it| kind.eq_ignore_ascii_case(it))
+            .position(|it| kind.eq_ignore_ascii_case(it))
         {
-            plain = plain.max(quality);
+            plain[rank] = Some(plain[rank].unwrap_or(0.0).max(quality));
         }
     }
+    let plain = plain.into_iter().flatten().next().unwrap_or(0.0);
     open > 0.0 && open >= plain
 }
 
@@ -89,6 +92,14 @@ mod tests {
                 "application/openmetrics-text;q=0.1, text/plain;version=0.0.4;q=0.5",
                 false,
             ),
+            // A wildcard is for text, too, unless text has a range of its own.
+            ("application/openmetrics-text;q=0.1, */*", false),
+            ("application/openmetrics-text;q=0.5, */*;q=0.1", true),
+            (
+                "application/openmetrics-text;q=0.5, text/plain;q=0.1, text/*, */*",
+                true,
+            ),
+            ("application/openmetrics-text;Q=0.1, text/*;q=0.5", false),
             ("application/openmetrics-text;q=0", false),
             ("application/openmetrics-text;q=x", false),
             // Prometheus 3.
