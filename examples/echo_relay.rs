@@ -29,9 +29,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let relay = async {
         for _ in 0..count {
-            let message = socket.recv().await?;
-            println!("relaying {}", String::from_utf8_lossy(&message));
-            socket.send(message).await?;
+            // With its headers, if it has some.
+            let message = socket.recv_message().await?;
+            println!("relaying {}", String::from_utf8_lossy(message.payload()));
+            socket.send_message(message).await?;
         }
         Ok::<_, Box<dyn Error>>(())
     };

@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("consumers: listening at {}", backend.bind(consumers).await?);
 
     // This line is the whole proxy. Slow consumers hold back the producers.
-    let mut relay = pin!(frontend.clone().forward(backend.clone()));
+    let mut relay = pin!(frontend.deliveries().map(Ok).forward(backend.clone()));
     tokio::select! {
         relayed = &mut relay => relayed?,
         stop = tokio::signal::ctrl_c() => stop?,

@@ -14,7 +14,7 @@ use std::error::Error;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use aiomsg::{AckMode, Delivery, Socket};
+use aiomsg::{AckMode, Delivery, Outbound, Socket};
 use tokio::time::timeout;
 use tower::service_fn;
 
@@ -44,7 +44,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let to_consumers = backend.clone();
     let hand_on = service_fn(move |job: Delivery| {
         let consumers = to_consumers.clone();
-        async move { consumers.send_acked(job.into_payload()).await }
+        async move {
+            let job = Outbound::from(job).until_acked();
+            consumers.send_message(job).await
+        }
     });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let relay = frontend

@@ -12,7 +12,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aiomsg::{SendMode, Socket};
+use aiomsg::{Outbound, SendMode, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -32,14 +32,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let relay = async {
         let mut relayed = 0;
         while relayed < count {
-            let (sender, message) = senders.recv_identity().await?;
+            let received = senders.recv_message().await?;
+            let (sender, message) = (received.from().clone(), received.payload());
             let Some(zero) = message.iter().position(|byte| *byte == 0) else {
                 println!("ignoring a message without a zero byte");
                 continue;
             };
             let (id, data) = (&message[..zero], message.slice(zero + 1..));
             println!("relaying {}", String::from_utf8_lossy(&data));
-            news.send(data).await?;
+            let data = Outbound::new(data).with_headers(received.headers().clone());
+            news.send_message(data).await?;
             senders.send_to(sender, [id, b"\0ok"].concat()).await?;
             relayed += 1;
         }

@@ -59,6 +59,7 @@
 //!   hickory-resolver.
 //! - `spool`: messages that outlive the process, by SQLite.
 //! - `jetstream`: a spool on NATS servers, by async-nats.
+//! - `opentelemetry`: traces across messages, by tracing-opentelemetry.
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
@@ -142,6 +143,11 @@ pub mod stats {
 #[cfg(feature = "spool")]
 #[doc(inline)]
 pub use aiomsg_spool as spool;
+
+/// Traces across messages: layers that make spans, and carry their context in headers.
+#[cfg(feature = "opentelemetry")]
+#[doc(inline)]
+pub use aiomsg_opentelemetry as opentelemetry;
 
 /// Settings of TLS, and the types of rustls that they take.
 #[cfg(feature = "tls")]
@@ -231,6 +237,11 @@ struct Troubleshooting;
 #[cfg(all(doctest, feature = "jetstream"))]
 #[doc = include_str!("../docs/durability.md")]
 struct Durability;
+
+/// Runs the programs of the page on what can be seen from outside.
+#[cfg(all(doctest, feature = "opentelemetry"))]
+#[doc = include_str!("../docs/observability.md")]
+struct Observability;
 
 /// Compiles the programs of the page on security.
 #[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]

@@ -1,12 +1,15 @@
 /** What a message may be made of. */
 export type Payload = string | ArrayBuffer | ArrayBufferView;
 
+/** The headers of a message to send: values by names. */
+export type Headers = Record<string, string> | Iterable<[string, string]>;
+
 /** An error of a socket. */
 export class AiomsgError extends Error {
   readonly code: 'closed' | 'full' | 'too-large' | 'retries-exhausted' | 'config';
 }
 
-/** A bound, in messages and in bytes of payload. */
+/** A bound, in messages and in bytes of payloads and headers. */
 export interface Limits {
   messages: number;
   bytes: number;
@@ -47,6 +50,8 @@ export interface Message {
   /** The identity of the sender: 32 digits. */
   readonly from: string;
   readonly data: Uint8Array;
+  /** The headers: values by names, which are lower-case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** The payload as text. Throws when it is not UTF-8. */
   text(): string;
   /** The payload as JSON. */
@@ -60,7 +65,7 @@ export interface SocketEvents {
   down: CustomEvent<{ url: string; peer: string; reason: string }>;
   /** A try to connect has failed. `opened`: the WebSocket was open, and the handshake failed. */
   failed: CustomEvent<{ url: string; reason: string; opened: boolean }>;
-  dropped: CustomEvent<{ data: Uint8Array; reason: string }>;
+  dropped: CustomEvent<{ data: Uint8Array; headers: ReadonlyMap<string, string>; reason: string }>;
 }
 
 /** A socket that connects to any number of endpoints, and again whenever a connection ends. */
@@ -78,8 +83,11 @@ export class Socket extends EventTarget implements AsyncIterable<Message> {
   connect(url: string | URL): this;
   /** Ends the connection to a URL. Returns whether there was one. */
   disconnect(url: string | URL): boolean;
-  /** Sends a message to the next connected peer, or to the one with this identity. */
-  send(data: Payload, options?: { to?: string }): Promise<void>;
+  /**
+   * Sends a message to the next connected peer, or to the one with this identity. It has at most
+   * 32 headers, of 8 KiB together.
+   */
+  send(data: Payload, options?: { to?: string; headers?: Headers }): Promise<void>;
   /** The next message. */
   recv(): Promise<Message>;
   /**

@@ -5,6 +5,13 @@ const VERSION = 1;
 const HELLO = 1, HEARTBEAT = 2, DATA = 3, DATA_REQ = 4, ACK = 5;
 const ID = 16;
 
+/** The extension that carries headers: the frame that gives types to others, ours, its name. */
+const EXTENSION = 0xff, HEADERS = 0x40;
+const HEADERS_NAME = 'aiomsg-headers/1';
+
+/** The bounds of the headers of a message. */
+const MOST_HEADERS = 32, MOST_HEADER_BYTES = 8 << 10;
+
 /** The times, in milliseconds, and bounds of docs/protocol.md. */
 const DEFAULTS = Object.freeze({
   atLeastOnce: false,
@@ -40,11 +47,13 @@ export class AiomsgError extends Error {
 class Message {
   #ack;
 
-  constructor(from, data, ack) {
+  constructor(from, data, headers, ack) {
     /** The identity of the sender, in hexadecimal. */
     this.from = from;
     /** The payload. */
     this.data = data;
+    /** The headers: a map of values by names. */
+    this.headers = headers;
     this.#ack = ack;
   }
 
@@ -72,7 +81,7 @@ class Message {
  *
  * Events: `up` and `down` (with `detail.url`, `detail.peer` and, for `down`, `detail.reason`),
  * `failed` for a try to connect (with `detail.url`, `detail.reason` and `detail.opened`), and
- * `dropped` (with `detail.data` and `detail.reason`).
+ * `dropped` (with `detail.data`, `detail.headers` and `detail.reason`).
  */
 export class Socket extends EventTarget {
   #options;
@@ -121,7 +130,7 @@ export class Socket extends EventTarget {
         up: () => this.#up(link),
         down: (reason, peer) => this.#down(link, reason, peer),
         failed: (reason, opened) => this.#tell('failed', { url: link.url, reason, opened }),
-        message: (data, id) => this.#arrived(link, data, id),
+        message: (...message) => this.#arrived(link, ...message),
         ack: (id) => this.#acked(link, id),
         room: () => this.#flush(),
       });
@@ -156,9 +165,11 @@ export class Socket extends EventTarget {
   /**
    * Sends text or bytes. The promise resolves when the message is given to the browser, and with
    * `atLeastOnce` when the peer has acknowledged it. It rejects when it was not sent.
+   * `headers` is an object or a map of values by names.
    */
-  send(data, { to } = {}) {
+  send(data, { to, headers } = {}) {
     const payload = bytes(data);
+    const block = encodeHeaders(headers);
     const { maxMessage, sendLimits } = this.#options;
     return new Promise((resolve, reject) => {
       const refuse = (code, text) => reject(new AiomsgError(code, text));
@@ -171,8 +182,10 @@ export class Socket extends EventTarget {
         return refuse('full', `${messages} messages wait already`);
       }
       const id = this.#options.atLeastOnce ? randomBytes() : undefined;
-      this.#outboxBytes += payload.length;
-      this.#outbox.push({ payload, id, to, tries: 0, triedAt: -Infinity, resolve, reject });
+      const weight = payload.length + block.length;
+      this.#outboxBytes += weight;
+      const message = { payload, block, weight, id, to, tries: 0, triedAt: -Infinity };
+      this.#outbox.push({ ...message, resolve, reject });
       this.#flush();
     });
   }
@@ -252,14 +265,14 @@ export class Socket extends EventTarget {
         continue;
       }
       this.#next = [...this.#links.values()].indexOf(link) + 1;
-      link.send(message.id ? DATA_REQ : DATA, message.id, message.payload);
+      link.send(message);
       if (message.id) {
         message.at = Date.now();
         message.link = link;
         this.#unacked.set(hex(message.id), message);
         this.#watch();
       } else {
-        this.#outboxBytes -= message.payload.length;
+        this.#outboxBytes -= message.weight;
         message.resolve();
       }
     }
@@ -282,7 +295,7 @@ export class Socket extends EventTarget {
     // Only a connection on which it was sent can acknowledge a message.
     if (message?.link !== link) return;
     this.#unacked.delete(key);
-    this.#outboxBytes -= message.payload.length;
+    this.#outboxBytes -= message.weight;
     link.ackedAt = Date.now();
     message.resolve();
     this.#flush();
@@ -318,15 +331,16 @@ export class Socket extends EventTarget {
       this.#outbox.unshift(message);
       return;
     }
-    this.#outboxBytes -= message.payload.length;
+    this.#outboxBytes -= message.weight;
     const text = `no acknowledgement after ${message.tries} tries`;
     message.reject(new AiomsgError('retries-exhausted', text));
-    this.#tell('dropped', { data: message.payload, reason: text });
+    const headers = decodeHeaders(message.block);
+    this.#tell('dropped', { data: message.payload, headers, reason: text });
   }
 
   // ===== receiving =====
 
-  #arrived(link, payload, id) {
+  #arrived(link, payload, id, block = NOTHING) {
     const from = link.peer;
     const handles = this.#options.ackMode === 'handled';
     const key = id && from + hex(id);
@@ -350,14 +364,15 @@ export class Socket extends EventTarget {
         link.acknowledge(id);
       }
     }
-    const message = new Message(from, payload, ack);
+    const message = new Message(from, payload, decodeHeaders(block), ack);
     const waiting = this.#waiting.shift();
     if (waiting) {
       waiting.resolve(message);
       return true;
     }
-    this.#inbox.push(message);
-    this.#inboxBytes += payload.length;
+    const weight = payload.length + block.length;
+    this.#inbox.push({ message, weight });
+    this.#inboxBytes += weight;
     const { messages, bytes: most } = this.#options.receiveLimits;
     // A browser cannot be told to read more slowly: the connection ends until there is room.
     return this.#inbox.length < messages && this.#inboxBytes < most;
@@ -371,12 +386,12 @@ export class Socket extends EventTarget {
   }
 
   #take() {
-    const message = this.#inbox.shift();
-    if (message) {
-      this.#inboxBytes -= message.data.length;
+    const first = this.#inbox.shift();
+    if (first) {
+      this.#inboxBytes -= first.weight;
       if (this.#inbox.length === 0) for (const link of this.#links.values()) link.resume();
     }
-    return message;
+    return first?.message;
   }
 
   // ===== connections =====
@@ -412,6 +427,12 @@ class Link {
   #opened = false;
   #paused = false;
   #stopped = false;
+  /** Whether the peer knows the type of our headers. */
+  #announced = false;
+  /** The type of the peer's headers, when it has given them one. */
+  #headersType;
+  /** The headers of the next message. */
+  #headers;
 
   constructor(url, options, on) {
     this.url = url;
@@ -430,7 +451,9 @@ class Link {
   }
 
   dial() {
-    this.#reader = new Reader(this.#options.maxMessage + 1 + ID);
+    this.#reader = new Reader(Math.max(this.#mostBody, 1 + MOST_HEADER_BYTES));
+    this.#announced = false;
+    this.#headersType = this.#headers = undefined;
     const socket = new WebSocket(this.url);
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
@@ -463,8 +486,20 @@ class Link {
     }
   }
 
-  send(type, ...parts) {
-    this.#write(frame(type, ...parts));
+  /** The most bytes of a frame that has no headers. */
+  get #mostBody() {
+    return this.#options.maxMessage + 1 + ID;
+  }
+
+  send({ id, payload, block }) {
+    const frames = [];
+    if (block.length > 0) {
+      if (!this.#announced) frames.push(frame(EXTENSION, Uint8Array.of(HEADERS), bytes(HEADERS_NAME)));
+      this.#announced = true;
+      frames.push(frame(HEADERS, block));
+    }
+    frames.push(frame(id ? DATA_REQ : DATA, id, payload));
+    this.#write(frames.length === 1 ? frames[0] : join(frames));
     if (this.buffered >= MOST_BUFFERED) this.#later(20, () => this.#waitForRoom());
   }
 
@@ -515,16 +550,44 @@ class Link {
     if ((type === DATA_REQ || type === ACK) && body.length < 1 + ID) {
       throw new Error('the peer sent a frame that is too short for its id');
     }
+    if (type !== this.#headersType && body.length > this.#mostBody) {
+      throw new Error(`the peer sent a frame of ${body.length} bytes`);
+    }
+    const headers = this.#headers;
+    if (headers && (type === HEARTBEAT || type === ACK)) {
+      throw new Error('the peer sent headers without a message behind them');
+    }
     switch (type) {
       case DATA:
-        return this.#on.message(body.slice(1));
+        this.#headers = undefined;
+        return this.#on.message(body.slice(1), undefined, headers);
       case DATA_REQ:
-        return this.#on.message(body.slice(1 + ID), body.slice(1, 1 + ID));
+        this.#headers = undefined;
+        return this.#on.message(body.slice(1 + ID), body.slice(1, 1 + ID), headers);
       case ACK:
         this.#on.ack(body.subarray(1, 1 + ID));
+        break;
+      case EXTENSION:
+        this.#extends(body);
+        break;
+      case this.#headersType:
+        if (headers) throw new Error('the peer sent the headers of a message twice');
+        this.#headers = body.slice(1);
+        decodeHeaders(this.#headers);
     }
     // Other types are those of later versions.
     return true;
+  }
+
+  /** Notes the type of the peer's headers. Other extensions are those of later versions. */
+  #extends(body) {
+    const name = new TextDecoder('utf-8', { ignoreBOM: true }).decode(body.subarray(2));
+    if (name !== HEADERS_NAME) return;
+    const type = body[1];
+    if (type <= ACK || type === EXTENSION) {
+      throw new Error(`the peer sends headers in frames of type ${type}`);
+    }
+    this.#headersType = type;
   }
 
   #begin() {
@@ -616,6 +679,73 @@ class Reader {
     else this.#pieces[0] = first.subarray(count);
     return first.subarray(0, count);
   }
+}
+
+// ===== headers =====
+
+const NOTHING = new Uint8Array(0);
+
+/** Headers as they travel. */
+function encodeHeaders(headers) {
+  if (headers === undefined) return NOTHING;
+  const all = new Map();
+  for (const [name, value] of headers[Symbol.iterator] ? headers : Object.entries(headers)) {
+    const lower = String(name).toLowerCase();
+    const text = bytes(String(value));
+    const wrong = wrongName(lower) ?? wrongValue(String(value), text.length);
+    if (wrong) throw new AiomsgError('config', `the header "${lower}": ${wrong}`);
+    all.set(lower, text);
+  }
+  const pieces = [...all].flatMap(([name, text]) => [
+    Uint8Array.of(name.length), bytes(name), Uint8Array.of(text.length >> 8, text.length & 255), text,
+  ]);
+  const block = join(pieces);
+  if (all.size > MOST_HEADERS || block.length > MOST_HEADER_BYTES) {
+    throw new AiomsgError('too-large', tooMany(all.size, block.length));
+  }
+  return block;
+}
+
+/** The headers of a peer. */
+function decodeHeaders(block) {
+  const headers = new Map();
+  const wrong = (at, why) => new Error(`the peer sent headers, and the one at byte ${at}: ${why}`);
+  if (block.length > MOST_HEADER_BYTES) throw new Error(`the peer sent ${tooMany(0, block.length)}`);
+  for (let at = 0; at < block.length;) {
+    const value = at + 1 + block[at] + 2;
+    const end = value + ((block[value - 2] << 8) | block[value - 1]);
+    // Undefined bytes count as zero above.
+    if (value > block.length || end > block.length) throw wrong(at, 'is cut off');
+    const name = new TextDecoder('utf-8', { ignoreBOM: true }).decode(block.subarray(at + 1, value - 2));
+    let text;
+    try {
+      text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(block.subarray(value, end));
+    } catch {
+      throw wrong(at, 'its value is not UTF-8');
+    }
+    const why = wrongName(name) ?? wrongValue(text, end - value);
+    if (why) throw wrong(at, why);
+    if (headers.has(name)) throw wrong(at, 'its name is there twice');
+    headers.set(name, text);
+    if (headers.size > MOST_HEADERS) throw new Error(`the peer sent ${tooMany(headers.size, block.length)}`);
+    at = end;
+  }
+  return headers;
+}
+
+function wrongName(name) {
+  if (/^[a-z0-9._-]{1,255}$/.test(name)) return undefined;
+  return 'a name has 1 to 255 letters, digits, "-", "_" and "."';
+}
+
+function wrongValue(value, length) {
+  if (length > 65_535) return 'a value has at most 65535 bytes';
+  if (/[\p{Cc}\p{Cs}]/u.test(value)) return 'its value has a control character, or half a character';
+  return undefined;
+}
+
+function tooMany(count, length) {
+  return `${count || ''} headers of ${length} bytes, where at most ${MOST_HEADERS} of ${MOST_HEADER_BYTES} may be`.trim();
 }
 
 // ===== bytes =====

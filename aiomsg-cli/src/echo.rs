@@ -128,9 +128,12 @@ pub(crate) async fn run(args: EchoArgs, stop: &mut Stop) -> Outcome {
 
 /// Answers a message.
 async fn answer(socket: Socket, message: Delivery) -> Result<(), aiomsg::Error> {
-    let (from, payload, id) = message.into_parts();
-    let asked = id.map(|id| Delivery::new(from.clone(), bytes::Bytes::new()).with_id(id));
-    socket.send_message(Outbound::new(payload).to(from)).await?;
+    let from = message.from().clone();
+    let asked = message.id();
+    let asked = asked.map(|id| Delivery::new(from.clone(), bytes::Bytes::new()).with_id(id));
+    socket
+        .send_message(Outbound::from(message).to(from))
+        .await?;
     if let Some(asked) = asked {
         // Its peer, if it is not there any more, sends it again.
         socket.acknowledge(&asked);

@@ -5,7 +5,7 @@ mod rest;
 use bytes::Bytes;
 
 use crate::headers::{self, HeaderLimits, Headers};
-use crate::{Identity, IntoPayload, MessageId, Weight};
+use crate::{Delivery, Identity, IntoPayload, MessageId, Weight};
 use rest::Rest;
 
 /// A message on its way out: the request of every service on the send path.
@@ -262,6 +262,28 @@ impl Outbound {
 impl<T: IntoPayload> From<T> for Outbound {
     fn from(payload: T) -> Self {
         Self::new(payload)
+    }
+}
+
+/// Forwards a message that arrived, to any peer: its payload and its headers. Its id is not
+/// kept, since the sender's acknowledgement does not come from here.
+///
+/// ```
+/// use aiomsg_core::{Delivery, Headers, Identity, Outbound};
+///
+/// let mut headers = Headers::new();
+/// headers.insert("priority", "high")?;
+/// let arrived = Delivery::new(Identity::random(), "job").with_headers(headers);
+/// let forwarded = Outbound::from(arrived);
+/// assert_eq!(forwarded.payload(), "job");
+/// assert_eq!(forwarded.headers().get("priority"), Some("high"));
+/// # Ok::<(), aiomsg_core::Error>(())
+/// ```
+impl From<Delivery> for Outbound {
+    #[inline]
+    fn from(message: Delivery) -> Self {
+        let headers = message.headers().clone();
+        Self::new(message.into_payload()).with_headers(headers)
     }
 }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 
-use crate::BoxError;
+use crate::{BoxError, Headers};
 
 /// The return value of a message handler: a reply to the sender, or none.
 ///
@@ -24,6 +24,12 @@ use crate::BoxError;
 pub trait IntoReply {
     /// The payload to send back, if any.
     fn into_reply(self) -> Option<Bytes>;
+
+    /// The headers of the reply, asked for before the payload. There are none by default:
+    /// layers around a handler add them, such as a trace context.
+    fn reply_headers(&self) -> Headers {
+        Headers::new()
+    }
 }
 
 /// The outcome of a function that handles messages: a reply, or a `Result` of one.
@@ -85,6 +91,10 @@ impl IntoReply for () {
 impl<R: IntoReply> IntoReply for Option<R> {
     fn into_reply(self) -> Option<Bytes> {
         self?.into_reply()
+    }
+
+    fn reply_headers(&self) -> Headers {
+        self.as_ref().map_or_else(Headers::new, R::reply_headers)
     }
 }
 

@@ -99,6 +99,12 @@ pub enum SpoolError {
         /// The limit, in words.
         limit: String,
     },
+    /// A message has headers that cannot be sent.
+    #[error("{reason}")]
+    Headers {
+        /// Which header, and why.
+        reason: String,
+    },
     /// The spool is closed.
     #[error("the spool is closed")]
     Closed,
@@ -125,12 +131,13 @@ impl SpoolError {
     }
 }
 
-/// The kind is [`ErrorKind::Limit`] if the store is full, [`ErrorKind::Closed`] if it is
-/// closed, and [`ErrorKind::Io`] otherwise. The error itself is the source.
+/// The kind is [`ErrorKind::Limit`] if the store is full, [`ErrorKind::Config`] for headers
+/// that cannot be sent, [`ErrorKind::Closed`] if the spool is closed, and [`ErrorKind::Io`] otherwise. The error itself is the source.
 impl From<SpoolError> for Error {
     fn from(error: SpoolError) -> Self {
         let kind = match &error {
             error if error.is_full() => ErrorKind::Limit,
+            SpoolError::Headers { .. } => ErrorKind::Config,
             SpoolError::Closed => ErrorKind::Closed,
             _ => ErrorKind::Io,
         };
@@ -174,7 +181,7 @@ impl SpoolError {
                 path,
                 source: Arc::new(source),
             },
-            Some(Code::DatabaseCorrupt) => Self::Damaged {
+            Some(Code::DatabaseCorrupt | Code::Unknown) => Self::Damaged {
                 path,
                 source: Arc::new(source),
             },
@@ -201,7 +208,7 @@ fn is_without_room(source: &rusqlite::Error) -> bool {
     code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
-/// Whether a row, or the value of a column, is not what was written.
+/// Whether a row, the value of a column, or the name of one is not what was written.
 pub(crate) fn is_of_content(source: &rusqlite::Error) -> bool {
     matches!(
         source,
@@ -209,5 +216,6 @@ pub(crate) fn is_of_content(source: &rusqlite::Error) -> bool {
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::SqlInputError { .. }
     )
 }

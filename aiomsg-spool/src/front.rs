@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use aiomsg_core::sync::Mutex;
-use aiomsg_core::{Identity, MessageId, Outbound};
+use aiomsg_core::{Headers, Identity, MessageId, Outbound, Weight};
 use aiomsg_layers::Overflow;
 use aiomsg_layers::queue::{WakerList, Woken};
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use crate::SpoolError;
 use crate::appending::Appending;
 use crate::ids::Ids;
 use crate::settings::Settings;
-use crate::store::{Entry, Store, Usage};
+use crate::store::{Entry, Store, Usage, bad_headers};
 
 /// The most messages, and bytes of payload, that wait for a commit.
 const PENDING: usize = 65_536;
@@ -145,12 +145,14 @@ impl Front {
         &self,
         id: Option<MessageId>,
         peer: Option<Identity>,
+        headers: Headers,
         payload: Bytes,
         at: SystemTime,
     ) -> Entry {
         Entry {
             id: id.unwrap_or_else(|| self.ids.next()),
             peer,
+            headers,
             payload,
             at,
         }
@@ -171,11 +173,14 @@ impl Front {
     /// Stores a message of a socket.
     pub(crate) fn send(&self, message: Outbound) -> Appending {
         let (peer, payload) = (message.peer().cloned(), message.payload().clone());
-        let entry = self.entry(None, peer, payload, SystemTime::now());
+        let headers = message.headers().clone();
+        let entry = self.entry(None, peer, headers, payload, SystemTime::now());
         let id = entry.id;
         let (waiter, stored) = oneshot::channel();
         let mut state = self.state.lock();
-        let refused = self.push(&mut state, [entry], waiter).err();
+        let refused = bad_headers(&message)
+            .and_then(|()| self.push(&mut state, [entry], waiter))
+            .err();
         let waits = refused.is_none() && message.is_until_acked();
         let acked = waits.then(|| {
             let (waiter, acked) = oneshot::channel();
@@ -222,7 +227,7 @@ impl Front {
             });
         }
         for entry in entries {
-            state.pending_bytes += entry.payload.len();
+            state.pending_bytes += entry.weight();
             state.pending.push(entry);
         }
         state.waiters.push(waiter);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use aiomsg_core::{Identity, MessageId};
+use aiomsg_core::{Headers, Identity, MessageId};
 use bytes::Bytes;
 
 use crate::SpoolError;
@@ -75,6 +75,11 @@ impl Held {
     /// The payload.
     pub fn payload(&self) -> &Bytes {
         &self.stored.entry.payload
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &Headers {
+        &self.stored.entry.headers
     }
 
     /// The peer: in an inbox, the one from which the message came.

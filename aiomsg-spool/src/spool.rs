@@ -18,7 +18,7 @@ use crate::front::Front;
 use crate::layer::SpoolLayer;
 use crate::messages::Messages;
 use crate::settings::{Settings, SyncPolicy};
-use crate::store::{Stats, Store};
+use crate::store::{Stats, Store, bad_headers};
 
 /// How often a drain counts what waits, if no message is settled meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
@@ -89,8 +89,8 @@ impl Spool {
     /// # Errors
     ///
     /// When the store is full, by its limit or by that of its disk
-    /// ([`SpoolError::is_full`]), when the store cannot be written, and when the spool is
-    /// closed. The message is not stored then. After an error of the disk alone it may be: see
+    /// ([`SpoolError::is_full`]), when the store cannot be written, when a header cannot be
+    /// sent ([`SpoolError::Headers`]), and when the spool is closed. The message is not stored then. After an error of the disk alone it may be: see
     /// [`Store::append`](crate::store::Store::append).
     ///
     /// # Cancel safety
@@ -115,10 +115,14 @@ impl Spool {
     ) -> Result<(), SpoolError> {
         let now = SystemTime::now();
         let entries = messages.into_iter().map(|message| {
+            bad_headers(&message)?;
             let (id, peer) = (message.id(), message.peer().cloned());
-            self.front.entry(id, peer, message.into_payload(), now)
+            let headers = message.headers().clone();
+            let payload = message.into_payload();
+            Ok(self.front.entry(id, peer, headers, payload, now))
         });
-        self.front.append(entries.collect()).await
+        let entries = entries.collect::<Result<_, SpoolError>>()?;
+        self.front.append(entries).await
     }
 
     /// Stores a received message. For an inbox: return its outcome from the handler of
@@ -150,8 +154,9 @@ impl Spool {
     ) -> Result<(), SpoolError> {
         let now = SystemTime::now();
         let entries = deliveries.into_iter().map(|delivery| {
+            let headers = delivery.headers().clone();
             let (from, payload, id) = delivery.into_parts();
-            self.front.entry(id, Some(from), payload, now)
+            self.front.entry(id, Some(from), headers, payload, now)
         });
         self.front.append(entries.collect()).await
     }
@@ -249,8 +254,8 @@ impl SpoolBuilder {
         self
     }
 
-    /// Sets the most bytes of payload that are stored, dead letters included: by default
-    /// 16 GiB.
+    /// Sets the most bytes of payloads and headers that are stored, dead letters included: by
+    /// default 16 GiB.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.settings.max_bytes = bytes;

@@ -4,10 +4,22 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::SystemTime;
 
-use aiomsg_core::{Identity, MessageId};
+use aiomsg_core::{HeaderLimits, Headers, Identity, MessageId, Outbound, Weight};
 use bytes::Bytes;
 
 use crate::SpoolError;
+
+/// The limits of headers that are stored. Those of their socket are narrower.
+pub(crate) const HEADERS: HeaderLimits = HeaderLimits {
+    count: HeaderLimits::MAX_BYTES,
+    bytes: HeaderLimits::MAX_BYTES,
+};
+
+/// Refuses a message whose headers cannot be stored.
+pub(crate) fn bad_headers(message: &Outbound) -> Result<(), SpoolError> {
+    let bad = message.bad_headers(HEADERS);
+    bad.map_or(Ok(()), |reason| Err(SpoolError::Headers { reason }))
+}
 
 /// What a [`Store`] answers.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, SpoolError>> + Send>>;
@@ -51,10 +63,19 @@ pub struct Entry {
     pub id: MessageId,
     /// The peer: the one to which it is addressed or, in an inbox, the one from which it came.
     pub peer: Option<Identity>,
+    /// The headers.
+    pub headers: Headers,
     /// The payload.
     pub payload: Bytes,
     /// When it came.
     pub at: SystemTime,
+}
+
+/// The length of the payload and of the headers: what [`Usage`] counts.
+impl Weight for Entry {
+    fn weight(&self) -> usize {
+        self.payload.len() + self.headers.as_bytes().len()
+    }
 }
 
 /// A message that a store has given out.
@@ -95,7 +116,7 @@ pub enum Fate {
 pub struct Usage {
     /// In messages.
     pub messages: u64,
-    /// In bytes of payload.
+    /// In bytes of payloads and headers.
     pub bytes: u64,
 }
 

@@ -16,6 +16,7 @@ use super::events::Cause;
 use super::gate::LAYER;
 use super::pending::{PendingHandshakes, Turn};
 use super::session::{self, ReadyConnection};
+use super::spans::{self, WithinSpan};
 use super::told::{Telling, Told};
 use super::{Engine, dial, explain, gate};
 
@@ -77,6 +78,7 @@ async fn accept_all(
 fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Output = ()> + Send {
     let (endpoint, remote) = (incoming.endpoint().clone(), incoming.remote().clone());
     let establishing = establish(Arc::clone(&engine), incoming, turn);
+    let establishing = establishing.within(spans::accept(&endpoint, &remote));
     let mut establishing = Box::pin(caught(LAYER, establishing));
     async move {
         let connection = match (&mut establishing).await {
@@ -137,6 +139,8 @@ async fn shake(
     let mut io = opening.map_err(explain)?.await.map_err(explain)?;
     *known = io.info().certificate().cloned();
     let mut telling = Telling::new(&mut io, &engine.told, told);
-    let half_way = engine.config.handshake().accept_half(&mut telling).await;
+    let handshake = engine.config.handshake();
+    let shaking = handshake.accept_half(&mut telling);
+    let half_way = shaking.within(spans::handshake()).await;
     session::checked(engine, io, half_way).await
 }

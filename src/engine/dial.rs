@@ -15,6 +15,7 @@ use tower::{BoxError, Service, ServiceBuilder};
 
 use super::events::Cause;
 use super::session::{self, ReadyConnection};
+use super::spans::{self, WithinSpan};
 use super::{Engine, gate};
 
 const WHAT: &str = "the task of a connection";
@@ -103,7 +104,8 @@ fn admitting(
     tower::service_fn(move |endpoint: Endpoint| {
         let engine = Arc::clone(&engine);
         let first = first.lock().take();
-        async move {
+        let span = spans::dial(&endpoint);
+        let dialling = async move {
             if first.is_none() && engine.stop_intake.is_cancelled() {
                 // The ones under way go on.
                 std::future::pending::<()>().await;
@@ -116,7 +118,9 @@ fn admitting(
             let shake = async {
                 let mut io = opening.await?;
                 known = io.info().certificate().cloned();
-                let half_way = engine.config.handshake().connect_half(&mut io).await;
+                let handshake = engine.config.handshake();
+                let shaking = handshake.connect_half(&mut io);
+                let half_way = shaking.within(spans::handshake()).await;
                 Ok::<_, BoxError>(session::checked(&engine, io, half_way).await?)
             };
             let shaken = timeout(engine.config.handshake_timeout, shake).await;
@@ -125,7 +129,8 @@ fn admitting(
                 shaken.map_err(|error| super::explain(error).with_certificate(known))?;
             let session = session::admit(&engine, io, half_way, endpoint, Some(id)).await?;
             Ok::<_, BoxError>(session)
-        }
+        };
+        dialling.within(span)
     })
 }
 

@@ -35,6 +35,7 @@ pub(crate) mod running;
 mod runtime;
 mod seldom;
 pub(crate) mod session;
+mod spans;
 pub(crate) mod stack;
 pub(crate) mod stats;
 mod told;

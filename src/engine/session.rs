@@ -28,6 +28,7 @@ use super::levels::Levels;
 use super::peer::{Connected, PeerInfo};
 use super::rest::Rest;
 use super::running::Ends;
+use super::spans::{self, WithinSpan};
 
 /// How long the first message waits for a sign that the peer has admitted the
 /// connection, if the peer may have dialled us at the same time. A socket of ours gives
@@ -184,6 +185,7 @@ impl ReadyConnection {
             hold,
         } = self;
         engine.reporter.peer_up(&admitted.info().peer);
+        let span = spans::session(&admitted.info().peer);
         let (identity, link) = (admitted.identity().clone(), admitted.link().clone());
         let ends = Ends::new(engine, admitted.evicted(), finish.cancelled());
         // A layer that panics ends the connection, and not the task that
@@ -197,7 +199,7 @@ impl ReadyConnection {
             finish,
             reason: None,
         };
-        async move {
+        let running = async move {
             let ended = match running {
                 Ok(running) => flat(caught(LAYER, running).await),
                 Err(error) => Err(error.into()),
@@ -216,7 +218,8 @@ impl ReadyConnection {
                 engine.spawn(rest.run());
             }
             at_message
-        }
+        };
+        running.within(span)
     }
 }
 

@@ -77,6 +77,7 @@ mod distribution;
 #[cfg(all(feature = "websocket", feature = "tls"))]
 mod foreign_websocket;
 mod guarantees;
+mod headers;
 mod heartbeats;
 mod messages;
 mod mutual;

@@ -22,7 +22,9 @@ async fn messages_in_both_directions(version: Version, binds: Binds) {
     let large: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).collect();
     for n in 0..10 {
         socket.send(large.clone()).await.unwrap();
-        socket.send(n.to_string()).await.unwrap();
+        // Which they do not know.
+        let message = aiomsg::Outbound::new(n.to_string()).header("a", "b");
+        socket.send_message(message).await.unwrap();
     }
     for n in 0..10 {
         // Not `assert_eq`, which would print them.

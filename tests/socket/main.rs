@@ -35,12 +35,14 @@ mod connect_all_tls;
 mod contributing;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod documented_bytes;
 mod documented_names;
 mod drain;
 mod endpoints;
 mod events;
 mod extremes;
 mod flapping_peers;
+mod headers;
 mod hooks;
 mod idle_runtimes;
 mod liveness;
@@ -70,6 +72,7 @@ mod runtimes;
 mod security_recipes;
 #[cfg(target_os = "linux")] // What others have taken, no other system says.
 mod slow_link;
+mod spans;
 mod streams;
 mod takeover;
 #[cfg(feature = "tls")]

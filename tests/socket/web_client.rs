@@ -61,8 +61,9 @@ async fn it_sends_and_receives_messages_of_all_sizes() {
         loop {
             let message = server.recv_message().await.unwrap();
             assert!(message.ack());
-            let (from, payload, _) = message.into_parts();
-            server.send_to(from, payload).await.unwrap();
+            let from = message.from().clone();
+            let echo = aiomsg::Outbound::from(message).to(from);
+            server.send_message(echo).await.unwrap();
         }
     };
     tokio::select! {

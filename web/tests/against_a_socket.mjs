@@ -12,10 +12,13 @@ const scenarios = {
     const sizes = [0, 1, 125, 126, 65_535, 65_536, 3_000_000];
     for (const size of sizes) {
       const data = new Uint8Array(size).fill(size & 255);
-      await socket.send(data);
+      const headers = { size: String(size), note: 'später' };
+      await socket.send(data, size % 2 === 0 ? { headers } : {});
       const message = await socket.recv();
       assert.equal(Buffer.compare(message.data, data), 0, `${size} bytes`);
       assert.equal(message.from, socket.peers[0]);
+      const expected = size % 2 === 0 ? Object.entries(headers) : [];
+      assert.deepEqual([...message.headers], expected);
     }
     assert.equal(await socket.close(), 0);
   },

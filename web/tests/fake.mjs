@@ -58,4 +58,10 @@ export const hello = (peer) => frame(1, 1, ...id(peer));
 export const heartbeat = frame(2);
 export const data = (text) => frame(3, ...new TextEncoder().encode(text));
 export const request = (byte, text) => frame(4, ...id(byte), ...new TextEncoder().encode(text));
+export const announcement = frame(255, 0x40, ...new TextEncoder().encode('aiomsg-headers/1'));
+/** A frame of headers, from names and values. */
+export const headers = (...all) => frame(0x40, ...all.flatMap(([name, value]) => {
+  const [n, v] = [name, value].map((it) => [...new TextEncoder().encode(it)]);
+  return [n.length, ...n, v.length >> 8, v.length & 255, ...v];
+}));
 export const ack = (bytes) => frame(5, ...bytes);

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 
 import { AiomsgError, Socket } from '../aiomsg.js';
-import { FakeWebSocket, ack, data, frame, heartbeat, hello, id, request } from './fake.mjs';
+import {
+  FakeWebSocket, ack, announcement, data, frame, headers, heartbeat, hello, id, request,
+} from './fake.mjs';
 
 const URL_ = 'ws://127.0.0.1:1/';
 
@@ -328,4 +330,99 @@ test('what cannot be is named', () => {
   assert.throws(() => new Socket({ ackMode: 'never' }), AiomsgError);
   assert.throws(() => new Socket().connect('http://a/'), /ws:\/\/ or wss:\/\//);
   assert.throws(() => new Socket().send(1), AiomsgError);
+});
+
+test('headers are announced once on each connection, and go before their message', async () => {
+  const socket = start({ firstDelay: 10 });
+  const one = [['trace-id', '17'], ['a', 'ü']];
+  for (let at = 0; at < 2; at++) {
+    const { last } = FakeWebSocket;
+    last.shake();
+    await socket.send('x', { headers: { 'Trace-ID': '17', a: 'ü' } });
+    assert.deepEqual(last.take(), [...announcement, ...headers(...one), ...data('x')]);
+    await socket.send('y', { headers: new Map([['a', '']]) });
+    assert.deepEqual(last.take(), [...headers(['a', '']), ...data('y')]);
+    await socket.send('z', { headers: {} });
+    assert.deepEqual(last.take(), data('z'));
+    last.breaks();
+    pass(100);
+  }
+});
+
+test('headers of messages that are sent again are sent again', async () => {
+  const socket = start({ atLeastOnce: true, firstDelay: 10 });
+  FakeWebSocket.last.shake();
+  const sent = socket.send('x', { headers: { a: 'b' } });
+  const first = FakeWebSocket.last.take();
+  FakeWebSocket.last.breaks();
+  pass(100);
+  const again = FakeWebSocket.last.shake();
+  const frames = [...announcement, ...headers(['a', 'b'])];
+  assert.deepEqual(first.slice(0, frames.length), frames);
+  assert.deepEqual(again.slice(-first.length), first);
+  FakeWebSocket.last.comes(ack(first.slice(frames.length + 5, frames.length + 21)));
+  await sent;
+});
+
+test('headers that come are those of the next message', async () => {
+  const stream = [
+    // Not announced: of another version.
+    ...headers(['a', '0']), ...data('0'), ...frame(255, 0x40, 1, 2), ...frame(255),
+    ...announcement, ...headers(['a', '1'], ['__proto__', 'x']), ...frame(9, 1), ...data('1'),
+    ...data('2'), ...headers(['a', '3']), ...request(5, '3'), ...headers(), ...data('4'),
+    ...frame(255, 0x77, ...announcement.slice(6)), ...headers(['a', '5']), ...data('5'),
+  ];
+  const socket = start();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.comes(hello(7));
+  for (const byte of stream) FakeWebSocket.last.comes([byte]);
+  const all = [];
+  for (let at = 0; at < 6; at++) {
+    const message = await socket.recv();
+    all.push([message.text(), ...message.headers]);
+  }
+  assert.deepEqual(all, [
+    ['0'], ['1', ['a', '1'], ['__proto__', 'x']], ['2'], ['3', ['a', '3']], ['4'], ['5'],
+  ]);
+});
+
+test('headers that are broken end the connection', () => {
+  const many = Array.from({ length: 33 }, (_, at) => [`n${at}`, '']);
+  const downs = [];
+  for (const bad of [
+    headers(['A', '']), headers(['', '']), headers(['a', 'line\nbreak']), headers(['a', '1'], ['a', '2']),
+    headers(...many), headers(['a', 'x'.repeat(8190)]), frame(0x40, 1), frame(0x40, 1, 97, 0, 1, 255),
+    frame(0x40, 1, 97, 0, 2, 98), [...headers(['a', '1']), ...heartbeat],
+    [...headers(['a', '1']), ...headers(['a', '1'])], frame(255, 3, ...announcement.slice(6)),
+  ]) {
+    const socket = start({ firstDelay: 10 });
+    socket.addEventListener('down', ({ detail }) => downs.push(detail.reason));
+    FakeWebSocket.last.shake();
+    FakeWebSocket.last.comes([...announcement, ...bad]);
+    assert.equal(FakeWebSocket.last.readyState, 3, String(bad));
+  }
+  assert.equal(downs.length, 12);
+  assert.ok(downs.every((it) => it.startsWith('the peer sen')), downs.join('\n'));
+});
+
+test('headers that cannot be sent are named', () => {
+  const socket = start();
+  const many = Array.from({ length: 33 }, (_, at) => [`n${at}`, '']);
+  for (const [bad, code] of [
+    [{ 'two words': '' }, 'config'], [{ a: 'line\nbreak' }, 'config'], [{ '': '' }, 'config'],
+    [{ a: '\ud800' }, 'config'], [many, 'too-large'], [{ a: 'x'.repeat(8190) }, 'too-large'],
+  ]) {
+    assert.throws(() => socket.send('x', { headers: bad }), { name: 'AiomsgError', code });
+  }
+});
+
+test('the limit of messages is not that of headers', async () => {
+  const socket = start({ maxMessage: 4 });
+  FakeWebSocket.last.shake();
+  const long = 'x'.repeat(8000);
+  FakeWebSocket.last.comes([...announcement, ...headers(['a', long]), ...data('1234')]);
+  const message = await socket.recv();
+  assert.equal(message.headers.get('a'), long);
+  FakeWebSocket.last.comes(data('x'.repeat(100)));
+  assert.equal(FakeWebSocket.last.readyState, 3);
 });

@@ -8,6 +8,7 @@ pub(crate) mod connect_all;
 #[cfg(windows)]
 mod console;
 pub(crate) mod failure;
+pub(crate) mod headers;
 pub(crate) mod identity;
 pub(crate) mod log;
 pub(crate) mod naming;

@@ -32,6 +32,8 @@ pub(crate) type Response = hyper::Response<Full<Bytes>>;
 pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) path: String,
+    /// What is behind the question mark.
+    pub(crate) query: String,
     headers: hyper::HeaderMap,
 }
 
@@ -54,6 +56,7 @@ impl Asked {
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
             headers: request.headers().clone(),
         }
     }

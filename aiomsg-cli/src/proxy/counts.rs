@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::forward_times::ForwardTimes;
 use super::losses::Losses;
 
 /// Why the proxy could not forward a message.
@@ -82,6 +83,8 @@ pub(crate) struct Counts {
     pub(super) unanswerable: AtomicU64,
     pub(super) reloads: AtomicU64,
     pub(super) failed_reloads: AtomicU64,
+    /// How long messages take from the inbox until they are forwarded.
+    pub(super) times: ForwardTimes,
     /// The log of lost messages, in both directions.
     pub(super) losses: Losses,
 }

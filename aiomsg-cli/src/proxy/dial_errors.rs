@@ -11,6 +11,8 @@ use crate::common::said::said;
 #[derive(Debug, Default)]
 pub(super) struct DialErrors {
     errors: BTreeMap<String, String>,
+    /// The endpoints whose peers are connected already, by another connection.
+    connected_otherwise: HashSet<Endpoint>,
     /// The endpoints of the addresses of each followed name.
     addresses: HashMap<Endpoint, HashSet<Endpoint>>,
 }
@@ -24,6 +26,10 @@ impl DialErrors {
             | Event::LookupFailed {
                 endpoint, error, ..
             } => {
+                match error.is_identity_in_use() {
+                    true => self.connected_otherwise.insert(endpoint.clone()),
+                    false => self.connected_otherwise.remove(&endpoint),
+                };
                 let said = said(&*error).to_string();
                 self.errors.insert(endpoint.to_string(), said);
             }
@@ -44,13 +50,17 @@ impl DialErrors {
                 addresses.extend(added.iter().cloned());
             }
             // A failure of an address that is gone could stay for ever.
-            Event::Missed { .. } => self.errors.clear(),
+            Event::Missed { .. } => {
+                self.errors.clear();
+                self.connected_otherwise.clear();
+            }
             _ => {}
         }
     }
 
     fn reached(&mut self, endpoint: &Endpoint) {
         self.errors.remove(&endpoint.to_string());
+        self.connected_otherwise.remove(endpoint);
     }
 
     /// Forgets an endpoint to which nothing connects any more.
@@ -59,6 +69,14 @@ impl DialErrors {
         for address in self.addresses.remove(endpoint).unwrap_or_default() {
             self.reached(&address);
         }
+    }
+
+    /// Whether a peer of an endpoint, or of one of its addresses, is connected, if those of
+    /// these endpoints are that were dialled.
+    pub(super) fn is_up(&self, endpoint: &Endpoint, dialled: &HashSet<Endpoint>) -> bool {
+        let addresses = self.addresses.get(endpoint).into_iter().flatten();
+        let mut all = addresses.chain([endpoint]);
+        all.any(|it| dialled.contains(it) || self.connected_otherwise.contains(it))
     }
 
     /// Why an endpoint is not reached, or one of its addresses.
@@ -123,5 +141,26 @@ mod tests {
         assert!(errors.of(&name).unwrap().contains("refused"));
         errors.forget(&name);
         assert!(errors.errors.is_empty() && errors.addresses.is_empty());
+    }
+
+    #[test]
+    fn an_endpoint_is_up_when_its_peer_is_connected_by_whatever_connection() {
+        let name = Endpoint::tcp("workers", 7);
+        let mut errors = DialErrors::default();
+        let none = HashSet::new();
+        let second = HashSet::from([at(2)]);
+        assert!(!errors.is_up(&at(2), &none) && errors.is_up(&at(2), &second));
+
+        errors.note(changed(&name, &[at(1), at(2)], &[]));
+        assert!(!errors.is_up(&name, &none) && errors.is_up(&name, &second));
+
+        errors.note(Event::DialFailed {
+            endpoint: at(1),
+            error: Arc::new(Error::new(ErrorKind::IdentityInUse)),
+            retry_in: Duration::ZERO,
+        });
+        assert!(errors.is_up(&at(1), &none) && errors.is_up(&name, &none));
+        errors.note(failed(at(1), "refused"));
+        assert!(!errors.is_up(&at(1), &none));
     }
 }

@@ -263,18 +263,40 @@ impl Limits {
         self.overflow.map_or(default, Into::into)
     }
 
+    /// The room for messages by the names of their settings, set or by default: the queue
+    /// of a peer, the buffer, the inbox, absent peers and unacknowledged messages.
+    pub(super) fn rooms(&self) -> [(&'static str, Room); 5] {
+        [
+            ("queue", room(self.queue_messages, self.queue_bytes, PEER)),
+            (
+                "buffer",
+                room(self.buffer_messages, self.buffer_bytes, OTHERS),
+            ),
+            ("inbox", room(self.inbox_messages, self.inbox_bytes, OTHERS)),
+            (
+                "absent",
+                room(self.absent_messages, self.absent_bytes, OTHERS),
+            ),
+            (
+                "unacknowledged",
+                room(
+                    self.unacknowledged_messages,
+                    self.unacknowledged_bytes,
+                    OTHERS,
+                ),
+            ),
+        ]
+    }
+
     /// Sets what is set.
     pub(super) fn apply(&self, builder: SocketBuilder) -> SocketBuilder {
+        let [queue, buffer, inbox, absent, unacknowledged] = self.rooms().map(|(_, room)| room);
         let mut builder = builder
-            .peer_limits(room(self.queue_messages, self.queue_bytes, PEER))
-            .buffer_limits(room(self.buffer_messages, self.buffer_bytes, OTHERS))
-            .receive_limits(room(self.inbox_messages, self.inbox_bytes, OTHERS))
-            .absent_limits(room(self.absent_messages, self.absent_bytes, OTHERS))
-            .unacknowledged_limits(room(
-                self.unacknowledged_messages,
-                self.unacknowledged_bytes,
-                OTHERS,
-            ));
+            .peer_limits(queue)
+            .buffer_limits(buffer)
+            .receive_limits(inbox)
+            .absent_limits(absent)
+            .unacknowledged_limits(unacknowledged);
         let time = |set: Option<Time>| set.map(|it: Time| -> Duration { it.0 });
         /// Calls the setter if there is something to set.
         macro_rules! set {

@@ -1,11 +1,13 @@
 //! `aiomsg proxy`: between services that both scale.
 
 mod args;
+mod closed;
 mod control;
 mod counts;
 mod dial_errors;
 mod drain;
 mod file;
+mod forward_times;
 mod in_process;
 mod limits;
 mod losses;

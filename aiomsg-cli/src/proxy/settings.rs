@@ -181,6 +181,15 @@ impl Settings {
         self.has_spool() || matches!(self.at_least_once, Some(Frontend | Both))
     }
 
+    /// When a message of a producer counts as forwarded, for labels of metrics.
+    pub(super) fn forwarded_when(&self) -> &'static str {
+        match (self.has_spool(), self.defers() && self.resends()) {
+            (true, _) => "stored",
+            (false, true) => "acknowledged",
+            (false, false) => "accepted",
+        }
+    }
+
     /// Whether messages are stored on their way.
     pub(super) fn has_spool(&self) -> bool {
         self.spool.folder().is_some()

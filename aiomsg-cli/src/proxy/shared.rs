@@ -152,11 +152,11 @@ impl Proxy {
             return Some(failure);
         }
         for side in [&self.frontend, &self.backend] {
-            let places = side.places();
+            let places = side.looks();
             if places.is_empty() {
                 return Some(format!("the {} is not yet open", side.name));
             }
-            if let Some(error) = places.into_iter().find_map(|it| it.at.err()) {
+            if let Some(error) = places.into_iter().find_map(|(_, look)| look.err()) {
                 return Some(format!("the {} lacks an endpoint: {error}", side.name));
             }
         }

@@ -1,5 +1,6 @@
 //! One side of the proxy: a socket, and where it listens and connects.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aiomsg::builder::Overflow;
@@ -7,7 +8,9 @@ use aiomsg::parts::vocabulary::sync::{Mutex, MutexGuard};
 use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Identity, SendMode, Socket, TlsConfig};
 
 use super::args::ModeArg;
+use super::closed::ClosedConnections;
 use super::dial_errors::DialErrors;
+use super::observe::status::Closed;
 use super::settings::{Settings, SideSettings};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::off_thread::off_thread;
@@ -20,6 +23,7 @@ pub(super) struct Side {
     tls: Option<TlsConfig>,
     places: Mutex<Vec<Place>>,
     dial_errors: Arc<Mutex<DialErrors>>,
+    closed: Arc<Mutex<ClosedConnections>>,
 }
 
 /// An endpoint that the settings name.
@@ -105,14 +109,17 @@ impl Side {
             tls,
             places: Mutex::default(),
             dial_errors: Arc::default(),
+            closed: Arc::default(),
         })
     }
 
     /// Listens and connects everywhere. Here, a failure is final.
     pub(super) async fn open(&self, settings: &SideSettings) -> Outcome {
-        tokio::spawn(note_dial_errors(
+        tokio::spawn(note_events(
+            self.name,
             self.socket.events(),
             Arc::clone(&self.dial_errors),
+            Arc::clone(&self.closed),
         ));
         for endpoint in &settings.bind {
             let at = self.socket.bind(endpoint.clone()).await;
@@ -291,9 +298,29 @@ impl Side {
         lock(&self.places).clone()
     }
 
-    /// Why an endpoint is not reached, if the last try to connect failed.
-    pub(super) fn dial_error(&self, endpoint: &Endpoint) -> Option<String> {
-        lock(&self.dial_errors).of(endpoint)
+    /// The connections that have ended last, the last one first.
+    pub(super) fn closed(&self) -> Vec<Closed> {
+        lock(&self.closed).recent()
+    }
+
+    /// The endpoints of the settings, each with the reason why it is of no use now, if it
+    /// neither listens nor is connected.
+    pub(super) fn looks(&self) -> Vec<(Place, Result<(), String>)> {
+        let peers = self.socket.peer_stats();
+        let dialled = peers.into_iter().filter(|it| it.peer.dialled);
+        let dialled: HashSet<_> = dialled.map(|it| it.peer.endpoint).collect();
+        let errors = lock(&self.dial_errors);
+        let look = |place: &Place| match &place.at {
+            Err(error) => Err(error.clone()),
+            Ok(_) if place.listens() => Ok(()),
+            Ok(endpoint) if errors.is_up(endpoint, &dialled) => Ok(()),
+            Ok(endpoint) => {
+                let error = errors.of(endpoint);
+                Err(error.unwrap_or_else(|| format!("{endpoint} is not yet connected")))
+            }
+        };
+        let places = self.places().into_iter();
+        places.map(|place| (place.clone(), look(&place))).collect()
     }
 }
 
@@ -325,8 +352,14 @@ fn dialled(settings: &SideSettings) -> impl Iterator<Item = (Kind, &Endpoint)> {
     one.chain(all.map(|it| (Kind::ConnectsToAll, it)))
 }
 
-async fn note_dial_errors(mut events: aiomsg::Events, errors: Arc<Mutex<DialErrors>>) {
+async fn note_events(
+    side: &'static str,
+    mut events: aiomsg::Events,
+    errors: Arc<Mutex<DialErrors>>,
+    closed: Arc<Mutex<ClosedConnections>>,
+) {
     while let Some(event) = events.next().await {
+        lock(&closed).note(side, &event);
         lock(&errors).note(event);
     }
 }

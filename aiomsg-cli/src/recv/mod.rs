@@ -76,8 +76,8 @@ struct OutputArgs {
     /// Writes the bytes of all messages without separators.
     #[arg(long, group = "format")]
     raw: bool,
-    /// Writes each message as an object on a line: time, from, size, id, and
-    /// text, or base64 if it is not UTF-8.
+    /// Writes each message as an object on a line: time, from, size, id, headers,
+    /// and text, or base64 if it is not UTF-8.
     #[arg(long, group = "format")]
     json: bool,
 }

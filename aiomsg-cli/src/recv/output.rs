@@ -13,6 +13,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 
 use crate::common::closed::Closed;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::headers::Object;
 use crate::common::identity;
 use crate::common::said::said;
 
@@ -178,6 +179,8 @@ pub(super) struct Line<'a> {
     /// If the sender wants it acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Object<'a>>,
     #[serde(flatten)]
     content: Content<'a>,
 }
@@ -189,6 +192,7 @@ impl<'a> Line<'a> {
             from: identity::show(message.from()),
             size: message.payload().len(),
             id: message.id().map(|id| id.to_string()),
+            headers: Object::of(message.headers()),
             content: Content::of(message.payload()),
         }
     }

@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use aiomsg::message::Headers;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,6 +26,8 @@ pub(super) struct Job {
     pub(super) program: Program,
     pub(super) time_limit: Duration,
     pub(super) max_output: usize,
+    /// The headers of the request that it is run for.
+    pub(super) headers: Headers,
 }
 
 /// Why there is no reply.
@@ -58,7 +61,7 @@ impl Service<Bytes> for Job {
 impl Job {
     async fn run(&self, request: Bytes) -> Result<Bytes, Failed> {
         // When the time is up, the program is dropped, and so killed.
-        let mut running = self.program.start().map_err(Failed::Start)?;
+        let mut running = self.program.start(&self.headers).map_err(Failed::Start)?;
         let mut time_is_up = pin!(sleep(self.time_limit));
         let mut stdin = running.child.stdin().take();
         let stdout = running.child.stdout().take();

@@ -11,10 +11,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use aiomsg::layer::ReplyLayer;
+use aiomsg::message::Headers;
 use aiomsg::{Delivery, Limits, Socket};
 use clap::Args;
 use tokio::sync::oneshot;
-use tower::ServiceBuilder;
+use tower::{Layer, Service, ServiceBuilder, service_fn};
 
 use crate::common::answering::{PATIENCE, answering};
 use crate::common::failure::{Failure, Outcome};
@@ -31,7 +32,8 @@ use tally::Tally;
 /// Runs a command for each request, and sends back its output
 ///
 /// The command gets the request on its standard input, and its standard output is the
-/// reply, unchanged. Its standard error is that of aiomsg reply. Requests come from
+/// reply, unchanged. A header of the request is a variable of its environment: that of
+/// trace-id is AIOMSG_HEADER_TRACE_ID. Its standard error is that of aiomsg reply. Requests come from
 /// aiomsg request, and from sockets with a layer of requests; with --connect also
 /// through a proxy.
 ///
@@ -106,6 +108,7 @@ impl RunArgs {
             program,
             time_limit: self.time_limit,
             max_output: self.max_output,
+            headers: Headers::new(),
         })
     }
 
@@ -138,13 +141,18 @@ pub(crate) async fn run(args: ReplyArgs, stop: &mut Stop) -> Outcome {
 async fn serve(socket: &Socket, job: Job, jobs: usize, tally: &Tally, stop: &mut Stop) -> Outcome {
     let (begun, noted) = (tally.clone(), tally.clone());
     let service = ServiceBuilder::new()
-        .map_request(move |request: Delivery| {
-            begun.begin();
-            request
-        })
         .map_result(move |reply| noted.note(reply))
-        .layer(ReplyLayer::new())
-        .service(job);
+        .service(service_fn(move |request: Delivery| {
+            begun.begin();
+            let headers = request.headers().clone();
+            // A job is always ready.
+            ReplyLayer::new()
+                .layer(Job {
+                    headers,
+                    ..job.clone()
+                })
+                .call(request)
+        }));
     let (end, ended) = oneshot::channel::<()>();
     let serving = socket
         .serve(service)

@@ -1,10 +1,12 @@
 //! The program to run.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use aiomsg::message::Headers;
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
 #[cfg(unix)]
 use process_wrap::tokio::{ProcessGroup, ResetSigmask};
@@ -52,11 +54,16 @@ impl Program {
         }
     }
 
-    /// Starts it.
-    pub(super) fn start(&self) -> io::Result<Running> {
+    /// Starts it with the headers of a request in its environment.
+    pub(super) fn start(&self, headers: &Headers) -> io::Result<Running> {
         let mut command = CommandWrap::with_new(&self.path, |command| {
+            // Those of a request that we ourselves are run for.
+            for (name, _) in std::env::vars_os().filter(|(name, _)| is_variable(name)) {
+                command.env_remove(name);
+            }
             command
                 .args(&self.args)
+                .envs(variables(headers))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .kill_on_drop(true);
@@ -70,6 +77,24 @@ impl Program {
             has_ended: false,
         })
     }
+}
+
+/// What the names of the variables begin with, so that none has another meaning.
+const PREFIX: &str = "AIOMSG_HEADER_";
+
+fn is_variable(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
+}
+
+/// The variables of headers. Of several with one name, the first counts.
+fn variables(headers: &Headers) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in headers {
+        let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
+        let name = format!("{PREFIX}{name}");
+        variables.entry(name).or_insert_with(|| value.to_owned());
+    }
+    variables
 }
 
 /// A program that runs. Dropping it kills it, with all that it has started.
@@ -101,5 +126,21 @@ impl Drop for Running {
         if !self.has_ended {
             let _ = self.child.start_kill();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_a_variable_that_means_nothing_else() {
+        let mut headers = Headers::new();
+        for (name, value) in [("path", "/tmp"), ("a-b.c", "1"), ("a.b-c", "2")] {
+            headers.insert(name, value).unwrap();
+        }
+        let expected = [("AIOMSG_HEADER_A_B_C", "1"), ("AIOMSG_HEADER_PATH", "/tmp")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert!(variables(&headers).into_iter().eq(expected));
     }
 }

@@ -12,6 +12,7 @@ use clap::Args;
 use tower::Layer;
 
 use crate::common::failure::{Failure, Outcome};
+use crate::common::headers::HeaderArgs;
 use crate::common::identity;
 use crate::common::socket::SocketArgs;
 use crate::common::stop::Stop;
@@ -43,6 +44,8 @@ pub(crate) struct RequestArgs {
     wait: WaitArgs,
     #[command(flatten)]
     input: InputArgs,
+    #[command(flatten)]
+    headers: HeaderArgs,
     /// Asks the peer with this identity, text or hex:…, and waits for it.
     #[arg(long, value_name = "IDENTITY", value_parser = identity::parse,
           help_heading = "Sending")]
@@ -89,6 +92,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 pub(crate) async fn run(args: RequestArgs, stop: &mut Stop) -> Outcome {
+    let headers = args.headers.headers()?;
     let (mut input, _) = args.input.open()?;
     let endless = args.input.is_endless();
     let opened = async {
@@ -117,6 +121,7 @@ pub(crate) async fn run(args: RequestArgs, stop: &mut Stop) -> Outcome {
     }
 
     let service = requests.layer().layer(socket.clone());
+    let service = service.with_headers(headers);
     let service = match &args.to {
         Some(peer) => service.to(peer.clone()),
         None => service,

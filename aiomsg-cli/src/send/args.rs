@@ -10,6 +10,7 @@ use super::cut::Cut;
 use super::input::{Input, Source};
 use super::summary::Summary;
 use crate::common::failure::{Failure, Outcome};
+use crate::common::headers::HeaderArgs;
 use crate::common::print;
 use crate::common::say::say;
 use crate::common::socket::SocketArgs;
@@ -25,6 +26,8 @@ pub(crate) struct SendingArgs {
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
     pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(super) headers: HeaderArgs,
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
     /// Writes one object with the results to standard output.

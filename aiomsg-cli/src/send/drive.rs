@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aiomsg::close::CloseReport;
 use aiomsg::layer::SendService;
+use aiomsg::message::Headers;
 use aiomsg::{Identity, Outbound, Socket, SocketBuilder};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -53,6 +54,7 @@ impl Plan<'_> {
         stop: &mut Stop,
     ) -> Outcome {
         let args = self.args;
+        args.headers.headers()?;
         let (input, total) = args.input.open()?;
         let builder = stop.unless_asked_before(PEERS, args.socket.builder()).await;
         let builder = match builder {
@@ -90,10 +92,12 @@ impl Plan<'_> {
             started => drop(started?),
         }
 
+        let headers = args.headers.headers()?;
         let started = Instant::now();
         let mut sending = Sending {
             socket: &socket,
             to,
+            headers,
             stall: args.wait.stall(),
             stop: &mut *stop,
             progress: &mut progress,
@@ -111,6 +115,7 @@ impl Plan<'_> {
             never = hint_at_the_rest(hint) => match never {},
         };
         progress.finish();
+        tell_left_out(socket.stats().headers_left_out);
         let time = started.elapsed();
         let mut summary = Summary::new(&progress, socket.stats(), report.as_ref().ok(), time);
         summary.refused = refused.count();
@@ -142,6 +147,15 @@ impl Plan<'_> {
             failed if args.json => failed.and(print::print_line(&summary)),
             failed => failed,
         }
+    }
+}
+
+/// Says that peers got messages without their headers.
+fn tell_left_out(messages: u64) {
+    if messages > 0 {
+        say(format_args!(
+            "note: {messages} messages went without their headers, to peers of the 2019 dialect"
+        ));
     }
 }
 
@@ -189,6 +203,7 @@ const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 struct Sending<'a, S> {
     socket: &'a Socket<S>,
     to: Option<&'a Identity>,
+    headers: Headers,
     stall: Option<Duration>,
     stop: &'a mut Stop,
     progress: &'a mut Progress,
@@ -270,7 +285,7 @@ impl<S: SendService + Send> Sending<'_, S> {
 
     async fn one(&mut self, payload: Bytes) -> ControlFlow<Ended> {
         let bytes = payload.len();
-        let mut message = Outbound::new(payload);
+        let mut message = Outbound::new(payload).with_headers(self.headers.clone());
         if let Some(peer) = self.to {
             message = message.to(peer.clone());
         }

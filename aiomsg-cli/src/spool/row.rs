@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde::Serialize;
 
+use crate::common::headers::Object;
 use crate::common::identity;
 use crate::recv::Content;
 
@@ -30,6 +31,8 @@ pub(super) struct Row<'a> {
     /// Whether its bytes are others than those that were stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Object<'a>>,
     #[serde(flatten)]
     content: Option<Content<'a>>,
 }
@@ -49,6 +52,7 @@ impl<'a> Row<'a> {
             died: death.map(|death| time(death.at)),
             reason: death.map(|death| &*death.reason),
             damaged: None,
+            headers: Object::of(&message.headers),
             content: None,
         }
     }

@@ -82,6 +82,10 @@ fn text(part: Part, message: &Message, as_hex: bool) -> String {
         line("reason", &escaped(death.reason.as_bytes()));
     }
     line("size", &size(message.size).to_string());
+    for (name, value) in &message.headers {
+        let value = escaped(value.as_bytes());
+        let _ = writeln!(text, "{:<10} {name}: {value}", "header");
+    }
     text.push('\n');
     text.push_str(&payload(&message.payload, as_hex));
     text

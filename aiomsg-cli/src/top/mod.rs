@@ -2,6 +2,7 @@
 
 mod line;
 mod screen;
+mod view;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use crate::proxy::status::Status;
 
 /// Shows a proxy live: throughput, peers, queues and drops
 ///
-/// On a terminal it fills the screen, until q or Ctrl-C. In a pipe it prints a
-/// line each time.
+/// On a terminal it fills the screen, until q or Ctrl-C: s sorts the peers by another
+/// column, r reverses the order, and / finds peers by a part of their identity or address.
+/// In a pipe it prints a line each time.
 ///
 /// Exit codes: 0 done, or ended by a signal; 1 the other end is not a proxy of this
 /// version; 2 the command line is wrong; 3 nothing listens there; 130 and 143 ended
@@ -64,7 +66,7 @@ pub(crate) async fn run(args: TopArgs, stop: &mut Stop) -> Outcome {
         ));
     }
     // An error about the address is shown before the screen is taken.
-    let first = match stop.unless_asked(look(&args.address)).await {
+    let first = match stop.unless_asked(look(&args.address, STATUS)).await {
         Ok(first) => first?,
         Err(stopped) => return args.stopped(stopped),
     };
@@ -77,11 +79,13 @@ pub(crate) async fn run(args: TopArgs, stop: &mut Stop) -> Outcome {
     screen::run(&args.address, args.interval.0, first, stop).await
 }
 
-async fn look(address: &Url) -> Outcome<Status> {
-    let body = client::get(address, "/api/status").await?;
+const STATUS: &str = "/api/status";
+
+async fn look(address: &Url, path: &str) -> Outcome<Status> {
+    let body = client::get(address, path).await?;
     serde_json::from_slice(&body).map_err(|error| {
         Failure::failed(format!(
-            "{address}/api/status: what is there is not of this version of aiomsg: {}",
+            "{address}{path}: what is there is not of this version of aiomsg: {}",
             said(&error)
         ))
     })
@@ -102,6 +106,6 @@ async fn lines(args: &TopArgs, mut status: Status) -> Outcome {
             return Ok(());
         }
         tokio::time::sleep(args.interval.0).await;
-        status = look(&args.address).await?;
+        status = look(&args.address, STATUS).await?;
     }
 }

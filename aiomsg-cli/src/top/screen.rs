@@ -12,11 +12,12 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
 use ratatui::{DefaultTerminal, Frame};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::line::{stored, waiting};
 use super::look;
+use super::view::{Pressed, View};
 use crate::common::failure::{Failure, Outcome};
 use crate::common::said::said;
 use crate::common::stop::Stop;
@@ -28,7 +29,8 @@ const KEYS: Duration = Duration::from_millis(100);
 
 /// Something that has to do with the keyboard.
 enum Key {
-    Quit,
+    Interrupt,
+    Code(KeyCode),
     /// The window has another size.
     Redraw,
 }
@@ -58,17 +60,29 @@ async fn show(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     let mut trouble = None;
-    let mut looks = pin!(unfold(ticks, async |mut ticks| {
-        ticks.tick().await;
-        Some((look(address).await, ticks))
+    let mut view = View::default();
+    let (paths, wanted) = watch::channel(view.path());
+    let mut looks = pin!(unfold((ticks, wanted), async |(mut ticks, mut wanted)| {
+        // A key that asks for other peers is not to wait for the next tick.
+        tokio::select! {
+            _ = ticks.tick() => {}
+            Ok(()) = wanted.changed() => {}
+        }
+        let path = wanted.borrow_and_update().clone();
+        Some((look(address, &path).await, (ticks, wanted)))
     }));
     loop {
-        terminal.draw(|frame| draw(frame, &status, trouble.as_deref()))?;
+        terminal.draw(|frame| draw(frame, &status, &view, trouble.as_deref()))?;
         // An answer may be long in coming, and a key is not to wait for it.
         tokio::select! {
             key = keys.recv() => match key {
                 Some(Key::Redraw) => {}
-                Some(Key::Quit) | None => return Ok(()),
+                Some(Key::Interrupt) | None => return Ok(()),
+                Some(Key::Code(code)) => match view.press(code) {
+                    Pressed::Quit => return Ok(()),
+                    Pressed::Look => _ = paths.send_replace(view.path()),
+                    Pressed::Draw | Pressed::Nothing => {}
+                },
             },
             Some(seen) = looks.next() => match seen {
                 Ok(new) => (status, trouble) = (new, None),
@@ -106,16 +120,15 @@ fn meaning(event: &Event) -> Option<Key> {
         Event::Key(key) if key.kind == KeyEventKind::Press => {
             let interrupt = key.modifiers.contains(KeyModifiers::CONTROL);
             match key.code {
-                KeyCode::Char('q') | KeyCode::Esc => Some(Key::Quit),
-                KeyCode::Char('c') if interrupt => Some(Key::Quit),
-                _ => None,
+                KeyCode::Char('c') if interrupt => Some(Key::Interrupt),
+                code => Some(Key::Code(code)),
             }
         }
         _ => None,
     }
 }
 
-fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
+fn draw(frame: &mut Frame<'_>, status: &Status, view: &View, trouble: Option<&str>) {
     let drops: Vec<_> = status.drops.iter().filter(|it| it.count > 0).collect();
     let [head, chart, producers, consumers, dropped, failed, foot] = Layout::vertical([
         Constraint::Length(3 + u16::from(status.spool.is_some())),
@@ -150,7 +163,7 @@ fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&str>) {
     frame.render_widget(failures(status), failed);
     let foot_line = match trouble {
         Some(trouble) => Line::styled(format!("old: {trouble}"), Color::Red),
-        None => Line::from("q ends this"),
+        None => Line::from(view.help()),
     };
     frame.render_widget(Paragraph::new(foot_line), foot);
 }
@@ -293,7 +306,10 @@ mod tests {
 
     fn drawn(status: &Status, trouble: Option<&str>, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, status, trouble)).unwrap();
+        let view = View::default();
+        terminal
+            .draw(|frame| draw(frame, status, &view, trouble))
+            .unwrap();
         terminal.backend().to_string()
     }
 

@@ -10,6 +10,7 @@ mod doctor;
 mod early_signals;
 mod echo;
 mod files;
+mod headers;
 mod help;
 #[cfg(unix)]
 mod installer;

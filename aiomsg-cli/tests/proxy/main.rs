@@ -8,6 +8,8 @@
     reason = "a test that panics fails, which is what is wanted"
 )]
 
+#[cfg(feature = "spool")]
+mod alerts;
 mod at_least_once;
 #[cfg(feature = "websocket")]
 mod board;
@@ -24,6 +26,7 @@ mod deploy;
 mod drain;
 mod drains_under_load;
 mod end_to_end;
+mod headers;
 mod http;
 mod observe;
 mod pause;
@@ -34,6 +37,7 @@ mod python;
 mod reasons;
 mod reload;
 mod replies;
+mod scraped;
 #[cfg(feature = "spool")]
 mod spool;
 #[path = "../../../tests/support/mod.rs"]

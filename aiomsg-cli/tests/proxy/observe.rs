@@ -95,6 +95,11 @@ async fn metrics_are_those_of_what_happened() {
     );
     for (name, _) in &after {
         let metric = name.split('{').next().unwrap();
+        let of_times = ["_bucket", "_sum", "_count"];
+        let metric = of_times
+            .iter()
+            .find_map(|it| metric.strip_suffix(it))
+            .unwrap_or(metric);
         assert!(text.body.contains(&format!("# TYPE {metric} ")), "{name}");
         assert!(text.body.contains(&format!("# HELP {metric} ")), "{name}");
         assert!(
@@ -353,4 +358,96 @@ async fn an_address_beyond_this_machine_is_honoured_with_a_warning() {
     let proxy = Proxy::start(&["--dashboard", "0.0.0.0:0"]).await;
     proxy.program.after("dashboard: http://0.0.0.0:").await;
     proxy.program.logs("beyond this machine").await;
+}
+
+/// An endpoint to which nothing was ever connected counted as up, and the proxy as ready.
+#[tokio::test]
+async fn an_endpoint_that_is_not_connected_is_not_up() {
+    let consumer = aiomsg::Socket::new().unwrap();
+    let there = consumer.bind("127.0.0.1:0").await.unwrap();
+    consumer.unbind(there.clone()).await.unwrap();
+    let shown = Shown::start(&["--backend-connect", &there.to_string()]).await;
+    let up = "aiomsg_endpoints{side=\"backend\",state=\"up\"}";
+    let before = http::metric(&shown.proxy.metrics, up).await;
+    let ready = shown.get("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.contains(&there.to_string()), "{}", ready.body);
+
+    consumer.bind(there).await.unwrap();
+    http::until(&shown.proxy.metrics, up, before + 1.0).await;
+    assert_eq!(shown.get("/readyz").await.status, 200);
+    drop(consumer);
+    http::until(&shown.proxy.metrics, up, before).await;
+    assert_eq!(shown.get("/readyz").await.status, 503);
+}
+
+#[tokio::test]
+async fn connections_come_in_pages_and_those_that_have_ended_with_their_reasons() {
+    let shown = Shown::start(&[]).await;
+    let peers = ["carol", "alice", "bob"].map(|name| {
+        let builder = aiomsg::Socket::builder().identity(aiomsg::Identity::new(name).unwrap());
+        let socket = builder
+            .dialects(aiomsg::builder::Dialects::Only(
+                aiomsg::builder::Dialect::V2019,
+            ))
+            .build();
+        let socket = socket.unwrap();
+        socket.connect(&*shown.proxy.frontend).unwrap();
+        socket
+    });
+    shown
+        .until("the peers", |it| it["frontend"]["peer_count"] == 3)
+        .await;
+    let page = async |query: &str| -> serde_json::Value {
+        let answer = shown.get(&format!("/api/peers?{query}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let names = |page: &serde_json::Value| -> Vec<String> {
+        let peers = page["peers"].as_array().unwrap().iter();
+        peers
+            .map(|it| it["identity"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let first = page("sort=identity&limit=2").await;
+    assert_eq!(
+        (&first["total"], names(&first)),
+        (&3.into(), vec!["alice".into(), "bob".into()])
+    );
+    let second = page("sort=identity&limit=2&offset=2").await;
+    assert_eq!(names(&second), ["carol"]);
+    assert_eq!(second["peers"][0]["side"], "frontend");
+    assert_eq!(
+        names(&page("sort=identity&order=desc&limit=1").await),
+        ["carol"]
+    );
+    assert_eq!(names(&page("contains=LIC").await), ["alice"]);
+    assert_eq!(page("side=backend").await["total"], 0);
+    assert_eq!(page("state=closed").await["total"], 0);
+    let wrong = shown.get("/api/peers?sort=size").await;
+    assert_eq!(wrong.status, 400);
+    assert!(
+        wrong.body.starts_with("sort=size: expected queue,"),
+        "{}",
+        wrong.body
+    );
+    let status = shown.get("/api/status?contains=bob").await;
+    let status: serde_json::Value = serde_json::from_str(&status.body).unwrap();
+    assert_eq!(names(&status["frontend"]), ["bob"]);
+    assert_eq!(status["frontend"]["peer_count"], 3);
+
+    let [carol, ..] = peers;
+    carol.close(Duration::from_secs(5)).await;
+    within("the end to be seen", async {
+        while page("state=closed").await["total"] != 1 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let closed = page("state=closed&side=frontend").await;
+    assert_eq!(names(&closed), ["carol"]);
+    assert!(
+        !closed["peers"][0]["reason"].as_str().unwrap().is_empty(),
+        "{closed}"
+    );
 }

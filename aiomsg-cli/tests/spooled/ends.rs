@@ -23,8 +23,10 @@ const END: &str = "AIOMSG_SPOOLED_END";
 /// Messages at a time, which share a commit.
 const BURST: u64 = 8;
 
-/// Between two bursts.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Between two bursts, so that there are less than 65,536 messages in a minute: a server gives
+/// out again after 30 s what it gave to a proxy that was killed, and a consumer remembers so
+/// many messages.
+const PAUSE: Duration = Duration::from_millis(8);
 
 /// What a producer says when its store is empty.
 const EMPTY: &str = "all are acknowledged";

@@ -99,7 +99,14 @@ impl Mailbox {
 }
 
 /// A message that is kept for long must hold no more than its own bytes.
-fn compact(message: Outbound) -> Outbound {
+fn compact(mut message: Outbound) -> Outbound {
+    if !message.headers().is_empty() {
+        let original = message.headers().clone();
+        let mut headers = original.clone();
+        headers.unshare();
+        message.set_headers(headers);
+        hook::tell(move || drop(original));
+    }
     if message.payload().len() >= COPIED_BELOW {
         return message;
     }

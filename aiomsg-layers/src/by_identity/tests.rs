@@ -20,6 +20,38 @@ fn with_room_for(items: usize) -> Stack<RoundRobin> {
     Stack::with(RoundRobin::new(), |layer| layer.mailboxes(settings))
 }
 
+/// They may be a part of a block that was read, as those of a forwarded message are.
+#[test]
+fn headers_in_a_mailbox_hold_no_other_bytes() {
+    use aiomsg_core::{HeaderLimits, Headers};
+    use bytes::Bytes;
+
+    let block: std::sync::Arc<[u8]> = (*b"\x01a\0\x01b and all that was read with it").into();
+    struct Owner(std::sync::Arc<[u8]>);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let bytes = Bytes::from_owner(Owner(std::sync::Arc::clone(&block)));
+    let headers = Headers::from_bytes(bytes.slice(..5), HeaderLimits::default()).unwrap();
+    drop(bytes);
+    let mut it = round_robin();
+    for payload in [vec![0; 10], vec![0; 100_000]] {
+        it.call(
+            Outbound::new(payload)
+                .with_headers(headers.clone())
+                .to(name("b")),
+        );
+    }
+    drop(headers);
+    assert_eq!(std::sync::Arc::strong_count(&block), 1);
+    let b = it.join("b", 10);
+    let waited = b.drain();
+    assert_eq!(waited.len(), 2);
+    assert!(waited.iter().all(|it| it.headers().get("a") == Some("b")));
+}
+
 /// Pitfall 18: a message that waited for B was dropped because A connected
 /// first.
 #[test]

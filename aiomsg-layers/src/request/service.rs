@@ -1,6 +1,6 @@
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{BoxError, Error, Identity, Outbound, Target};
+use aiomsg_core::{BoxError, Error, Headers, Identity, Outbound, Target};
 use bytes::Bytes;
 use tower::Service;
 
@@ -30,6 +30,7 @@ pub struct Request<S> {
     inner: S,
     requests: Requests,
     target: Target,
+    headers: Headers,
 }
 
 impl<S> Request<S> {
@@ -38,6 +39,7 @@ impl<S> Request<S> {
             inner,
             requests,
             target: Target::Any,
+            headers: Headers::new(),
         }
     }
 
@@ -65,6 +67,13 @@ impl<S> Request<S> {
     #[must_use]
     pub fn to(mut self, peer: impl Into<Identity>) -> Self {
         self.target = Target::Peer(peer.into());
+        self
+    }
+
+    /// Sends these headers with each request.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
         self
     }
 }
@@ -101,7 +110,9 @@ where
     }
 
     fn call(&mut self, payload: Bytes) -> Self::Future {
-        let mut message = Outbound::new(payload).with_target(self.target.clone());
+        let mut message = Outbound::new(payload)
+            .with_target(self.target.clone())
+            .with_headers(self.headers.clone());
         let ticket = self.requests.pending.insert(message.peer().cloned());
         let request = header::join(ticket.id(), message.payload());
         message = message.with_payload(request);

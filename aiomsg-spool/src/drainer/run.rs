@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiomsg_core::{BoxError, MessageId, Outbound};
+use aiomsg_core::{BoxError, MessageId, Outbound, Weight};
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tower::{Service, ServiceExt};
@@ -41,7 +41,7 @@ pub(super) struct Run<F> {
     on_their_way: HashMap<MessageId, u64>,
     /// The outcomes that the store is noting.
     settling: FuturesUnordered<Settling>,
-    /// The payload of all these, in bytes.
+    /// The payloads and headers of all these, in bytes.
     bytes: usize,
     /// The pause after the last message, if it was refused.
     pause: Option<Duration>,
@@ -93,7 +93,7 @@ where
                 stored = asked(&mut self.asking), if asks => {
                     self.asking = None;
                     let stored = stored?;
-                    self.bytes += stored.iter().map(|it| it.entry.payload.len()).sum::<usize>();
+                    self.bytes += stored.iter().map(|it| it.entry.weight()).sum::<usize>();
                     self.waiting.extend(stored);
                 }
                 open = async { service.ready().await.is_ok() }, if sends => {

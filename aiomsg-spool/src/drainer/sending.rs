@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{BoxError, Error, ErrorKind, MessageId, Outbound};
+use aiomsg_core::{BoxError, Error, ErrorKind, MessageId, Outbound, Weight};
 use pin_project::pin_project;
 
 use crate::store::{Fate, Stored};
@@ -25,9 +25,12 @@ impl Sent {
             seq,
             id: entry.id,
             tries,
-            bytes: entry.payload.len(),
+            bytes: entry.weight(),
         };
-        let mut message = Outbound::new(entry.payload).with_id(entry.id).until_acked();
+        let mut message = Outbound::new(entry.payload)
+            .with_id(entry.id)
+            .with_headers(entry.headers)
+            .until_acked();
         if let Some(peer) = entry.peer {
             message = message.to(peer);
         }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::SystemTime;
 
+use aiomsg_core::Weight;
+
 use crate::store::{Entry, Fate, Settled, Stored};
 
-/// The most messages, and bytes of payload, that are kept in memory on their way from
+/// The most messages, and bytes of payloads and headers, that are kept in memory on their way from
 /// `append` to `next`. Beyond that they are read from the file.
 const MOST: usize = 16_384;
 const MOST_BYTES: usize = 16 << 20;
@@ -59,7 +61,7 @@ impl Given {
             return;
         }
         self.last = seq;
-        self.fresh_bytes += entry.payload.len();
+        self.fresh_bytes += entry.weight();
         self.fresh.push_back(Stored {
             seq,
             tries: 0,
@@ -71,10 +73,7 @@ impl Given {
     pub(super) fn was_read(&mut self, stored: Vec<Stored>, last: u64, all: bool) {
         self.last = self.last.max(last);
         self.more = !all;
-        self.fresh_bytes += stored
-            .iter()
-            .map(|it| it.entry.payload.len())
-            .sum::<usize>();
+        self.fresh_bytes += stored.iter().map(|it| it.entry.weight()).sum::<usize>();
         self.fresh.extend(stored);
     }
 
@@ -98,7 +97,7 @@ impl Given {
 
     fn pop_fresh(&mut self) -> Option<Stored> {
         let stored = self.fresh.pop_front()?;
-        self.fresh_bytes -= stored.entry.payload.len();
+        self.fresh_bytes -= stored.entry.weight();
         Some(stored)
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use aiomsg_core::{Identity, MessageId};
+use aiomsg_core::{Headers, Identity, MessageId};
 use bytes::Bytes;
 use rusqlite::Row;
 
-use crate::store::{Entry, Stored};
+use crate::store::{Entry, HEADERS, Stored};
 
 /// A row whose bytes are not those that were written.
 #[derive(Debug)]
@@ -14,14 +14,26 @@ pub(super) struct Damaged {
     pub(super) seq: u64,
 }
 
-/// The checksum of a message.
-pub(super) fn checksum(id: &[u8], peer: Option<&[u8]>, payload: &[u8]) -> u32 {
+/// What a row counts, as [`Weight`](aiomsg_core::Weight) of an entry does.
+pub(super) const WEIGHT: &str = "length(payload) + coalesce(length(headers), 0)";
+
+/// The checksum of a message. Without headers, it is that of the first version.
+pub(super) fn checksum(
+    id: &[u8],
+    peer: Option<&[u8]>,
+    payload: &[u8],
+    headers: Option<&[u8]>,
+) -> u32 {
     let mut hash = crc32fast::Hasher::new();
     hash.update(id);
     let peer = peer.unwrap_or_default();
     hash.update(&(peer.len() as u64).to_le_bytes());
     hash.update(peer);
     hash.update(payload);
+    if let Some(headers) = headers {
+        hash.update(headers);
+        hash.update(&(headers.len() as u64).to_le_bytes());
+    }
     hash.finalize()
 }
 
@@ -35,7 +47,7 @@ pub(super) fn from_millis(millis: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(millis.max(0).unsigned_abs())
 }
 
-/// Reads a row of `seq, id, at, peer, tries, crc, payload`, and compares its checksum.
+/// Reads a row of `seq, id, at, peer, tries, crc, payload, headers`, and compares its checksum.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Result<Stored, Damaged>> {
     let seq = row.get::<_, i64>(0)?.unsigned_abs();
     match read_columns(row, seq) {
@@ -53,16 +65,22 @@ fn read_columns(row: &Row<'_>, seq: u64) -> rusqlite::Result<Option<Stored>> {
     let tries: i64 = row.get(4)?;
     let crc: i64 = row.get(5)?;
     let payload = row.get_ref(6)?.as_blob()?;
+    let headers = row.get_ref(7)?.as_blob_or_null()?;
+    let sum = checksum(id, peer, payload, headers);
+    let headers = headers.map_or(Ok(Headers::new()), |it| {
+        Headers::from_bytes(Bytes::copy_from_slice(it), HEADERS)
+    });
     let id_bytes = <[u8; MessageId::LEN]>::try_from(id);
     let identity = peer.map(Identity::new).transpose();
-    Ok(match (id_bytes, identity, u32::try_from(tries)) {
-        (Ok(bytes), Ok(identity), Ok(tries)) if i64::from(checksum(id, peer, payload)) == crc => {
+    Ok(match (id_bytes, identity, u32::try_from(tries), headers) {
+        (Ok(bytes), Ok(identity), Ok(tries), Ok(headers)) if i64::from(sum) == crc => {
             Some(Stored {
                 seq,
                 tries,
                 entry: Entry {
                     id: MessageId::from_bytes(bytes),
                     peer: identity,
+                    headers,
                     payload: Bytes::copy_from_slice(payload),
                     at: from_millis(at),
                 },

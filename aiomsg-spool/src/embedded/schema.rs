@@ -14,10 +14,10 @@ pub(crate) const FILE: &str = "spool.db";
 const APPLICATION: i64 = 0x6169_6d73;
 
 /// The version of the tables.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Tables that people can read with any SQLite: times are milliseconds since 1970, `crc`
-/// is the checksum of id, peer and payload.
+/// is the checksum of id, peer, payload and headers.
 const TABLES: &str = "
     CREATE TABLE messages (
         seq     INTEGER PRIMARY KEY,
@@ -26,7 +26,8 @@ const TABLES: &str = "
         peer    BLOB,
         tries   INTEGER NOT NULL,
         crc     INTEGER NOT NULL,
-        payload BLOB    NOT NULL
+        payload BLOB    NOT NULL,
+        headers BLOB
     ) STRICT;
     CREATE TABLE dead (
         seq     INTEGER PRIMARY KEY,
@@ -37,7 +38,8 @@ const TABLES: &str = "
         crc     INTEGER NOT NULL,
         payload BLOB    NOT NULL,
         died    INTEGER NOT NULL,
-        reason  TEXT    NOT NULL
+        reason  TEXT    NOT NULL,
+        headers BLOB
     ) STRICT;
     CREATE TABLE totals (
         row           INTEGER PRIMARY KEY CHECK (row = 1),
@@ -49,6 +51,15 @@ const TABLES: &str = "
         synced        INTEGER NOT NULL
     ) STRICT;
     INSERT INTO totals VALUES (1, 1, 0, 0, 0, 0, 0);
+";
+
+/// From the first version to the second, in one transaction: the columns of headers.
+const UPGRADE: &str = "
+    BEGIN IMMEDIATE;
+    ALTER TABLE messages ADD COLUMN headers BLOB;
+    ALTER TABLE dead ADD COLUMN headers BLOB;
+    PRAGMA user_version = 2;
+    COMMIT;
 ";
 
 /// How long a reader waits for a lock, and a writer for a reader that cleans up.
@@ -72,9 +83,11 @@ pub(super) fn open(folder: &Path) -> Result<Connection, SpoolError> {
         db.pragma_update(None, "page_size", 8192).map_err(wrong)?;
         db.pragma_update(None, "auto_vacuum", "INCREMENTAL")
             .map_err(wrong)?;
-    } else {
-        check(&db, folder)?;
     }
+    let version = match is_new {
+        true => VERSION,
+        false => check(&db, folder)?,
+    };
     db.pragma_update(None, "journal_mode", "WAL")
         .map_err(wrong)?;
     // 16 MiB of pages in memory.
@@ -94,6 +107,11 @@ pub(super) fn open(folder: &Path) -> Result<Connection, SpoolError> {
             .pragma_update(None, "user_version", VERSION)
             .map_err(wrong)?;
         tables.commit().map_err(wrong)?;
+    }
+    if version < VERSION {
+        db.pragma_update(None, "synchronous", "FULL")
+            .map_err(wrong)?;
+        db.execute_batch(UPGRADE).map_err(wrong)?;
     }
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
@@ -119,8 +137,8 @@ pub(super) fn disk_bytes(folder: &Path) -> u64 {
     size(FILE) + size(&format!("{FILE}-wal"))
 }
 
-/// Whether the database is a store of a version that is known here.
-fn check(db: &Connection, folder: &Path) -> Result<(), SpoolError> {
+/// The version of a store that is known here.
+fn check(db: &Connection, folder: &Path) -> Result<i64, SpoolError> {
     let wrong = |error: rusqlite::Error| SpoolError::from_sqlite(folder, error);
     let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("application_id").map_err(wrong)? != APPLICATION {
@@ -128,7 +146,7 @@ fn check(db: &Connection, folder: &Path) -> Result<(), SpoolError> {
             path: folder.join(FILE),
         });
     }
-    let found = number("user_version").map_err(wrong)?;
+    let found = version(db).map_err(wrong)?;
     if found > VERSION {
         return Err(SpoolError::Newer {
             path: folder.to_owned(),
@@ -136,7 +154,19 @@ fn check(db: &Connection, folder: &Path) -> Result<(), SpoolError> {
             known: VERSION,
         });
     }
-    Ok(())
+    Ok(found)
+}
+
+pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// What selects the headers of a message: a store of the first version has none.
+pub(super) fn headers(db: &Connection) -> rusqlite::Result<&'static str> {
+    Ok(match version(db)? {
+        ..2 => "NULL",
+        _ => "headers",
+    })
 }
 
 /// Whether the database is nobody's yet.

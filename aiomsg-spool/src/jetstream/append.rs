@@ -3,12 +3,14 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use aiomsg_core::Weight;
 use async_nats::HeaderMap;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use tokio::time::{Instant, sleep};
 
+use super::headers;
 use super::server::Server;
 use crate::SpoolError;
 use crate::store::{Entry, Usage};
@@ -57,6 +59,7 @@ impl Server {
     ) -> (Vec<Entry>, Option<PublishError>) {
         let mut acks = Vec::with_capacity(entries.len());
         let (mut failed, mut error) = (Vec::new(), None);
+        let mut connection = self.connections.now();
         for entry in entries {
             let sent = self
                 .context
@@ -70,11 +73,23 @@ impl Server {
                 }
             }
         }
+        let mut replaced = false;
         for (entry, ack) in acks {
-            match ack.await {
+            let mut ack = ack.into_future();
+            let acked = tokio::select! {
+                biased;
+                acked = &mut ack => acked,
+                // What the last server was told it may not have got.
+                () = connection.replaced(), if !replaced => {
+                    replaced = true;
+                    Err(PublishErrorKind::BrokenPipe.into())
+                }
+                () = std::future::ready(()), if replaced => Err(PublishErrorKind::BrokenPipe.into()),
+            };
+            match acked {
                 Ok(_) => {
                     self.messages.fetch_add(1, Relaxed);
-                    self.bytes.fetch_add(entry.payload.len() as u64, Relaxed);
+                    self.bytes.fetch_add(entry.weight() as u64, Relaxed);
                 }
                 Err(new) => {
                     failed.push(entry);
@@ -99,18 +114,19 @@ impl Server {
 }
 
 fn message(entry: &Entry, reason: Option<&str>) -> PublishMessage {
-    let mut headers = HeaderMap::new();
-    headers.insert(async_nats::header::NATS_MESSAGE_ID, entry.id.to_string());
+    let mut nats = HeaderMap::new();
+    nats.insert(async_nats::header::NATS_MESSAGE_ID, entry.id.to_string());
+    headers::put(&entry.headers, &mut nats);
     if let Some(peer) = &entry.peer {
-        headers.insert(PEER, peer.to_string());
+        nats.insert(PEER, peer.to_string());
     }
     if let Some(reason) = reason {
         // A header is one line.
-        headers.insert(REASON, reason.replace(['\r', '\n'], " "));
+        nats.insert(REASON, reason.replace(['\r', '\n'], " "));
     }
     PublishMessage::build()
         .payload(entry.payload.clone())
-        .headers(headers)
+        .headers(nats)
 }
 
 /// Whether a limit of the stream, or of the server, refuses more.

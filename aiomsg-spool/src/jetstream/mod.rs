@@ -1,6 +1,8 @@
 //! A store on a NATS server, or on a cluster of them, by JetStream.
 
 mod append;
+mod connections;
+mod headers;
 mod held;
 mod server;
 mod settle;

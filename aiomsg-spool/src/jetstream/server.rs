@@ -12,6 +12,7 @@ use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Storag
 use tokio::sync::watch;
 
 use super::JetstreamSettings;
+use super::connections::Connections;
 use super::held::Holding;
 use crate::SpoolError;
 use crate::store::{Stats, Usage};
@@ -30,6 +31,7 @@ pub(super) struct Server {
     stream: String,
     pub(super) context: Context,
     pub(super) consumer: PullConsumer,
+    pub(super) connections: Connections,
     pub(super) holding: Mutex<Holding>,
     /// What the stream holds, as far as this spool knows.
     pub(super) messages: AtomicU64,
@@ -47,8 +49,10 @@ impl Server {
             server: shown.clone(),
             source: source.into(),
         };
+        let connections = Connections::default();
         let client = async_nats::ConnectOptions::new()
             .name("aiomsg-spool")
+            .event_callback(connections.listener())
             .connect(url)
             .await
             .map_err(|error| failed(error.into()))?;
@@ -71,6 +75,7 @@ impl Server {
             stream: settings.name.clone(),
             context,
             consumer,
+            connections,
             holding: Mutex::new(Holding::default()),
             messages: AtomicU64::new(state.messages),
             bytes: AtomicU64::new(state.bytes),

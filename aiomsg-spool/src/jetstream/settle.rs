@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use aiomsg_core::Weight;
 use async_nats::jetstream::AckKind;
 
 use super::server::Server;
@@ -20,6 +21,7 @@ impl Server {
             let Some(given) = self.holding.lock().release(seq) else {
                 continue;
             };
+            let leaves = matches!(fate, Fate::Done | Fate::Dead(_));
             let told = match fate {
                 Fate::Done => given.acker.ack().await,
                 Fate::Failed => given.acker.ack_with(AckKind::Nak(Some(AGAIN))).await,
@@ -30,10 +32,11 @@ impl Server {
                 }
             };
             match told {
-                Ok(()) => {
+                Ok(()) if leaves => {
                     less(&self.messages, 1);
-                    less(&self.bytes, given.entry.payload.len() as u64);
+                    less(&self.bytes, given.entry.weight() as u64);
                 }
+                Ok(()) => {}
                 Err(error) => tracing::debug!(%error, seq, "the server gives a message out again"),
             }
         }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aiomsg_core::{Identity, MessageId};
+use aiomsg_core::{Headers, Identity, MessageId};
 use async_nats::jetstream::Message;
 use futures_util::StreamExt;
 use tokio::time::{sleep, timeout};
 
 use super::append::PEER;
+use super::connections::ThisConnection;
+use super::headers;
 use super::held::Given;
 use super::server::Server;
 use crate::SpoolError;
@@ -44,23 +46,31 @@ impl Server {
 
     /// Takes what is there or, if there is nothing, waits for one message.
     async fn try_next(&self, most: usize) -> Result<Vec<Stored>, async_nats::Error> {
+        let mut connection = self.connections.now();
         let there = self.consumer.fetch().max_messages(most).messages().await?;
-        let stored = self.collect(there).await?;
+        let stored = self.collect(there, &mut connection).await?;
         if !stored.is_empty() {
             return Ok(stored);
         }
         let one = self.consumer.batch().max_messages(1).expires(EXPIRES);
-        self.collect(one.messages().await?).await
+        self.collect(one.messages().await?, &mut connection).await
     }
 
     /// Takes the messages of one answer. What is noted is given out, whatever comes after it.
     async fn collect(
         &self,
         mut messages: impl futures_core::Stream<Item = Result<Message, async_nats::Error>> + Unpin,
+        connection: &mut ThisConnection,
     ) -> Result<Vec<Stored>, async_nats::Error> {
         let mut stored = Vec::new();
-        // A server that was killed does not end its answer.
-        while let Ok(Some(message)) = timeout(EXPIRES + PATIENCE, messages.next()).await {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = timeout(EXPIRES + PATIENCE, messages.next()) => next,
+                // A server that was killed does not end its answer.
+                () = connection.replaced() => break,
+            };
+            let Ok(Some(message)) = next else { break };
             match message.and_then(|message| self.hold(message)) {
                 Ok(held) => stored.extend(held),
                 Err(error) if stored.is_empty() => return Err(error),
@@ -77,6 +87,7 @@ impl Server {
         let entry = Entry {
             id: id_of(&message, seq),
             peer: peer_of(&message),
+            headers: headers_of(&message, seq),
             payload: message.payload.clone(),
             at: SystemTime::from(info.published),
         };
@@ -110,6 +121,18 @@ fn id_of(message: &Message, seq: u64) -> MessageId {
 fn peer_of(message: &Message) -> Option<Identity> {
     let text = message.headers.as_ref()?.get(PEER)?;
     Identity::new(bytes_of(text.as_str())?).ok()
+}
+
+/// The headers of a message. Only a stranger stores some that are none.
+fn headers_of(message: &Message, seq: u64) -> Headers {
+    let taken = message
+        .headers
+        .as_ref()
+        .map_or(Ok(Headers::new()), headers::take);
+    taken.unwrap_or_else(|error| {
+        tracing::warn!(%error, seq, "a stored message is sent without its headers");
+        Headers::new()
+    })
 }
 
 /// The bytes of hexadecimal digits.

@@ -2,6 +2,7 @@
 #![cfg(feature = "jetstream")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod headers;
 #[path = "../../../tests/support/nats_server.rs"]
 mod nats_server;
 mod outages;

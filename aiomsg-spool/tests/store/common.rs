@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use aiomsg_core::{Identity, MessageId};
+use aiomsg_core::{Headers, Identity, MessageId};
 use aiomsg_spool::store::{Answer, Entry, Fate, Settled, Store, Stored};
 use aiomsg_spool::{Embedded, SyncPolicy};
 use rusqlite::Connection;
@@ -28,6 +28,15 @@ pub(crate) fn open(folder: &Path) -> Embedded {
     Embedded::open(folder, SyncPolicy::Os, None).unwrap()
 }
 
+/// Every fifth message has some.
+fn headers(number: u64) -> Headers {
+    let mut headers = Headers::new();
+    if number.is_multiple_of(5) {
+        headers.insert("number", &number.to_string()).unwrap();
+    }
+    headers
+}
+
 /// A message whose id is this number.
 pub(crate) fn entry(number: u64, payload: impl Into<bytes::Bytes>) -> Entry {
     let mut id = [0; MessageId::LEN];
@@ -37,6 +46,7 @@ pub(crate) fn entry(number: u64, payload: impl Into<bytes::Bytes>) -> Entry {
         peer: number
             .is_multiple_of(3)
             .then(|| Identity::new(number.to_string().as_bytes()).unwrap()),
+        headers: headers(number),
         payload: payload.into(),
         at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + number),
     }
@@ -118,9 +128,12 @@ pub(crate) fn check_totals(folder: &Path) {
         })
         .unwrap()
     };
-    let counted = row("SELECT m.n, m.b, d.n, d.b FROM \
-         (SELECT count(*) AS n, coalesce(sum(length(payload)), 0) AS b FROM messages) AS m, \
-         (SELECT count(*) AS n, coalesce(sum(length(payload)), 0) AS b FROM dead) AS d");
+    let weight = "length(payload) + coalesce(length(headers), 0)";
+    let counted = row(&format!(
+        "SELECT m.n, m.b, d.n, d.b FROM \
+         (SELECT count(*) AS n, coalesce(sum({weight}), 0) AS b FROM messages) AS m, \
+         (SELECT count(*) AS n, coalesce(sum({weight}), 0) AS b FROM dead) AS d"
+    ));
     let kept = row("SELECT messages, bytes, dead_messages, dead_bytes FROM totals");
     assert_eq!(counted, kept);
     let verdict: String = file

@@ -234,14 +234,14 @@ async fn a_store_of_a_later_version_is_left_alone() {
     let folder = crate::common::folder();
     closed_store(folder.path(), 3).await;
     file(folder.path())
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", 3)
         .unwrap();
     let before = std::fs::read(folder.path().join("spool.db")).unwrap();
     let error = try_open(folder.path()).unwrap_err();
     let SpoolError::Newer { found, known, .. } = error else {
         panic!("{error:?}");
     };
-    assert_eq!((found, known), (2, 1));
+    assert_eq!((found, known), (3, 2));
     assert_eq!(
         std::fs::read(folder.path().join("spool.db")).unwrap(),
         before

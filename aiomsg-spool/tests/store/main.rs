@@ -21,3 +21,4 @@ mod reopened;
 mod settled;
 #[cfg(target_os = "linux")]
 mod shim;
+mod upgraded;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
+use aiomsg_core::Weight;
 use aiomsg_spool::Embedded;
 use aiomsg_spool::store::{Fate, Settled, Stats, Store, Usage};
 use proptest::prelude::*;
@@ -24,7 +25,7 @@ enum Step {
 
 #[derive(Debug, Default)]
 struct Model {
-    /// Payload and tries of what waits, by its number, which is its order.
+    /// Bytes and tries of what waits, by its number, which is its order.
     waiting: BTreeMap<u64, (u64, u32)>,
     dead: Usage,
     out: Vec<u64>,
@@ -107,6 +108,11 @@ fn payload(number: u64, bytes: u16) -> Vec<u8> {
     vec![byte; usize::from(bytes)]
 }
 
+/// What a message with so many bytes of payload counts.
+fn weight(number: u64, bytes: u16) -> u64 {
+    entry(number, payload(number, bytes)).weight() as u64
+}
+
 async fn run(folder: &Path, steps: Vec<Step>) {
     let mut model = Model::default();
     let mut store: Embedded = open(folder);
@@ -119,7 +125,7 @@ async fn run(folder: &Path, steps: Vec<Step>) {
                 let new = from..model.numbers;
                 let entries = new.clone().map(|it| entry(it, payload(it, bytes)));
                 soon(store.append(entries.collect())).await.unwrap();
-                let rows = new.map(|it| (it, (u64::from(bytes), 0)));
+                let rows = new.map(|it| (it, (weight(it, bytes), 0)));
                 model.waiting.extend(rows);
             }
             Step::Next(most) => {
@@ -137,7 +143,7 @@ async fn run(folder: &Path, steps: Vec<Step>) {
                 for stored in given {
                     let it = number(&stored);
                     let (bytes, tries) = model.waiting[&it];
-                    let bytes = u16::try_from(bytes).unwrap();
+                    let bytes = u16::try_from(bytes - weight(it, 0)).unwrap();
                     assert_eq!(stored.tries, tries);
                     assert_eq!(stored.entry, entry(it, payload(it, bytes)));
                     places.insert(it, stored.seq);

@@ -27,6 +27,8 @@ pub(super) struct HeaderCodec {
     kind: Option<u8>,
     /// The headers of the next message.
     read: Option<Headers>,
+    /// They were refused, and so is the message: without them it is another one.
+    refused: bool,
     /// Counts messages that are sent without their headers.
     pub(super) left_out: Option<Arc<AtomicU64>>,
 }
@@ -42,7 +44,15 @@ impl HeaderCodec {
 
     /// Whether the headers of the next message have come, so that it must be next.
     pub(super) fn is_pending(&self) -> bool {
-        self.read.is_some()
+        self.read.is_some() || self.refused
+    }
+
+    /// Notes that a frame is not read, whose type has perhaps not come. It may have headers.
+    #[cold]
+    pub(super) fn pass_over(&mut self, kind: Option<&u8>) {
+        self.refused |= self
+            .kind
+            .is_some_and(|own| kind.is_none_or(|it| *it == own));
     }
 
     // ===== sending =====
@@ -102,10 +112,14 @@ impl HeaderCodec {
         if self.kind != Some(kind) {
             return Ok(true);
         }
-        if self.read.is_some() {
+        let twice = self.is_pending();
+        // Until they are found to be good.
+        self.refused = true;
+        if self.read.take().is_some() || twice {
             return Err(protocol("the headers of a message came twice"));
         }
         self.read = Some(Headers::from_bytes(body, self.limits)?);
+        self.refused = false;
         Ok(false)
     }
 
@@ -113,8 +127,18 @@ impl HeaderCodec {
     #[inline]
     pub(super) fn complete(&mut self, frame: Frame) -> Result<Frame, Error> {
         match self.read.take() {
-            None => Ok(frame),
+            None if !self.refused => Ok(frame),
+            None => self.refuse(frame),
             Some(headers) => join(headers, frame),
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, frame: Frame) -> Result<Frame, Error> {
+        self.refused = false;
+        match frame.payload() {
+            Some(_) => Err(protocol("a message whose headers were refused")),
+            None => Ok(frame),
         }
     }
 }

@@ -229,6 +229,8 @@ impl FrameCodec {
 
     #[cold]
     fn begin_passing(&mut self, src: &mut BytesMut) {
+        self.headers.pass_over(src.get(PREFIX));
+        self.plain &= !self.headers.is_pending();
         if let Some(prefix) = src.first_chunk::<PREFIX>() {
             self.passing = PREFIX + u32::from_be_bytes(*prefix) as usize;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use aiomsg_core::{Dialect, Error, Frame, MessageId, MessageIds};
+use aiomsg_core::{Dialect, Error, Frame, Headers, MessageId, MessageIds, Target};
 use aiomsg_transport::codec::{FrameCodec, is_ambiguous};
 use aiomsg_transport::framed::Framed;
 use bytes::BytesMut;
@@ -34,12 +34,26 @@ pub(crate) fn decode(dialect: Dialect, input: &[u8]) {
 
         // The bytes as a payload, which may look like anything.
         let id = MessageId::from_bytes(*b"0123456789abcdef");
+        let message = |id, headers| Frame::message(id, Target::Any, headers, wire.to_vec().into());
         let payloads = [
             Frame::data(wire.to_vec()),
+            message(None, headers(wire)),
             Frame::request(id, wire.to_vec()),
+            message(Some(id), headers(wire)),
         ];
         written_and_read_again(dialect, &cuts, &payloads);
     });
+}
+
+/// Headers whose names and values have these bytes, as far as they may.
+fn headers(bytes: &[u8]) -> Headers {
+    let mut headers = Headers::new();
+    for (at, piece) in bytes.chunks(16).take(8).enumerate() {
+        let value: String = piece.iter().map(|&it| char::from(it)).collect();
+        // Others have control characters.
+        let _ = headers.insert(&format!("name-{at}"), &value);
+    }
+    headers
 }
 
 /// What came of a stream.
@@ -134,6 +148,12 @@ fn written_and_read_again(dialect: Dialect, cuts: &Cuts, frames: &[Frame]) {
             Frame::Data { payload, .. } if dialect == Dialect::V2019 && is_ambiguous(payload) => {
                 assert!(matches!(read, Frame::Request { .. }));
                 assert_eq!(read.payload(), Some(payload));
+            }
+            // The dialect has no headers.
+            Frame::WithHeaders(message) if dialect == Dialect::V2019 => {
+                assert_eq!(read.payload(), Some(&message.payload));
+                let asks = message.id.is_some() || is_ambiguous(&message.payload);
+                assert_eq!(matches!(read, Frame::Request { .. }), asks);
             }
             _ => assert_eq!(read, frame),
         }

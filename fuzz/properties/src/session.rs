@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aiomsg::{Limits, Socket};
-use aiomsg_core::{Dialect, Endpoint, Frame, MessageId};
+use aiomsg_core::{Dialect, Endpoint, Frame, Headers, MessageId, Outbound, Target};
 use aiomsg_transport::codec::{FrameCodec, hello};
 use aiomsg_transport::{Connector, Io};
 use arbitrary::Unstructured;
@@ -44,7 +44,9 @@ const THEIRS: [u8; 16] = *b"they-are-sixteen";
 /// a request, a byte of its id, a byte n and n bytes; 3 an acknowledgement, a
 /// byte of its id; 4 a byte n and n bytes, sent as they are; 5 a pause, a byte
 /// of hundredths of a second; 6 the program sends, a byte n and n bytes; 7 the
-/// peer ends the connection.
+/// peer ends the connection; 8 data with a header, a byte n and n bytes of payload, and the
+/// same of the header's value; 9 a request with a header, a byte of its id and the same as for
+/// 8; 10 the program sends with a header, the same as for 8.
 pub fn session(input: &[u8]) {
     let Some(script) = Script::read(input) else {
         return;
@@ -66,8 +68,11 @@ enum Step {
     Bytes(Vec<u8>),
     Pause(Duration),
     /// The program sends.
-    Send(Bytes),
+    Send(Outbound),
 }
+
+/// A message, as either end sees it.
+type Seen = (Bytes, Headers);
 
 impl Script {
     fn read(input: &[u8]) -> Option<Self> {
@@ -115,6 +120,18 @@ impl Script {
                     continue;
                 }
                 7 => break,
+                8 | 9 => {
+                    let id = (tag & 0x0f == 9).then(|| id(&mut input));
+                    let payload = bytes(&mut input).into();
+                    let headers = header(&bytes(&mut input));
+                    Frame::message(id, Target::Any, headers, payload)
+                }
+                10 => {
+                    let message = Outbound::new(bytes(&mut input));
+                    let headers = header(&bytes(&mut input));
+                    steps.push(Step::Send(message.with_headers(headers)));
+                    continue;
+                }
                 _ => continue,
             };
             let mut wire = BytesMut::new();
@@ -142,9 +159,16 @@ impl Script {
         decode(self.dialect, &mut wire)
     }
 
-    fn sent(&self) -> Vec<Bytes> {
+    /// What the peer sees of what the program sends.
+    fn sent(&self) -> Vec<Seen> {
         let sent = self.steps.iter().filter_map(|step| match step {
-            Step::Send(payload) => Some(payload.clone()),
+            Step::Send(message) => {
+                let headers = match self.dialect {
+                    Dialect::V2019 => Headers::new(),
+                    _ => message.headers().clone(),
+                };
+                Some((message.payload().clone(), headers))
+            }
             _ => None,
         });
         sent.collect()
@@ -197,7 +221,7 @@ impl Script {
                         }
                     }
                     Step::Pause(pause) => sleep(*pause).await,
-                    Step::Send(payload) => socket.send(payload.clone()).await.unwrap(),
+                    Step::Send(message) => socket.send_message(message.clone()).await.unwrap(),
                 }
             }
             sleep(SETTLED).await;
@@ -225,9 +249,9 @@ impl Script {
         frames
     }
 
-    fn received_is_sent(&self, received: &[Bytes]) {
+    fn received_is_sent(&self, received: &[Seen]) {
         let (frames, broken) = self.frames();
-        let messages: Vec<_> = frames.iter().filter_map(Frame::payload).cloned().collect();
+        let messages: Vec<_> = frames.iter().filter_map(seen).collect();
         let Some(broken) = broken else {
             assert_eq!(received, messages);
             return;
@@ -246,13 +270,13 @@ impl Script {
             return;
         }
         let (frames, broken) = self.frames();
-        let owed: Vec<_> = frames.iter().filter_map(request_id).collect();
+        let owed: Vec<_> = frames.iter().filter_map(Frame::request_id).collect();
         let acks = heard.iter().filter_map(|frame| match frame {
             Frame::Ack { id } => Some(*id),
             _ => None,
         });
         let acks: Vec<_> = acks.collect();
-        let payloads: Vec<_> = heard.iter().filter_map(Frame::payload).cloned().collect();
+        let payloads: Vec<_> = heard.iter().filter_map(seen).collect();
         let mut sent = self.sent();
         if broken.is_some() {
             // It was closed at once, with what waited.
@@ -272,19 +296,30 @@ impl Script {
     }
 }
 
-async fn receive(socket: &Socket) -> Vec<Bytes> {
+async fn receive(socket: &Socket) -> Vec<Seen> {
     let mut received = Vec::new();
-    while let Ok(payload) = socket.recv().await {
-        received.push(payload);
+    while let Ok(message) = socket.recv_message().await {
+        let headers = message.headers().clone();
+        received.push((message.into_payload(), headers));
     }
     received
 }
 
-fn request_id(frame: &Frame) -> Option<MessageId> {
-    match frame {
-        Frame::Request { id, .. } => Some(*id),
-        _ => None,
-    }
+/// The message in a frame.
+fn seen(frame: &Frame) -> Option<Seen> {
+    let headers = match frame {
+        Frame::WithHeaders(message) => message.headers.clone(),
+        _ => Headers::new(),
+    };
+    Some((frame.payload()?.clone(), headers))
+}
+
+/// A header with a value of these bytes, where they may be one.
+fn header(value: &[u8]) -> Headers {
+    let mut headers = Headers::new();
+    let value: String = value.iter().map(|&it| char::from(it)).collect();
+    let _ = headers.insert("fuzzed", &value);
+    headers
 }
 
 /// All frames that are whole, and how many of them come before a broken one.

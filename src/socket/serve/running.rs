@@ -73,8 +73,10 @@ impl<S: SendService + Send> Running<S> {
             if let Some(asked) = asked {
                 socket.acknowledge(&asked);
             }
+            let headers = reply.reply_headers();
             if let Some(payload) = reply.into_reply() {
-                reply_to(&socket, &replies, Outbound::new(payload).to(asker)).await;
+                let reply = Outbound::new(payload).to(asker).with_headers(headers);
+                reply_to(&socket, &replies, reply).await;
             }
             Ok(())
         });

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use aiomsg::parts::vocabulary::sync::Mutex;
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::facts::{at_least_once, drops, mode, reasons};
 use super::history::{self, History, Totals, rate};
 use super::metrics::Metrics;
-use super::peers::Peers;
-use super::status::{Place, Side, Spool, Status, Way};
+use super::peers::{self, Peers};
+use super::query::Query;
+use super::status::{Page, Place, Side, Spool, Status, Way};
 use crate::common::identity;
 use crate::proxy::counts::{self, read};
 use crate::proxy::shared::Proxy;
@@ -38,8 +40,7 @@ struct Seen {
 
 impl Seen {
     fn note(&mut self, status: Status) {
-        // It has nothing in it that JSON has not.
-        self.json = serde_json::to_vec(&status).unwrap_or_default().into();
+        self.json = json(&status);
         self.status = Some(status);
     }
 }
@@ -47,8 +48,8 @@ impl Seen {
 impl Collector {
     pub(super) fn new(proxy: Arc<Proxy>) -> Self {
         let collector = Self {
+            metrics: Metrics::new(&proxy),
             proxy,
-            metrics: Metrics::new(),
             seen: Mutex::default(),
         };
         collector.look(history::STEP);
@@ -74,6 +75,57 @@ impl Collector {
         seen.json.clone()
     }
 
+    /// The same, with the peers that are asked for. Their number stays that of all.
+    pub(super) fn status_with(&self, query: &Query) -> Bytes {
+        let seen = self.seen.lock();
+        let Some(mut status) = seen.status.clone() else {
+            return Bytes::new();
+        };
+        (_, status.frontend.peers) = seen.producers.page(query);
+        (_, status.backend.peers) = seen.consumers.page(query);
+        drop(seen);
+        json(&status)
+    }
+
+    /// A page of connections in JSON.
+    pub(super) fn peers(&self, query: &Query) -> Bytes {
+        match query.closed {
+            true => self.closed_peers(query),
+            false => self.open_peers(query),
+        }
+    }
+
+    fn open_peers(&self, query: &Query) -> Bytes {
+        let seen = self.seen.lock();
+        let asked = |side: &side::Side| query.side.as_deref().is_none_or(|it| it == side.name);
+        let (frontend, backend) = (&self.proxy.frontend, &self.proxy.backend);
+        let all: Vec<_> = [(frontend, &seen.producers), (backend, &seen.consumers)]
+            .into_iter()
+            .filter(|(side, _)| asked(side))
+            .collect();
+        let (total, peers) = peers::page(&all, query);
+        drop(seen);
+        json(&Page {
+            total,
+            offset: query.offset,
+            peers,
+        })
+    }
+
+    fn closed_peers(&self, query: &Query) -> Bytes {
+        let (frontend, backend) = (self.proxy.frontend.closed(), self.proxy.backend.closed());
+        let mut closed = [frontend, backend].concat();
+        closed.retain(|it| query.wants_closed(it));
+        closed.sort_by_key(|it| it.seconds_ago);
+        let total = closed.len();
+        let page = closed.into_iter().skip(query.offset).take(query.limit);
+        json(&Page {
+            total,
+            offset: query.offset,
+            peers: page.collect(),
+        })
+    }
+
     /// Looks anew, without a step of time: after something was changed.
     pub(super) fn refresh(&self) {
         let mut seen = self.seen.lock();
@@ -97,8 +149,11 @@ impl Collector {
         };
         seen.history.add(totals, took);
         let (message_rate, answer_rate) = seen.history.now();
-        let producers = seen.producers.look(&proxy.frontend.socket, took);
-        let consumers = seen.consumers.look(&proxy.backend.socket, took);
+        seen.producers.look(&proxy.frontend.socket, took);
+        seen.consumers.look(&proxy.backend.socket, took);
+        let busiest = Query::default();
+        let producers = seen.producers.page(&busiest);
+        let consumers = seen.consumers.page(&busiest);
         let spool = proxy.spool.as_ref().map(|it| it.status());
         let spool = spool.map(|it| {
             let before = seen.acknowledged.replace(it.acknowledged);
@@ -129,6 +184,11 @@ impl Collector {
     }
 }
 
+/// It has nothing in it that JSON has not.
+fn json(of: &impl Serialize) -> Bytes {
+    serde_json::to_vec(of).unwrap_or_default().into()
+}
+
 fn way(way: &counts::Way, rate: f64) -> Way {
     Way {
         taken: read(&way.taken),
@@ -140,13 +200,10 @@ fn way(way: &counts::Way, rate: f64) -> Way {
 
 fn show_side(side: &side::Side, (peer_count, peers): (usize, Vec<super::status::Peer>)) -> Side {
     let stats = side.socket.stats();
-    let endpoints = side.places().into_iter().map(|place| Place {
+    let endpoints = side.looks().into_iter().map(|(place, look)| Place {
         endpoint: place.endpoint().to_string(),
         listens: place.listens(),
-        error: match &place.at {
-            Err(error) => Some(error.clone()),
-            Ok(endpoint) => side.dial_error(endpoint),
-        },
+        error: look.err(),
     });
     Side {
         identity: identity::show(side.socket.identity()),

@@ -2,13 +2,21 @@
 //!
 //! All labels have few, known values: no peer has one of its own.
 
-use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use std::time::Duration;
+
+use ::metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    with_local_recorder,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_process::Collector as Process;
+use tokio::time::sleep;
 
 use super::facts;
 use super::status::Spool;
 use crate::proxy::control::State;
 use crate::proxy::counts::read;
+use crate::proxy::limits::Limits;
 use crate::proxy::shared::Proxy;
 use crate::proxy::side::Side;
 
@@ -17,23 +25,58 @@ use crate::proxy::side::Side;
 pub(super) struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    process: Process,
 }
 
+/// How often the times are summed up. They pile up in between.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// The bounds of the buckets of times, in seconds.
+const BUCKETS: [f64; 14] = [
+    0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0,
+];
+
 impl Metrics {
-    pub(super) fn new() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        with_local_recorder(&recorder, describe);
+    pub(super) fn new(proxy: &Proxy) -> Self {
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+        // There are some.
+        let builder = builder.unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let process = Process::default();
+        let until = proxy.settings().forwarded_when();
+        let times = with_local_recorder(&recorder, || {
+            describe();
+            process.describe();
+            histogram!("aiomsg_proxy_forward_seconds", "until" => until)
+        });
+        proxy.counts.times.note_in(times);
         Self {
             handle: recorder.handle(),
             recorder,
+            process,
+        }
+    }
+
+    /// Bounds the memory of the times while nobody asks. Runs for as long as it is polled.
+    pub(super) async fn keep_up(&self) {
+        loop {
+            sleep(UPKEEP).await;
+            self.handle.run_upkeep();
         }
     }
 
     pub(super) fn render(&self, proxy: &Proxy) -> String {
         with_local_recorder(&self.recorder, || {
+            self.process.collect();
             record_proxy(proxy);
-            record_side(&proxy.frontend);
-            record_side(&proxy.backend);
+            let settings = proxy.settings();
+            for (side, limits) in [
+                (&proxy.frontend, &settings.frontend.limits),
+                (&proxy.backend, &settings.backend.limits),
+            ] {
+                record_side(side);
+                record_limits(side, limits);
+            }
             if let Some(spool) = &proxy.spool {
                 record_spool(&spool.status());
             }
@@ -54,9 +97,21 @@ fn describe() {
         ("aiomsg_proxy_uptime_seconds", "the time since the start"),
         (
             "aiomsg_endpoints",
-            "endpoints of the settings, open (up) or not (down)",
+            "endpoints of the settings that listen or are connected (up), or are not (down)",
         ),
         ("aiomsg_peers", "connected peers"),
+        (
+            "aiomsg_limit_messages",
+            "the most messages that the settings allow in a place",
+        ),
+        (
+            "aiomsg_limit_bytes",
+            "the most bytes of messages that the settings allow in a place",
+        ),
+        (
+            "aiomsg_build_info",
+            "1, with the version and the oldest Rust as labels",
+        ),
         (
             "aiomsg_inbox_messages",
             "received messages that wait to be forwarded",
@@ -137,10 +192,29 @@ fn describe() {
     for (name, means) in counters {
         describe_counter!(name, Unit::Count, means);
     }
+    describe_histogram!(
+        "aiomsg_proxy_forward_seconds",
+        Unit::Seconds,
+        "the time of a message from the inbox until it is forwarded, of one message in 32"
+    );
+}
+
+fn record_limits(side: &Side, limits: &Limits) {
+    for (place, room) in limits.rooms() {
+        gauge!("aiomsg_limit_messages", "side" => side.name, "place" => place)
+            .set(room.items as f64);
+        gauge!("aiomsg_limit_bytes", "side" => side.name, "place" => place).set(room.bytes as f64);
+    }
 }
 
 fn record_proxy(proxy: &Proxy) {
     let settings = proxy.settings();
+    gauge!(
+        "aiomsg_build_info",
+        "version" => env!("CARGO_PKG_VERSION"),
+        "rust_version" => env!("CARGO_PKG_RUST_VERSION"),
+    )
+    .set(1.0);
     gauge!(
         "aiomsg_proxy_info",
         "version" => env!("CARGO_PKG_VERSION"),
@@ -194,7 +268,7 @@ fn record_spool(spool: &Spool) {
 fn record_side(side: &Side) {
     let name = side.name;
     let stats = side.socket.stats();
-    let (up, down): (Vec<_>, Vec<_>) = side.places().into_iter().partition(|it| it.at.is_ok());
+    let (up, down): (Vec<_>, Vec<_>) = side.looks().into_iter().partition(|(_, it)| it.is_ok());
     for (state, places) in [("up", up), ("down", down)] {
         gauge!("aiomsg_endpoints", "side" => name, "state" => state).set(places.len() as f64);
     }

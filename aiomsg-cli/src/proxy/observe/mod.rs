@@ -5,7 +5,9 @@ mod collect;
 mod facts;
 mod history;
 mod metrics;
+mod open_metrics;
 mod peers;
+mod query;
 mod routes;
 pub(crate) mod status;
 
@@ -47,6 +49,8 @@ pub(super) async fn start(proxy: &Arc<Proxy>, settings: &Settings) -> Outcome {
         return Ok(());
     }
     let collector = Arc::new(Collector::new(Arc::clone(proxy)));
+    let upkeep = Arc::clone(&collector);
+    tokio::spawn(async move { upkeep.metrics.keep_up().await });
     if settings.dashboard.is_some() {
         tokio::spawn(Arc::clone(&collector).run());
     }

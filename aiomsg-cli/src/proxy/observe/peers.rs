@@ -1,4 +1,4 @@
-//! The peers of a side, the busiest first.
+//! The peers of a side.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,48 +7,61 @@ use aiomsg::stats::PeerStats;
 use aiomsg::{Identity, Socket};
 
 use super::history::rate;
-use super::status::Peer;
+use super::query::{Query, Rated};
+use super::status::{Peer, Sided};
 use crate::common::identity;
+use crate::proxy::side::Side;
 
-/// The number of peers shown; the others are counted.
-const SHOWN: usize = 50;
-
-/// The totals of each peer at the last look.
+/// The peers of a side at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Peers(HashMap<Identity, u64>);
+pub(super) struct Peers {
+    all: Vec<Rated>,
+}
 
 impl Peers {
-    /// The peers of a socket, of which the first are shown.
-    pub(super) fn look(&mut self, socket: &Socket, took: Duration) -> (usize, Vec<Peer>) {
-        let mut peers: Vec<(f64, PeerStats)> = Vec::new();
-        let mut totals = HashMap::new();
-        for stats in socket.peer_stats() {
-            let total = stats.sent_messages + stats.received_messages;
+    /// Looks at the peers of a socket.
+    pub(super) fn look(&mut self, socket: &Socket, took: Duration) {
+        let totals = self
+            .all
+            .drain(..)
+            .map(|(_, it)| (it.peer.identity.clone(), total(&it)));
+        let before: HashMap<Identity, u64> = totals.collect();
+        let rated = socket.peer_stats().into_iter().map(|stats| {
+            let total = total(&stats);
             // One that has just come has done all of it in this step.
-            let before = self.0.get(&stats.peer.identity).copied();
-            let before = before.unwrap_or(0).min(total);
-            totals.insert(stats.peer.identity.clone(), total);
-            peers.push((rate(before, total, took), stats));
-        }
-        self.0 = totals;
-        let count = peers.len();
-        let order = |(rate, stats): &(f64, PeerStats)| {
-            let busy = (stats.queued_messages, *rate as u64);
-            (std::cmp::Reverse(busy), stats.peer.identity.clone())
-        };
-        if count > SHOWN {
-            peers.select_nth_unstable_by_key(SHOWN, order);
-            peers.truncate(SHOWN);
-        }
-        peers.sort_by_key(order);
+            let before = before.get(&stats.peer.identity).copied();
+            (rate(before.unwrap_or(0).min(total), total, took), stats)
+        });
+        self.all = rated.collect();
+    }
+
+    /// Those that are asked for, and how many there are of them in all.
+    pub(super) fn page(&self, query: &Query) -> (usize, Vec<Peer>) {
+        let (count, page) = query.pick(self.all.iter().map(|it| ("", it)));
         (
             count,
-            peers
-                .iter()
-                .map(|(rate, stats)| show(*rate, stats))
+            page.into_iter()
+                .map(|(_, (rate, stats))| show(*rate, stats))
                 .collect(),
         )
     }
+}
+
+/// A page of the peers of several sides.
+pub(super) fn page(sides: &[(&Side, &Peers)], query: &Query) -> (usize, Vec<Sided>) {
+    let all = sides
+        .iter()
+        .flat_map(|(side, peers)| peers.all.iter().map(|it| (side.name, it)));
+    let (total, page) = query.pick(all);
+    let show = |(side, (rate, stats)): (&'static str, &Rated)| Sided {
+        side,
+        peer: show(*rate, stats),
+    };
+    (total, page.into_iter().map(show).collect())
+}
+
+fn total(stats: &PeerStats) -> u64 {
+    stats.sent_messages + stats.received_messages
 }
 
 fn show(rate: f64, stats: &PeerStats) -> Peer {

@@ -8,6 +8,8 @@ use hyper::{Method, StatusCode};
 
 use super::board;
 use super::collect::Collector;
+use super::open_metrics;
+use super::query::Query;
 use crate::http::address::{is_plain_host, without_port};
 use crate::http::server::{Asked, Response, response, text};
 
@@ -90,12 +92,10 @@ impl Routes {
                     &format!("not ready: {why}"),
                 ),
             },
-            "/metrics" if get && self.shows.metrics => response(
-                StatusCode::OK,
-                "text/plain; version=0.0.4; charset=utf-8",
-                self.collector.metrics.render(&self.collector.proxy),
-            ),
-            "/" | "/api/status" | "/api/pause" | "/api/resume" if self.shows.dashboard => {
+            "/metrics" if get && self.shows.metrics => self.metrics(asked),
+            "/" | "/api/status" | "/api/peers" | "/api/pause" | "/api/resume"
+                if self.shows.dashboard =>
+            {
                 self.dashboard(asked)
             }
             path if self.shows.dashboard && board::has(path) => match get {
@@ -104,6 +104,18 @@ impl Routes {
             },
             "/healthz" | "/readyz" | "/metrics" if !get => wrong_method("GET"),
             _ => text(StatusCode::NOT_FOUND, "there is nothing here"),
+        }
+    }
+
+    fn metrics(&self, asked: &Asked) -> Response {
+        let text = self.collector.metrics.render(&self.collector.proxy);
+        let accept = asked.header("accept").unwrap_or_default();
+        match open_metrics::is_preferred(accept) {
+            true => {
+                let text = open_metrics::of_prometheus(&text);
+                response(StatusCode::OK, open_metrics::OPEN_METRICS, text)
+            }
+            false => response(StatusCode::OK, open_metrics::PROMETHEUS, text),
         }
     }
 
@@ -116,13 +128,25 @@ impl Routes {
                 let page = PAGE.replace("{{token}}", token.unwrap_or_default());
                 response(StatusCode::OK, "text/html; charset=utf-8", page)
             }
-            "/api/status" if get => {
+            "/api/status" if get && asked.query.is_empty() => {
                 response(StatusCode::OK, "application/json", self.collector.status())
             }
+            "/api/status" | "/api/peers" if get => match Query::parse(&asked.query) {
+                Ok(query) if asked.path == "/api/peers" => response(
+                    StatusCode::OK,
+                    "application/json",
+                    self.collector.peers(&query),
+                ),
+                Ok(query) => {
+                    let status = self.collector.status_with(&query);
+                    response(StatusCode::OK, "application/json", status)
+                }
+                Err(what) => text(StatusCode::BAD_REQUEST, &what),
+            },
             "/api/pause" | "/api/resume" if asked.method == Method::POST => {
                 self.control(asked, host)
             }
-            "/" | "/api/status" => wrong_method("GET"),
+            "/" | "/api/status" | "/api/peers" => wrong_method("GET"),
             _ => wrong_method("POST"),
         }
     }

@@ -112,6 +112,34 @@ pub(crate) struct Peer {
     pub(crate) rate: f64,
 }
 
+/// A page of connections, in JSON at `/api/peers`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page<T> {
+    /// How many there are in all of those that were asked for.
+    pub(crate) total: usize,
+    pub(crate) offset: usize,
+    pub(crate) peers: Vec<T>,
+}
+
+/// A connection of a side.
+#[derive(Debug, Serialize)]
+pub(crate) struct Sided {
+    pub(crate) side: &'static str,
+    #[serde(flatten)]
+    pub(crate) peer: Peer,
+}
+
+/// A connection that has ended.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Closed {
+    pub(crate) side: String,
+    pub(crate) identity: String,
+    pub(crate) address: String,
+    pub(crate) endpoint: String,
+    pub(crate) reason: String,
+    pub(crate) seconds_ago: u64,
+}
+
 /// Dropped messages.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Drop {

@@ -34,7 +34,12 @@ impl Relay {
     }
 
     async fn hand_on(&self, message: Delivery) -> (Delivery, Result<(), Error>) {
-        let result = self.backend.send_acked(self.outward(&message)).await;
+        let outward = self.outward(&message).until_acked();
+        let begun = self.counts.times.begin();
+        let result = self.backend.send_message(outward).await;
+        if result.is_ok() {
+            self.counts.times.end(begun);
+        }
         (message, result)
     }
 

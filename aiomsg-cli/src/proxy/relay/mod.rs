@@ -14,8 +14,7 @@ mod spooled;
 
 use std::sync::Arc;
 
-use aiomsg::{Delivery, Error, Socket};
-use bytes::Bytes;
+use aiomsg::{Delivery, Error, Outbound, Socket};
 
 use super::control::State;
 use super::counts::{Counts, Loss, add};
@@ -66,15 +65,16 @@ impl Relay {
     }
 
     /// A message as consumers see it.
-    fn outward(&self, message: &Delivery) -> Bytes {
+    fn outward(&self, message: &Delivery) -> Outbound {
         let payload = message.payload();
-        let Some(addresses) = &self.addresses else {
-            return payload.clone();
+        let payload = match &self.addresses {
+            None => payload.clone(),
+            Some(addresses) => addresses.put(message.from(), payload).unwrap_or_else(|| {
+                add(&self.counts.unanswerable);
+                payload.clone()
+            }),
         };
-        addresses.put(message.from(), payload).unwrap_or_else(|| {
-            add(&self.counts.unanswerable);
-            payload.clone()
-        })
+        Outbound::new(payload).with_headers(message.headers().clone())
     }
 }
 

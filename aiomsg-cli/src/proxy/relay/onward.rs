@@ -11,9 +11,11 @@ impl Relay {
         let counts = &self.counts.messages;
         let mut intake = Intake::new(&self, gate);
         while let Some(message) = intake.take().await {
-            match self.backend.send(self.outward(&message)).await {
+            let begun = self.counts.times.begin();
+            match self.backend.send_message(self.outward(&message)).await {
                 Ok(()) => {
                     add(&counts.forwarded);
+                    self.counts.times.end(begun);
                     if self.defers {
                         self.frontend.acknowledge(&message);
                     }

@@ -1,5 +1,7 @@
 //! From consumers to producers.
 
+use aiomsg::Outbound;
+
 use super::super::counts::{Loss, add};
 use super::{Relay, loss};
 
@@ -19,7 +21,9 @@ impl Relay {
                 self.counts.lose(counts, Loss::Unaddressed);
                 continue;
             };
-            match self.frontend.send_to(producer, payload).await {
+            let headers = reply.headers().clone();
+            let answer = Outbound::new(payload).to(producer).with_headers(headers);
+            match self.frontend.send_message(answer).await {
                 Ok(()) => add(&counts.forwarded),
                 Err(error) => match loss(&error) {
                     // The frontend is closed before the backend, and replies

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use aiomsg::Delivery;
+use aiomsg::parts::vocabulary::Weight;
+use aiomsg::{Delivery, Outbound};
 
 use super::super::control::{Gate, State};
 use super::super::counts::{Loss, add};
-use super::super::spool::{Message, NotStored, Spooling};
+use super::super::spool::{NotStored, Spooling};
 use super::Relay;
 
 /// The most messages, and bytes, that are collected for a commit.
@@ -85,16 +86,22 @@ impl Relay {
             counts.unacknowledged.fetch_add(left as u64, Relaxed);
         }
         let stored = &batch.messages[before..];
-        batch.bytes += stored.iter().map(|it| it.payload().len()).sum::<usize>();
+        batch.bytes += stored.iter().map(Weight::weight).sum::<usize>();
     }
 
     /// Stores messages, and acknowledges them then.
     async fn store(&self, spool: &Spooling, batch: Vec<Delivery>) {
+        let begun = self.counts.times.begin();
         let counts = &self.counts.messages;
-        let messages = batch.iter().map(|it| (self.outward(it), it.id()));
-        let messages: Vec<Message> = messages.collect();
+        let messages = batch.iter().map(|it| {
+            let mut message = self.outward(it);
+            message.set_id(it.id());
+            message
+        });
+        let messages: Vec<Outbound> = messages.collect();
         match spool.store(&messages).await {
             Ok(()) => {
+                self.counts.times.end(begun);
                 counts.forwarded.fetch_add(batch.len() as u64, Relaxed);
                 for message in &batch {
                     self.frontend.acknowledge(message);

@@ -14,13 +14,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use aiomsg::builder::Overflow;
-use aiomsg::message::MessageId;
 use aiomsg::parts::layers::reasons::{Line, Reasons};
 use aiomsg::parts::vocabulary::sync::Mutex;
 use aiomsg::{Identity, Outbound, Socket};
 use aiomsg_spool::store::Stats;
 use aiomsg_spool::{Spool, SpoolError};
-use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -89,9 +87,6 @@ pub(super) enum NotStored {
     GivenUp,
 }
 
-/// A message for consumers, and its id if it has one.
-pub(super) type Message = (Bytes, Option<MessageId>);
-
 impl Spooling {
     /// Opens the store, which no other process may have open.
     pub(super) async fn open(settings: &SpoolArgs, overflow: Overflow) -> Outcome<Option<Self>> {
@@ -139,15 +134,10 @@ impl Spooling {
     // ===== storing =====
 
     /// Stores messages, and waits for room as long as it takes.
-    pub(super) async fn store(&self, messages: &[Message]) -> Result<(), NotStored> {
+    pub(super) async fn store(&self, messages: &[Outbound]) -> Result<(), NotStored> {
         loop {
-            let outbound = messages.iter().map(|(payload, id)| {
-                let mut message = Outbound::new(payload.clone());
-                message.set_id(*id);
-                message
-            });
             let stored = tokio::select! {
-                stored = self.spool.append_many(outbound) => stored,
+                stored = self.spool.append_many(messages.iter().cloned()) => stored,
                 () = self.is(|state| *state == State::GivenUp) => return Err(NotStored::GivenUp),
             };
             match stored {

@@ -56,8 +56,8 @@ fn no_room() -> SpoolError {
     }
 }
 
-fn message() -> [Message; 1] {
-    [(Bytes::from("job"), None)]
+fn message() -> [Outbound; 1] {
+    [Outbound::new("job")]
 }
 
 /// Nobody is told that a message is stored until it is.

@@ -12,6 +12,7 @@ async fn run(text: &str, max_output: usize, time_limit: Duration) -> Result<Byte
         program: Program::shell(text.as_ref()),
         time_limit,
         max_output,
+        headers: Headers::new(),
     };
     job.run("request".into()).await
 }

@@ -1,5 +1,6 @@
 //! Commands that only read, also beside a process that writes.
 
+use aiomsg::Outbound;
 use aiomsg_spool::Spool;
 use serde_json::Value;
 
@@ -178,4 +179,24 @@ fn a_store_is_read_beside_the_process_that_writes_it() {
     let stats = runtime.block_on(spool.stats()).unwrap();
     assert_eq!(stats.waiting.messages, 5);
     runtime.block_on(spool.close()).unwrap();
+}
+
+#[test]
+fn headers_are_shown() {
+    let message = Outbound::new("job").header("trace-id", "17");
+    let store = Store::of([message, Outbound::new("plain")]);
+    let expected = serde_json::json!({"trace-id": "17"});
+    for (what, options) in [
+        ("show", &["1", "--json"][..]),
+        ("ls", &["--json", "-n", "1"]),
+        ("export", &["-n", "1"]),
+    ] {
+        let shown = store.run(what, options);
+        assert_eq!(shown.ends(0).json()["headers"], expected, "{what}");
+    }
+    let plain = store.run("show", &["2", "--json"]);
+    assert_eq!(plain.ends(0).json().get("headers"), None);
+    let text = store.run("show", &["1"]);
+    let line = "header     trace-id: 17\n";
+    assert!(text.ends(0).text().contains(line), "{}", text.text());
 }

@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use aiomsg_core::Identity;
+use aiomsg_core::{Identity, Weight};
 use rusqlite::params;
 
 use super::{Db, signed};
-use crate::embedded::row;
+use crate::embedded::row::{self, WEIGHT};
 use crate::store::{Entry, Usage};
 
 impl Db {
@@ -15,11 +15,13 @@ impl Db {
         let first = self.next.next;
         let mut insert = self
             .connection
-            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?)")?;
+            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?, ?)")?;
         for entry in entries {
             let id = entry.id.as_bytes();
             let peer = entry.peer.as_ref().map(Identity::as_bytes);
-            let crc = row::checksum(id, peer, &entry.payload);
+            let headers = Some(&entry.headers).filter(|it| !it.is_empty());
+            let headers = headers.map(|it| &it.as_bytes()[..]);
+            let crc = row::checksum(id, peer, &entry.payload, headers);
             insert.execute(params![
                 signed(self.next.next),
                 &id[..],
@@ -27,10 +29,11 @@ impl Db {
                 peer,
                 crc,
                 &entry.payload[..],
+                headers,
             ])?;
             self.next.next += 1;
             self.next.waiting.messages += 1;
-            self.next.waiting.bytes += entry.payload.len() as u64;
+            self.next.waiting.bytes += entry.weight() as u64;
         }
         Ok(first)
     }
@@ -71,13 +74,13 @@ impl Db {
         let died = row::to_millis(SystemTime::now());
         let bytes: Option<i64> = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "INSERT INTO dead \
                  SELECT seq, coalesce(CAST(id AS BLOB), x''), coalesce(CAST(at AS INTEGER), 0), \
                  CAST(peer AS BLOB), coalesce(CAST(tries AS INTEGER), 0), \
-                 coalesce(CAST(crc AS INTEGER), 0), coalesce(CAST(payload AS BLOB), x''), ?2, ?3 \
-                 FROM messages WHERE seq = ?1 RETURNING length(payload)",
-            )?
+                 coalesce(CAST(crc AS INTEGER), 0), coalesce(CAST(payload AS BLOB), x''), ?2, ?3, \
+                 CAST(headers AS BLOB) FROM messages WHERE seq = ?1 RETURNING {WEIGHT}",
+            ))?
             .query_map(params![signed(seq), died, reason], |row| row.get(0))?
             .next()
             .transpose()?;
@@ -104,9 +107,9 @@ impl Db {
             }
             let oldest: Option<(i64, i64)> = self
                 .connection
-                .prepare_cached(
-                    "SELECT seq, length(payload) FROM messages WHERE seq > ? ORDER BY seq LIMIT 1",
-                )?
+                .prepare_cached(&format!(
+                    "SELECT seq, {WEIGHT} FROM messages WHERE seq > ? ORDER BY seq LIMIT 1"
+                ))?
                 .query_map([signed(last)], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .next()
                 .transpose()?;

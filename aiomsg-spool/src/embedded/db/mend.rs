@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rusqlite::params;
 
 use super::{Db, signed};
-use crate::embedded::row;
+use crate::embedded::row::{self, WEIGHT};
 
 impl Db {
     /// Puts a dead letter back at the end, as if it came now. Returns what it weighs, if it
@@ -15,8 +15,8 @@ impl Db {
         let now = row::to_millis(SystemTime::now());
         self.connection
             .prepare_cached(
-                "INSERT INTO messages SELECT ?2, id, ?3, peer, 0, crc, payload FROM dead \
-                 WHERE seq = ?1",
+                "INSERT INTO messages SELECT ?2, id, ?3, peer, 0, crc, payload, headers \
+                 FROM dead WHERE seq = ?1",
             )?
             .execute(params![signed(seq), signed(place), now])?;
         let bytes = self.purge_dead(seq)?;
@@ -30,7 +30,7 @@ impl Db {
 
     /// Deletes a dead letter. Returns what it weighed, if it was there.
     pub(in crate::embedded) fn purge_dead(&mut self, seq: u64) -> rusqlite::Result<Option<u64>> {
-        let bytes = self.weigh("SELECT length(payload) FROM dead WHERE seq = ?", seq)?;
+        let bytes = self.weigh("dead", seq)?;
         if let Some(bytes) = bytes {
             self.connection
                 .prepare_cached("DELETE FROM dead WHERE seq = ?")?
@@ -44,17 +44,17 @@ impl Db {
 
     /// Deletes a message that waits. Returns what it weighed, if it was there.
     pub(in crate::embedded) fn purge_waiting(&mut self, seq: u64) -> rusqlite::Result<Option<u64>> {
-        let bytes = self.weigh("SELECT length(payload) FROM messages WHERE seq = ?", seq)?;
+        let bytes = self.weigh("messages", seq)?;
         if let Some(bytes) = bytes {
             self.delete(seq, seq, bytes)?;
         }
         Ok(bytes)
     }
 
-    fn weigh(&self, statement: &str, seq: u64) -> rusqlite::Result<Option<u64>> {
+    fn weigh(&self, table: &str, seq: u64) -> rusqlite::Result<Option<u64>> {
         let bytes: Option<i64> = self
             .connection
-            .prepare_cached(statement)?
+            .prepare_cached(&format!("SELECT {WEIGHT} FROM {table} WHERE seq = ?"))?
             .query_map([signed(seq)], |row| row.get(0))?
             .next()
             .transpose()?;

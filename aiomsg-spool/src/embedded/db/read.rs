@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use aiomsg_core::Weight;
 use rusqlite::params;
 
 use super::{Db, Read, signed};
@@ -9,7 +10,7 @@ use crate::SpoolError;
 use crate::embedded::{row, schema};
 
 impl Db {
-    /// The messages behind a place, in order: `most` of them, and no more payload than
+    /// The messages behind a place, in order: `most` of them, and no more than
     /// `bytes`, or one message.
     pub(in crate::embedded) fn read(&self, behind: u64, most: usize, bytes: usize) -> Read {
         let mut stored = Vec::new();
@@ -31,7 +32,7 @@ impl Db {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT seq, id, at, peer, tries, crc, payload FROM messages \
+                "SELECT seq, id, at, peer, tries, crc, payload, headers FROM messages \
                  WHERE seq > ? ORDER BY seq LIMIT ?",
             )
             .map_err(wrong)?;
@@ -51,7 +52,7 @@ impl Db {
                 ));
             }
             last = seq;
-            weight += stored.as_ref().map_or(0, |it| it.entry.payload.len());
+            weight += stored.as_ref().map_or(0, |it| it.entry.weight());
             read.push(stored);
             if weight >= bytes {
                 break;

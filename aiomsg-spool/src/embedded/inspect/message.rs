@@ -3,19 +3,20 @@
 use std::ops::Deref;
 use std::time::SystemTime;
 
-use aiomsg_core::{Identity, MessageId};
+use aiomsg_core::{Headers, Identity, MessageId};
 use bytes::Bytes;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::Part;
 use crate::embedded::row::{checksum, from_millis};
+use crate::store::HEADERS;
 
 /// Up to this length a payload is read for its start: SQLite reads it whole.
-pub(super) const WHOLE: usize = 4096;
+const WHOLE: usize = 4096;
 
 /// The bytes of a payload's start.
-pub(super) const START: usize = 64;
+const START: usize = 64;
 
 /// A message without its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Listed {
     pub size: u64,
     /// The first bytes of a short payload: 64 at most. None if it has more than 4,096.
     pub start: Option<Bytes>,
+    /// Its headers. None are shown of a damaged message whose headers are damaged.
+    pub headers: Headers,
     /// When and why it was set aside, if it was.
     pub death: Option<Death>,
 }
@@ -61,6 +64,13 @@ pub struct Message {
     pub is_intact: bool,
 }
 
+impl Listed {
+    /// The bytes of its payload and its headers, which the limits of a store count.
+    pub fn weight(&self) -> u64 {
+        self.size + self.headers.as_bytes().len() as u64
+    }
+}
+
 impl Deref for Message {
     type Target = Listed;
 
@@ -70,41 +80,59 @@ impl Deref for Message {
 }
 
 /// The statement for whole messages, with the place and the number of rows to fill in.
-pub(super) fn statement(part: Part, condition: &str) -> String {
+pub(super) fn statement(part: Part, headers: &str, condition: &str) -> String {
     format!(
-        "SELECT seq, id, at, peer, tries, crc, payload, {death} FROM {table} \
+        "SELECT seq, id, at, peer, tries, crc, payload, {death}, {headers} FROM {table} \
          WHERE {condition} ORDER BY seq LIMIT ?",
         death = part.death(),
         table = part.table(),
     )
 }
 
-/// Reads a row of `seq, id, at, peer, tries, length, start, died, reason`.
+/// The statement for messages without their payloads, with the place and the number of rows
+/// to fill in.
+pub(super) fn list_statement(part: Part, headers: &str) -> String {
+    format!(
+        "SELECT seq, id, at, peer, tries, length(payload), \
+         CASE WHEN length(payload) <= {WHOLE} THEN substr(payload, 1, {START}) END, {death}, \
+         {headers} FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?",
+        death = part.death(),
+        table = part.table(),
+    )
+}
+
+/// Reads a row of `seq, id, at, peer, tries, length, start, died, reason, headers`.
 pub(super) fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     let size = number(row.get_ref(5)?).unwrap_or_default().unsigned_abs();
     let start = bytes(row.get_ref(6)?).map(Bytes::copy_from_slice);
     fields(row, size, start)
 }
 
-/// Reads a row of `seq, id, at, peer, tries, crc, payload, died, reason`. Values that cannot
+/// Reads a row of `seq, id, at, peer, tries, crc, payload, died, reason, headers`. Values that cannot
 /// be what was written count as damage.
 pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let id = bytes(row.get_ref(1)?);
     let peer = row.get_ref(3)?;
     let crc = number(row.get_ref(5)?);
     let payload = bytes(row.get_ref(6)?);
+    let headers = bytes(row.get_ref(9)?);
     let sum = checksum(
         id.unwrap_or_default(),
         bytes(peer),
         payload.unwrap_or_default(),
+        headers,
     );
     let payload = Bytes::copy_from_slice(payload.unwrap_or_default());
     let start = payload.slice(..payload.len().min(START));
     let start = (payload.len() <= WHOLE).then_some(start);
     let listed = fields(row, payload.len() as u64, start)?;
     let has_its_peer = matches!(peer, ValueRef::Null) || listed.peer.is_some();
+    let has_its_headers = headers.is_none() || !listed.headers.is_empty();
     Ok(Message {
-        is_intact: crc == Some(i64::from(sum)) && listed.id.is_some() && has_its_peer,
+        is_intact: crc == Some(i64::from(sum))
+            && listed.id.is_some()
+            && has_its_peer
+            && has_its_headers,
         listed,
         payload,
     })
@@ -114,6 +142,8 @@ fn fields(row: &Row<'_>, size: u64, start: Option<Bytes>) -> rusqlite::Result<Li
     let id = bytes(row.get_ref(1)?).and_then(|id| <[u8; MessageId::LEN]>::try_from(id).ok());
     let peer = bytes(row.get_ref(3)?).and_then(|peer| Identity::new(peer).ok());
     let tries = number(row.get_ref(4)?).unwrap_or_default();
+    let headers = bytes(row.get_ref(9)?).map(Bytes::copy_from_slice);
+    let headers = headers.and_then(|it| Headers::from_bytes(it, HEADERS).ok());
     let death = number(row.get_ref(7)?).map(|at| (from_millis(at), row.get_ref(8)));
     let death = death.map(|(at, reason)| {
         let reason = bytes(reason?).unwrap_or_default();
@@ -128,6 +158,7 @@ fn fields(row: &Row<'_>, size: u64, start: Option<Bytes>) -> rusqlite::Result<Li
         tries: u32::try_from(tries).unwrap_or(u32::MAX),
         size,
         start,
+        headers: headers.unwrap_or_default(),
         death: death.transpose()?,
     })
 }

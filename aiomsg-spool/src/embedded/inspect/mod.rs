@@ -128,11 +128,8 @@ impl Inspector {
     pub fn stats(&self) -> Result<Summary, SpoolError> {
         let read = || {
             let totals = db::totals(&self.connection)?;
-            let version = self
-                .connection
-                .pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok(Summary {
-                version,
+                version: schema::version(&self.connection)?,
                 waiting: totals.waiting,
                 dead: totals.dead,
                 oldest: self.oldest()?,
@@ -150,24 +147,16 @@ impl Inspector {
     ///
     /// When the store cannot be read. A [walk](Inspector::walk) reads around damage.
     pub fn list(&self, part: Part, behind: u64, most: usize) -> Result<Vec<Listed>, SpoolError> {
-        let statement = format!(
-            "SELECT seq, id, at, peer, tries, length(payload), \
-             CASE WHEN length(payload) <= {whole} THEN substr(payload, 1, {start}) END, {death} \
-             FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?",
-            whole = message::WHOLE,
-            start = message::START,
-            death = part.death(),
-            table = part.table(),
-        );
-        let read = || {
-            let mut statement = self.connection.prepare_cached(&statement)?;
+        let listed = self.at_a_moment(|connection, headers| {
+            let statement = message::list_statement(part, headers);
+            let mut statement = connection.prepare_cached(&statement)?;
             let rows = statement.query_map(
                 params![signed(behind), signed(most as u64)],
                 message::listed,
             )?;
-            rows.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(|error| self.wrong(error))
+            rows.collect()
+        });
+        listed.map_err(|error| self.wrong(error))
     }
 
     /// The message at a place, with its part. None if no message has it: it was acknowledged,
@@ -223,11 +212,13 @@ impl Inspector {
 
     /// The first message at a place or behind it.
     fn first(&self, part: Part, place: u64) -> rusqlite::Result<Option<Message>> {
-        self.connection
-            .prepare_cached(&message::statement(part, "seq >= ?"))?
-            .query_map(params![signed(place), 1], message::message)?
-            .next()
-            .transpose()
+        self.at_a_moment(|connection, headers| {
+            connection
+                .prepare_cached(&message::statement(part, headers, "seq >= ?"))?
+                .query_map(params![signed(place), 1], message::message)?
+                .next()
+                .transpose()
+        })
     }
 
     /// The last place before this one that has a message, looked for from the end.
@@ -242,6 +233,17 @@ impl Inspector {
             .next()
             .transpose()?;
         Ok(last.map(i64::unsigned_abs))
+    }
+
+    /// Reads one moment of the store, which a process may upgrade meanwhile. The reader gets
+    /// what selects the headers.
+    fn at_a_moment<T>(
+        &self,
+        read: impl FnOnce(&Connection, &str) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let moment = self.connection.unchecked_transaction()?;
+        let headers = schema::headers(&moment)?;
+        read(&moment, headers)
     }
 
     fn wrong(&self, error: rusqlite::Error) -> SpoolError {

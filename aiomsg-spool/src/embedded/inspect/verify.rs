@@ -7,6 +7,7 @@ use super::walk::is_damage;
 use super::{Found, Inspector, Part};
 use crate::SpoolError;
 use crate::embedded::db::{self, Totals};
+use crate::embedded::schema;
 use crate::store::Usage;
 
 /// The most problems of its structure that SQLite looks for.
@@ -155,8 +156,9 @@ fn totals(inspector: &Inspector, report: &mut dyn FnMut(Problem)) -> Result<(), 
         .unchecked_transaction()
         .and_then(|moment| {
             let totals = db::totals(&moment)?;
-            let waiting = count(&moment, Part::Waiting)?;
-            let dead = count(&moment, Part::Dead)?;
+            let headers = schema::headers(&moment)?;
+            let waiting = count(&moment, headers, Part::Waiting)?;
+            let dead = count(&moment, headers, Part::Dead)?;
             let mut both = moment.prepare("SELECT seq FROM dead JOIN messages USING (seq)")?;
             let mut rows = both.query([])?;
             while let Some(row) = rows.next()? {
@@ -182,9 +184,10 @@ fn totals(inspector: &Inspector, report: &mut dyn FnMut(Problem)) -> Result<(), 
 /// What a part holds, and its last place.
 type Counted = (Usage, u64);
 
-fn count(moment: &rusqlite::Connection, part: Part) -> rusqlite::Result<Counted> {
+fn count(moment: &rusqlite::Connection, headers: &str, part: Part) -> rusqlite::Result<Counted> {
     let statement = format!(
-        "SELECT count(*), coalesce(sum(length(payload)), 0), coalesce(max(seq), 0) FROM {}",
+        "SELECT count(*), coalesce(sum(length(payload) + coalesce(length({headers}), 0)), 0), \
+         coalesce(max(seq), 0) FROM {}",
         part.table()
     );
     moment.query_row(&statement, [], |row| {
@@ -228,7 +231,7 @@ fn messages(
             match found {
                 Found::Message(message) if message.is_intact => {
                     whole.messages += 1;
-                    whole.bytes += message.size;
+                    whole.bytes += message.weight();
                 }
                 Found::Message(message) => {
                     let place = message.place;

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::{ErrorCode, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 use super::message::{self, Message};
 use super::{Inspector, Part};
@@ -153,8 +153,17 @@ impl<'a> Walk<'a> {
     }
 
     fn read_into(&mut self, found: &mut Vec<Found>) -> rusqlite::Result<()> {
-        let connection = &self.inspector.connection;
-        let statement = message::statement(self.part, "seq > ?");
+        let inspector = self.inspector;
+        inspector.at_a_moment(|connection, headers| self.read_page(connection, headers, found))
+    }
+
+    fn read_page(
+        &mut self,
+        connection: &Connection,
+        headers: &str,
+        found: &mut Vec<Found>,
+    ) -> rusqlite::Result<()> {
+        let statement = message::statement(self.part, headers, "seq > ?");
         let mut statement = connection.prepare_cached(&statement)?;
         let mut rows = statement.query(params![signed(self.behind), signed(MOST as u64)])?;
         let mut weight = 0;
@@ -169,7 +178,7 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             self.behind = message.place;
-            weight += message.payload.len();
+            weight += message.payload.len() + message.headers.as_bytes().len();
             found.push(Found::Message(Box::new(message)));
             if weight >= MOST_BYTES {
                 break;

@@ -1,5 +1,6 @@
 //! Writing.
 
+use aiomsg_core::Weight;
 use tokio::time::Instant;
 
 use super::{Reply, TICK, Writer};
@@ -170,7 +171,7 @@ fn write_settled(db: &mut Db, given: &Given, settled: &[Settled]) -> rusqlite::R
             continue;
         };
         match &settled.fate {
-            Fate::Done => done.push((settled.seq, stored.entry.payload.len() as u64)),
+            Fate::Done => done.push((settled.seq, stored.entry.weight() as u64)),
             Fate::Failed => db.count_try(settled.seq)?,
             Fate::Returned => {}
             Fate::Dead(reason) => db.set_aside(settled.seq, reason)?,

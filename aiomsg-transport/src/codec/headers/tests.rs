@@ -84,14 +84,22 @@ fn the_peer_chooses_its_type() {
     assert_eq!(frames, [message(None)]);
 }
 
+/// A message whose headers are refused does not come without them.
 #[test]
 fn what_is_broken_is_named_and_harms_no_other_message() {
     let headers = b"\0\0\0\x06\x40\x01a\0\x01b";
     let good = b"\0\0\0\x03\x03hi";
+    let lost = b"\0\0\0\x05\x03lost";
     for (broken, word) in [
-        (&b"\0\0\0\x06\x40\x01A\0\x01b"[..], "lower-case"),
-        (b"\0\0\0\x05\x40\x01a\0\x01", "byte 0 is cut off"),
-        (&[&headers[..], headers].concat()[..], "came twice"),
+        (
+            &[b"\0\0\0\x06\x40\x01A\0\x01b", &lost[..]].concat()[..],
+            "lower-case",
+        ),
+        (
+            &[b"\0\0\0\x05\x40\x01a\0\x01", &lost[..]].concat(),
+            "byte 0 is cut off",
+        ),
+        (&[headers, &headers[..], lost].concat(), "came twice"),
         (
             &[&headers[..], b"\0\0\0\x01\x02"].concat(),
             "without a message",
@@ -104,6 +112,10 @@ fn what_is_broken_is_named_and_harms_no_other_message() {
         let error = codec.decode(&mut wire).unwrap_err();
         assert!(error.is_protocol(), "{error}");
         assert!(error.to_string().contains(word), "{error}");
+        if broken.ends_with(lost) {
+            let error = codec.decode(&mut wire).unwrap_err();
+            assert!(error.to_string().contains("were refused"), "{error}");
+        }
         let next = codec.decode(&mut wire).unwrap().unwrap();
         assert_eq!(next.payload().unwrap(), "hi");
     }
@@ -155,6 +167,25 @@ fn the_limit_of_messages_is_not_that_of_headers() {
     let sent = encoded(&mut codec().max_message(4), frame.clone());
     let (frames, _, error) = decoded(codec().max_message(4), sent);
     assert_eq!((frames, error), (vec![frame], None));
+}
+
+/// Headers beyond any limit are passed over, and their message with them, also where their
+/// type comes later than their length.
+#[test]
+fn headers_that_are_passed_over_take_their_message_with_them() {
+    let mut large = b"\0\0\x40\0\x40".to_vec();
+    large.resize(large.len() + 0x3fff, b'x');
+    for first in [4, 5, large.len()] {
+        let mut codec = codec().max_message(4);
+        let mut wire = wire(&[ANNOUNCEMENT, &large[..first]]);
+        let error = codec.decode(&mut wire).unwrap_err();
+        assert!(error.is_too_large(), "{error}");
+        wire.extend_from_slice(&large[first..]);
+        wire.extend_from_slice(b"\0\0\0\x03\x03no\0\0\0\x03\x03hi");
+        let error = codec.decode(&mut wire).unwrap_err();
+        assert!(error.to_string().contains("were refused"), "{error}");
+        assert_eq!(codec.decode(&mut wire).unwrap(), Some(Frame::data("hi")));
+    }
 }
 
 #[test]
