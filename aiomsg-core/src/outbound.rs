@@ -1,9 +1,12 @@
 //! A message on its way out.
 
+mod rest;
+
 use bytes::Bytes;
 
 use crate::headers::{self, HeaderLimits, Headers};
 use crate::{Delivery, Identity, IntoPayload, MessageId, Weight};
+use rest::Rest;
 
 /// A message on its way out: the request of every service on the send path.
 ///
@@ -24,71 +27,7 @@ pub struct Outbound {
     rest: Rest,
 }
 
-/// All of a message but its payload, in the room of an identity alone: messages are
-/// moved often, and wait by the thousand. Rare combinations are allocated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Rest {
-    /// Without an id.
-    Target(Target),
-    /// For anyone.
-    Id(MessageId),
-    /// Anything else.
-    Both(Box<Both>),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Both {
-    target: Target,
-    id: Option<MessageId>,
-    until_acked: bool,
-    interrupted: u8,
-    headers: Headers,
-    /// Why a header cannot be sent.
-    bad_header: Option<Box<str>>,
-}
-
 static ANY: Target = Target::Any;
-
-impl Rest {
-    fn new(both: Both) -> Self {
-        let is_rare = both.until_acked
-            || both.interrupted > 0
-            || !both.headers.is_empty()
-            || both.bad_header.is_some();
-        match both {
-            both if is_rare => Self::Both(Box::new(both)),
-            Both {
-                target, id: None, ..
-            } => Self::Target(target),
-            Both {
-                target: Target::Any,
-                id: Some(id),
-                ..
-            } => Self::Id(id),
-            both => Self::Both(Box::new(both)),
-        }
-    }
-
-    fn take(&mut self) -> Both {
-        match std::mem::replace(self, Self::Target(Target::Any)) {
-            Self::Target(target) => Both {
-                target,
-                ..Both::default()
-            },
-            Self::Id(id) => Both {
-                id: Some(id),
-                ..Both::default()
-            },
-            Self::Both(both) => *both,
-        }
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut Both)) {
-        let mut both = self.take();
-        change(&mut both);
-        *self = Self::new(both);
-    }
-}
 
 /// Who gets a message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -152,6 +91,7 @@ impl Outbound {
         match (&mut self.rest, id) {
             (Rest::Target(_), None) => {}
             (rest @ (Rest::Target(Target::Any) | Rest::Id(_)), Some(id)) => *rest = Rest::Id(id),
+            (Rest::Acked(old), Some(id)) => *old = id,
             (rest, id) => rest.change(|both| both.id = id),
         }
     }
@@ -160,7 +100,10 @@ impl Outbound {
     /// message is accepted. For sockets that send at-least-once.
     #[must_use]
     pub fn until_acked(mut self) -> Self {
-        self.rest.change(|both| both.until_acked = true);
+        match &mut self.rest {
+            Rest::Id(id) => self.rest = Rest::Acked(*id),
+            rest => rest.change(|both| both.until_acked = true),
+        }
         self
     }
 
@@ -249,7 +192,7 @@ impl Outbound {
     pub fn is_plain(&self) -> bool {
         match &self.rest {
             Rest::Target(_) => true,
-            Rest::Id(_) => false,
+            Rest::Id(_) | Rest::Acked(_) => false,
             Rest::Both(both) => both.id.is_none() && both.headers.is_empty(),
         }
     }
@@ -265,7 +208,7 @@ impl Outbound {
     pub fn target(&self) -> &Target {
         match &self.rest {
             Rest::Target(target) => target,
-            Rest::Id(_) => &ANY,
+            Rest::Id(_) | Rest::Acked(_) => &ANY,
             Rest::Both(both) => &both.target,
         }
     }
@@ -284,7 +227,7 @@ impl Outbound {
     pub fn id(&self) -> Option<MessageId> {
         match &self.rest {
             Rest::Target(_) => None,
-            Rest::Id(id) => Some(*id),
+            Rest::Id(id) | Rest::Acked(id) => Some(*id),
             Rest::Both(both) => both.id,
         }
     }
@@ -292,7 +235,11 @@ impl Outbound {
     /// Whether `send` waits for the acknowledgement.
     #[inline]
     pub fn is_until_acked(&self) -> bool {
-        matches!(&self.rest, Rest::Both(both) if both.until_acked)
+        match &self.rest {
+            Rest::Target(_) | Rest::Id(_) => false,
+            Rest::Acked(_) => true,
+            Rest::Both(both) => both.until_acked,
+        }
     }
 
     /// Takes the payload out.
@@ -306,7 +253,7 @@ impl Outbound {
     pub fn into_parts(self) -> (Bytes, Target, Option<MessageId>) {
         match self.rest {
             Rest::Target(target) => (self.payload, target, None),
-            Rest::Id(id) => (self.payload, Target::Any, Some(id)),
+            Rest::Id(id) | Rest::Acked(id) => (self.payload, Target::Any, Some(id)),
             Rest::Both(both) => (self.payload, both.target, both.id),
         }
     }
@@ -340,14 +287,6 @@ impl From<Delivery> for Outbound {
     }
 }
 
-impl Both {
-    #[cold]
-    fn bad_headers(&self, limits: HeaderLimits) -> Option<String> {
-        let bad = self.bad_header.as_deref().map(str::to_owned);
-        bad.or_else(|| self.headers.excess(limits))
-    }
-}
-
 /// The length of the payload and of the headers: what the bounds of queues count.
 impl Weight for Outbound {
     #[inline]
@@ -355,3 +294,6 @@ impl Weight for Outbound {
         self.payload.len() + self.headers().as_bytes().len()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
-//! The messages on their way into the store: all that come while one commit is under way
-//! make the next one.
+//! The messages on their way into the store, and their senders.
+
+mod commit;
+mod settle;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -19,7 +21,7 @@ use crate::SpoolError;
 use crate::appending::Appending;
 use crate::ids::Ids;
 use crate::settings::Settings;
-use crate::store::{Answer, Entry, Fate, Settled, Store, Usage, bad_headers};
+use crate::store::{Entry, Store, Usage, bad_headers};
 
 /// The most messages, and bytes of payload, that wait for a commit.
 const PENDING: usize = 65_536;
@@ -230,142 +232,6 @@ impl Front {
         }
         state.waiters.push(waiter);
         Ok(())
-    }
-
-    /// Commits what waits, until the spool is closed.
-    async fn commit_all(self: Arc<Self>) {
-        loop {
-            let (entries, waiters, closed) = self.take_pending();
-            if entries.is_empty() {
-                if closed {
-                    break;
-                }
-                self.bell.notified().await;
-                continue;
-            }
-            let asking = self.asking(&entries);
-            let answer = self.commit(entries).await;
-            self.answered(&answer, &asking);
-            for waiter in waiters {
-                // The sender may no longer wait.
-                let _ = waiter.send(answer.clone().map(|_| ()));
-            }
-            // Their next messages come at once, and share the next commit.
-            tokio::task::yield_now().await;
-        }
-        let ended = self.store.close().await;
-        self.settled.notify_waiters();
-        self.ended.send_replace(Some(ended));
-    }
-
-    fn take_pending(&self) -> (Vec<Entry>, Vec<StoredWaiter>, bool) {
-        let mut state = self.state.lock();
-        let entries = std::mem::take(&mut state.pending);
-        let waiters = std::mem::take(&mut state.waiters);
-        state.committing = Usage {
-            messages: entries.len() as u64,
-            bytes: state.pending_bytes as u64,
-        };
-        state.pending_bytes = 0;
-        (entries, waiters, state.closed)
-    }
-
-    async fn commit(&self, entries: Vec<Entry>) -> Result<Usage, SpoolError> {
-        if let Some(most) = self.excess() {
-            let shed = self.store.shed(most).await?;
-            self.state.lock().dropped += shed.dropped;
-        }
-        self.store.append(entries).await
-    }
-
-    /// How much the store may hold before the messages under way, if the overflow rule drops
-    /// others for them.
-    fn excess(&self) -> Option<Usage> {
-        let state = self.state.lock();
-        let new = state.stored + state.committing;
-        let settings = &self.settings;
-        if new.messages <= settings.max_messages && new.bytes <= settings.max_bytes {
-            return None;
-        }
-        match settings.overflow {
-            Overflow::DropOldest => Some(Usage {
-                messages: settings
-                    .max_messages
-                    .saturating_sub(state.committing.messages),
-                bytes: settings.max_bytes.saturating_sub(state.committing.bytes),
-            }),
-            Overflow::KeepNewest => Some(Usage::default()),
-            _ => None,
-        }
-    }
-
-    /// The messages whose senders wait for the acknowledgement.
-    fn asking(&self, entries: &[Entry]) -> Vec<MessageId> {
-        let state = self.state.lock();
-        if state.until_acked.is_empty() {
-            return Vec::new();
-        }
-        let ids = entries.iter().map(|it| it.id);
-        ids.filter(|id| state.until_acked.contains_key(id))
-            .collect()
-    }
-
-    fn answered(&self, answer: &Result<Usage, SpoolError>, asking: &[MessageId]) {
-        let mut state = self.state.lock();
-        state.committing = Usage::default();
-        if answer.is_err() {
-            // Their senders hear that they were not stored.
-            for id in asking {
-                state.until_acked.remove(id);
-            }
-        }
-        let woken = state.holds(answer);
-        drop(state);
-        woken.wake();
-    }
-
-    // ===== settling =====
-
-    /// Says what became of messages, and tells their senders.
-    pub(crate) fn settle(
-        self: &Arc<Self>,
-        settled: Vec<(MessageId, Settled)>,
-    ) -> impl Future<Output = Result<(), SpoolError>> + Send + 'static {
-        let (ids, settled): (Vec<_>, Vec<_>) = settled.into_iter().unzip();
-        let told = self.waiting_for(&ids, &settled);
-        let answer: Answer<Usage> = self.store.settle(settled);
-        let front = Arc::clone(self);
-        async move {
-            let answer = answer.await;
-            for (waiter, outcome) in told {
-                // The sender may no longer wait.
-                let _ = waiter.send(outcome);
-            }
-            let woken = front.state.lock().holds(&answer);
-            woken.wake();
-            front.settled.notify_waiters();
-            answer.map(|_| ())
-        }
-    }
-
-    fn waiting_for(
-        &self,
-        ids: &[MessageId],
-        settled: &[Settled],
-    ) -> Vec<(AckedWaiter, Result<(), String>)> {
-        let mut state = self.state.lock();
-        if state.until_acked.is_empty() {
-            return Vec::new();
-        }
-        let outcomes = ids.iter().zip(settled).filter_map(|(id, settled)| {
-            let outcome = match &settled.fate {
-                Fate::Done => Ok(()),
-                Fate::Dead(reason) => Err(reason.clone()),
-                Fate::Failed | Fate::Returned => return None,
-            };
-            Some((state.until_acked.remove(id)?, outcome))
-        });
-        outcomes.collect()
     }
 
     // ===== closing =====

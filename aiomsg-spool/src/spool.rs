@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use aiomsg_core::{Delivery, Outbound};
 use aiomsg_layers::Overflow;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::SpoolError;
 use crate::appending::Appending;
@@ -18,6 +19,9 @@ use crate::layer::SpoolLayer;
 use crate::messages::Messages;
 use crate::settings::{Settings, SyncPolicy};
 use crate::store::{Stats, Store, bad_headers};
+
+/// How often a drain counts what waits, if no message is settled meanwhile.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Messages that outlive the process.
 ///
@@ -178,14 +182,17 @@ impl Spool {
     ///
     /// As for [`stats`](Spool::stats).
     pub async fn drain(&self, deadline: Duration) -> Result<u64, SpoolError> {
-        let until = tokio::time::Instant::now() + deadline;
+        let started = Instant::now();
         loop {
             let settled = self.front.settled();
             let waiting = self.stats().await?.waiting.messages;
             let waiting = waiting + self.front.pending();
-            if waiting == 0 || tokio::time::timeout_at(until, settled).await.is_err() {
+            let left = deadline.saturating_sub(started.elapsed());
+            if waiting == 0 || left.is_zero() {
                 return Ok(waiting);
             }
+            // Messages leave for their age, too, and by others who share the store.
+            let _ = tokio::time::timeout(left.min(LOOK), settled).await;
         }
     }
 

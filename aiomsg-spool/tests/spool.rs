@@ -75,6 +75,18 @@ async fn an_inbox_acknowledges_what_it_has_stored() {
     assert_eq!(spool.stats().await.unwrap().waiting.messages, 0);
 }
 
+/// Nobody settles a message that is too old: the drain waited until its deadline.
+#[tokio::test]
+async fn a_drain_ends_when_what_waits_is_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::builder().max_age(Duration::from_millis(10));
+    let spool = spool.open(folder.path()).await.unwrap();
+    spool.append("job").await.unwrap();
+    let drained = tokio::time::timeout(SOON, spool.drain(Duration::MAX)).await;
+    assert_eq!(drained.unwrap().unwrap(), 0);
+    assert_eq!(spool.stats().await.unwrap().dead.messages, 1);
+}
+
 #[tokio::test]
 async fn messages_keep_their_headers() {
     let folder = tempfile::tempdir().unwrap();

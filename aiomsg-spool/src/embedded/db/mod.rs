@@ -32,6 +32,8 @@ pub(super) struct Db {
     totals: Totals,
     /// The totals as the transaction under way leaves them.
     next: Totals,
+    /// Whether commits reach the disk before they return, once that was set.
+    synced: Option<bool>,
 }
 
 /// The row of `totals`.
@@ -65,6 +67,7 @@ impl Db {
             folder: folder.to_owned(),
             totals,
             next: totals,
+            synced: None,
         })
     }
 
@@ -106,16 +109,25 @@ impl Db {
         sync: bool,
         statements: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let synchronous = match sync {
-            true => "PRAGMA synchronous = FULL",
-            false => "PRAGMA synchronous = NORMAL",
-        };
-        self.run(synchronous)?;
+        self.set_synced(sync)?;
         self.run("BEGIN IMMEDIATE")?;
         let value = statements(self)?;
         self.write_totals(sync)?;
         self.run("COMMIT")?;
         Ok(value)
+    }
+
+    /// Sets whether commits reach the disk. SQLite compiles this statement anew each time.
+    fn set_synced(&mut self, sync: bool) -> rusqlite::Result<()> {
+        if self.synced != Some(sync) {
+            self.synced = None;
+            self.run(match sync {
+                true => "PRAGMA synchronous = FULL",
+                false => "PRAGMA synchronous = NORMAL",
+            })?;
+            self.synced = Some(sync);
+        }
+        Ok(())
     }
 
     fn run(&self, statement: &str) -> rusqlite::Result<()> {
