@@ -373,8 +373,8 @@ async fn of_messages_that_are_served_and_forwarded() {
 async fn of_messages_at_least_once_through_cut_connections() {
     const COUNT: usize = 2000;
     let (mut server, endpoint) = bound().await;
-    let builder = Socket::builder().delivery_guarantee(DeliveryGuarantee::AtLeastOnce);
-    let client = connected(builder, endpoint.clone()).await;
+    let client = Socket::builder().at_least_once().build().unwrap();
+    client.connect(endpoint.clone()).unwrap();
     let sending = async {
         for n in 0..COUNT {
             client.send_message(message(n)).await.unwrap();

@@ -74,8 +74,12 @@ impl Query {
     /// Reads the query of a URL, or names what is wrong with it.
     pub(super) fn parse(query: &str) -> Result<Self, String> {
         let mut asked = Self::default();
+        let mut ordered = None;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let wrong = |expected: &str| Err(format!("{name}={value}: expected {expected}"));
+            if matches!(&*name, "sort" | "order") {
+                ordered = Some(format!("{name}={value}"));
+            }
             match &*name {
                 "side" if ["frontend", "backend"].contains(&&*value) => {
                     asked.side = Some(value.into_owned());
@@ -110,7 +114,12 @@ impl Query {
                 }
             }
         }
-        Ok(asked)
+        match ordered {
+            Some(ordered) if asked.closed => Err(format!(
+                "{ordered}: connections that have ended come the last one first"
+            )),
+            _ => Ok(asked),
+        }
     }
 
     /// The connections that are asked for, and how many there are in all of that kind.
@@ -204,6 +213,7 @@ mod tests {
             ("limit=1001", "limit=1001: expected 1 to 1000"),
             ("offset=-1", "offset=-1: expected a number"),
             ("page=2", "page: expected side"),
+            ("state=closed&sort=rate", "sort=rate: connections that have ended come"),
         ] {
             let error = Query::parse(query).unwrap_err();
             assert!(error.starts_with(said), "{error}");
