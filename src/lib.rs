@@ -31,7 +31,7 @@
 //!
 //! | item | contents |
 //! |---|---|
-//! | [`Socket`], [`SocketBuilder`] | the socket |
+//! | [`Socket`], [`SocketBuilder`], [`WeakSocket`] | the socket, and a handle that does not keep it alive |
 //! | [`Outbound`], [`Delivery`] | a message to send, and one that arrived |
 //! | [`SendMode`], [`DeliveryGuarantee`], [`AckMode`] | distribution, guarantee, acknowledgement |
 //! | [`Endpoint`], [`Identity`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://`; who a peer is |
@@ -72,8 +72,8 @@ pub use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity, Limits, Ou
 pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
-pub use socket::Socket;
 pub use socket::builder::{AckMode, DeliveryGuarantee, SendMode, SocketBuilder};
+pub use socket::{Socket, WeakSocket};
 
 #[doc = include_str!("../docs/layers.md")]
 pub mod guide {}
