@@ -131,11 +131,12 @@ pub mod resolve {
     pub use aiomsg_transport::SystemResolver;
 }
 
-/// Counters of a socket and of its peers, and its recent failures.
+/// Counters of a socket and of its peers, its recent failures, and how long things take.
 pub mod stats {
     pub use crate::engine::failures::{Failure, FailureKind};
     pub use crate::engine::peer_stats::PeerStats;
-    pub use crate::engine::stats::{Drops, Stats};
+    pub use crate::engine::stats::{Drops, FailuresByKind, Stats};
+    pub use crate::engine::timings::Timings;
 }
 
 /// Messages that outlive the process.

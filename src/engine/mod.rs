@@ -37,6 +37,7 @@ mod seldom;
 pub(crate) mod session;
 pub(crate) mod stack;
 pub(crate) mod stats;
+pub(crate) mod timings;
 mod told;
 pub(crate) mod waiting;
 
@@ -77,6 +78,7 @@ use rest::Rests;
 use running::ConnectionLayers;
 use session::MakeIntake;
 use stack::{Stack, StandardSend};
+use timings::Clock;
 
 /// The most refused connections that end in good order at the same time.
 const FAREWELLS: usize = 64;
@@ -111,6 +113,8 @@ pub(crate) struct Paths {
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
+    /// Who hears how long things take.
+    pub(crate) clock: Clock,
     pub(crate) peers: Admission<Connected>,
     pub(crate) endpoints: Endpoints,
     /// Received messages that wait for the program.
@@ -252,6 +256,7 @@ impl Engine {
             ),
             endpoints: Endpoints::default(),
             reporter,
+            clock: Clock::default(),
             send: send.clone(),
             unacked,
             closing: AtomicBool::new(false),

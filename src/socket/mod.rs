@@ -14,6 +14,7 @@ pub(crate) mod serve;
 pub(crate) mod service;
 mod sink;
 pub(crate) mod streams;
+mod timings;
 mod weak;
 
 #[cfg(feature = "json")]
@@ -381,6 +382,10 @@ impl<S> Socket<S> {
                 .unacked
                 .as_ref()
                 .map_or(0, aiomsg_layers::at_least_once::Unacked::len),
+            resent_messages: engine
+                .unacked
+                .as_ref()
+                .map_or(0, aiomsg_layers::at_least_once::Unacked::resent),
             ..engine.reporter.counters().snapshot()
         }
     }

@@ -67,8 +67,12 @@ impl<S: SendService + Send> Running<S> {
         let asked = message.id();
         let asked = asked.map(|id| Delivery::new(asker.clone(), Bytes::new()).with_id(id));
         let (socket, replies) = (self.socket.clone(), self.replies.clone());
+        let started = socket.engine().clock.start();
         let task = self.tasks.spawn(async move {
-            let reply = caught(HANDLER, handling?).await?.map_err(Into::into)?;
+            let handled = caught(HANDLER, handling?).await;
+            let clock = &socket.engine().clock;
+            clock.report(started, |it, time| it.handled(time));
+            let reply = handled?.map_err(Into::into)?;
             // Now, and not behind a large reply, or one that waits for room.
             if let Some(asked) = asked {
                 socket.acknowledge(&asked);
