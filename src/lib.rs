@@ -59,12 +59,16 @@
 //!   hickory-resolver.
 //! - `spool`: messages that outlive the process, by SQLite.
 //! - `jetstream`: a spool on NATS servers, by async-nats.
+//! - `metrics`: `aiomsg::metrics`: counters, gauges and histograms of sockets and layers, for
+//!   any recorder of the metrics crate.
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod engine;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod socket;
 
 pub use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity, Limits, Outbound};
@@ -237,3 +241,8 @@ struct Durability;
 #[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]
 #[doc = include_str!("../docs/security.md")]
 struct Security;
+
+/// Compiles the programs of the page on observability.
+#[cfg(all(doctest, feature = "metrics"))]
+#[doc = include_str!("../docs/observability.md")]
+struct Observability;

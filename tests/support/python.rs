@@ -29,7 +29,7 @@ mod websocket_peer;
 use std::net::{Ipv4Addr, TcpListener};
 
 pub use self::certificate::{Certificate, certificate};
-pub use self::environment::{Version, interpreter};
+pub use self::environment::{Package, Version, interpreter};
 pub use self::mutual_tls::Tls;
 pub use self::peer::{Guarantee, Peer, PeerBuilder, SendMode};
 pub use self::script::Script;

@@ -21,6 +21,8 @@ pub enum Package {
     Aiomsg(Version),
     /// `websockets`, which knows WebSocket and nothing of aiomsg.
     WebSockets,
+    /// `prometheus_client`, with the parser of its text format.
+    PrometheusClient,
 }
 
 /// The versions of the Python library that we talk to.
@@ -45,12 +47,14 @@ pub fn interpreter(package: impl Into<Package>) -> PathBuf {
     static V2019: OnceLock<PathBuf> = OnceLock::new();
     static V2026: OnceLock<PathBuf> = OnceLock::new();
     static WEBSOCKETS: OnceLock<PathBuf> = OnceLock::new();
+    static PROMETHEUS_CLIENT: OnceLock<PathBuf> = OnceLock::new();
 
     let package = package.into();
     let cell = match package {
         Package::Aiomsg(Version::V2019) => &V2019,
         Package::Aiomsg(Version::V2026) => &V2026,
         Package::WebSockets => &WEBSOCKETS,
+        Package::PrometheusClient => &PROMETHEUS_CLIENT,
     };
     cell.get_or_init(|| prepare(package)).clone()
 }
@@ -63,6 +67,7 @@ impl Package {
         match self {
             Self::Aiomsg(version) => ("aiomsg", version.as_str()),
             Self::WebSockets => ("websockets", "17.4"),
+            Self::PrometheusClient => ("prometheus_client", "0.26.0"),
         }
     }
 }
