@@ -16,8 +16,8 @@ use super::Engine;
 /// The methods are called in the tasks of the socket, without a lock, and must not block. A
 /// panic of one is logged, and costs nothing else.
 pub trait Timings: Send + Sync + 'static {
-    /// A connection has completed its handshake. The time includes connecting, TLS, and the
-    /// layers of the dial or accept path. `dialled` says whether this end has dialled.
+    /// A peer has sent its identity. The time includes connecting, TLS, and the layers of the
+    /// dial or accept path, once these are ready. `dialled` says whether this end has dialled.
     fn handshake(&self, time: Duration, dialled: bool, dialect: Dialect) {
         let _ = (time, dialled, dialect);
     }

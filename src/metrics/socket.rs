@@ -44,7 +44,8 @@ pub struct SocketMetrics {
 }
 
 impl SocketMetrics {
-    /// Creates the metrics of a socket, with handles from the current recorder.
+    /// Creates the metrics of a socket, with handles from the current recorder. A program with
+    /// several sockets gives them [labels](Self::with_labels), or they share their series.
     ///
     /// They become the [listener of its timings](Socket::on_timings). If the socket has one
     /// already, its histograms stay with that one.

@@ -1,8 +1,8 @@
 //! What a socket counts.
 
-use aiomsg::Limits;
 use aiomsg::builder::Overflow;
 use aiomsg::metrics::SocketMetrics;
+use aiomsg::{AckMode, Limits};
 
 use super::*;
 
@@ -94,6 +94,39 @@ async fn failed_connections_are_counted_by_direction_and_reason() {
     assert!(dials.counter(name) >= 1);
     let name = r#"aiomsg_failed_connections_total{direction="accept",reason="io"}"#;
     assert_eq!(dials.counter(name), 0);
+}
+
+/// A peer that takes a message, does not acknowledge it and goes leaves it to the next one.
+#[tokio::test]
+async fn resends_and_unacknowledged_messages_are_counted() {
+    let client = Socket::builder().at_least_once().build().unwrap();
+    let endpoint = client.bind("127.0.0.1:0").await.unwrap();
+    let (metrics, mut series) = recorded(|| SocketMetrics::new(&client));
+    let silent = Socket::builder()
+        .ack_mode(AckMode::Handled)
+        .build()
+        .unwrap();
+    silent.connect(endpoint.clone()).unwrap();
+    client.send("hello").await.unwrap();
+    let _unacknowledged = within("it", silent.recv_message()).await.unwrap();
+    metrics.collect();
+    series.look();
+    assert_eq!(series.gauge("aiomsg_unacknowledged_messages"), 1.0);
+    assert_eq!(series.counter("aiomsg_resent_messages_total"), 0);
+
+    drop(silent);
+    let (next, acknowledged) = (Socket::new().unwrap(), async {
+        while client.stats().unacknowledged_messages > 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    next.connect(endpoint).unwrap();
+    within("it", next.recv()).await.unwrap();
+    within("its acknowledgement", acknowledged).await;
+    metrics.collect();
+    series.look();
+    assert_eq!(series.gauge("aiomsg_unacknowledged_messages"), 0.0);
+    assert_eq!(series.counter("aiomsg_resent_messages_total"), 1);
 }
 
 /// A collector holds no handle: the socket ends, and its gauges with it.
