@@ -10,6 +10,7 @@ mod many;
 mod pace;
 mod receive;
 mod send;
+mod sending;
 pub(crate) mod serve;
 pub(crate) mod service;
 mod sink;
