@@ -158,7 +158,7 @@ impl Gauges {
 struct Counters {
     plain: [(Counter, Value<Stats, u64>); 8],
     drops: Vec<(DropReason, Counter)>,
-    failures: [(ByKind, fn(&Stats) -> &FailuresByKind); 2],
+    failures: [(ByKind, Value<Stats, FailuresByKind>); 2],
 }
 
 type ByKind = Vec<(ErrorKind, Counter)>;
@@ -193,8 +193,8 @@ impl Counters {
             ],
             drops: drops.collect(),
             failures: [
-                (failures("dial"), |it| &it.failed_dials),
-                (failures("accept"), |it| &it.failed_accepts),
+                (failures("dial"), |it| it.failed_dials),
+                (failures("accept"), |it| it.failed_accepts),
             ],
         }
     }

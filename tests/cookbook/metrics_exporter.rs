@@ -8,11 +8,14 @@ use crate::program::example;
 
 /// What the program answers at its second address.
 async fn scrape(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
     let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\naccept: */*\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it reads");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    stream.read_to_string(&mut answer).await.expect("an answer");
     answer
 }
 

@@ -15,6 +15,7 @@ use super::{HANDLER, Socket};
 use crate::engine::events::say;
 use crate::engine::explain;
 use crate::layer::SendService;
+use crate::stats::Timings;
 
 /// The messages in handling.
 pub(super) struct Running<S> {
@@ -71,7 +72,7 @@ impl<S: SendService + Send> Running<S> {
         let task = self.tasks.spawn(async move {
             let handled = caught(HANDLER, handling?).await;
             let clock = &socket.engine().clock;
-            clock.report(started, |it, time| it.handled(time));
+            clock.report(started, Timings::handled);
             let reply = handled?.map_err(Into::into)?;
             // Now, and not behind a large reply, or one that waits for room.
             if let Some(asked) = asked {
