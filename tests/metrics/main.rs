@@ -101,7 +101,7 @@ impl Series {
                         Some(Value::Histogram(old)) => old,
                         _ => Vec::new(),
                     };
-                    all.extend(more.into_iter().map(|it| it.into_inner()));
+                    all.extend(more.into_iter().map(f64::from));
                     Value::Histogram(all)
                 }
             };
