@@ -31,7 +31,7 @@
 //!
 //! | item | contents |
 //! |---|---|
-//! | [`Socket`], [`SocketBuilder`] | the socket |
+//! | [`Socket`], [`SocketBuilder`], [`WeakSocket`] | the socket, and a handle that does not keep it alive |
 //! | [`Outbound`], [`Delivery`] | a message to send, and one that arrived |
 //! | [`SendMode`], [`DeliveryGuarantee`], [`AckMode`] | distribution, guarantee, acknowledgement |
 //! | [`Endpoint`], [`Identity`] | `"host:port"`, `tcp://`, `tls://`, `unix://`, `mem://`; who a peer is |
@@ -60,12 +60,16 @@
 //! - `spool`: messages that outlive the process, by SQLite.
 //! - `jetstream`: a spool on NATS servers, by async-nats.
 //! - `opentelemetry`: traces across messages, by tracing-opentelemetry.
+//! - `metrics`: `aiomsg::metrics`: counters, gauges and histograms of sockets and layers, for
+//!   any recorder of the metrics crate.
 //! - `balance`: `parts::layers::distribute::Loaded`, a peer for tower's `p2c::Balance`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod engine;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod router;
 mod socket;
 
@@ -74,8 +78,8 @@ pub use aiomsg_core::{Delivery, Endpoint, Error, ErrorKind, Identity, Limits, Ou
 pub use aiomsg_transport::tls::TlsConfig;
 
 pub use engine::events::{Event, Events};
-pub use socket::Socket;
 pub use socket::builder::{AckMode, DeliveryGuarantee, SendMode, SocketBuilder};
+pub use socket::{Socket, WeakSocket};
 
 #[doc = include_str!("../docs/layers.md")]
 pub mod guide {}
@@ -137,11 +141,12 @@ pub mod resolve {
     pub use aiomsg_transport::SystemResolver;
 }
 
-/// Counters of a socket and of its peers, and its recent failures.
+/// Counters of a socket and of its peers, its recent failures, and how long things take.
 pub mod stats {
     pub use crate::engine::failures::{Failure, FailureKind};
     pub use crate::engine::peer_stats::PeerStats;
-    pub use crate::engine::stats::{Drops, Stats};
+    pub use crate::engine::stats::{Drops, FailuresByKind, Stats};
+    pub use crate::engine::timings::Timings;
 }
 
 /// Messages that outlive the process.
@@ -243,12 +248,12 @@ struct Troubleshooting;
 #[doc = include_str!("../docs/durability.md")]
 struct Durability;
 
-/// Runs the programs of the page on what can be seen from outside.
-#[cfg(all(doctest, feature = "opentelemetry"))]
-#[doc = include_str!("../docs/observability.md")]
-struct Observability;
-
 /// Compiles the programs of the page on security.
 #[cfg(all(doctest, feature = "system-roots", feature = "websocket"))]
 #[doc = include_str!("../docs/security.md")]
 struct Security;
+
+/// Runs the programs of the page on what can be seen from outside.
+#[cfg(all(doctest, feature = "metrics", feature = "opentelemetry"))]
+#[doc = include_str!("../docs/observability.md")]
+struct Observability;

@@ -51,6 +51,9 @@ pub fn libraries() -> Vec<&'static dyn Library> {
         &ours::AiomsgMany,
         &ours::Aiomsg::WebSocket,
         &ours::Aiomsg::Beside,
+        &ours::Measured::Layered,
+        &ours::Measured::Counted,
+        &ours::Measured::Watched,
     ]
 }
 

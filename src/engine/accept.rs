@@ -110,6 +110,7 @@ async fn establish(
             engine.stop_shaking.cancelled().await;
         }
     };
+    let started = engine.clock.start();
     // One deadline for TLS and the handshake.
     let shaken = tokio::select! {
         biased;
@@ -121,6 +122,10 @@ async fn establish(
         () = stopped => Err(ErrorKind::Closed.into()),
     };
     let (io, half_way) = shaken.map_err(|error| error.with_certificate(known))?;
+    let dialect = half_way.established().dialect;
+    engine
+        .clock
+        .report(started, |it, time| it.handshake(time, false, dialect));
     // Waiting for an identity does not count as a handshake under way: each
     // identity bounds it to one.
     drop(turn);

@@ -115,6 +115,7 @@ fn admitting(
             // count in the peer's time.
             let opening = gate::open(&engine.dial, endpoint.clone()).await?;
             let mut known = None;
+            let started = engine.clock.start();
             let shake = async {
                 let mut io = opening.await?;
                 known = io.info().certificate().cloned();
@@ -127,6 +128,10 @@ fn admitting(
             let shaken = shaken.unwrap_or_else(|_| Err(timed_out(&engine).into()));
             let (io, half_way) =
                 shaken.map_err(|error| super::explain(error).with_certificate(known))?;
+            let dialect = half_way.established().dialect;
+            engine
+                .clock
+                .report(started, |it, time| it.handshake(time, true, dialect));
             let session = session::admit(&engine, io, half_way, endpoint, Some(id)).await?;
             Ok::<_, BoxError>(session)
         };

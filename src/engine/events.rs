@@ -371,7 +371,7 @@ impl Reporter {
         retry_in: Duration,
         cause: Cause,
     ) {
-        Counters::count(&self.0.counters.failed_connections);
+        self.0.counters.count_failed_dial(error.kind());
         say(|| tracing::debug!(%endpoint, error = %error.chain(), ?retry_in, "could not connect"));
         let failures = &self.0.failures;
         match cause {
@@ -434,7 +434,7 @@ impl Reporter {
         error: Error,
         cause: Cause,
     ) {
-        Counters::count(&self.0.counters.failed_connections);
+        self.0.counters.count_failed_accept(error.kind());
         say(|| {
             let error = error.chain();
             tracing::debug!(%endpoint, ?remote, %error, "a connection was not accepted");

@@ -38,6 +38,7 @@ pub(crate) mod session;
 mod spans;
 pub(crate) mod stack;
 pub(crate) mod stats;
+pub(crate) mod timings;
 mod told;
 pub(crate) mod waiting;
 
@@ -78,6 +79,7 @@ use rest::Rests;
 use running::ConnectionLayers;
 use session::MakeIntake;
 use stack::{Stack, StandardSend};
+use timings::Clock;
 
 /// The most refused connections that end in good order at the same time.
 const FAREWELLS: usize = 64;
@@ -112,6 +114,8 @@ pub(crate) struct Paths {
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
+    /// Who hears how long things take.
+    pub(crate) clock: Clock,
     pub(crate) peers: Admission<Connected>,
     pub(crate) endpoints: Endpoints,
     /// Received messages that wait for the program.
@@ -253,6 +257,7 @@ impl Engine {
             ),
             endpoints: Endpoints::default(),
             reporter,
+            clock: Clock::default(),
             send: send.clone(),
             unacked,
             closing: AtomicBool::new(false),

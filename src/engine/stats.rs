@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use aiomsg_core::DropReason;
+use aiomsg_core::{DropReason, ErrorKind};
 use aiomsg_layers::session::Meter;
 
 /// Counters of a socket: totals so far, and current contents.
@@ -38,10 +38,16 @@ pub struct Stats {
     pub unreceived_messages: usize,
     /// Unacknowledged messages.
     pub unacknowledged_messages: usize,
+    /// Under at-least-once, how many times a message has been sent again.
+    pub resent_messages: u64,
     /// Connections made, in either direction.
     pub connections: u64,
     /// Outgoing and incoming connections that failed before they had a peer.
     pub failed_connections: u64,
+    /// Those of them that this end had dialled, by the kind of the error.
+    pub failed_dials: FailuresByKind,
+    /// The incoming ones, by the kind of the error.
+    pub failed_accepts: FailuresByKind,
 }
 
 /// The numbers of dropped messages by reason.
@@ -75,6 +81,36 @@ impl Drops {
     }
 }
 
+/// The numbers of failures by the kind of the error.
+///
+/// ```
+/// use aiomsg::{ErrorKind, Socket};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), aiomsg::Error> {
+/// let stats = Socket::new()?.stats();
+/// assert_eq!(stats.failed_dials.of(ErrorKind::Tls), 0);
+/// for (kind, failures) in stats.failed_dials.iter().filter(|(_, failures)| *failures > 0) {
+///     println!("{failures} dials failed: {}", kind.name());
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FailuresByKind([u64; KINDS]);
+
+const KINDS: usize = ErrorKind::ALL.len();
+
+impl FailuresByKind {
+    /// Returns the number of failures of this kind.
+    pub fn of(&self, kind: ErrorKind) -> u64 {
+        self.0[kind as usize]
+    }
+
+    /// Iterates over all kinds, with the number of failures of each.
+    pub fn iter(&self) -> impl Iterator<Item = (ErrorKind, u64)> + '_ {
+        ErrorKind::ALL.iter().copied().zip(self.0)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) meter: Meter,
@@ -83,7 +119,8 @@ pub(crate) struct Counters {
     pub(crate) refused_messages: AtomicU64,
     pub(crate) expired_messages: AtomicU64,
     pub(crate) connections: AtomicU64,
-    pub(crate) failed_connections: AtomicU64,
+    failed_dials: [AtomicU64; KINDS],
+    failed_accepts: [AtomicU64; KINDS],
 }
 
 impl Counters {
@@ -95,10 +132,20 @@ impl Counters {
         Self::count(&self.dropped_messages[reason as usize]);
     }
 
+    pub(crate) fn count_failed_dial(&self, kind: ErrorKind) {
+        Self::count(&self.failed_dials[kind as usize]);
+    }
+
+    pub(crate) fn count_failed_accept(&self, kind: ErrorKind) {
+        Self::count(&self.failed_accepts[kind as usize]);
+    }
+
     /// The totals so far. The caller adds the current contents.
     pub(crate) fn snapshot(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         let drops = self.dropped_messages.each_ref().map(read);
+        let failed_dials = self.failed_dials.each_ref().map(read);
+        let failed_accepts = self.failed_accepts.each_ref().map(read);
         Stats {
             sent_messages: self.meter.sent_messages(),
             sent_bytes: self.meter.sent_bytes(),
@@ -110,7 +157,9 @@ impl Counters {
             refused_messages: read(&self.refused_messages),
             expired_messages: read(&self.expired_messages),
             connections: read(&self.connections),
-            failed_connections: read(&self.failed_connections),
+            failed_connections: failed_dials.iter().chain(&failed_accepts).sum(),
+            failed_dials: FailuresByKind(failed_dials),
+            failed_accepts: FailuresByKind(failed_accepts),
             ..Stats::default()
         }
     }

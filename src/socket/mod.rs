@@ -10,10 +10,13 @@ mod many;
 mod pace;
 mod receive;
 mod send;
+mod sending;
 pub(crate) mod serve;
 pub(crate) mod service;
 mod sink;
 pub(crate) mod streams;
+mod timings;
+mod weak;
 
 #[cfg(feature = "json")]
 mod json;
@@ -45,12 +48,14 @@ use dialable::{check_port, check_tls};
 use pace::Pace;
 use sink::Outgoing;
 
+pub use weak::WeakSocket;
+
 /// A message socket with any number of peers.
 ///
 /// It binds, connects, or both, any number of times. All methods take `&self`. A
 /// clone is another handle on the same socket: cheap, and usable from any task.
 /// Dropping the last handle ends all background tasks, and loses the messages that
-/// wait to be sent: one log line at WARN counts them. [`close`](Socket::close) sends them
+/// wait to be sent: one log line at WARN counts them. A [`WeakSocket`] does not count. [`close`](Socket::close) sends them
 /// first, and [`drain`](Socket::drain) waits for a peer that is not there yet.
 ///
 /// A socket is also a [`Stream`](futures_core::Stream) of received messages and a
@@ -378,6 +383,10 @@ impl<S> Socket<S> {
                 .unacked
                 .as_ref()
                 .map_or(0, aiomsg_layers::at_least_once::Unacked::len),
+            resent_messages: engine
+                .unacked
+                .as_ref()
+                .map_or(0, aiomsg_layers::at_least_once::Unacked::resent),
             ..engine.reporter.counters().snapshot()
         }
     }

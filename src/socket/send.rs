@@ -1,21 +1,20 @@
 //! Sending.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use aiomsg_core::hook::{self, Holding};
 use aiomsg_core::{BoxError, Error, ErrorKind, Identity, IntoPayload, Outbound};
-use aiomsg_layers::shared::{catch, caught};
-use pin_project::pin_project;
+use aiomsg_layers::shared::{Caught, catch, caught};
 use tower::Service;
 
+use super::sending::Sending;
 use super::{Inner, Socket};
 use crate::SendMode;
 use crate::engine::explain;
 use crate::engine::gate::LAYER;
-use crate::engine::stack::{Sent, StackFuture, StandardSend};
+use crate::engine::stack::{Sent, StandardSend};
 use crate::layer::SendService;
 
 impl<S: SendService> Socket<S> {
@@ -301,6 +300,22 @@ where
         .await
     }
 
+    /// Calls the layers with a copy of the message, if there are any, nobody waits, and they are
+    /// ready. Layers need not hand a message back, and were given it: so the message stays here.
+    #[inline]
+    pub(super) fn poll_layers(
+        &self,
+        cx: &mut Context<'_>,
+        message: &Option<Outbound>,
+    ) -> Poll<Result<Caught<S::Future>, Error>> {
+        if self.direct.is_some() || !self.line.is_empty() {
+            return Poll::Pending;
+        }
+        let mut copy = message.clone();
+        let called = ready!(self.poll_start(cx, &mut copy));
+        Poll::Ready(called.map(|accepting| caught(LAYER, accepting)))
+    }
+
     /// Hands the message to the stack when that is ready, which wakes the first in
     /// line. Readiness and call are under one lock: what the stack reserves is used at
     /// once, by the same caller.
@@ -345,80 +360,5 @@ pub(super) async fn accepted<T, E: Into<BoxError>>(
     match caught(LAYER, accepting).await {
         Ok(accepted) => accepted.map(drop).map_err(explain),
         Err(panicked) => Err(panicked),
-    }
-}
-
-// ===== Sending =====
-
-/// A send: at once where that can be done, and else by `otherwise`.
-///
-/// Written by hand, so that the message is where it is until it is moved into
-/// the queue of its peer. An `async fn` moves it about once for each function on
-/// the way there, and that was half of what a small message cost.
-#[pin_project]
-struct Sending<'a, S, W, F> {
-    inner: &'a Inner<S>,
-    message: Option<Outbound>,
-    /// It is in the stack already, and waits there.
-    called: Option<Box<StackFuture>>,
-    otherwise: W,
-    #[pin]
-    waiting: Option<F>,
-}
-
-impl<'a, S, W, F> Sending<'a, S, W, F>
-where
-    W: Fn(&'a Inner<S>, Outbound) -> F,
-{
-    #[inline]
-    fn new(inner: &'a Inner<S>, message: Outbound, otherwise: W) -> Self {
-        Self {
-            inner,
-            message: Some(message),
-            called: None,
-            otherwise,
-            waiting: None,
-        }
-    }
-}
-
-impl<'a, S, W, F> Future for Sending<'a, S, W, F>
-where
-    S: Service<Outbound, Error: Into<BoxError>> + 'static,
-    W: Fn(&'a Inner<S>, Outbound) -> F,
-    F: Future<Output = Result<(), Error>>,
-{
-    type Output = Result<(), Error>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if this.message.is_some() {
-            if let Err(error) = this.inner.check(this.message) {
-                return Poll::Ready(Err(error));
-            }
-            match ready!(this.inner.poll_send_now(cx, this.message)) {
-                Ok(Sent::Accepted) => return Poll::Ready(Ok(())),
-                // It has registered this task.
-                Ok(Sent::Called(called)) => {
-                    *this.called = Some(called);
-                    return Poll::Pending;
-                }
-                Ok(Sent::NotNow) => {}
-                Err(error) => {
-                    return Poll::Ready(Err(with_message(error, this.message.take())));
-                }
-            }
-            if let Some(message) = this.message.take() {
-                let waiting = (this.otherwise)(this.inner, message);
-                this.waiting.set(Some(waiting));
-            }
-        }
-        match (this.waiting.as_pin_mut(), this.called) {
-            (Some(waiting), _) => waiting.poll(cx),
-            (None, Some(called)) => Pin::new(&mut **called).poll(cx),
-            // It was ready before.
-            (None, None) => Poll::Pending,
-        }
     }
 }

@@ -11,6 +11,8 @@ mod jobs;
 mod jobs_of_two;
 mod layers_of_ones_own;
 mod main_job;
+#[cfg(feature = "metrics")]
+mod metrics_exporter;
 #[cfg(feature = "tls")]
 mod mutual_tls;
 mod proxy;

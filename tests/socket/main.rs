@@ -82,6 +82,7 @@ mod tls_refusals;
 #[cfg(feature = "tls")]
 mod tls_reload;
 mod wakers;
+mod weak;
 #[cfg(feature = "websocket")]
 mod web_client;
 #[cfg(all(feature = "websocket", feature = "tls"))]

@@ -39,6 +39,55 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, in the order of the enum. A later version may have more.
+    pub const ALL: &'static [Self] = &[
+        Self::Closed,
+        Self::Timeout,
+        Self::Disconnected,
+        Self::Config,
+        Self::Address,
+        Self::Io,
+        Self::Tls,
+        Self::Protocol,
+        Self::Version,
+        Self::TooLarge,
+        Self::IdentityInUse,
+        Self::IdentityRefused,
+        Self::Limit,
+        Self::Layer,
+        Self::Payload,
+        Self::Unhandled,
+    ];
+
+    /// A short name that stays the same, for labels of metrics and for programs that read
+    /// logs. The text of an error is for people.
+    ///
+    /// ```
+    /// use aiomsg_core::ErrorKind;
+    ///
+    /// assert_eq!(ErrorKind::IdentityInUse.name(), "identity_in_use");
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+            Self::Disconnected => "disconnected",
+            Self::Config => "config",
+            Self::Address => "address",
+            Self::Io => "io",
+            Self::Tls => "tls",
+            Self::Protocol => "protocol",
+            Self::Version => "version",
+            Self::TooLarge => "too_large",
+            Self::IdentityInUse => "identity_in_use",
+            Self::IdentityRefused => "identity_refused",
+            Self::Limit => "limit",
+            Self::Layer => "layer",
+            Self::Payload => "payload",
+            Self::Unhandled => "unhandled",
+        }
+    }
+
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Closed => "the socket is closed",

@@ -45,6 +45,8 @@ pub(super) struct Entry {
     pub(super) order: u64,
     /// How often it has left.
     pub(super) sends: u32,
+    /// When it first left.
+    pub(super) left: Option<Instant>,
     /// The connections on which it has left, the last one first. Earlier ones are forgotten.
     by: [u64; 2],
     /// Its place among the messages of that connection.
@@ -106,6 +108,7 @@ impl Entries {
             message: message.clone(),
             order: self.next,
             sends: 0,
+            left: None,
             by: [NO_CONNECTION; 2],
             place: 0,
             due: None,
@@ -239,10 +242,11 @@ impl Entry {
         self.by.contains(&connection)
     }
 
-    /// Notes that it has left, as the `place`th message of this connection.
+    /// Notes that it leaves now, as the `place`th message of this connection.
     #[inline]
-    pub(super) fn leave(&mut self, connection: u64, place: u64, due: Instant) {
+    pub(super) fn leave(&mut self, connection: u64, place: u64, now: Instant, due: Instant) {
         self.sends = self.sends.saturating_add(1);
+        self.left = self.left.or(Some(now));
         if self.by[0] != connection {
             self.by = [connection, self.by[0]];
             // Of several sends, the first is acknowledged first.

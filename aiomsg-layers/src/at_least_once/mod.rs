@@ -28,6 +28,7 @@ mod connection;
 mod due;
 mod entries;
 mod layer;
+mod observed;
 mod progress;
 mod resend;
 mod service;

@@ -49,7 +49,9 @@ impl<S: Service<Outbound>> Resender<S> {
                     if let Some(id) = id {
                         self.unacked.postpone(id);
                     }
+                    continue;
                 }
+                self.unacked.observed().count_resend();
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::entries::{Entries, Entry, Unacknowledged};
+use super::observed::Observed;
 use super::progress::Connections;
 use super::suspects::Suspects;
 use super::{AtLeastOnceLayer, ConnectionAcks};
@@ -75,6 +76,7 @@ struct Shared {
     settings: Settings,
     discard: Discard,
     connections: AtomicU64,
+    observed: Observed,
     state: Mutex<State>,
 }
 
@@ -116,6 +118,7 @@ impl Unacked {
             settings,
             discard,
             connections: AtomicU64::new(0),
+            observed: Observed::default(),
             state: Mutex::new(State {
                 entries: Entries::new(),
                 connections: Connections::default(),
@@ -134,6 +137,10 @@ impl Unacked {
 
     pub(super) fn discard(&self) -> Discard {
         self.0.discard.clone()
+    }
+
+    pub(super) fn observed(&self) -> &Observed {
+        &self.0.observed
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -261,12 +268,13 @@ impl Unacked {
         let first = connections.sent(connection, sent.len() as u64);
         for (place, &id) in (first..).zip(sent) {
             if let Some(entry) = entries.get_mut(id) {
-                entry.leave(connection, place, due);
+                entry.leave(connection, place, now, due);
             }
         }
         let mut resender = !sent.is_empty() && std::mem::take(&mut state.idle);
         // Dropped when the lock is released: the destructor of a payload is a user's.
         let mut acknowledged = Vec::with_capacity(heard.len());
+        let mut latencies = self.0.observed.latencies(now);
         let mut reached = None;
         for &id in heard {
             let state = &mut *state;
@@ -281,6 +289,9 @@ impl Unacked {
             }
             resender |= entry.suspect;
             let removed = state.take(at, true);
+            if let (Some(latencies), Some(entry)) = (&mut latencies, &removed) {
+                latencies.add(entry.left);
+            }
             acknowledged.extend(removed.map(|entry| (entry.message, entry.waiter)));
         }
         if let Some(place) = reached {
@@ -298,6 +309,9 @@ impl Unacked {
         }
         producers.wake();
         resender.wake();
+        if let Some(latencies) = latencies {
+            latencies.report();
+        }
     }
 
     /// Notes that a connection has ended: its messages are due at once, except for those to which

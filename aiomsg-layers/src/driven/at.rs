@@ -4,7 +4,6 @@ use std::task::{Context, Poll};
 use aiomsg_core::{Error, Outbound};
 use tower::Service;
 
-use super::handle::{closed, later};
 use super::{Driven, DrivenFuture};
 
 /// A shared stack that is entered at one of its layers. See [`Driven::at`].
@@ -33,29 +32,11 @@ where
     type Future = DrivenFuture<S, T>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
-        let Self { driven, layer } = self;
-        if driven.is_held() {
-            return later(cx);
-        }
-        let shared = &driven.0;
-        driven.line().poll_shared(cx, || {
-            let mut locked = shared.lock();
-            match locked.state.closed {
-                true => Poll::Ready(Err(closed(None).into())),
-                false => layer(&mut locked.state.stack).poll_ready(&mut shared.context()),
-            }
-        })
+        self.driven.poll_ready_at(cx, self.layer)
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {
-        if self.driven.is_held() {
-            return DrivenFuture::later(self.clone(), message);
-        }
-        let mut locked = self.driven.0.lock();
-        match locked.state.closed {
-            true => DrivenFuture::failed(closed(Some(message))),
-            false => DrivenFuture::called((self.layer)(&mut locked.state.stack).call(message)),
-        }
+        self.driven.call_at(message, self.layer)
     }
 }
 

@@ -123,6 +123,51 @@ impl<S> Driven<S> {
     }
 }
 
+/// A service that enters the stack at one of its layers. Neither call clones the handle: that
+/// would cost each message two atomic operations.
+impl<S> Driven<S> {
+    #[inline]
+    pub(super) fn poll_ready_at<T>(
+        &self,
+        cx: &mut Context<'_>,
+        layer: fn(&mut S) -> &mut T,
+    ) -> Poll<Result<(), T::Error>>
+    where
+        T: Service<Outbound, Response = (), Error: From<Error>>,
+    {
+        if self.is_held() {
+            return later(cx);
+        }
+        let shared = &self.0;
+        self.line().poll_shared(cx, || {
+            let mut locked = shared.lock();
+            match locked.state.closed {
+                true => Poll::Ready(Err(closed(None).into())),
+                false => layer(&mut locked.state.stack).poll_ready(&mut shared.context()),
+            }
+        })
+    }
+
+    #[inline]
+    pub(super) fn call_at<T>(
+        &self,
+        message: Outbound,
+        layer: fn(&mut S) -> &mut T,
+    ) -> DrivenFuture<S, T>
+    where
+        T: Service<Outbound, Response = (), Error: From<Error>>,
+    {
+        if self.is_held() {
+            return DrivenFuture::later(self.at(layer), message);
+        }
+        let mut locked = self.0.lock();
+        match locked.state.closed {
+            true => DrivenFuture::failed(closed(Some(message))),
+            false => DrivenFuture::called(layer(&mut locked.state.stack).call(message)),
+        }
+    }
+}
+
 impl<S> Shared<S> {
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_, S> {
@@ -173,11 +218,11 @@ where
     type Future = DrivenFuture<S, S>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.at(|stack| stack).poll_ready(cx)
+        self.poll_ready_at(cx, |stack| stack)
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {
-        self.at(|stack| stack).call(message)
+        self.call_at(message, |stack| stack)
     }
 }
 

@@ -2,11 +2,15 @@
 
 mod crowd;
 mod many;
+mod measured;
 
 pub(crate) use many::AiomsgMany;
+pub(crate) use measured::Measured;
 
 use std::time::Duration;
 
+use aiomsg::layer::SendService;
+use aiomsg::send::StandardSend;
 use aiomsg::websocket::WebSocketGuard;
 use aiomsg::{Identity, Socket, SocketBuilder, TlsConfig};
 use bytes::Bytes;
@@ -122,12 +126,12 @@ impl Aiomsg {
         }
     }
 
-    async fn open(
+    async fn open<S>(
         &self,
         job: &Job,
         parent: &Parent,
-        build: impl Fn(SocketBuilder) -> Result<Socket, aiomsg::Error>,
-    ) -> Result<Vec<End>, Failure> {
+        build: impl Fn(SocketBuilder) -> Result<Socket<S>, aiomsg::Error>,
+    ) -> Result<Vec<End<S>>, Failure> {
         let tls = match &job.tls {
             None => None,
             Some(files) => Some(
@@ -168,9 +172,9 @@ impl Aiomsg {
 }
 
 /// A socket.
-struct End(Socket);
+struct End<S = StandardSend>(Socket<S>);
 
-impl Outlet for End {
+impl<S: SendService + Send> Outlet for End<S> {
     async fn prepare(&mut self, peers: usize) -> Outcome {
         Ok(self.0.wait_for_peers(peers).await?)
     }

@@ -17,6 +17,7 @@ use super::{HANDLER, Socket};
 use crate::engine::events::say;
 use crate::engine::explain;
 use crate::layer::SendService;
+use crate::stats::Timings;
 
 /// The messages in handling.
 pub(super) struct Running<S> {
@@ -88,9 +89,12 @@ impl<S: SendService + Send> Running<S> {
         let asked = message.id();
         let asked = asked.map(|id| Delivery::new(asker.clone(), Bytes::new()).with_id(id));
         let (socket, replies) = (self.socket.clone(), self.replies.clone());
+        let started = socket.engine().clock.start();
         let task = self.tasks.spawn(async move {
             let handling = handling.map_err(Unhandled::Panicked)?;
             let handled = caught(HANDLER, handling).await;
+            let clock = &socket.engine().clock;
+            clock.report(started, Timings::handled);
             let reply = handled
                 .map_err(Unhandled::Panicked)?
                 .map_err(Unhandled::failed)?;

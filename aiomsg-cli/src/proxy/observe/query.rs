@@ -213,7 +213,10 @@ mod tests {
             ("limit=1001", "limit=1001: expected 1 to 1000"),
             ("offset=-1", "offset=-1: expected a number"),
             ("page=2", "page: expected side"),
-            ("state=closed&sort=rate", "sort=rate: connections that have ended come"),
+            (
+                "state=closed&sort=rate",
+                "sort=rate: connections that have ended come",
+            ),
         ] {
             let error = Query::parse(query).unwrap_err();
             assert!(error.starts_with(said), "{error}");
