@@ -47,6 +47,7 @@ mod terminal;
 mod tls;
 #[cfg(feature = "top")]
 mod top;
+mod traces;
 
 use std::future::Future;
 use std::time::Duration;
