@@ -126,8 +126,10 @@ impl HeaderCodec {
     /// Gives a message the headers that came before it.
     #[inline]
     pub(super) fn complete(&mut self, frame: Frame) -> Result<Frame, Error> {
+        if !self.is_pending() {
+            return Ok(frame);
+        }
         match self.read.take() {
-            None if !self.refused => Ok(frame),
             None => self.refuse(frame),
             Some(headers) => join(headers, frame),
         }

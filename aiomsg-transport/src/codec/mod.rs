@@ -325,7 +325,16 @@ impl Decoder for FrameCodec {
     #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
         self.pass(src);
-        while let Some(body) = self.take_body(src)? {
+        while let Some(mut body) = self.take_body(src)? {
+            if self.plain && v1::take_data(&mut body) {
+                if body.len() > self.max_message {
+                    return Err(message_too_large(body.len(), self.max_message));
+                }
+                return Ok(Some(Frame::Data {
+                    payload: body,
+                    target: Target::Any,
+                }));
+            }
             if let Some(frame) = self.decode_body(body)? {
                 return Ok(Some(frame));
             }
