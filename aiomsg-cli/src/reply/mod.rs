@@ -39,8 +39,8 @@ use tally::Tally;
 ///
 /// When the command fails, writes more than --max-output, or runs longer than
 /// --time-limit, that is reported on standard error, and sent to the other end as an
-/// error. Python, the 2019 dialect and proxies have no errors: there the other end waits
-/// until its time is up. A request that asks for an acknowledgement gets none then, and
+/// error. Python and the 2019 dialect have no errors: there the other end waits until its
+/// time is up. A request that asks for an acknowledgement gets none then, and
 /// may come again.
 ///
 /// Ends by a signal: started commands finish, and their replies are sent. A second
