@@ -44,7 +44,7 @@ pub(crate) fn session(peer: &PeerInfo) -> Span {
         debug_span!(
             target: TARGET,
             "session",
-            peer = %peer.identity,
+            peer = %peer.identity.short(),
             endpoint = %peer.endpoint,
             dialled = peer.dialled,
         )

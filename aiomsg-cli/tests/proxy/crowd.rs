@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::*;
 
-/// So soon an orchestrator has its answer, or starts the proxy anew.
-const SOON: Duration = Duration::from_secs(1);
+/// Less than the 3 s after which a connection that says nothing ends by itself: an answer by
+/// then has waited for none. An orchestrator that gets none for long starts the proxy anew.
+const SOON: Duration = Duration::from_millis(2500);
 
 /// Opens so many that say this, and go on holding them.
 async fn crowd(host: &str, count: usize, says: &[u8]) -> Vec<TcpStream> {
