@@ -8,7 +8,7 @@ use bytes::Bytes;
 use opentelemetry::trace::{SpanId, SpanKind, TracerProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tracing::{Instrument, info_span};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -20,7 +20,9 @@ async fn the_error_of_a_handler_reaches_the_asker() {
     let proxy = Proxy::start(&["--replies"]).await;
     let worker = proxy.consumer().await;
     let fails = service_fn(|_: Bytes| async { Err::<Bytes, _>("no such order: 7") });
-    let handler = ServiceBuilder::new().layer(ReplyLayer::new()).service(fails);
+    let handler = ServiceBuilder::new()
+        .layer(ReplyLayer::new())
+        .service(fails);
     let serving = tokio::spawn(worker.serve(handler).into_future());
     let requests = Requests::new().timeout(PATIENCE * 10);
     let asker = Socket::builder().receive_layer(requests.answers());
@@ -63,8 +65,10 @@ async fn a_trace_of_request_and_reply_is_one_tree() {
     let ask = ServiceBuilder::new()
         .layer(RequestTraceLayer::new().destination("prices"))
         .layer(requests.layer())
-        .service(asker);
-    let asked = ask.oneshot("what is it?".into()).instrument(info_span!("question"));
+        .service(asker.clone());
+    let asked = ask
+        .oneshot("what is it?".into())
+        .instrument(info_span!("question"));
     assert_eq!(within("an answer", asked).await.unwrap(), "what is it?");
     serving.abort();
 
@@ -78,7 +82,11 @@ async fn a_trace_of_request_and_reply_is_one_tree() {
     ] {
         let span = ended.iter().find(|it| it.name == name);
         let span = span.unwrap_or_else(|| panic!("no {name} in {ended:#?}"));
-        assert_eq!((span.parent_span_id, &span.span_kind), (parent, &kind), "{name}");
+        assert_eq!(
+            (span.parent_span_id, &span.span_kind),
+            (parent, &kind),
+            "{name}"
+        );
         parent = span.span_context.span_id();
     }
 }
