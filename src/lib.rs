@@ -115,7 +115,7 @@ pub mod send {
 
 /// Streams of received messages, and services that handle them.
 pub mod receive {
-    pub use crate::router::{Router, RouterFuture};
+    pub use crate::router::{Router, RouterFuture, RouterReply};
     pub use crate::socket::serve::Serve;
     pub use crate::socket::serve::handler::{
         AsFunction, AsService, Handler, HandlerFn, HandlerFuture,

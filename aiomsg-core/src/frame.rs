@@ -37,8 +37,9 @@ pub enum Frame {
     },
 }
 
-/// A message with headers, in a [`Frame`].
+/// A message with headers, in a [`Frame`]. [`Frame::message`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MessageWithHeaders {
     /// The id, if the message asks for an acknowledgement.
     pub id: Option<MessageId>,

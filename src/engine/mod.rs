@@ -14,6 +14,7 @@ pub(crate) mod config;
 pub(crate) mod dial;
 pub(crate) mod endpoints;
 mod erased;
+mod event;
 mod event_log;
 pub(crate) mod events;
 pub(crate) mod failures;

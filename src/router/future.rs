@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use aiomsg_core::{BoxError, Error};
 use aiomsg_layers::request::RequestId;
-use bytes::Bytes;
 
+use super::reply::RouterReply;
 use super::route::Handling;
 
 /// The future of [`Router`](super::Router): ready when the message is handled.
@@ -34,17 +34,20 @@ impl RouterFuture {
 }
 
 impl Future for RouterFuture {
-    type Output = Result<Option<Bytes>, BoxError>;
+    type Output = Result<RouterReply, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Stage::Handling(handling, id) => {
-                let reply = ready!(handling.as_mut().poll(cx))?;
-                Poll::Ready(Ok(match id {
+                let Some(mut reply) = ready!(handling.as_mut().poll(cx))? else {
+                    return Poll::Ready(Ok(RouterReply::default()));
+                };
+                if let Some(id) = id {
                     // Its sender waits for some answer.
-                    Some(id) => Some(id.answer(&reply.unwrap_or_default())),
-                    None => reply,
-                }))
+                    let payload = reply.payload.take().unwrap_or_default();
+                    reply.payload = Some(id.answer(&payload));
+                }
+                Poll::Ready(Ok(reply))
             }
             // Polled again after it was ready: there is nothing to wait for.
             Stage::Refused(error) => error

@@ -1,6 +1,7 @@
 //! A handler for each kind of request.
 
 mod future;
+mod reply;
 mod route;
 mod routes;
 
@@ -10,7 +11,6 @@ use std::task::{Context, Poll};
 use aiomsg_core::{BoxError, Delivery, Error, ErrorKind, Headers, IntoReply};
 use aiomsg_layers::request::RequestId;
 use aiomsg_layers::request::names::ROUTE;
-use bytes::Bytes;
 use tower::Service;
 
 use crate::socket::serve::handler::Handler;
@@ -18,6 +18,7 @@ use route::Route;
 use routes::Routes;
 
 pub use future::RouterFuture;
+pub use reply::RouterReply;
 
 /// A service of requests that chooses the handler of each by its route: the header
 /// [`aiomsg-route`](crate::receive::names::ROUTE).
@@ -72,7 +73,9 @@ pub use future::RouterFuture;
 ///
 /// The router is always ready, and calls a clone of the handler when that is ready: a handler
 /// that waits holds up no other. The messages that wait count among those that
-/// [`serve`](crate::Socket::serve) handles at once.
+/// [`serve`](crate::Socket::serve) handles at once. A request whose
+/// [deadline](crate::receive::names::DEADLINE) passes while it waits is not handled, and has no
+/// reply.
 ///
 /// # Errors
 ///
@@ -225,7 +228,7 @@ fn check(route: &str) -> Result<(), Error> {
 }
 
 impl Service<Delivery> for Router {
-    type Response = Option<Bytes>;
+    type Response = RouterReply;
     type Error = BoxError;
     type Future = RouterFuture;
 
@@ -242,7 +245,7 @@ impl Service<Delivery> for Router {
             },
         };
         match self.find(&message) {
-            Ok(route) => RouterFuture::handling(route.handle(message), id),
+            Ok(route) => RouterFuture::handling(route.handle(message, id.is_some()), id),
             Err(error) => RouterFuture::refused(error.with_peer(message.from().clone())),
         }
     }

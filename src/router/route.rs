@@ -2,12 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
 use aiomsg_core::{BoxError, Delivery, IntoReply};
-use bytes::Bytes;
 use tower::{Service, ServiceExt};
 
-pub(super) type Handling = Pin<Box<dyn Future<Output = Result<Option<Bytes>, BoxError>> + Send>>;
+use super::reply::RouterReply;
+
+/// `None` if the sender has stopped waiting before the handler was ready.
+pub(super) type Handling =
+    Pin<Box<dyn Future<Output = Result<Option<RouterReply>, BoxError>> + Send>>;
 
 /// The handler of a route.
 pub(super) struct Route(Box<dyn Handle>);
@@ -23,10 +27,11 @@ impl Route {
         Self(Box::new(service))
     }
 
-    /// Handles a message when the handler is ready. Until the future is polled, nothing
-    /// happens.
-    pub(super) fn handle(&self, message: Delivery) -> Handling {
-        self.0.handle(message)
+    /// Handles a message when the handler is ready, if its sender `waits` for a reply and goes
+    /// on doing so, or waits for none. Until the future is polled, nothing happens.
+    pub(super) fn handle(&self, message: Delivery, waits: bool) -> Handling {
+        let deadline = message.deadline().filter(|_| waits);
+        self.0.handle(message, deadline)
     }
 }
 
@@ -41,7 +46,7 @@ impl Clone for Route {
 trait Handle: Send {
     fn boxed(&self) -> Box<dyn Handle>;
 
-    fn handle(&self, message: Delivery) -> Handling;
+    fn handle(&self, message: Delivery, deadline: Option<Instant>) -> Handling;
 }
 
 impl<S> Handle for S
@@ -55,11 +60,15 @@ where
         Box::new(self.clone())
     }
 
-    fn handle(&self, message: Delivery) -> Handling {
-        let service = self.clone();
+    fn handle(&self, message: Delivery, deadline: Option<Instant>) -> Handling {
+        let mut service = self.clone();
         Box::pin(async move {
-            let reply = service.oneshot(message).await.map_err(Into::into)?;
-            reply.try_into_reply()
+            let ready = service.ready().await.map_err(Into::into)?;
+            if deadline.is_some_and(|it| it <= tokio::time::Instant::now().into_std()) {
+                return Ok(None);
+            }
+            let reply = ready.call(message).await.map_err(Into::into)?;
+            RouterReply::of(reply).map(Some)
         })
     }
 }

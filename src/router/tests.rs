@@ -26,7 +26,7 @@ fn says(name: &'static str) -> impl FnMut(Delivery) -> std::future::Ready<String
 
 async fn reply(router: &Router, message: Delivery) -> Result<String, String> {
     match router.clone().oneshot(message).await {
-        Ok(reply) => Ok(String::from_utf8_lossy(&reply.unwrap()).into_owned()),
+        Ok(reply) => Ok(String::from_utf8_lossy(&reply.into_reply().unwrap()).into_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -99,7 +99,7 @@ async fn a_handler_without_a_reply_is_answered_for() {
 
     let router = router.one_way();
     let sent = router.oneshot(routed("log", "x")).await.unwrap();
-    assert_eq!(sent, None);
+    assert_eq!(sent.payload(), None);
 }
 
 #[tokio::test]
@@ -236,7 +236,70 @@ async fn a_handler_that_is_not_ready_holds_up_no_other() {
     assert!(reply(&router, routed("fast", "id\0x")).await.is_ok());
     assert!(begin.elapsed() < Duration::from_secs(1));
     for one in two {
-        assert_eq!(one.await.unwrap().unwrap().unwrap(), "id\0slow");
+        assert_eq!(
+            one.await.unwrap().unwrap().into_reply().unwrap(),
+            "id\0slow"
+        );
     }
     assert_eq!(begin.elapsed(), Duration::from_secs(20), "one at a time");
+}
+
+/// Layers of a handler may give its reply headers, such as a trace.
+#[tokio::test]
+async fn the_headers_of_a_reply_go_with_it() {
+    #[derive(Clone)]
+    struct Marked;
+
+    impl IntoReply for Marked {
+        fn into_reply(self) -> Option<bytes::Bytes> {
+            Some("yes".into())
+        }
+
+        fn reply_headers(&self) -> Headers {
+            let mut headers = Headers::new();
+            headers.insert("mark", "7").unwrap();
+            headers
+        }
+    }
+
+    let router = Router::new().route("a", async |_: Delivery| Marked);
+    let reply = router.oneshot(routed("a", "id\0")).await.unwrap();
+    assert_eq!(reply.reply_headers().get("mark"), Some("7"));
+    assert_eq!(reply.into_reply().unwrap(), "id\0yes");
+}
+
+/// The second request waits for the first one, and longer than its sender.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_nobody_waits_for_is_not_begun() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+    use tower::ServiceBuilder;
+
+    let begun = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&begun);
+    let slow = tower::service_fn(move |_: Delivery| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Ok::<_, Error>("done")
+        }
+    });
+    let slow = ServiceBuilder::new().concurrency_limit(1).service(slow);
+    let router = Router::new().route("slow", slow);
+    let request = || {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
+        routed("slow", "id\0").with_deadline(deadline.into_std())
+    };
+    let both = [
+        router.clone().oneshot(request()),
+        router.clone().oneshot(request()),
+    ];
+    let replies = futures::future::join_all(both).await;
+    let replies: Vec<_> = replies
+        .into_iter()
+        .map(|it| it.unwrap().into_reply())
+        .collect();
+    assert_eq!(replies, [Some("id\0done".into()), None]);
+    assert_eq!(begun.load(Ordering::Relaxed), 1);
 }

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aiomsg::builder::Overflow;
-use aiomsg::message::MessageId;
-use aiomsg::{Identity, Socket};
-use bytes::Bytes;
+use aiomsg::{Identity, Outbound, Socket};
 use clap::Args;
 use serde::Deserialize;
 use tokio::task::JoinHandle;
@@ -49,8 +47,6 @@ pub(super) enum NotStored {
     GivenUp,
 }
 
-pub(super) type Message = (Bytes, Option<MessageId>);
-
 impl Spooling {
     #[expect(clippy::unused_async, reason = "a spool is opened with patience")]
     pub(super) async fn open(_: &SpoolArgs, _: Overflow) -> Outcome<Option<Self>> {
@@ -61,7 +57,7 @@ impl Spooling {
         match *self {}
     }
 
-    pub(super) async fn store(&self, _: &[Message]) -> Result<(), NotStored> {
+    pub(super) async fn store(&self, _: &[Outbound]) -> Result<(), NotStored> {
         match *self {}
     }
 

@@ -18,8 +18,8 @@ const MOST: usize = 1 << 10;
 /// header of its [deadline](super::names::DEADLINE), that it knows these headers: it would
 /// take the answer for an empty one.
 ///
-/// A request that asks for an acknowledgement comes again as long as it gets none. So its
-/// failure is not final, and the asking end goes on waiting.
+/// The failure is final: the asking end stops waiting. See [`failure_for_now`] for a request
+/// that comes again.
 ///
 /// ```
 /// use aiomsg_core::{Delivery, Headers, Identity};
@@ -38,14 +38,23 @@ const MOST: usize = 1 << 10;
 /// # Ok::<(), aiomsg_core::Error>(())
 /// ```
 pub fn failure(request: &Delivery, reason: &str) -> Option<Outbound> {
+    answer(request, STATUS_ERROR, reason)
+}
+
+/// The same, for a request that asks for an acknowledgement and has got none: it comes again.
+/// So the asking end goes on waiting, and has the reason if there is no answer in time.
+///
+/// Where the message was acknowledged before, as it is by default when it is in the inbox, or
+/// asks for no acknowledgement, its failure is final: see [`failure`].
+pub fn failure_for_now(request: &Delivery, reason: &str) -> Option<Outbound> {
+    answer(request, STATUS_RETRY, reason)
+}
+
+fn answer(request: &Delivery, status: &str, reason: &str) -> Option<Outbound> {
     if !wants_failures(request) {
         return None;
     }
     let (id, request) = RequestId::split(request.clone()).ok()?;
-    let status = match request.id() {
-        Some(_) => STATUS_RETRY,
-        None => STATUS_ERROR,
-    };
     let answer = Outbound::new(id.answer(b""))
         .to(request.from().clone())
         .header(STATUS, status)

@@ -61,7 +61,7 @@ mod service;
 
 pub use answers::{Answers, AnswersFuture, AnswersLayer};
 pub(crate) use deadline::of_arriving;
-pub use failure::{failure, wants_failures};
+pub use failure::{failure, failure_for_now, wants_failures};
 pub use future::RequestFuture;
 pub use id::RequestId;
 pub use layer::RequestLayer;

@@ -102,8 +102,14 @@ impl<S> Request<S> {
 
     /// Adds a header to the requests. It replaces the one of the same name. With one that
     /// cannot be sent, requests fail: see [`Outbound::header`].
+    ///
+    /// The [deadline](super::names::DEADLINE) stays that of this request's timeout, if it has
+    /// one: that of a request which is passed on says how long somebody else waits.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
+        if self.requests.deadlines && name.eq_ignore_ascii_case(DEADLINE) {
+            return self;
+        }
         self.template = self.template.header(name, value);
         self
     }

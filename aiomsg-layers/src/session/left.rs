@@ -77,6 +77,7 @@ pub(super) fn any_message(frame: Frame) -> Option<Outbound> {
                 target,
                 headers,
                 payload,
+                ..
             } = *message;
             let mut message = Outbound::new(payload)
                 .with_target(target)

@@ -25,12 +25,23 @@ pub(super) struct HeaderCodec {
     announced: bool,
     /// The type of the peer's frames of headers, once it has said that it sends them.
     kind: Option<u8>,
-    /// The headers of the next message.
-    read: Option<Headers>,
-    /// They were refused, and so is the message: without them it is another one.
-    refused: bool,
+    next: Next,
     /// Counts messages that are sent without their headers.
     pub(super) left_out: Option<Arc<AtomicU64>>,
+}
+
+/// What is known of the headers of the next message.
+#[derive(Debug, Clone, Default)]
+enum Next {
+    #[default]
+    None,
+    Has {
+        headers: Headers,
+        /// They hold no other bytes.
+        alone: bool,
+    },
+    /// They were refused, and so is the message: without them it is another one.
+    Refused,
 }
 
 impl HeaderCodec {
@@ -44,15 +55,39 @@ impl HeaderCodec {
 
     /// Whether the headers of the next message have come, so that it must be next.
     pub(super) fn is_pending(&self) -> bool {
-        self.read.is_some() || self.refused
+        !matches!(self.next, Next::None)
     }
 
-    /// Notes that a frame is not read, whose type has perhaps not come. It may have headers.
+    /// Notes that a frame of this type is not read, as it is over the limit.
     #[cold]
-    pub(super) fn pass_over(&mut self, kind: Option<&u8>) {
-        self.refused |= self
-            .kind
-            .is_some_and(|own| kind.is_none_or(|it| *it == own));
+    pub(super) fn pass_over(&mut self, kind: u8) {
+        if v1::is_message(kind) {
+            self.next = Next::None;
+        } else if self.kind == Some(kind) {
+            self.next = Next::Refused;
+        }
+    }
+
+    /// Notes that a frame of this type, if it has one, was wrong. Headers belong to the next
+    /// message alone.
+    #[cold]
+    pub(super) fn fail(&mut self, kind: Option<u8>) {
+        if kind.is_some_and(v1::is_message) {
+            self.next = Next::None;
+        } else if self.is_pending() {
+            self.next = Next::Refused;
+        }
+    }
+
+    /// Lets headers hold no other bytes while their message is still to come: a peer may take
+    /// its time with that.
+    #[cold]
+    pub(super) fn wait(&mut self) {
+        if let Next::Has { headers, alone } = &mut self.next
+            && !std::mem::replace(alone, true)
+        {
+            headers.unshare();
+        }
     }
 
     // ===== sending =====
@@ -112,47 +147,49 @@ impl HeaderCodec {
         if self.kind != Some(kind) {
             return Ok(true);
         }
-        let twice = self.is_pending();
         // Until they are found to be good.
-        self.refused = true;
-        if self.read.take().is_some() || twice {
+        if !matches!(std::mem::replace(&mut self.next, Next::Refused), Next::None) {
             return Err(protocol("the headers of a message came twice"));
         }
-        self.read = Some(Headers::from_bytes(body, self.limits)?);
-        self.refused = false;
+        let headers = Headers::from_bytes(body, self.limits)?;
+        self.next = Next::Has {
+            headers,
+            alone: false,
+        };
         Ok(false)
     }
 
     /// Gives a message the headers that came before it.
     #[inline]
     pub(super) fn complete(&mut self, frame: Frame) -> Result<Frame, Error> {
-        if !self.is_pending() {
-            return Ok(frame);
-        }
-        match self.read.take() {
-            None => self.refuse(frame),
-            Some(headers) => join(headers, frame),
+        match self.is_pending() {
+            false => Ok(frame),
+            true => self.join(frame),
         }
     }
 
     #[cold]
-    fn refuse(&mut self, frame: Frame) -> Result<Frame, Error> {
-        self.refused = false;
-        match frame.payload() {
-            Some(_) => Err(protocol("a message whose headers were refused")),
-            None => Ok(frame),
+    fn join(&mut self, frame: Frame) -> Result<Frame, Error> {
+        if frame.payload().is_none() {
+            return match self.next {
+                Next::Has { .. } => Err(protocol("headers without a message behind them")),
+                Next::None | Next::Refused => Ok(frame),
+            };
+        }
+        match std::mem::take(&mut self.next) {
+            Next::None => Ok(frame),
+            Next::Has { headers, .. } => Ok(join(headers, frame)),
+            Next::Refused => Err(protocol("a message whose headers were refused")),
         }
     }
 }
 
-#[cold]
-fn join(headers: Headers, frame: Frame) -> Result<Frame, Error> {
-    let (id, payload) = match frame {
-        Frame::Data { payload, .. } => (None, payload),
-        Frame::Request { id, payload } => (Some(id), payload),
-        _ => return Err(protocol("headers without a message behind them")),
-    };
-    Ok(Frame::message(id, Target::Any, headers, payload))
+fn join(headers: Headers, frame: Frame) -> Frame {
+    match frame {
+        Frame::Data { payload, target } => Frame::message(None, target, headers, payload),
+        Frame::Request { id, payload } => Frame::message(Some(id), Target::Any, headers, payload),
+        frame => frame,
+    }
 }
 
 #[cold]

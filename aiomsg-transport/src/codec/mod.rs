@@ -63,6 +63,8 @@ pub struct FrameCodec {
     skipped: u64,
     /// Bytes of a frame over the limit that are still to come, and are skipped.
     passing: usize,
+    /// Its type is still to come.
+    untyped: bool,
 }
 
 impl FrameCodec {
@@ -77,6 +79,7 @@ impl FrameCodec {
             plain: dialect == Dialect::V1,
             skipped: 0,
             passing: 0,
+            untyped: false,
         }
     }
 
@@ -206,6 +209,9 @@ impl FrameCodec {
                 return Ok(ControlFlow::Break(()));
             }
         }
+        if !self.plain {
+            self.headers.wait();
+        }
         Ok(ControlFlow::Continue(()))
     }
 
@@ -229,17 +235,29 @@ impl FrameCodec {
 
     #[cold]
     fn begin_passing(&mut self, src: &mut BytesMut) {
-        self.headers.pass_over(src.get(PREFIX));
-        self.plain &= !self.headers.is_pending();
         if let Some(prefix) = src.first_chunk::<PREFIX>() {
-            self.passing = PREFIX + u32::from_be_bytes(*prefix) as usize;
+            self.passing = u32::from_be_bytes(*prefix) as usize;
+            self.untyped = self.dialect == Dialect::V1;
+            src.advance(PREFIX);
         }
         self.pass(src);
+    }
+
+    #[cold]
+    fn note_type(&mut self, src: &[u8]) {
+        if let Some(&kind) = src.first() {
+            self.untyped = false;
+            self.headers.pass_over(kind);
+            self.plain = !self.headers.is_pending();
+        }
     }
 
     #[inline]
     fn pass(&mut self, src: &mut BytesMut) {
         if self.passing > 0 {
+            if self.untyped {
+                self.note_type(src);
+            }
             let here = self.passing.min(src.len());
             src.advance(here);
             self.passing -= here;
@@ -254,11 +272,15 @@ impl FrameCodec {
     /// `None` is a frame to skip.
     #[inline(never)]
     fn decode_body(&mut self, body: Bytes) -> Result<Option<Frame>, Error> {
+        let kind = body.first().copied();
         let decoded = match self.dialect {
             Dialect::V1 => v1::decode(body, &mut self.headers),
             Dialect::V2019 => Ok(Decoded::Frame(v2019::decode(body))),
             dialect => return Err(unknown_dialect(dialect)),
         };
+        if decoded.is_err() {
+            self.headers.fail(kind);
+        }
         self.plain = self.dialect == Dialect::V1 && !self.headers.is_pending();
         let frame = match decoded? {
             Decoded::Frame(frame) => frame,
@@ -338,6 +360,9 @@ impl Decoder for FrameCodec {
             if let Some(frame) = self.decode_body(body)? {
                 return Ok(Some(frame));
             }
+        }
+        if !self.plain {
+            self.headers.wait();
         }
         Ok(None)
     }

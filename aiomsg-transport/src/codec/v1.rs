@@ -62,6 +62,11 @@ fn encode_with_headers(
     Ok(())
 }
 
+/// Whether a frame of this type is a message.
+pub(super) fn is_message(kind: u8) -> bool {
+    matches!(kind, DATA | DATA_REQ)
+}
+
 /// Reduces a body to its payload, if it is a message that wants no acknowledgement.
 /// Returns whether it is.
 #[inline(always)]

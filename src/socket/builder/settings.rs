@@ -150,7 +150,8 @@ impl<L, M> SocketBuilder<L, M> {
     }
 
     /// Sets how many headers a message may have, in both directions. A peer that sends more
-    /// is disconnected. Default: 32 headers and 8 KiB.
+    /// is disconnected. Requests and their answers have headers of their own: up to 4, and 2 KiB.
+    /// Default: 32 headers and 8 KiB.
     pub fn header_limits(mut self, limits: HeaderLimits) -> Self {
         self.settings.config.header_limits = limits;
         self

@@ -41,7 +41,8 @@ impl<S: SendService + Send> Socket<S> {
     ///   before the reply is sent. When the handler fails or panics, the message is not
     ///   acknowledged, and [`Event::Refused`](crate::Event::Refused) reports it.
     /// - A request of [`Requests`](crate::layer::Requests) that fails is answered with the
-    ///   text of the error: see [`error_texts`](Serve::error_texts).
+    ///   text of the error: see [`error_texts`](Serve::error_texts). One that is taken when the
+    ///   handler fails to become ready, or whose handling ends with the future, is not.
     /// - A request whose sender has stopped waiting is not begun. It is acknowledged, so that
     ///   it does not come again, reported by [`Event::Refused`](crate::Event::Refused), and
     ///   counted by [`expired_messages`](crate::stats::Stats::expired_messages).

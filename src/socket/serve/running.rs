@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use aiomsg_core::{BoxError, Delivery, DropReason, Error, ErrorKind, IntoReply, Outbound};
-use aiomsg_layers::request::{failure, wants_failures};
+use aiomsg_layers::request::{failure, failure_for_now, wants_failures};
 use aiomsg_layers::shared::{caught, panicked};
 use bytes::Bytes;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -63,8 +63,13 @@ impl<S: SendService + Send> Running<S> {
 
     /// Reports a message that was not handled, to its sender too if that understands it.
     fn refuse(&mut self, message: Delivery, unhandled: Unhandled) {
+        // Unacknowledged, it comes again.
+        let answer = match message.id() {
+            Some(_) => failure_for_now,
+            None => failure,
+        };
         let answer = wants_failures(&message)
-            .then(|| failure(&message, &unhandled.text(self.error_texts)))
+            .then(|| answer(&message, &unhandled.text(self.error_texts)))
             .flatten();
         self.socket.refuse(message, explain(unhandled));
         if let Some(answer) = answer {

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use aiomsg_core::{BoxError, Delivery, Error, ErrorKind};
+use aiomsg_layers::request::wants_failures;
 use aiomsg_layers::shared::catch;
 use tokio::time::Instant;
 use tower::Service;
@@ -109,10 +110,12 @@ impl<S> Taken<S> {
     }
 }
 
-/// Whether nobody waits for the answer any more.
+/// Whether nobody waits for the answer any more. A message that is no request may have the
+/// header as well: a forwarded one, for example.
 fn has_expired(message: &Delivery) -> bool {
     let deadline = message.deadline();
-    deadline.is_some_and(|deadline| deadline <= Instant::now().into_std())
+    let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now().into_std());
+    is_over && wants_failures(message)
 }
 
 /// The error for a message that was not handled. The error of the handler goes to the

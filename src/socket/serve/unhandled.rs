@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use aiomsg_core::error::chain;
 use aiomsg_core::{BoxError, Error};
+use aiomsg_layers::shared::catch;
 
 /// Why a message was not handled.
 #[derive(Debug)]
@@ -23,7 +24,9 @@ impl Unhandled {
         match self {
             _ if !shown => "the handler failed".to_owned(),
             Self::Panicked(_) => "the handler panicked".to_owned(),
-            Self::Failed(error) => text(error),
+            // Its text is made by the program.
+            Self::Failed(error) => catch("the text of an error", || text(error))
+                .unwrap_or_else(|_| "the handler failed".to_owned()),
         }
     }
 }

@@ -265,3 +265,47 @@ async fn a_handler_can_see_the_deadline() {
         assert!(left.is_none_or(|left| left > SECOND * 40 && left <= SECOND * 60));
     }
 }
+
+/// It ended the service of all other requests.
+#[tokio::test]
+async fn an_error_whose_text_panics_costs_its_request_only() {
+    #[derive(Debug)]
+    struct Shy;
+
+    impl std::fmt::Display for Shy {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("it has no text");
+        }
+    }
+
+    impl std::error::Error for Shy {}
+
+    let handler = service_fn(|payload: Bytes| async move {
+        match &payload[..] {
+            b"fail" => Err(BoxError::from(Shy)),
+            _ => Ok(payload),
+        }
+    });
+    let server = Socket::new().unwrap();
+    serve(&server, handler);
+    let (_socket, service) = asks_at(&server, "127.0.0.1:0").await;
+    let error = failed(&service, "fail").await;
+    assert_eq!(error.reason(), Some("the handler failed"));
+    assert_eq!(ask(&service, "fine").await.unwrap(), "fine");
+}
+
+/// A request that is passed on waits for as long as its new asker does.
+#[tokio::test]
+async fn a_foreign_deadline_does_not_replace_that_of_the_asker() {
+    let mut incoming = Headers::new();
+    incoming.insert("aiomsg-deadline", "1").unwrap();
+    incoming.insert("traceparent", "kept").unwrap();
+    let server = Socket::new().unwrap();
+    let endpoint = server.bind("127.0.0.1:0").await.unwrap();
+    let (_socket, service) = asker(&Requests::new(), &[endpoint]).await;
+    let asked = tokio::spawn(service.with_headers(&incoming).oneshot("x".into()));
+    let request = within("the request", server.recv_message()).await.unwrap();
+    assert_eq!(request.headers().get("traceparent"), Some("kept"));
+    assert_eq!(request.headers().get("aiomsg-deadline"), Some("30000"));
+    asked.abort();
+}

@@ -58,7 +58,7 @@ async fn a_request_that_is_sent_again_waits_for_a_better_answer() {
     let mut service = requests.layer().layer(wire.service());
     let mut request = start(&mut service, "question");
     let arrived = wire.arrives(0).with_id(MessageId::from_bytes([1; 16]));
-    arriving.deliver(&peer("p"), failure(&arrived, "not now").unwrap());
+    arriving.deliver(&peer("p"), failure_for_now(&arrived, "not now").unwrap());
     assert!((&mut request).now_or_never().is_none());
     arriving.answer(&peer("p"), &wire.id(0), "now");
     assert_eq!(request.now_or_never().unwrap().unwrap(), "now");

@@ -101,7 +101,7 @@ fn what_is_broken_is_named_and_harms_no_other_message() {
         ),
         (&[headers, &headers[..], lost].concat(), "came twice"),
         (
-            &[&headers[..], b"\0\0\0\x01\x02"].concat(),
+            &[&headers[..], b"\0\0\0\x01\x02", lost].concat(),
             "without a message",
         ),
         (b"\0\0\0\x12\xff\x03aiomsg-headers/1", "0x03"),
@@ -218,4 +218,76 @@ fn ambiguous_payloads_travel_as_requests_in_2019() {
     let mut sent = encoded(&mut codec, frame);
     let came = codec.decode(&mut sent).unwrap().unwrap();
     assert_eq!(came.payload().unwrap(), "aiomsg-heartbeat");
+}
+
+/// What a message leaves behind when it is refused.
+fn after(broken: &[&[u8]], max_message: usize) -> (Vec<Frame>, Vec<String>) {
+    let mut codec = codec().max_message(max_message);
+    let mut all = wire(&[ANNOUNCEMENT]);
+    all.extend_from_slice(&broken.concat());
+    all.extend_from_slice(b"\0\0\0\x05\x03next");
+    let (mut frames, mut errors) = (Vec::new(), Vec::new());
+    // Byte by byte, so that nothing depends on what comes at once.
+    let mut src = BytesMut::new();
+    for byte in all {
+        src.put_u8(byte);
+        loop {
+            match codec.decode(&mut src) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(error) => errors.push(error.to_string()),
+            }
+        }
+    }
+    (frames, errors)
+}
+
+/// The headers of a message that was refused went to the next one.
+#[test]
+fn headers_belong_to_one_message_even_if_that_is_refused() {
+    let headers = b"\0\0\0\x06\x40\x01a\0\x01b";
+    let long = [&b"\0\0\0\x41\x03"[..], &[b'x'; 64]].concat();
+    let longer_request = [&b"\0\0\0\x41\x04"[..], &[b'x'; 64]].concat();
+    for refused in [&long[..], &longer_request, b"\0\0\0\x05\x04abcd"] {
+        let (frames, errors) = after(&[headers, refused], 8);
+        assert_eq!(frames, [Frame::data("next")], "{refused:?}");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        // Nor is one without headers refused for one before it.
+        let (frames, errors) = after(&[refused], 8);
+        assert_eq!((frames, errors.len()), (vec![Frame::data("next")], 1));
+    }
+}
+
+/// A message whose headers were refused, or are of another one, is not that message.
+#[test]
+fn a_message_does_not_come_without_its_headers() {
+    let headers = b"\0\0\0\x06\x40\x01a\0\x01b";
+    let bad = b"\0\0\0\x06\x40\x01A\0\x01b";
+    let heartbeat = b"\0\0\0\x01\x02";
+    for broken in [
+        &[&bad[..]][..],
+        &[bad, heartbeat],
+        &[headers, heartbeat],
+        &[headers, headers],
+        &[headers, b"\0\0\0\0"],
+    ] {
+        let (frames, errors) = after(broken, 8);
+        assert!(
+            frames.iter().all(|it| *it == Frame::Heartbeat),
+            "{broken:?}: {frames:?}"
+        );
+        assert_eq!(errors.len(), 2, "{errors:?}");
+    }
+}
+
+/// A peer that sends headers and no message held the whole buffer that they came in.
+#[test]
+fn headers_that_wait_hold_no_other_bytes() {
+    let mut codec = codec();
+    let mut src = wire(&[ANNOUNCEMENT, b"\0\0\0\x06\x40\x01a\0\x01b"]);
+    src.reserve(1 << 20);
+    let room = src.capacity();
+    assert!(codec.decode(&mut src).unwrap().is_none() && src.is_empty());
+    // The buffer is free again, all of it.
+    assert!(src.try_reclaim(room), "{room}");
 }
