@@ -81,6 +81,9 @@ impl ExtractTraceLayer {
 
     /// Links the span of a message to the context that the message carries, and leaves it a
     /// child of the current span. Without this, it is a child of the context.
+    ///
+    /// A context that is not sampled then counts as none, so that a peer cannot switch off the
+    /// traces of the receiver.
     #[must_use]
     pub fn links(mut self, links: bool) -> Self {
         self.0.links = links;
@@ -121,8 +124,9 @@ impl<S> Layer<S> for ExtractTraceLayer {
 ///
 /// A message with the context of a sampled trace gets a span of the kind consumer, a child of
 /// the sender's. One whose trace is not sampled gets none, and the inner service runs within
-/// this trace, so that none of its spans begins another. A context that cannot be read counts
-/// as none. The message keeps its headers.
+/// this trace, so that none of its spans begins another. With
+/// [`links`](ExtractTraceLayer::links) it counts as a message without a context. A context
+/// that cannot be read counts as none. The message keeps its headers.
 ///
 /// # Errors
 ///
@@ -174,9 +178,10 @@ where
 impl Extracting {
     fn scope(&self, message: &Delivery) -> Scope {
         let parent = match self.settings.extract(message.headers()) {
-            Some((context, false)) => return Scope::Unsampled(context),
             Some((context, true)) => Some(context),
-            None => match self.settings.beginning() {
+            // With links, the receiver decides: a peer cannot switch off its traces.
+            Some((context, false)) if !self.links => return Scope::Unsampled(context),
+            _ => match self.settings.beginning() {
                 Verdict::Span { .. } => None,
                 _ => return Scope::Outside,
             },
@@ -214,7 +219,7 @@ impl Extracting {
                     messaging.destination.name = self.settings.destination.as_deref(),
                     messaging.message.id = message.id().map(field::display),
                     messaging.message.body.size = message.payload().len(),
-                    messaging.client.id = %message.from(),
+                    messaging.client.id = %message.from().short(),
                     error.type = field::Empty,
                 )
             };

@@ -37,10 +37,10 @@
 //! |---|---|
 //! | `messaging.system` | `aiomsg` |
 //! | `messaging.operation.name`, `messaging.operation.type` | `send`, `process` or `receive` |
-//! | `messaging.destination.name` | the name set on the layer; otherwise, of an addressed message, the identity of its peer |
+//! | `messaging.destination.name` | the name set on the layer; otherwise, of an addressed message, the first 4 bytes of the identity of its peer |
 //! | `messaging.message.id` | the id of the message, if it has one |
 //! | `messaging.message.body.size` | the length of the payload in bytes |
-//! | `messaging.client.id` | the identity of the sender of a received message |
+//! | `messaging.client.id` | the first 4 bytes of the identity of the sender of a received message |
 //! | `messaging.batch.message_count` | the number of messages of a batch |
 //! | `error.type` | for a failure: the [`ErrorKind`](aiomsg_core::ErrorKind), or `_OTHER` |
 //!

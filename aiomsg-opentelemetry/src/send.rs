@@ -199,7 +199,7 @@ impl Settings {
         if self.destination.is_none()
             && let Some(peer) = message.peer()
         {
-            span.record("messaging.destination.name", field::display(peer));
+            span.record("messaging.destination.name", field::display(peer.short()));
         }
         span
     }

@@ -63,7 +63,8 @@ impl ServeTraceLayer {
     }
 
     /// Links the span of a message to the context that the message carries, and leaves it a
-    /// child of the current span. Without this, it is a child of the context.
+    /// child of the current span. Without this, it is a child of the context. See
+    /// [`ExtractTraceLayer::links`] for contexts that are not sampled.
     #[must_use]
     pub fn links(self, links: bool) -> Self {
         Self(self.0.links(links))

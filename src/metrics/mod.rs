@@ -2,7 +2,9 @@
 //! [`metrics`](https://docs.rs/metrics) crate.
 //!
 //! - [`SocketMetrics`] reads the counters of a socket, and records how long its handshakes,
-//!   acknowledgements and handlers take. It costs a message nothing.
+//!   acknowledgements and handlers take. It costs a sent message nothing. The clock is read twice
+//!   for each message that [`Socket::serve`](crate::Socket::serve) handles, and under
+//!   at-least-once each batch of acknowledgements makes a list of times.
 //! - [`MetricsLayer`] is a tower layer around the send path, the receive path or a handler. It
 //!   counts the messages that pass there, their bytes and their errors, and records how long
 //!   the calls take.
@@ -14,6 +16,8 @@
 //! too, have the same names there.
 //!
 //! ```
+//! use std::time::Duration;
+//!
 //! use aiomsg::Socket;
 //! use aiomsg::metrics::{BUCKETS, MetricsLayer, SocketMetrics};
 //! use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
@@ -24,6 +28,16 @@
 //!     .build_recorder();
 //! let page = recorder.handle();
 //! metrics::set_global_recorder(recorder)?;
+//!
+//! // The times of the histograms pile up until they are summed up: by `render`, or here.
+//! let upkeep = page.clone();
+//! tokio::spawn(async move {
+//!     let mut ticks = tokio::time::interval(Duration::from_secs(5));
+//!     loop {
+//!         ticks.tick().await;
+//!         upkeep.run_upkeep();
+//!     }
+//! });
 //!
 //! let socket = Socket::builder().layer(MetricsLayer::send()).build()?;
 //! let metrics = SocketMetrics::new(&socket);

@@ -21,8 +21,8 @@ use crate::stats::{FailuresByKind, Stats};
 ///
 /// [`collect`](Self::collect) reads the counters of the socket: call it for each request of an
 /// exporter that is asked, or let [`every`](Self::every) do so now and then for one that pushes.
-/// Between these calls, no message costs anything. Histograms of handshakes,
-/// acknowledgements and handlers are filled as they happen.
+/// Between these calls, counting costs nothing. Histograms of handshakes, acknowledgements and
+/// handlers are filled as they happen: see the [module](super) for what that costs.
 ///
 /// ```
 /// use std::time::Duration;
