@@ -36,6 +36,9 @@ pub struct Stats {
     pub buffered_messages: usize,
     /// Messages in the inbox.
     pub unreceived_messages: usize,
+    /// Their bytes, as [`SocketBuilder::receive_limits`](crate::SocketBuilder::receive_limits)
+    /// counts them.
+    pub unreceived_bytes: usize,
     /// Unacknowledged messages.
     pub unacknowledged_messages: usize,
     /// Under at-least-once, how many times a message has been sent again.

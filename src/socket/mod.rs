@@ -379,6 +379,7 @@ impl<S> Socket<S> {
             peers: engine.peers.len(),
             buffered_messages: engine.send.buffered(),
             unreceived_messages: engine.inbox.items(),
+            unreceived_bytes: engine.inbox.bytes(),
             unacknowledged_messages: engine
                 .unacked
                 .as_ref()

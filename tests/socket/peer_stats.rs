@@ -58,6 +58,29 @@ async fn what_waits_for_a_peer_is_counted() {
 }
 
 #[tokio::test]
+async fn bytes_in_the_inbox_are_counted_with_their_messages() {
+    let (server, endpoint) = bound().await;
+    let client = Socket::new().unwrap();
+    client.connect(endpoint).unwrap();
+    for text in ["three", "four"] {
+        client.send(text).await.unwrap();
+    }
+    let inbox = || {
+        let stats = server.stats();
+        (stats.unreceived_messages, stats.unreceived_bytes)
+    };
+    within("both", async {
+        while inbox().0 < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(inbox(), (2, 9));
+    within("one", server.recv()).await.unwrap();
+    assert_eq!(inbox(), (1, 4));
+}
+
+#[tokio::test]
 async fn drops_are_counted_by_reason() {
     let limits = Limits {
         items: 2,

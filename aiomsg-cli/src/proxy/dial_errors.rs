@@ -2,17 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use aiomsg::{Endpoint, Event};
+use aiomsg::{Endpoint, Event, Identity};
 
+use super::view::Connected;
 use crate::common::said::said;
+
+/// The most identities in use that are kept when events were missed. The endpoints of some may
+/// be gone.
+const MOST_KEPT: usize = 1024;
 
 /// The last failure of each endpoint that has failed since it was connected, and of the
 /// addresses of names.
 #[derive(Debug, Default)]
 pub(super) struct DialErrors {
     errors: BTreeMap<String, String>,
-    /// The endpoints whose peers are connected already, by another connection.
-    connected_otherwise: HashSet<Endpoint>,
+    /// The endpoints that were refused because the identity of their peer was in use, with
+    /// that identity. Whether the peer itself uses it, by a connection to us, is for
+    /// [`is_up`](Self::is_up) to see.
+    in_use: HashMap<Endpoint, Identity>,
     /// The endpoints of the addresses of each followed name.
     addresses: HashMap<Endpoint, HashSet<Endpoint>>,
 }
@@ -26,9 +33,10 @@ impl DialErrors {
             | Event::LookupFailed {
                 endpoint, error, ..
             } => {
-                match error.is_identity_in_use() {
-                    true => self.connected_otherwise.insert(endpoint.clone()),
-                    false => self.connected_otherwise.remove(&endpoint),
+                let in_use = error.peer().filter(|_| error.is_identity_in_use());
+                match in_use {
+                    Some(peer) => self.in_use.insert(endpoint.clone(), peer.clone()),
+                    None => self.in_use.remove(&endpoint),
                 };
                 let said = said(&*error).to_string();
                 self.errors.insert(endpoint.to_string(), said);
@@ -49,10 +57,14 @@ impl DialErrors {
                 addresses.retain(|it| !removed.contains(it));
                 addresses.extend(added.iter().cloned());
             }
-            // A failure of an address that is gone could stay for ever.
+            // A failure of an address that is gone could stay for ever. Identities in use stay:
+            // without them, endpoints whose peers are connected would be down until the next
+            // try. They count only while the peer is connected.
             Event::Missed { .. } => {
                 self.errors.clear();
-                self.connected_otherwise.clear();
+                if self.in_use.len() > MOST_KEPT {
+                    self.in_use.clear();
+                }
             }
             _ => {}
         }
@@ -60,7 +72,7 @@ impl DialErrors {
 
     fn reached(&mut self, endpoint: &Endpoint) {
         self.errors.remove(&endpoint.to_string());
-        self.connected_otherwise.remove(endpoint);
+        self.in_use.remove(endpoint);
     }
 
     /// Forgets an endpoint to which nothing connects any more.
@@ -71,12 +83,18 @@ impl DialErrors {
         }
     }
 
-    /// Whether a peer of an endpoint, or of one of its addresses, is connected, if those of
-    /// these endpoints are that were dialled.
-    pub(super) fn is_up(&self, endpoint: &Endpoint, dialled: &HashSet<Endpoint>) -> bool {
+    /// Whether the peer of an endpoint, or of one of its addresses, is connected.
+    ///
+    /// A peer that has connected to us counts, too: both ends keep one connection of two. A
+    /// peer that we have dialled elsewhere does not: it is another one with the same identity.
+    pub(super) fn is_up(&self, endpoint: &Endpoint, connected: &Connected<'_>) -> bool {
         let addresses = self.addresses.get(endpoint).into_iter().flatten();
         let mut all = addresses.chain([endpoint]);
-        all.any(|it| dialled.contains(it) || self.connected_otherwise.contains(it))
+        all.any(|it| {
+            let in_use = self.in_use.get(it);
+            connected.dialled.contains(it)
+                || in_use.is_some_and(|peer| connected.accepted.contains(peer))
+        })
     }
 
     /// Why an endpoint is not reached, or one of its addresses.
@@ -96,6 +114,15 @@ mod tests {
     use aiomsg::{Error, ErrorKind};
 
     use super::*;
+
+    fn in_use(endpoint: Endpoint, peer: &Identity) -> Event {
+        let error = Error::new(ErrorKind::IdentityInUse).with_peer(peer.clone());
+        Event::DialFailed {
+            endpoint,
+            error: Arc::new(error),
+            retry_in: Duration::ZERO,
+        }
+    }
 
     fn at(last_byte: u8) -> Endpoint {
         Endpoint::from(std::net::SocketAddr::from(([10, 0, 0, last_byte], 7)))
@@ -144,23 +171,58 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_up_when_its_peer_is_connected_by_whatever_connection() {
+    fn an_endpoint_is_up_when_its_peer_is_connected_in_either_direction() {
         let name = Endpoint::tcp("workers", 7);
         let mut errors = DialErrors::default();
-        let none = HashSet::new();
-        let second = HashSet::from([at(2)]);
+        let none = Connected::default();
+        let (at_1, at_2) = (at(1), at(2));
+        let second = Connected {
+            dialled: HashSet::from([&at_2]),
+            ..Connected::default()
+        };
         assert!(!errors.is_up(&at(2), &none) && errors.is_up(&at(2), &second));
 
         errors.note(changed(&name, &[at(1), at(2)], &[]));
         assert!(!errors.is_up(&name, &none) && errors.is_up(&name, &second));
 
-        errors.note(Event::DialFailed {
-            endpoint: at(1),
-            error: Arc::new(Error::new(ErrorKind::IdentityInUse)),
-            retry_in: Duration::ZERO,
-        });
-        assert!(errors.is_up(&at(1), &none) && errors.is_up(&name, &none));
+        let (peer, other) = (Identity::random(), Identity::random());
+        errors.note(in_use(at(1), &peer));
+        let accepted = |identity| Connected {
+            accepted: HashSet::from([identity]),
+            ..Connected::default()
+        };
+        assert!(errors.is_up(&at_1, &accepted(&peer)) && errors.is_up(&name, &accepted(&peer)));
+        assert!(!errors.is_up(&at_1, &accepted(&other)) && !errors.is_up(&name, &none));
+        // The identity may still be in use when events were missed.
+        errors.note(Event::Missed { count: 1 });
+        assert!(errors.is_up(&at_1, &accepted(&peer)) && errors.of(&at_1).is_none());
         errors.note(failed(at(1), "refused"));
-        assert!(!errors.is_up(&at(1), &none));
+        assert!(!errors.is_up(&at_1, &accepted(&peer)));
+    }
+
+    /// The second of two consumers with one identity counted as up, and its error was hidden.
+    #[test]
+    fn an_identity_in_use_at_another_dialled_endpoint_is_an_error() {
+        let mut errors = DialErrors::default();
+        let peer = Identity::random();
+        errors.note(in_use(at(2), &peer));
+        let at_1 = at(1);
+        let first = Connected {
+            dialled: HashSet::from([&at_1]),
+            ..Connected::default()
+        };
+        assert!(errors.is_up(&at(1), &first) && !errors.is_up(&at(2), &first));
+        assert!(errors.of(&at(2)).unwrap().contains("identity"));
+    }
+
+    #[test]
+    fn identities_in_use_of_missed_events_are_bounded() {
+        let mut errors = DialErrors::default();
+        let peer = Identity::random();
+        for port in 0..=MOST_KEPT {
+            errors.note(in_use(Endpoint::tcp("gone", port as u16 + 1), &peer));
+        }
+        errors.note(Event::Missed { count: 1 });
+        assert!(errors.in_use.is_empty());
     }
 }

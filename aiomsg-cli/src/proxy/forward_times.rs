@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use metrics::Histogram;
 use tokio::time::Instant;
 
-/// One message of so many is timed: a clock is read twice for it.
+/// One message of so many is timed where each goes alone: a clock is read twice for it.
 const SAMPLE: u64 = 32;
 
 /// The times of messages from producers, if somebody wants them.
@@ -31,7 +31,13 @@ impl ForwardTimes {
         number.is_multiple_of(SAMPLE).then(Instant::now)
     }
 
-    /// Notes the time of a message that was forwarded.
+    /// Begins the time of a batch, whose first message was taken from the inbox. Each batch is
+    /// timed.
+    pub(super) fn begin_batch(&self) -> Option<Instant> {
+        self.histogram.get().map(|_| Instant::now())
+    }
+
+    /// Notes the time of a message, or a batch, that was forwarded.
     pub(super) fn end(&self, begun: Option<Instant>) {
         if let (Some(begun), Some(histogram)) = (begun, self.histogram.get()) {
             histogram.record(begun.elapsed());
@@ -56,5 +62,13 @@ mod tests {
         times.note_in(Histogram::noop());
         let timed = (0..65).filter(|_| times.begin().is_some()).count();
         assert_eq!(timed, 3);
+    }
+
+    #[tokio::test]
+    async fn every_batch_is_timed_for_somebody() {
+        let times = ForwardTimes::default();
+        assert!(times.begin_batch().is_none());
+        times.note_in(Histogram::noop());
+        assert!((0..3).all(|_| times.begin_batch().is_some()));
     }
 }

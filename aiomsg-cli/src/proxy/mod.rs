@@ -25,6 +25,7 @@ mod spool;
 #[cfg(not(feature = "spool"))]
 #[path = "no_spool.rs"]
 mod spool;
+mod view;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,6 +13,7 @@ use super::relay::Relay;
 use super::settings::Settings;
 use super::side::Side;
 use super::spool::Spooling;
+use super::view::View;
 use crate::common::failure::Outcome;
 use crate::common::off_thread::off_thread;
 use crate::common::say::tell;
@@ -142,8 +143,13 @@ impl Proxy {
         self.counts.messages.in_hand() + (waiting + unsent) as u64
     }
 
-    /// Why the proxy is not ready to get work. `None`: it is.
-    pub(super) fn not_ready(&self) -> Option<String> {
+    /// The frontend and the backend as they are now.
+    pub(super) fn views(&self) -> [View; 2] {
+        [self.frontend.view(), self.backend.view()]
+    }
+
+    /// Why the proxy is not ready to get work, with its sides as they are. `None`: it is.
+    pub(super) fn not_ready(&self, views: &[View; 2]) -> Option<String> {
         let state = self.control.state();
         if state != control::State::Running {
             return Some(format!("it is {}", state.name()));
@@ -151,17 +157,17 @@ impl Proxy {
         if let Some(failure) = self.spool.as_ref().and_then(|it| it.failure()) {
             return Some(failure);
         }
-        for side in [&self.frontend, &self.backend] {
-            let places = side.looks();
-            if places.is_empty() {
+        for (side, view) in [&self.frontend, &self.backend].into_iter().zip(views) {
+            if view.places.is_empty() {
                 return Some(format!("the {} is not yet open", side.name));
             }
-            if let Some(error) = places.into_iter().find_map(|(_, look)| look.err()) {
+            let mut looks = view.places.iter().map(|(_, look)| look);
+            if let Some(error) = looks.find_map(|it| it.as_ref().err()) {
                 return Some(format!("the {} lacks an endpoint: {error}", side.name));
             }
         }
         let wanted = self.settings().ready_consumers;
-        let consumers = self.backend.socket.stats().peers;
+        let consumers = views[1].peers.len();
         (consumers < wanted).then(|| format!("{consumers} of {wanted} consumers are connected"))
     }
 }

@@ -1,6 +1,5 @@
 //! One side of the proxy: a socket, and where it listens and connects.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use aiomsg::builder::Overflow;
@@ -22,7 +21,7 @@ pub(super) struct Side {
     pub(super) socket: Socket,
     tls: Option<TlsConfig>,
     places: Mutex<Vec<Place>>,
-    dial_errors: Arc<Mutex<DialErrors>>,
+    pub(super) dial_errors: Arc<Mutex<DialErrors>>,
     closed: Arc<Mutex<ClosedConnections>>,
 }
 
@@ -301,26 +300,6 @@ impl Side {
     /// The connections that have ended last, the last one first.
     pub(super) fn closed(&self) -> Vec<Closed> {
         lock(&self.closed).recent()
-    }
-
-    /// The endpoints of the settings, each with the reason why it is of no use now, if it
-    /// neither listens nor is connected.
-    pub(super) fn looks(&self) -> Vec<(Place, Result<(), String>)> {
-        let peers = self.socket.peer_stats();
-        let dialled = peers.into_iter().filter(|it| it.peer.dialled);
-        let dialled: HashSet<_> = dialled.map(|it| it.peer.endpoint).collect();
-        let errors = lock(&self.dial_errors);
-        let look = |place: &Place| match &place.at {
-            Err(error) => Err(error.clone()),
-            Ok(_) if place.listens() => Ok(()),
-            Ok(endpoint) if errors.is_up(endpoint, &dialled) => Ok(()),
-            Ok(endpoint) => {
-                let error = errors.of(endpoint);
-                Err(error.unwrap_or_else(|| format!("{endpoint} is not yet connected")))
-            }
-        };
-        let places = self.places().into_iter();
-        places.map(|place| (place.clone(), look(&place))).collect()
     }
 }
 

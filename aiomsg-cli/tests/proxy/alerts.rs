@@ -16,6 +16,62 @@ fn names(query: &str) -> BTreeSet<&str> {
         .collect()
 }
 
+/// The label matchers in a query, as `label="value"`, each with the name of its metric.
+fn matchers(query: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut pieces = query.split('{');
+    let mut before = pieces.next().unwrap();
+    for piece in pieces {
+        let (inner, after) = piece.split_once('}').unwrap();
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let name = before.rsplit(|letter| !is_part(letter)).next().unwrap();
+        let labels = inner.split(',').map(str::trim).filter(|it| !it.is_empty());
+        found.extend(labels.map(|it| (name, it)));
+        before = after;
+    }
+    found
+}
+
+/// Whether a scrape has a sample of this metric that a matcher selects. The labels `job` and
+/// `instance` are of Prometheus.
+fn selects(scrape: &str, name: &str, matcher: &str) -> bool {
+    if matcher.starts_with("job=~") || matcher.starts_with("instance=~") {
+        return true;
+    }
+    let mut samples = scrape.lines().filter_map(|line| {
+        let (labels, _) = line
+            .strip_prefix(name)?
+            .strip_prefix('{')?
+            .split_once('}')?;
+        Some(labels)
+    });
+    samples.any(|labels| labels.split(',').any(|it| it == matcher))
+}
+
+#[test]
+fn matchers_are_found_and_compared_with_a_scrape() {
+    let query = "a_b{side=\"x\", job=~\"$job\"} > ignoring (place) 0.8 * c{place=\"y\"}";
+    let found = [
+        ("a_b", "side=\"x\""),
+        ("a_b", "job=~\"$job\""),
+        ("c", "place=\"y\""),
+    ];
+    assert_eq!(matchers(query), found);
+    let scrape = "# TYPE a_b gauge\na_b{side=\"z\",state=\"x\"} 1\na_b_c{side=\"x\"} 1\n";
+    assert!(selects(scrape, "a_b", "state=\"x\"") && selects(scrape, "a_b", "job=~\"$job\""));
+    for wrong in ["side=\"x\"", "sid=\"z\"", "side=~\"z\"", "state=\"\""] {
+        assert!(!selects(scrape, "a_b", wrong), "{wrong}");
+    }
+}
+
+/// Labels that tell instances apart get lost in a join `on` some of them.
+#[test]
+fn no_query_joins_on_a_list_of_labels() {
+    for query in queries() {
+        assert!(!query.contains(" on ("), "{query}");
+    }
+}
+
 /// All queries of the board and of the alerts.
 fn queries() -> Vec<String> {
     let deploy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
@@ -56,6 +112,12 @@ async fn the_board_and_the_alerts_ask_for_metrics_that_there_are() {
         assert!(!names.is_empty(), "{query}");
         for name in names {
             assert!(there.contains(name), "{query}: there is no {name}");
+        }
+        for (name, matcher) in matchers(query) {
+            assert!(
+                selects(&plain, name, matcher),
+                "{query}: no {name} has {matcher}"
+            );
         }
     }
 }

@@ -381,6 +381,42 @@ async fn an_endpoint_that_is_not_connected_is_not_up() {
     assert_eq!(shown.get("/readyz").await.status, 503);
 }
 
+/// The second of them counted as up, although nothing was ever sent to it.
+#[tokio::test]
+async fn the_second_of_two_dialled_consumers_with_one_identity_is_down() {
+    let identity = aiomsg::Identity::random();
+    let consumers = [(); 2].map(|()| {
+        let builder = aiomsg::Socket::builder().identity(identity.clone());
+        builder.build().unwrap()
+    });
+    let mut at = Vec::new();
+    for consumer in &consumers {
+        at.push(consumer.bind("127.0.0.1:0").await.unwrap().to_string());
+    }
+    let both = ["--backend-connect", &at[0], "--backend-connect", &at[1]];
+    let shown = Shown::start(&both).await;
+    let is_error = |it: &serde_json::Value| {
+        let error = it["error"].as_str().unwrap_or_default();
+        error.contains("identity is in use")
+    };
+    shown
+        .until("the error of one endpoint", |it| {
+            let endpoints = it["backend"]["endpoints"].as_array().unwrap();
+            endpoints.iter().filter(|it| is_error(it)).count() == 1
+        })
+        .await;
+    for (state, count) in [("up", 2.0), ("down", 1.0)] {
+        let metric = format!("aiomsg_endpoints{{side=\"backend\",state=\"{state}\"}}");
+        assert_eq!(http::metric(&shown.proxy.metrics, &metric).await, count);
+    }
+    let ready = shown.get("/readyz").await;
+    assert!(
+        ready.status == 503 && ready.body.contains("identity is in use"),
+        "{}",
+        ready.body
+    );
+}
+
 #[tokio::test]
 async fn connections_come_in_pages_and_those_that_have_ended_with_their_reasons() {
     let shown = Shown::start(&[]).await;

@@ -100,3 +100,71 @@ async fn both_formats_are_read_by_their_own_parsers() {
         }
     }
 }
+
+/// One batch in 32 was timed, and a proxy with few messages showed the time of the first.
+#[cfg(feature = "spool")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_batch_of_a_spool_is_timed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let proxy = Proxy::start(&["--spool", store.to_str().unwrap()]).await;
+    let consumer = proxy.consumer().await;
+    let producer = proxy.producer().await;
+    for count in 1..=3 {
+        producer.send("job").await.unwrap();
+        recv(&consumer).await;
+        let timed = "aiomsg_proxy_forward_seconds_count{until=\"stored\"}";
+        proxy.until(timed, f64::from(count)).await;
+    }
+}
+
+/// The alerts compared counts of messages alone, and the limits in bytes are reached first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_wait_are_shown_with_their_messages() {
+    let proxy = Proxy::start(&["--buffer-messages", "2"]).await;
+    let producer = proxy.producer().await;
+    let message = vec![b'x'; 1000];
+    for _ in 0..6 {
+        producer.send(message.clone()).await.unwrap();
+    }
+    // Two are in the buffer, and one is in the hand of the proxy.
+    proxy
+        .until("aiomsg_inbox_messages{side=\"frontend\"}", 3.0)
+        .await;
+    proxy
+        .until("aiomsg_inbox_bytes{side=\"frontend\"}", 3000.0)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_full_of_bytes_is_shown_beside_its_limit() {
+    let proxy = Proxy::start(&[]).await;
+    // It receives one message, and then reads no more.
+    let one = aiomsg::Limits { items: 1, bytes: 1 };
+    let slow = Socket::builder().receive_limits(one).build().unwrap();
+    let _slow = proxy.joined(slow, "backend").await;
+    let producer = proxy.producer().await;
+    let sending = tokio::spawn(async move {
+        let message = vec![b'x'; 100_000];
+        while producer.send(message.clone()).await.is_ok() {}
+    });
+    let of = async |name: &str, labels: &str| {
+        http::metric(
+            &proxy.metrics,
+            &format!("{name}{{side=\"backend\"{labels}}}"),
+        )
+        .await
+    };
+    let queue = ",place=\"queue\"";
+    let most = 0.8 * of("aiomsg_limit_bytes", queue).await;
+    within("a full queue", async {
+        while of("aiomsg_longest_queue_bytes", "").await <= most {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    // By its messages, it is almost empty.
+    let messages = of("aiomsg_longest_queue_messages", "").await;
+    assert!(messages < 0.8 * of("aiomsg_limit_messages", queue).await);
+    sending.abort();
+}

@@ -95,6 +95,11 @@ impl Collector {
         }
     }
 
+    /// Why the proxy is not ready now.
+    pub(super) fn not_ready(&self) -> Option<String> {
+        self.proxy.not_ready(&self.proxy.views())
+    }
+
     fn open_peers(&self, query: &Query) -> Bytes {
         let seen = self.seen.lock();
         let asked = |side: &side::Side| query.side.as_deref().is_none_or(|it| it == side.name);
@@ -131,7 +136,7 @@ impl Collector {
         let mut seen = self.seen.lock();
         if let Some(mut status) = seen.status.take() {
             status.state = self.proxy.control.state().name().to_owned();
-            status.not_ready = self.proxy.not_ready();
+            status.not_ready = self.not_ready();
             seen.note(status);
         }
     }
@@ -149,8 +154,11 @@ impl Collector {
         };
         seen.history.add(totals, took);
         let (message_rate, answer_rate) = seen.history.now();
-        seen.producers.look(&proxy.frontend.socket, took);
-        seen.consumers.look(&proxy.backend.socket, took);
+        let views = proxy.views();
+        let not_ready = proxy.not_ready(&views);
+        let [frontend, backend] = views;
+        seen.producers.note(frontend.peers, took);
+        seen.consumers.note(backend.peers, took);
         let busiest = Query::default();
         let producers = seen.producers.page(&busiest);
         let consumers = seen.consumers.page(&busiest);
@@ -166,15 +174,15 @@ impl Collector {
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: proxy.control.state().name().to_owned(),
-            not_ready: proxy.not_ready(),
+            not_ready,
             uptime_seconds: proxy.started.elapsed().as_secs(),
             mode: mode(&settings).to_owned(),
             at_least_once: at_least_once(&settings).map(str::to_owned),
             replies: settings.replies,
             messages: way(messages, message_rate),
             answers: way(answers, answer_rate),
-            frontend: show_side(&proxy.frontend, producers),
-            backend: show_side(&proxy.backend, consumers),
+            frontend: show_side(&proxy.frontend, frontend.places, producers),
+            backend: show_side(&proxy.backend, backend.places, consumers),
             spool,
             drops,
             reasons: reasons(proxy),
@@ -198,9 +206,13 @@ fn way(way: &counts::Way, rate: f64) -> Way {
     }
 }
 
-fn show_side(side: &side::Side, (peer_count, peers): (usize, Vec<super::status::Peer>)) -> Side {
+fn show_side(
+    side: &side::Side,
+    places: Vec<(side::Place, Result<(), String>)>,
+    (peer_count, peers): (usize, Vec<super::status::Peer>),
+) -> Side {
     let stats = side.socket.stats();
-    let endpoints = side.looks().into_iter().map(|(place, look)| Place {
+    let endpoints = places.into_iter().map(|(place, look)| Place {
         endpoint: place.endpoint().to_string(),
         listens: place.listens(),
         error: look.err(),

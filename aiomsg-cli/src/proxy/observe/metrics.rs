@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use ::metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
-    with_local_recorder,
-};
+use ::metrics::{counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_process::Collector as Process;
 use tokio::time::sleep;
 
+use super::describe::describe;
 use super::facts;
 use super::status::Spool;
 use crate::proxy::control::State;
@@ -19,6 +17,7 @@ use crate::proxy::counts::read;
 use crate::proxy::limits::Limits;
 use crate::proxy::shared::Proxy;
 use crate::proxy::side::Side;
+use crate::proxy::view::View;
 
 /// A recorder of our own: a request reads the counters of the sockets, and counting costs
 /// nothing in between.
@@ -68,13 +67,15 @@ impl Metrics {
     pub(super) fn render(&self, proxy: &Proxy) -> String {
         with_local_recorder(&self.recorder, || {
             self.process.collect();
-            record_proxy(proxy);
+            let views = proxy.views();
+            record_proxy(proxy, &views);
             let settings = proxy.settings();
-            for (side, limits) in [
-                (&proxy.frontend, &settings.frontend.limits),
-                (&proxy.backend, &settings.backend.limits),
+            let [frontend, backend] = &views;
+            for (side, view, limits) in [
+                (&proxy.frontend, frontend, &settings.frontend.limits),
+                (&proxy.backend, backend, &settings.backend.limits),
             ] {
-                record_side(side);
+                record_side(side, view);
                 record_limits(side, limits);
             }
             if let Some(spool) = &proxy.spool {
@@ -85,120 +86,6 @@ impl Metrics {
     }
 }
 
-/// Describes the metrics. `docs/proxy.md` has the same table.
-fn describe() {
-    let gauges = [
-        (
-            "aiomsg_proxy_info",
-            "1, with the version and the mode as labels",
-        ),
-        ("aiomsg_proxy_state", "1 for the current state of the proxy"),
-        ("aiomsg_proxy_ready", "1 if /readyz succeeds, else 0"),
-        ("aiomsg_proxy_uptime_seconds", "the time since the start"),
-        (
-            "aiomsg_endpoints",
-            "endpoints of the settings that listen or are connected (up), or are not (down)",
-        ),
-        ("aiomsg_peers", "connected peers"),
-        (
-            "aiomsg_limit_messages",
-            "the most messages that the settings allow in a place",
-        ),
-        (
-            "aiomsg_limit_bytes",
-            "the most bytes of messages that the settings allow in a place",
-        ),
-        (
-            "aiomsg_build_info",
-            "1, with the version and the oldest Rust as labels",
-        ),
-        (
-            "aiomsg_inbox_messages",
-            "received messages that wait to be forwarded",
-        ),
-        (
-            "aiomsg_buffered_messages",
-            "messages that wait while no peer is connected",
-        ),
-        ("aiomsg_unacknowledged_messages", "unacknowledged messages"),
-        (
-            "aiomsg_queued_messages",
-            "messages in the queues of all peers",
-        ),
-        ("aiomsg_queued_bytes", "bytes in the queues of all peers"),
-        (
-            "aiomsg_longest_queue_messages",
-            "messages in the longest queue of any peer",
-        ),
-        (
-            "aiomsg_spool_messages",
-            "stored messages that no consumer has acknowledged",
-        ),
-        ("aiomsg_spool_bytes", "their payloads"),
-        (
-            "aiomsg_spool_oldest_seconds",
-            "the age of the oldest of them, or 0",
-        ),
-        ("aiomsg_spool_dead_messages", "messages that were set aside"),
-        ("aiomsg_spool_dead_bytes", "their payloads"),
-        ("aiomsg_spool_disk_bytes", "the size of the files"),
-        (
-            "aiomsg_spool_working",
-            "1 if the spool stores messages, else 0",
-        ),
-    ];
-    for (name, means) in gauges {
-        describe_gauge!(name, Unit::Count, means);
-    }
-    let counters = [
-        (
-            "aiomsg_proxy_taken_total",
-            "messages taken from a side: onward from producers, back from consumers",
-        ),
-        (
-            "aiomsg_proxy_forwarded_total",
-            "messages forwarded: the other side has accepted them or, with a spool, they are stored",
-        ),
-        (
-            "aiomsg_proxy_unacknowledged_total",
-            "unacknowledged messages, which their producers keep and send again",
-        ),
-        (
-            "aiomsg_proxy_unanswerable_total",
-            "with replies, messages without a usable id",
-        ),
-        ("aiomsg_proxy_reloads_total", "reloads of the file"),
-        (
-            "aiomsg_spool_acknowledged_total",
-            "stored messages that consumers have acknowledged since the start",
-        ),
-        ("aiomsg_dropped_messages_total", "dropped messages"),
-        ("aiomsg_received_messages_total", "received messages"),
-        ("aiomsg_received_bytes_total", "their payloads"),
-        (
-            "aiomsg_sent_messages_total",
-            "messages given to a connection",
-        ),
-        ("aiomsg_sent_bytes_total", "their payloads"),
-        (
-            "aiomsg_connections_total",
-            "connections made, in either direction",
-        ),
-        (
-            "aiomsg_failed_connections_total",
-            "connections that failed before they had a peer",
-        ),
-    ];
-    for (name, means) in counters {
-        describe_counter!(name, Unit::Count, means);
-    }
-    describe_histogram!(
-        "aiomsg_proxy_forward_seconds",
-        Unit::Seconds,
-        "the time of a message from the inbox until it is forwarded, of one message in 32"
-    );
-}
-
 fn record_limits(side: &Side, limits: &Limits) {
     for (place, room) in limits.rooms() {
         gauge!("aiomsg_limit_messages", "side" => side.name, "place" => place)
@@ -207,7 +94,7 @@ fn record_limits(side: &Side, limits: &Limits) {
     }
 }
 
-fn record_proxy(proxy: &Proxy) {
+fn record_proxy(proxy: &Proxy, views: &[View; 2]) {
     let settings = proxy.settings();
     gauge!(
         "aiomsg_build_info",
@@ -227,7 +114,7 @@ fn record_proxy(proxy: &Proxy) {
         let is_so = it.name() == state;
         gauge!("aiomsg_proxy_state", "state" => it.name()).set(f64::from(u8::from(is_so)));
     }
-    let ready = proxy.not_ready().is_none();
+    let ready = proxy.not_ready(views).is_none();
     gauge!("aiomsg_proxy_ready").set(f64::from(u8::from(ready)));
     gauge!("aiomsg_proxy_uptime_seconds").set(proxy.started.elapsed().as_secs_f64().floor());
     let counts = &proxy.counts;
@@ -265,18 +152,19 @@ fn record_spool(spool: &Spool) {
     counter!("aiomsg_spool_acknowledged_total").absolute(spool.acknowledged);
 }
 
-fn record_side(side: &Side) {
+fn record_side(side: &Side, View { peers, places }: &View) {
     let name = side.name;
     let stats = side.socket.stats();
-    let (up, down): (Vec<_>, Vec<_>) = side.looks().into_iter().partition(|(_, it)| it.is_ok());
-    for (state, places) in [("up", up), ("down", down)] {
-        gauge!("aiomsg_endpoints", "side" => name, "state" => state).set(places.len() as f64);
+    let up = places.iter().filter(|(_, it)| it.is_ok()).count();
+    for (state, count) in [("up", up), ("down", places.len() - up)] {
+        gauge!("aiomsg_endpoints", "side" => name, "state" => state).set(count as f64);
     }
-    let peers = side.socket.peer_stats();
     let longest = peers.iter().map(|it| it.queued_messages).max();
+    let largest = peers.iter().map(|it| it.queued_bytes).max();
     for (metric, value) in [
         ("aiomsg_peers", peers.len()),
         ("aiomsg_inbox_messages", stats.unreceived_messages),
+        ("aiomsg_inbox_bytes", stats.unreceived_bytes),
         ("aiomsg_buffered_messages", stats.buffered_messages),
         (
             "aiomsg_unacknowledged_messages",
@@ -291,6 +179,7 @@ fn record_side(side: &Side) {
             peers.iter().map(|it| it.queued_bytes).sum(),
         ),
         ("aiomsg_longest_queue_messages", longest.unwrap_or(0)),
+        ("aiomsg_longest_queue_bytes", largest.unwrap_or(0)),
     ] {
         gauge!(metric, "side" => name).set(value as f64);
     }

@@ -2,6 +2,7 @@
 
 mod board;
 mod collect;
+mod describe;
 mod facts;
 mod history;
 mod metrics;

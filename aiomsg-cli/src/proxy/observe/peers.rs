@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aiomsg::Identity;
 use aiomsg::stats::PeerStats;
-use aiomsg::{Identity, Socket};
 
 use super::history::rate;
 use super::query::{Query, Rated};
@@ -19,14 +19,14 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// Looks at the peers of a socket.
-    pub(super) fn look(&mut self, socket: &Socket, took: Duration) {
+    /// Notes the peers as they are now.
+    pub(super) fn note(&mut self, now: Vec<PeerStats>, took: Duration) {
         let totals = self
             .all
             .drain(..)
             .map(|(_, it)| (it.peer.identity.clone(), total(&it)));
         let before: HashMap<Identity, u64> = totals.collect();
-        let rated = socket.peer_stats().into_iter().map(|stats| {
+        let rated = now.into_iter().map(|stats| {
             let total = total(&stats);
             // One that has just come has done all of it in this step.
             let before = before.get(&stats.peer.identity).copied();

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use aiomsg::peer::RemoteAddr;
 use aiomsg::stats::PeerStats;
 
 use super::status::Closed;
@@ -169,7 +170,7 @@ impl Query {
             Sort::Sent => b.sent_messages.cmp(&a.sent_messages),
             Sort::Connected => b.connected_for.cmp(&a.connected_for),
             Sort::Identity => by_name(),
-            Sort::Address => a.peer.remote.to_string().cmp(&b.peer.remote.to_string()),
+            Sort::Address => by_address(&a.peer.remote, &b.peer.remote),
         };
         let is_text = matches!(self.sort, Sort::Identity | Sort::Address);
         let by_column = match self.ascending.unwrap_or(is_text) == is_text {
@@ -180,9 +181,44 @@ impl Query {
     }
 }
 
+/// Orders IP addresses by their numbers, and others after them by their text.
+fn by_address(a: &RemoteAddr, b: &RemoteAddr) -> Ordering {
+    let kind = |it: &RemoteAddr| match it {
+        RemoteAddr::Inet(_) => 0,
+        RemoteAddr::Mem(_) => 1,
+        _ => 2,
+    };
+    match (a, b) {
+        (RemoteAddr::Inet(a), RemoteAddr::Inet(b)) => a.cmp(b),
+        (RemoteAddr::Unix(a), RemoteAddr::Unix(b)) => a.cmp(b),
+        (RemoteAddr::Mem(a), RemoteAddr::Mem(b)) => a.cmp(b),
+        _ => kind(a).cmp(&kind(b)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As text, port 10000 came before port 9999, and each comparison made two strings.
+    #[test]
+    fn addresses_are_ordered_by_their_numbers() {
+        let inet = |text: &str| RemoteAddr::Inet(text.parse().unwrap());
+        let sorted = [
+            inet("10.0.0.9:10000"),
+            inet("10.0.0.10:9999"),
+            inet("10.0.0.10:10000"),
+            inet("[::1]:7"),
+            RemoteAddr::Mem("a".to_owned()),
+            RemoteAddr::Mem("b".to_owned()),
+            RemoteAddr::Unix(None),
+            RemoteAddr::Unix(Some("/run/a".into())),
+        ];
+        let mut shuffled = sorted.clone();
+        shuffled.reverse();
+        shuffled.sort_by(by_address);
+        assert_eq!(shuffled, sorted);
+    }
 
     #[test]
     fn what_is_asked_for_is_read() {

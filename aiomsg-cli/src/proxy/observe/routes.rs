@@ -85,7 +85,7 @@ impl Routes {
         let get = asked.method == Method::GET || asked.method == Method::HEAD;
         match &*asked.path {
             "/healthz" if get => text(StatusCode::OK, "alive"),
-            "/readyz" if get => match self.collector.proxy.not_ready() {
+            "/readyz" if get => match self.collector.not_ready() {
                 None => text(StatusCode::OK, "ready"),
                 Some(why) => text(
                     StatusCode::SERVICE_UNAVAILABLE,

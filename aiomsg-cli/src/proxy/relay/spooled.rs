@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use aiomsg::parts::vocabulary::Weight;
 use aiomsg::{Delivery, Outbound};
+use tokio::time::Instant;
 
 use super::super::control::{Gate, State};
 use super::super::counts::{Loss, add};
@@ -21,6 +22,8 @@ const MOST_BYTES: usize = 16 << 20;
 struct Batch {
     messages: Vec<Delivery>,
     bytes: usize,
+    /// When the first message was taken, if somebody wants the times.
+    begun: Option<Instant>,
 }
 
 /// The batch that is being stored.
@@ -38,7 +41,7 @@ impl Relay {
         while open || storing.is_some() || !batch.messages.is_empty() {
             if storing.is_none() && !batch.messages.is_empty() {
                 let full = std::mem::replace(&mut batch, Batch::new());
-                storing = Some(Box::pin(self.store(&spool, full.messages)));
+                storing = Some(Box::pin(self.store(&spool, full)));
             }
             let state = gate.state();
             let most = match state {
@@ -85,13 +88,20 @@ impl Relay {
             let left = new - (batch.messages.len() - before);
             counts.unacknowledged.fetch_add(left as u64, Relaxed);
         }
+        if batch.begun.is_none() && !batch.messages.is_empty() {
+            batch.begun = self.counts.times.begin_batch();
+        }
         let stored = &batch.messages[before..];
         batch.bytes += stored.iter().map(Weight::weight).sum::<usize>();
     }
 
     /// Stores messages, and acknowledges them then.
-    async fn store(&self, spool: &Spooling, batch: Vec<Delivery>) {
-        let begun = self.counts.times.begin();
+    async fn store(&self, spool: &Spooling, batch: Batch) {
+        let Batch {
+            messages: batch,
+            begun,
+            ..
+        } = batch;
         let counts = &self.counts.messages;
         let messages = batch.iter().map(|it| {
             let mut message = self.outward(it);
@@ -125,6 +135,7 @@ impl Batch {
         Self {
             messages: Vec::new(),
             bytes: 0,
+            begun: None,
         }
     }
 }
@@ -140,5 +151,40 @@ async fn finish(storing: &mut Storing<'_>) {
     match storing {
         Some(storing) => storing.await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aiomsg::Socket;
+    use metrics::Histogram;
+
+    use super::*;
+
+    /// The wait behind the batch before was not in the time of a message.
+    #[tokio::test]
+    async fn the_time_of_a_batch_begins_with_its_first_message() {
+        let (frontend, producer) = (Socket::new().unwrap(), Socket::new().unwrap());
+        frontend.bind("mem://batch-times").await.unwrap();
+        producer.connect("mem://batch-times").unwrap();
+        let relay = Relay::new(frontend.clone(), Socket::new().unwrap(), Arc::default());
+        relay.counts.times.note_in(Histogram::noop());
+        let mut batch = Batch::new();
+        relay.take(&mut batch, 0, false);
+        assert_eq!(batch.begun, None, "nothing was taken");
+        let mut begun = Vec::new();
+        for _ in 0..2 {
+            producer.send("job").await.unwrap();
+            let before = batch.messages.len();
+            batch.messages.push(frontend.recv_message().await.unwrap());
+            relay.take(&mut batch, before, false);
+            begun.push(batch.begun.unwrap());
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            tokio::time::resume();
+        }
+        assert_eq!(begun[0], begun[1]);
     }
 }
