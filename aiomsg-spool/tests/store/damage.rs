@@ -86,6 +86,36 @@ async fn a_flipped_byte_in_a_payload_costs_that_message() {
     check_totals(folder.path());
 }
 
+/// Its bytes are the same, but of a type that their column may not hold.
+#[tokio::test]
+async fn headers_of_another_type_cost_their_message() {
+    let folder = crate::common::folder();
+    closed_store(folder.path(), 7).await;
+    let file = || file(folder.path());
+    let stored: Vec<u8> = file()
+        .query_row("SELECT headers FROM headers WHERE seq = 6", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    change(folder.path(), "spool.db", |bytes| {
+        let at = bytes.windows(stored.len()).position(|it| it == stored);
+        let kind = at.unwrap() - 1;
+        assert_eq!(usize::from(bytes[kind]), 12 + 2 * stored.len());
+        bytes[kind] ^= 1;
+    });
+    let store = open(folder.path());
+    assert_eq!(numbers(&rest(&store).await), [0, 1, 2, 3, 4, 6]);
+    soon(store.close()).await.unwrap();
+    assert_eq!(dead(folder.path()), [(6, DAMAGE.to_owned())]);
+    check_totals(folder.path());
+    let kept: Vec<u8> = file()
+        .query_row("SELECT headers FROM headers WHERE seq = 6", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(kept, stored);
+}
+
 #[tokio::test]
 async fn a_count_of_tries_beyond_every_number_is_the_last_try() {
     let folder = crate::common::folder();
