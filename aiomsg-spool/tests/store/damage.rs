@@ -163,6 +163,40 @@ async fn a_damaged_page_of_messages_costs_those_on_it() {
     assert_eq!(numbers(&all_that_comes(&store).await), [5000]);
 }
 
+#[tokio::test]
+async fn messages_whose_page_of_headers_is_damaged_stay_in_the_file() {
+    let folder = crate::common::folder();
+    closed_store(folder.path(), 7).await;
+    damage_root(folder.path(), "headers");
+    let store = open(folder.path());
+    assert!(all_that_comes(&store).await.is_empty());
+    let stats = soon(store.stats()).await.unwrap();
+    assert_eq!(stats.waiting.messages, 7);
+    // New ones without headers come.
+    soon(store.append(vec![hundred(7)])).await.unwrap();
+    assert_eq!(numbers(&all_that_comes(&store).await), [7]);
+    soon(store.close()).await.unwrap();
+    let kept: i64 = file(folder.path())
+        .query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 8);
+}
+
+/// Fills the first page of a table with something else.
+fn damage_root(folder: &Path, table: &str) {
+    let root: i64 = file(folder)
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?",
+            [table],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let root = usize::try_from(root).unwrap();
+    change(folder, "spool.db", |bytes| {
+        bytes[(root - 1) * PAGE..root * PAGE].fill(0xa5);
+    });
+}
+
 /// The number of a page in the middle of the tree of messages.
 fn leaf_in_the_middle(folder: &Path) -> usize {
     let page: i64 = file(folder)
@@ -180,17 +214,7 @@ fn leaf_in_the_middle(folder: &Path) -> usize {
 async fn a_damaged_table_of_totals_is_an_error() {
     let folder = crate::common::folder();
     closed_store(folder.path(), 10).await;
-    let root: i64 = file(folder.path())
-        .query_row(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'totals'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    let root = usize::try_from(root).unwrap();
-    change(folder.path(), "spool.db", |bytes| {
-        bytes[(root - 1) * PAGE..root * PAGE].fill(0xa5);
-    });
+    damage_root(folder.path(), "totals");
     let error = try_open(folder.path()).unwrap_err();
     assert!(matches!(error, SpoolError::Damaged { .. }), "{error:?}");
 }
