@@ -43,8 +43,9 @@ pub(crate) use schema::FILE;
 ///
 /// A message whose checksum is wrong is set aside with its reason. Messages on a damaged page
 /// of the file are left out and named in the log at ERROR, stay in the file, and are still
-/// counted as waiting; the others come. Damage that a write meets, or the opening, is
-/// [`SpoolError::Damaged`].
+/// counted as waiting; the others come. A damaged page of headers does the same to the
+/// messages whose places it covers, also to those without headers. Damage that a write meets,
+/// or the opening, is [`SpoolError::Damaged`].
 #[derive(Debug)]
 pub struct Embedded {
     folder: PathBuf,

@@ -14,8 +14,11 @@ pub(super) struct Damaged {
     pub(super) seq: u64,
 }
 
-/// What a row counts, as [`Weight`](aiomsg_core::Weight) of an entry does.
-pub(super) const WEIGHT: &str = "length(payload) + coalesce(length(headers), 0)";
+/// What a row counts, as [`Weight`](aiomsg_core::Weight) of an entry does. `headers` selects
+/// its headers.
+pub(super) fn weight(headers: &str) -> String {
+    format!("length(payload) + coalesce(length({headers}), 0)")
+}
 
 /// The checksum of a message. Without headers, it is that of the first version.
 pub(super) fn checksum(

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::SpoolError;
 
@@ -26,8 +26,7 @@ const TABLES: &str = "
         peer    BLOB,
         tries   INTEGER NOT NULL,
         crc     INTEGER NOT NULL,
-        payload BLOB    NOT NULL,
-        headers BLOB
+        payload BLOB    NOT NULL
     ) STRICT;
     CREATE TABLE dead (
         seq     INTEGER PRIMARY KEY,
@@ -38,8 +37,7 @@ const TABLES: &str = "
         crc     INTEGER NOT NULL,
         payload BLOB    NOT NULL,
         died    INTEGER NOT NULL,
-        reason  TEXT    NOT NULL,
-        headers BLOB
+        reason  TEXT    NOT NULL
     ) STRICT;
     CREATE TABLE totals (
         row           INTEGER PRIMARY KEY CHECK (row = 1),
@@ -53,14 +51,21 @@ const TABLES: &str = "
     INSERT INTO totals VALUES (1, 1, 0, 0, 0, 0, 0);
 ";
 
-/// From the first version to the second, in one transaction: the columns of headers.
-const UPGRADE: &str = "
-    BEGIN IMMEDIATE;
-    ALTER TABLE messages ADD COLUMN headers BLOB;
-    ALTER TABLE dead ADD COLUMN headers BLOB;
-    PRAGMA user_version = 2;
-    COMMIT;
+/// What the second version added to the first: the headers of messages that have some, of
+/// both parts, by their places. They have a table of their own because a column more in the
+/// other tables would have SQLite read those whole, and refuse them for one damaged row.
+const HEADERS_TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS headers (
+        seq     INTEGER PRIMARY KEY,
+        headers BLOB    NOT NULL
+    ) STRICT;
 ";
+
+/// What selects the headers of the message `m`, of either part.
+pub(super) const HEADERS: &str = "(SELECT h.headers FROM headers AS h WHERE h.seq = m.seq)";
+
+/// The same where no message has any.
+pub(super) const NO_HEADERS: &str = "NULL";
 
 /// How long a reader waits for a lock, and a writer for a reader that cleans up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -100,6 +105,7 @@ pub(super) fn open(folder: &Path) -> Result<Connection, SpoolError> {
             .map_err(wrong)?;
         let tables = db.transaction().map_err(wrong)?;
         tables.execute_batch(TABLES).map_err(wrong)?;
+        tables.execute_batch(HEADERS_TABLE).map_err(wrong)?;
         tables
             .pragma_update(None, "application_id", APPLICATION)
             .map_err(wrong)?;
@@ -111,10 +117,18 @@ pub(super) fn open(folder: &Path) -> Result<Connection, SpoolError> {
     if version < VERSION {
         db.pragma_update(None, "synchronous", "FULL")
             .map_err(wrong)?;
-        db.execute_batch(UPGRADE).map_err(wrong)?;
+        upgrade(&mut db).map_err(wrong)?;
     }
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
+}
+
+/// From the first version to the second, in one transaction. No message is read.
+fn upgrade(db: &mut Connection) -> rusqlite::Result<()> {
+    let tables = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tables.execute_batch(HEADERS_TABLE)?;
+    tables.pragma_update(None, "user_version", VERSION)?;
+    tables.commit()
 }
 
 /// Opens the database of a store to read, also while a process writes it.
@@ -161,11 +175,11 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// What selects the headers of a message: a store of the first version has none.
+/// What selects the headers of the message `m`: a store of the first version has none.
 pub(super) fn headers(db: &Connection) -> rusqlite::Result<&'static str> {
     Ok(match version(db)? {
-        ..2 => "NULL",
-        _ => "headers",
+        ..2 => NO_HEADERS,
+        _ => HEADERS,
     })
 }
 

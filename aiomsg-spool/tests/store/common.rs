@@ -129,13 +129,25 @@ pub(crate) fn check_totals(folder: &Path) {
         .unwrap()
     };
     let weight = "length(payload) + coalesce(length(headers), 0)";
+    let joined = |part| format!("{part} LEFT JOIN headers USING (seq)");
     let counted = row(&format!(
         "SELECT m.n, m.b, d.n, d.b FROM \
-         (SELECT count(*) AS n, coalesce(sum({weight}), 0) AS b FROM messages) AS m, \
-         (SELECT count(*) AS n, coalesce(sum({weight}), 0) AS b FROM dead) AS d"
+         (SELECT count(*) AS n, coalesce(sum({weight}), 0) AS b FROM {messages}) AS m, \
+         (SELECT count(*) AS n, coalesce(sum({weight}), 0) AS b FROM {dead}) AS d",
+        messages = joined("messages"),
+        dead = joined("dead"),
     ));
     let kept = row("SELECT messages, bytes, dead_messages, dead_bytes FROM totals");
     assert_eq!(counted, kept);
+    let left: i64 = file
+        .query_row(
+            "SELECT count(*) FROM headers WHERE seq NOT IN \
+             (SELECT seq FROM messages UNION ALL SELECT seq FROM dead)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(left, 0, "headers are left of messages that are gone");
     let verdict: String = file
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();

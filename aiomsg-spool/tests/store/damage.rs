@@ -86,6 +86,36 @@ async fn a_flipped_byte_in_a_payload_costs_that_message() {
     check_totals(folder.path());
 }
 
+/// Its bytes are the same, but of a type that their column may not hold.
+#[tokio::test]
+async fn headers_of_another_type_cost_their_message() {
+    let folder = crate::common::folder();
+    closed_store(folder.path(), 7).await;
+    let file = || file(folder.path());
+    let stored: Vec<u8> = file()
+        .query_row("SELECT headers FROM headers WHERE seq = 6", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    change(folder.path(), "spool.db", |bytes| {
+        let at = bytes.windows(stored.len()).position(|it| it == stored);
+        let kind = at.unwrap() - 1;
+        assert_eq!(usize::from(bytes[kind]), 12 + 2 * stored.len());
+        bytes[kind] ^= 1;
+    });
+    let store = open(folder.path());
+    assert_eq!(numbers(&rest(&store).await), [0, 1, 2, 3, 4, 6]);
+    soon(store.close()).await.unwrap();
+    assert_eq!(dead(folder.path()), [(6, DAMAGE.to_owned())]);
+    check_totals(folder.path());
+    let kept: Vec<u8> = file()
+        .query_row("SELECT headers FROM headers WHERE seq = 6", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(kept, stored);
+}
+
 #[tokio::test]
 async fn a_count_of_tries_beyond_every_number_is_the_last_try() {
     let folder = crate::common::folder();
@@ -133,6 +163,40 @@ async fn a_damaged_page_of_messages_costs_those_on_it() {
     assert_eq!(numbers(&all_that_comes(&store).await), [5000]);
 }
 
+#[tokio::test]
+async fn messages_whose_page_of_headers_is_damaged_stay_in_the_file() {
+    let folder = crate::common::folder();
+    closed_store(folder.path(), 7).await;
+    damage_root(folder.path(), "headers");
+    let store = open(folder.path());
+    assert!(all_that_comes(&store).await.is_empty());
+    let stats = soon(store.stats()).await.unwrap();
+    assert_eq!(stats.waiting.messages, 7);
+    // New ones without headers come.
+    soon(store.append(vec![hundred(7)])).await.unwrap();
+    assert_eq!(numbers(&all_that_comes(&store).await), [7]);
+    soon(store.close()).await.unwrap();
+    let kept: i64 = file(folder.path())
+        .query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 8);
+}
+
+/// Fills the first page of a table with something else.
+fn damage_root(folder: &Path, table: &str) {
+    let root: i64 = file(folder)
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?",
+            [table],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let root = usize::try_from(root).unwrap();
+    change(folder, "spool.db", |bytes| {
+        bytes[(root - 1) * PAGE..root * PAGE].fill(0xa5);
+    });
+}
+
 /// The number of a page in the middle of the tree of messages.
 fn leaf_in_the_middle(folder: &Path) -> usize {
     let page: i64 = file(folder)
@@ -150,17 +214,7 @@ fn leaf_in_the_middle(folder: &Path) -> usize {
 async fn a_damaged_table_of_totals_is_an_error() {
     let folder = crate::common::folder();
     closed_store(folder.path(), 10).await;
-    let root: i64 = file(folder.path())
-        .query_row(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'totals'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    let root = usize::try_from(root).unwrap();
-    change(folder.path(), "spool.db", |bytes| {
-        bytes[(root - 1) * PAGE..root * PAGE].fill(0xa5);
-    });
+    damage_root(folder.path(), "totals");
     let error = try_open(folder.path()).unwrap_err();
     assert!(matches!(error, SpoolError::Damaged { .. }), "{error:?}");
 }

@@ -6,7 +6,7 @@ use aiomsg_core::{Identity, Weight};
 use rusqlite::params;
 
 use super::{Db, signed};
-use crate::embedded::row::{self, WEIGHT};
+use crate::embedded::row;
 use crate::store::{Entry, Usage};
 
 impl Db {
@@ -15,7 +15,7 @@ impl Db {
         let first = self.next.next;
         let mut insert = self
             .connection
-            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?, ?)")?;
+            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?)")?;
         for entry in entries {
             let id = entry.id.as_bytes();
             let peer = entry.peer.as_ref().map(Identity::as_bytes);
@@ -29,8 +29,14 @@ impl Db {
                 peer,
                 crc,
                 &entry.payload[..],
-                headers,
             ])?;
+            if let Some(headers) = headers {
+                // A damaged row may have any place.
+                self.connection
+                    .prepare_cached("INSERT OR REPLACE INTO headers VALUES (?, ?)")?
+                    .execute(params![signed(self.next.next), headers])?;
+                self.has_headers = true;
+            }
             self.next.next += 1;
             self.next.waiting.messages += 1;
             self.next.waiting.bytes += entry.weight() as u64;
@@ -46,6 +52,21 @@ impl Db {
         to: u64,
         bytes: u64,
     ) -> rusqlite::Result<()> {
+        self.delete_headers(from, to)?;
+        self.delete_rows(from, to, bytes)
+    }
+
+    /// Deletes the headers of the messages from one place to another, both included.
+    pub(super) fn delete_headers(&self, from: u64, to: u64) -> rusqlite::Result<()> {
+        if self.has_headers {
+            self.connection
+                .prepare_cached("DELETE FROM headers WHERE seq BETWEEN ? AND ?")?
+                .execute(params![signed(from), signed(to)])?;
+        }
+        Ok(())
+    }
+
+    fn delete_rows(&mut self, from: u64, to: u64, bytes: u64) -> rusqlite::Result<()> {
         let deleted = self
             .connection
             .prepare_cached("DELETE FROM messages WHERE seq BETWEEN ? AND ?")?
@@ -64,29 +85,37 @@ impl Db {
         Ok(())
     }
 
-    /// Moves a message to the dead letters, if it is there. The columns of a damaged one may
-    /// hold anything.
+    /// Moves a message to the dead letters, if it is there. Its headers stay where they are,
+    /// as its place does. The columns of a damaged one may hold anything.
     pub(in crate::embedded) fn set_aside(
         &mut self,
         seq: u64,
         reason: &str,
     ) -> rusqlite::Result<()> {
         let died = row::to_millis(SystemTime::now());
-        let bytes: Option<i64> = self
+        let moved = self
             .connection
-            .prepare_cached(&format!(
+            .prepare_cached(
                 "INSERT INTO dead \
                  SELECT seq, coalesce(CAST(id AS BLOB), x''), coalesce(CAST(at AS INTEGER), 0), \
                  CAST(peer AS BLOB), coalesce(CAST(tries AS INTEGER), 0), \
-                 coalesce(CAST(crc AS INTEGER), 0), coalesce(CAST(payload AS BLOB), x''), ?2, ?3, \
-                 CAST(headers AS BLOB) FROM messages WHERE seq = ?1 RETURNING {WEIGHT}",
-            ))?
-            .query_map(params![signed(seq), died, reason], |row| row.get(0))?
-            .next()
-            .transpose()?;
-        let Some(bytes) = bytes else { return Ok(()) };
-        let bytes = bytes.unsigned_abs();
-        self.delete(seq, seq, bytes)?;
+                 coalesce(CAST(crc AS INTEGER), 0), coalesce(CAST(payload AS BLOB), x''), ?2, ?3 \
+                 FROM messages WHERE seq = ?1",
+            )?
+            .execute(params![signed(seq), died, reason])?;
+        if moved == 0 {
+            return Ok(());
+        }
+        if self.has_headers {
+            self.connection
+                .prepare_cached(
+                    "UPDATE headers SET headers = coalesce(CAST(headers AS BLOB), x'') \
+                     WHERE seq = ? AND typeof(headers) <> 'blob'",
+                )?
+                .execute([signed(seq)])?;
+        }
+        let bytes = self.weigh("dead", seq)?.unwrap_or_default();
+        self.delete_rows(seq, seq, bytes)?;
         self.next.dead.messages += 1;
         self.next.dead.bytes += bytes;
         Ok(())
@@ -108,7 +137,8 @@ impl Db {
             let oldest: Option<(i64, i64)> = self
                 .connection
                 .prepare_cached(&format!(
-                    "SELECT seq, {WEIGHT} FROM messages WHERE seq > ? ORDER BY seq LIMIT 1"
+                    "SELECT seq, {} FROM messages AS m WHERE seq > ? ORDER BY seq LIMIT 1",
+                    row::weight(self.headers()),
                 ))?
                 .query_map([signed(last)], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .next()

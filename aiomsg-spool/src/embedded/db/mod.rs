@@ -32,6 +32,8 @@ pub(super) struct Db {
     totals: Totals,
     /// The totals as the transaction under way leaves them.
     next: Totals,
+    /// Whether messages may have headers. Without any, their table costs nothing.
+    has_headers: bool,
     /// Whether commits reach the disk before they return, once that was set.
     synced: Option<bool>,
 }
@@ -61,12 +63,19 @@ impl Db {
             LOG.set(pages);
             Ok(())
         }));
-        let totals = totals(&connection).map_err(|it| SpoolError::from_sqlite(folder, it))?;
+        let wrong = |error| SpoolError::from_sqlite(folder, error);
+        let totals = totals(&connection).map_err(wrong)?;
+        let has_headers = match has_headers(&connection).map_err(wrong) {
+            // Damage is found when they are read.
+            Err(SpoolError::Damaged { .. }) => true,
+            found => found?,
+        };
         Ok(Self {
             connection,
             folder: folder.to_owned(),
             totals,
             next: totals,
+            has_headers,
             synced: None,
         })
     }
@@ -195,6 +204,14 @@ impl Db {
         let _ = self.connection.set_db_config(config, true);
     }
 
+    /// What selects the headers of the message `m`.
+    fn headers(&self) -> &'static str {
+        match self.has_headers {
+            true => schema::HEADERS,
+            false => schema::NO_HEADERS,
+        }
+    }
+
     fn wrong(&self, error: rusqlite::Error) -> SpoolError {
         SpoolError::from_sqlite(&self.folder, error)
     }
@@ -203,6 +220,11 @@ impl Db {
 /// SQLite's integers are signed. None of ours is that large.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn has_headers(connection: &Connection) -> rusqlite::Result<bool> {
+    let statement = "SELECT EXISTS (SELECT 1 FROM headers)";
+    connection.query_row(statement, [], |row| row.get(0))
 }
 
 pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {

@@ -31,10 +31,11 @@ impl Db {
         let wrong = |error| self.wrong(error);
         let mut statement = self
             .connection
-            .prepare_cached(
-                "SELECT seq, id, at, peer, tries, crc, payload, headers FROM messages \
+            .prepare_cached(&format!(
+                "SELECT seq, id, at, peer, tries, crc, payload, {} FROM messages AS m \
                  WHERE seq > ? ORDER BY seq LIMIT ?",
-            )
+                self.headers(),
+            ))
             .map_err(wrong)?;
         let mut rows = statement
             .query(params![signed(behind), signed(most as u64)])

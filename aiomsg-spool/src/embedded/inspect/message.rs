@@ -82,7 +82,7 @@ impl Deref for Message {
 /// The statement for whole messages, with the place and the number of rows to fill in.
 pub(super) fn statement(part: Part, headers: &str, condition: &str) -> String {
     format!(
-        "SELECT seq, id, at, peer, tries, crc, payload, {death}, {headers} FROM {table} \
+        "SELECT seq, id, at, peer, tries, crc, payload, {death}, {headers} FROM {table} AS m \
          WHERE {condition} ORDER BY seq LIMIT ?",
         death = part.death(),
         table = part.table(),
@@ -95,7 +95,7 @@ pub(super) fn list_statement(part: Part, headers: &str) -> String {
     format!(
         "SELECT seq, id, at, peer, tries, length(payload), \
          CASE WHEN length(payload) <= {WHOLE} THEN substr(payload, 1, {START}) END, {death}, \
-         {headers} FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?",
+         {headers} FROM {table} AS m WHERE seq > ? ORDER BY seq LIMIT ?",
         death = part.death(),
         table = part.table(),
     )

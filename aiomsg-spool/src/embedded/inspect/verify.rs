@@ -7,7 +7,7 @@ use super::walk::is_damage;
 use super::{Found, Inspector, Part};
 use crate::SpoolError;
 use crate::embedded::db::{self, Totals};
-use crate::embedded::schema;
+use crate::embedded::{row, schema};
 use crate::store::Usage;
 
 /// The most problems of its structure that SQLite looks for.
@@ -186,9 +186,9 @@ type Counted = (Usage, u64);
 
 fn count(moment: &rusqlite::Connection, headers: &str, part: Part) -> rusqlite::Result<Counted> {
     let statement = format!(
-        "SELECT count(*), coalesce(sum(length(payload) + coalesce(length({headers}), 0)), 0), \
-         coalesce(max(seq), 0) FROM {}",
-        part.table()
+        "SELECT count(*), coalesce(sum({}), 0), coalesce(max(seq), 0) FROM {} AS m",
+        row::weight(headers),
+        part.table(),
     );
     moment.query_row(&statement, [], |row| {
         let number = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
