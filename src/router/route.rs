@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use aiomsg_core::{BoxError, Delivery, IntoReply};
+use aiomsg_layers::request::is_over;
 use tower::{Service, ServiceExt};
 
 use super::reply::RouterReply;
@@ -64,7 +65,7 @@ where
         let mut service = self.clone();
         Box::pin(async move {
             let ready = service.ready().await.map_err(Into::into)?;
-            if deadline.is_some_and(|it| it <= tokio::time::Instant::now().into_std()) {
+            if deadline.is_some_and(is_over) {
                 return Ok(None);
             }
             let reply = ready.call(message).await.map_err(Into::into)?;

@@ -28,6 +28,11 @@ pub(crate) fn of_arriving(headers: &Headers) -> Option<Instant> {
     Some(Instant::now() + bounded(left))
 }
 
+/// Whether a [deadline](aiomsg_core::Delivery::deadline) has passed.
+pub fn is_over(deadline: std::time::Instant) -> bool {
+    deadline <= Instant::now().into_std()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,6 +60,7 @@ mod requests;
 mod service;
 
 pub use answers::{Answers, AnswersFuture, AnswersLayer};
+pub use deadline::is_over;
 pub(crate) use deadline::of_arriving;
 pub use failure::{failure, failure_for_now, wants_failures};
 pub use future::RequestFuture;

@@ -190,10 +190,7 @@ impl FrameCodec {
         self.pass(src);
         while let Some(mut body) = self.take_body(src)? {
             // Most frames are of this kind. Made in place, they are not moved.
-            if self.plain && v1::take_data(&mut body) {
-                if body.len() > self.max_message {
-                    return Err(message_too_large(body.len(), self.max_message));
-                }
+            if self.take_plain(&mut body)? {
                 let frame = Frame::Data {
                     payload: body,
                     target: Target::Any,
@@ -209,10 +206,26 @@ impl FrameCodec {
                 return Ok(ControlFlow::Break(()));
             }
         }
-        if !self.plain {
-            self.headers.wait();
-        }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reduces a body to its payload, if it is that of a message in v1 for which no headers
+    /// have come.
+    #[inline(always)]
+    fn take_plain(&self, body: &mut Bytes) -> Result<bool, Error> {
+        let is_plain = self.plain && v1::take_data(body);
+        if is_plain {
+            self.check_message(body.len())?;
+        }
+        Ok(is_plain)
+    }
+
+    #[inline(always)]
+    fn check_message(&self, len: usize) -> Result<(), Error> {
+        match len > self.max_message {
+            true => Err(message_too_large(len, self.max_message)),
+            false => Ok(()),
+        }
     }
 
     /// The body of the first frame, if it is whole. The bytes of a frame over the limit
@@ -225,7 +238,12 @@ impl FrameCodec {
                 body.advance(PREFIX);
                 Ok(Some(body))
             }
-            Ok(_) => Ok(None),
+            Ok(_) => {
+                if !self.plain {
+                    self.headers.wait();
+                }
+                Ok(None)
+            }
             Err(error) => {
                 self.begin_passing(src);
                 Err(error)
@@ -248,8 +266,12 @@ impl FrameCodec {
         if let Some(&kind) = src.first() {
             self.untyped = false;
             self.headers.pass_over(kind);
-            self.plain = !self.headers.is_pending();
+            self.note_pending();
         }
+    }
+
+    fn note_pending(&mut self) {
+        self.plain = self.dialect == Dialect::V1 && !self.headers.is_pending();
     }
 
     #[inline]
@@ -281,7 +303,7 @@ impl FrameCodec {
         if decoded.is_err() {
             self.headers.fail(kind);
         }
-        self.plain = self.dialect == Dialect::V1 && !self.headers.is_pending();
+        self.note_pending();
         let frame = match decoded? {
             Decoded::Frame(frame) => frame,
             Decoded::Note => return Ok(None),
@@ -290,10 +312,7 @@ impl FrameCodec {
                 return Ok(None);
             }
         };
-        let payload = frame.payload().map_or(0, Bytes::len);
-        if payload > self.max_message {
-            return Err(message_too_large(payload, self.max_message));
-        }
+        self.check_message(frame.payload().map_or(0, Bytes::len))?;
         Ok(Some(frame))
     }
 }
@@ -348,10 +367,7 @@ impl Decoder for FrameCodec {
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
         self.pass(src);
         while let Some(mut body) = self.take_body(src)? {
-            if self.plain && v1::take_data(&mut body) {
-                if body.len() > self.max_message {
-                    return Err(message_too_large(body.len(), self.max_message));
-                }
+            if self.take_plain(&mut body)? {
                 return Ok(Some(Frame::Data {
                     payload: body,
                     target: Target::Any,
@@ -360,9 +376,6 @@ impl Decoder for FrameCodec {
             if let Some(frame) = self.decode_body(body)? {
                 return Ok(Some(frame));
             }
-        }
-        if !self.plain {
-            self.headers.wait();
         }
         Ok(None)
     }

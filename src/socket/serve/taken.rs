@@ -4,9 +4,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use aiomsg_core::{BoxError, Delivery, Error, ErrorKind};
-use aiomsg_layers::request::wants_failures;
+use aiomsg_layers::request::{is_over, wants_failures};
 use aiomsg_layers::shared::catch;
-use tokio::time::Instant;
 use tower::Service;
 
 use super::replies::{Parked, Replies};
@@ -113,9 +112,7 @@ impl<S> Taken<S> {
 /// Whether nobody waits for the answer any more. A message that is no request may have the
 /// header as well: a forwarded one, for example.
 fn has_expired(message: &Delivery) -> bool {
-    let deadline = message.deadline();
-    let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now().into_std());
-    is_over && wants_failures(message)
+    message.deadline().is_some_and(is_over) && wants_failures(message)
 }
 
 /// The error for a message that was not handled. The error of the handler goes to the
