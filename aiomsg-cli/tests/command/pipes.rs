@@ -51,8 +51,10 @@ fn with_a_count_a_reader_that_leaves_is_a_failure() {
         Process::with_stdout(&["recv", "-b", "tcp://127.0.0.1:0", "-n", "5"]);
     let endpoint = receiver.endpoint();
     drop(stdout);
-    // The receiver may leave before it takes this one, and no other comes.
-    run(&["send", "-c", &endpoint, "--timeout", "5s", "1"]);
+    // The receiver may leave before it takes this one, and no other comes: the sender then
+    // waits for a peer as long as it lingers.
+    let sender = ["send", "-c", &endpoint, "--timeout", "5s", "--linger", "1s"];
+    run(&[&sender[..], &["1"]].concat());
     receiver
         .finish()
         .fails(1, &["nobody reads", "of 5 messages"]);
