@@ -34,6 +34,9 @@ pub struct Stats {
     pub peers: usize,
     /// Messages that wait while no peer is connected.
     pub buffered_messages: usize,
+    /// Their bytes, as [`SocketBuilder::buffer_limits`](crate::SocketBuilder::buffer_limits)
+    /// counts them.
+    pub buffered_bytes: usize,
     /// Messages in the inbox.
     pub unreceived_messages: usize,
     /// Their bytes, as [`SocketBuilder::receive_limits`](crate::SocketBuilder::receive_limits)
@@ -41,6 +44,10 @@ pub struct Stats {
     pub unreceived_bytes: usize,
     /// Unacknowledged messages.
     pub unacknowledged_messages: usize,
+    /// Their bytes, as
+    /// [`SocketBuilder::unacknowledged_limits`](crate::SocketBuilder::unacknowledged_limits)
+    /// counts them.
+    pub unacknowledged_bytes: usize,
     /// Under at-least-once, how many times a message has been sent again.
     pub resent_messages: u64,
     /// Connections made, in either direction.

@@ -75,15 +75,22 @@ catalogue! {
         Unit::Count,
         "received messages that wait in the inbox",
     );
+    INBOX_BYTES = Metric::gauge("aiomsg_inbox_bytes", Unit::Bytes, "bytes of the messages in the inbox");
     BUFFERED = Metric::gauge(
         "aiomsg_buffered_messages",
         Unit::Count,
         "messages that wait while no peer is connected",
     );
+    BUFFERED_BYTES = Metric::gauge("aiomsg_buffered_bytes", Unit::Bytes, "bytes of the messages that wait while no peer is connected");
     UNACKNOWLEDGED = Metric::gauge(
         "aiomsg_unacknowledged_messages",
         Unit::Count,
         "unacknowledged messages",
+    );
+    UNACKNOWLEDGED_BYTES = Metric::gauge(
+        "aiomsg_unacknowledged_bytes",
+        Unit::Bytes,
+        "bytes of the unacknowledged messages",
     );
     QUEUED_MESSAGES = Metric::gauge(
         "aiomsg_queued_messages",
@@ -99,6 +106,11 @@ catalogue! {
         "aiomsg_longest_queue_messages",
         Unit::Count,
         "messages in the longest queue of any peer",
+    );
+    LONGEST_QUEUE_BYTES = Metric::gauge(
+        "aiomsg_longest_queue_bytes",
+        Unit::Bytes,
+        "bytes in the queue of any peer that has most of them",
     );
     RECEIVED_MESSAGES = Metric::counter(
         "aiomsg_received_messages_total",

@@ -7,9 +7,10 @@ use metrics::{Counter, Gauge, IntoLabels};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::catalogue::{
-    BUFFERED, CONNECTIONS, DROPPED, FAILED_CONNECTIONS, HEADERLESS, INBOX, LONGEST_QUEUE, Metric,
-    PEERS, QUEUED_BYTES, QUEUED_MESSAGES, RECEIVED_BYTES, RECEIVED_MESSAGES, REFUSED, RESENT,
-    SENT_BYTES, SENT_MESSAGES, UNACKNOWLEDGED,
+    BUFFERED, BUFFERED_BYTES, CONNECTIONS, DROPPED, FAILED_CONNECTIONS, HEADERLESS, INBOX,
+    INBOX_BYTES, LONGEST_QUEUE, LONGEST_QUEUE_BYTES, Metric, PEERS, QUEUED_BYTES, QUEUED_MESSAGES,
+    RECEIVED_BYTES, RECEIVED_MESSAGES, REFUSED, RESENT, SENT_BYTES, SENT_MESSAGES, UNACKNOWLEDGED,
+    UNACKNOWLEDGED_BYTES,
 };
 use super::describe;
 use super::registry::Registry;
@@ -115,6 +116,7 @@ struct Reading {
     queued_messages: usize,
     queued_bytes: usize,
     longest_queue: usize,
+    longest_queue_bytes: usize,
 }
 
 impl Reading {
@@ -125,6 +127,7 @@ impl Reading {
             queued_messages: peers.iter().map(|it| it.queued_messages).sum(),
             queued_bytes: peers.iter().map(|it| it.queued_bytes).sum(),
             longest_queue: peers.iter().map(|it| it.queued_messages).max().unwrap_or(0),
+            longest_queue_bytes: peers.iter().map(|it| it.queued_bytes).max().unwrap_or(0),
         }
     }
 }
@@ -132,7 +135,7 @@ impl Reading {
 /// Reads one of the numbers.
 type Value<R, T> = fn(&R) -> T;
 
-struct Gauges([(Gauge, Value<Reading, usize>); 7]);
+struct Gauges([(Gauge, Value<Reading, usize>); 11]);
 
 impl Gauges {
     fn new(registry: &Registry) -> Self {
@@ -140,11 +143,15 @@ impl Gauges {
         Self([
             gauge(&PEERS, |it| it.stats.peers),
             gauge(&INBOX, |it| it.stats.unreceived_messages),
+            gauge(&INBOX_BYTES, |it| it.stats.unreceived_bytes),
             gauge(&BUFFERED, |it| it.stats.buffered_messages),
+            gauge(&BUFFERED_BYTES, |it| it.stats.buffered_bytes),
             gauge(&UNACKNOWLEDGED, |it| it.stats.unacknowledged_messages),
+            gauge(&UNACKNOWLEDGED_BYTES, |it| it.stats.unacknowledged_bytes),
             gauge(&QUEUED_MESSAGES, |it| it.queued_messages),
             gauge(&QUEUED_BYTES, |it| it.queued_bytes),
             gauge(&LONGEST_QUEUE, |it| it.longest_queue),
+            gauge(&LONGEST_QUEUE_BYTES, |it| it.longest_queue_bytes),
         ])
     }
 

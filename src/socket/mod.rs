@@ -29,6 +29,7 @@ use std::sync::atomic::Ordering;
 use aiomsg_core::sync::Mutex;
 use aiomsg_core::{Acker, Delivery, Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::acknowledge::Deferral;
+use aiomsg_layers::at_least_once::Unacked;
 use aiomsg_layers::line::{Line, Lines};
 use aiomsg_layers::queue::Queue;
 use aiomsg_layers::shared::Fused;
@@ -375,19 +376,17 @@ impl<S> Socket<S> {
     /// Returns the counters of the socket: totals so far, and current contents.
     pub fn stats(&self) -> Stats {
         let engine = self.engine();
+        let unacked = engine.unacked.as_ref();
+        let (buffered_messages, buffered_bytes) = engine.send.buffered();
         Stats {
             peers: engine.peers.len(),
-            buffered_messages: engine.send.buffered(),
+            buffered_messages,
+            buffered_bytes,
             unreceived_messages: engine.inbox.items(),
             unreceived_bytes: engine.inbox.bytes(),
-            unacknowledged_messages: engine
-                .unacked
-                .as_ref()
-                .map_or(0, aiomsg_layers::at_least_once::Unacked::len),
-            resent_messages: engine
-                .unacked
-                .as_ref()
-                .map_or(0, aiomsg_layers::at_least_once::Unacked::resent),
+            unacknowledged_messages: unacked.map_or(0, Unacked::len),
+            unacknowledged_bytes: unacked.map_or(0, Unacked::bytes),
+            resent_messages: unacked.map_or(0, Unacked::resent),
             ..engine.reporter.counters().snapshot()
         }
     }

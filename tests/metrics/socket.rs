@@ -30,6 +30,73 @@ async fn traffic_and_connections_are_counted() {
     assert_eq!(series.counter("aiomsg_connections_total"), 1);
     assert_eq!(series.gauge("aiomsg_peers"), 1.0);
     assert_eq!(series.gauge("aiomsg_inbox_messages"), 1.0);
+    assert_eq!(
+        series.gauge("aiomsg_inbox_bytes"),
+        server.stats().unreceived_bytes as f64
+    );
+    assert!(server.stats().unreceived_bytes >= "again".len());
+}
+
+/// Limits in bytes are reached before those in messages, and only the proxy showed how near
+/// they were.
+#[tokio::test]
+async fn bytes_that_wait_are_shown_with_their_messages() {
+    let socket = Socket::builder().at_least_once().build().unwrap();
+    let endpoint = socket.bind("127.0.0.1:0").await.unwrap();
+    let (metrics, mut series) = recorded(|| SocketMetrics::new(&socket));
+    for payload in ["four", "seven.."] {
+        let message = aiomsg::Outbound::new(payload).header("n", "1");
+        socket.send_message(message).await.unwrap();
+    }
+    // A header has 3 bytes besides its name and value.
+    let sent = 4.0 + 7.0 + 2.0 * 5.0;
+    metrics.collect();
+    series.look();
+    let waiting = |series: &Series| {
+        ["buffered", "unacknowledged", "longest_queue"]
+            .map(|place| series.gauge(&format!("aiomsg_{place}_bytes")))
+    };
+    assert_eq!(waiting(&series), [sent, sent, 0.0]);
+
+    // They leave, and wait for their acknowledgements alone.
+    let silent = Socket::builder()
+        .ack_mode(AckMode::Handled)
+        .build()
+        .unwrap();
+    silent.connect(endpoint).unwrap();
+    let _first = within("it", silent.recv_message()).await.unwrap();
+    let _second = within("it", silent.recv_message()).await.unwrap();
+    metrics.collect();
+    series.look();
+    assert_eq!(waiting(&series), [0.0, sent, 0.0]);
+
+    // One peer takes nothing more, and its queue fills.
+    let one = Limits { items: 1, bytes: 1 };
+    let (publisher, endpoint) = bound().await;
+    let (metrics, mut series) = recorded(|| SocketMetrics::new(&publisher));
+    let slow = Socket::builder().receive_limits(one).build().unwrap();
+    slow.connect(endpoint).unwrap();
+    within("the peer", publisher.wait_for_peers(1))
+        .await
+        .unwrap();
+    let sending = tokio::spawn({
+        let publisher = publisher.clone();
+        async move { while publisher.send(vec![b'x'; 100_000]).await.is_ok() {} }
+    });
+    within("a full queue", async {
+        loop {
+            metrics.collect();
+            series.look();
+            let bytes = series.gauge("aiomsg_longest_queue_bytes");
+            if bytes >= 1_000_000.0 {
+                assert_eq!(bytes, series.gauge("aiomsg_queued_bytes"));
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    sending.abort();
 }
 
 #[tokio::test]

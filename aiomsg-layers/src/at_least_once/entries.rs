@@ -192,7 +192,6 @@ impl Entries {
         self.slab.len()
     }
 
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -152,6 +152,11 @@ impl Unacked {
         self.lock().entries.len()
     }
 
+    /// Their bytes, as the limits count them.
+    pub fn bytes(&self) -> usize {
+        self.lock().entries.bytes()
+    }
+
     /// Whether no message is unacknowledged.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

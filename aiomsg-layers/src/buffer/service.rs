@@ -61,6 +61,11 @@ impl<S: Service<Outbound>> Buffer<S> {
         self.held.messages.len()
     }
 
+    /// Their bytes, as the limits count them.
+    pub fn bytes(&self) -> usize {
+        self.held.bytes
+    }
+
     /// Whether no message is held.
     pub fn is_empty(&self) -> bool {
         self.held.messages.is_empty()

@@ -107,10 +107,13 @@ impl StandardSend {
 
     // ===== waiting messages =====
 
-    /// How many messages wait because nobody is connected.
-    pub(crate) fn buffered(&self) -> usize {
+    /// How many messages wait because nobody is connected, and their bytes.
+    pub(crate) fn buffered(&self) -> (usize, usize) {
         // Messages from connections that ended are not counted: their queues bound them.
-        let buffered = self.0.with(|stack, _| stack.core().get_ref().len());
+        let buffered = self.0.with(|stack, _| {
+            let buffer = stack.core().get_ref();
+            (buffer.len(), buffer.bytes())
+        });
         buffered.unwrap_or_default()
     }
 

@@ -33,12 +33,20 @@ pub(super) fn describe() {
             "aiomsg_inbox_messages",
             "received messages that wait to be forwarded",
         ),
-        ("aiomsg_inbox_bytes", "their bytes"),
+        ("aiomsg_inbox_bytes", "bytes of the messages in the inbox"),
         (
             "aiomsg_buffered_messages",
             "messages that wait while no peer is connected",
         ),
+        (
+            "aiomsg_buffered_bytes",
+            "bytes of the messages that wait while no peer is connected",
+        ),
         ("aiomsg_unacknowledged_messages", "unacknowledged messages"),
+        (
+            "aiomsg_unacknowledged_bytes",
+            "bytes of the unacknowledged messages",
+        ),
         (
             "aiomsg_queued_messages",
             "messages in the queues of all peers",

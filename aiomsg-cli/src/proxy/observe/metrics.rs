@@ -166,6 +166,7 @@ fn record_side(side: &Side, View { peers, places }: &View) {
         ("aiomsg_inbox_messages", stats.unreceived_messages),
         ("aiomsg_inbox_bytes", stats.unreceived_bytes),
         ("aiomsg_buffered_messages", stats.buffered_messages),
+        ("aiomsg_buffered_bytes", stats.buffered_bytes),
         (
             "aiomsg_unacknowledged_messages",
             stats.unacknowledged_messages,
@@ -174,6 +175,7 @@ fn record_side(side: &Side, View { peers, places }: &View) {
             "aiomsg_queued_messages",
             peers.iter().map(|it| it.queued_messages).sum(),
         ),
+        ("aiomsg_unacknowledged_bytes", stats.unacknowledged_bytes),
         (
             "aiomsg_queued_bytes",
             peers.iter().map(|it| it.queued_bytes).sum(),
