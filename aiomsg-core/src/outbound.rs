@@ -128,8 +128,8 @@ impl Outbound {
     /// Adds a header. It replaces the one of the same name.
     ///
     /// A header that cannot be sent does not change the message: a socket refuses to send it,
-    /// with the reason. A layer around the send path comes after that, so it uses
-    /// [`Headers::insert`], which says it at once.
+    /// with the reason, also where a layer of its send path has added the header.
+    /// [`Headers::insert`] says it at once.
     ///
     /// ```
     /// use aiomsg_core::Outbound;

@@ -223,7 +223,7 @@ impl Engine {
         };
         let (driven, driver) = Driven::new(stack);
         tasks.spawn_on(driver.run(), &runtime);
-        let send = StandardSend::new(driven);
+        let send = StandardSend::new(driven, config.header_limits);
         if let Some(layer) = at_least_once {
             let resender = layer.resender(send.resends());
             tasks.spawn_on(

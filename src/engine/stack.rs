@@ -15,8 +15,8 @@ use tower::Service;
 
 pub(crate) use future::StackFuture;
 pub use future::StandardFuture;
-pub(crate) use send::Sent;
 pub use send::StandardSend;
+pub(crate) use send::{Sent, header_error};
 
 type PeerQueue = Queue<Outbound>;
 

@@ -14,7 +14,7 @@ use super::{Inner, Socket};
 use crate::SendMode;
 use crate::engine::explain;
 use crate::engine::gate::LAYER;
-use crate::engine::stack::{Sent, StandardSend};
+use crate::engine::stack::{Sent, StandardSend, header_error};
 use crate::layer::SendService;
 
 impl<S: SendService> Socket<S> {
@@ -184,13 +184,8 @@ impl<S> Inner<S> {
         if self.engine.closing.load(Ordering::Acquire) {
             return ErrorKind::Closed.into();
         }
-        let limits = self.engine.config.header_limits;
-        if let Some(reason) = message.bad_headers(limits) {
-            let kind = match message.headers().excess(limits) {
-                Some(_) => ErrorKind::TooLarge,
-                None => ErrorKind::Config,
-            };
-            return Error::new(kind).with_reason(reason);
+        if let Some(error) = header_error(message, self.engine.config.header_limits) {
+            return error;
         }
         Error::new(ErrorKind::Config)
             .with_reason("only a socket that sends at-least-once hears acknowledgements")

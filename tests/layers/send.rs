@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use aiomsg::layer::SendService;
-use aiomsg::{Error, ErrorKind, Identity, Limits, Outbound, SocketBuilder};
+use aiomsg::{DeliveryGuarantee, Error, ErrorKind, Identity, Limits, Outbound, SocketBuilder};
 use futures::FutureExt;
 use tokio::time::Instant;
 use tower::buffer::BufferLayer;
@@ -49,6 +49,55 @@ async fn arrive<S: SendService>(sender: &Socket<S>, payloads: &[&str]) -> Vec<St
         got.push(within("a message", receiver.recv_text()).await.unwrap());
     }
     got
+}
+
+/// The socket looked at a message before its layers, and a header of theirs that cannot be sent
+/// was left out without a word, or sent and the connection ended by the peer.
+#[tokio::test]
+async fn a_header_of_a_layer_that_cannot_be_sent_refuses_the_message() {
+    type Change = fn(Outbound) -> Outbound;
+    let long: Change = |it| it.header("long", &"x".repeat(70_000));
+    let many: Change = |it| (0..33).fold(it, |it, n| it.header(&format!("n{n}"), ""));
+    let changes: [(Change, ErrorKind, &str); 3] = [
+        (
+            |it| it.header("two words", ""),
+            ErrorKind::Config,
+            "two words",
+        ),
+        (long, ErrorKind::Config, "this one has 70000"),
+        (many, ErrorKind::TooLarge, "they are 33"),
+    ];
+    for guarantee in [
+        DeliveryGuarantee::AtMostOnce,
+        DeliveryGuarantee::AtLeastOnce,
+    ] {
+        for (change, kind, word) in changes {
+            let is_bad = move |it: Outbound| match &it.payload()[..] {
+                b"bad" => change(it),
+                _ => it.header("good", "1"),
+            };
+            let sender = Socket::builder()
+                .delivery_guarantee(guarantee)
+                .layer(MapRequestLayer::new(is_bad))
+                .build()
+                .unwrap();
+            let (receiver, endpoint) = receiver().await;
+            sender.connect(endpoint).unwrap();
+            let addressed = Outbound::new("bad").to(receiver.identity().clone());
+            for bad in [Outbound::new("bad"), addressed] {
+                let mut error = sender.send_message(bad).await.unwrap_err();
+                assert_eq!(error.kind(), kind, "{error}");
+                assert!(format!("{error:?}").contains(word), "{error:?}");
+                assert_eq!(error.take_message().unwrap().payload(), "bad");
+            }
+            // Those before and behind it arrive, by the same connection.
+            sender.send("good").await.unwrap();
+            let came = within("a message", receiver.recv_message()).await.unwrap();
+            assert_eq!(came.payload(), "good");
+            assert_eq!(came.headers().get("good"), Some("1"));
+            assert_eq!(sender.stats().connections, 1);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,12 +52,35 @@ impl Future for StackFuture {
 /// The future of [`StandardSend`](super::StandardSend): ready when the message is accepted. Dropped
 /// before that, the message is not sent.
 #[derive(Debug)]
-pub struct StandardFuture(pub(super) DrivenFuture<Stack, Stack>);
+pub struct StandardFuture(Sending);
+
+#[derive(Debug)]
+enum Sending {
+    Called(DrivenFuture<Stack, Stack>),
+    /// The stack has not seen the message. The error was returned if there is none.
+    Refused(Option<Box<Error>>),
+}
+
+impl StandardFuture {
+    pub(super) fn called(future: DrivenFuture<Stack, Stack>) -> Self {
+        Self(Sending::Called(future))
+    }
+
+    pub(super) fn refused(error: Error) -> Self {
+        Self(Sending::Refused(Some(Box::new(error))))
+    }
+}
 
 impl Future for StandardFuture {
     type Output = Result<(), Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.get_mut().0).poll(cx)
+        match &mut self.get_mut().0 {
+            Sending::Called(future) => Pin::new(future).poll(cx),
+            Sending::Refused(error) => match error.take() {
+                Some(error) => Poll::Ready(Err(*error)),
+                None => Poll::Pending,
+            },
+        }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use aiomsg_core::{Error, ErrorKind, Identity, Outbound};
+use aiomsg_core::{Error, ErrorKind, HeaderLimits, Identity, Outbound};
 use aiomsg_layers::driven::{At, Driven, NotNow};
 use tower::Service;
 
@@ -13,8 +13,15 @@ use super::{Core, Stack, StackFuture, StandardFuture};
 ///
 /// A `Service` of messages. Its response says that the message was accepted. It is ready when
 /// there is room for a message for anyone.
+///
+/// It refuses a message whose headers cannot be sent, with the same error as
+/// [`Socket::send_message`](crate::Socket::send_message): a layer may have added them after the
+/// socket had looked at the message.
 #[derive(Debug, Clone)]
-pub struct StandardSend(Driven<Stack>);
+pub struct StandardSend {
+    driven: Driven<Stack>,
+    header_limits: HeaderLimits,
+}
 
 /// The outcome of sending a message at once.
 pub(crate) enum Sent {
@@ -27,8 +34,11 @@ pub(crate) enum Sent {
 }
 
 impl StandardSend {
-    pub(crate) fn new(driven: Driven<Stack>) -> Self {
-        Self(driven)
+    pub(crate) fn new(driven: Driven<Stack>, header_limits: HeaderLimits) -> Self {
+        Self {
+            driven,
+            header_limits,
+        }
     }
 
     /// Sends a message under one lock, if the stack is ready for it. One that is addressed needs
@@ -44,7 +54,7 @@ impl StandardSend {
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
     ) -> Result<Sent, Error> {
-        let sent = self.0.with_open(|stack, shared| {
+        let sent = self.driven.with_open(|stack, shared| {
             let ready = stack.poll_ready(shared);
             let ready = match message.as_ref().and_then(Outbound::peer) {
                 None => match ready {
@@ -68,7 +78,7 @@ impl StandardSend {
     /// Sends up to `most` messages from the front of these under one lock, until one has to wait
     /// or fails: that one is the first of those left.
     pub(crate) fn send_all_now(&self, messages: &mut VecDeque<Outbound>, most: usize) {
-        let _ = self.0.with_open(|stack, shared| match stack {
+        let _ = self.driven.with_open(|stack, shared| match stack {
             Stack::AtMostOnce(core) => send_all(core, shared, messages, most),
             Stack::AtLeastOnce(all) => send_all(all, shared, messages, most),
         });
@@ -82,7 +92,7 @@ impl StandardSend {
         peer: &Identity,
         message: &mut Option<Outbound>,
     ) -> Poll<Result<StackFuture, Error>> {
-        let called = self.0.with_open(|stack, shared| {
+        let called = self.driven.with_open(|stack, shared| {
             let _ = stack.poll_ready(shared);
             if stack.poll_room_for(cx, peer).is_pending() {
                 return None;
@@ -102,7 +112,7 @@ impl StandardSend {
 
     /// Where at-least-once sends again: further in than itself.
     pub(crate) fn resends(&self) -> At<Stack, Core> {
-        self.0.at(Stack::core_mut)
+        self.driven.at(Stack::core_mut)
     }
 
     // ===== waiting messages =====
@@ -110,7 +120,7 @@ impl StandardSend {
     /// How many messages wait because nobody is connected, and their bytes.
     pub(crate) fn buffered(&self) -> (usize, usize) {
         // Messages from connections that ended are not counted: their queues bound them.
-        let buffered = self.0.with(|stack, _| {
+        let buffered = self.driven.with(|stack, _| {
             let buffer = stack.core().get_ref();
             (buffer.len(), buffer.bytes())
         });
@@ -119,7 +129,7 @@ impl StandardSend {
 
     /// Whether no message waits, but for peers that are absent.
     pub(crate) fn is_drained(&self) -> bool {
-        let drained = self.0.with(|stack, shared| {
+        let drained = self.driven.with(|stack, shared| {
             // Unsent messages of ended connections show up here.
             let _ = stack.poll_ready(shared);
             let (by_identity, buffer) = (stack.core(), stack.core().get_ref());
@@ -131,7 +141,7 @@ impl StandardSend {
     /// How many messages wait outside of the queues of connected peers, also for peers that
     /// are absent. Zero when the stack itself asks.
     pub(crate) fn waiting(&self) -> usize {
-        let waiting = self.0.with(|stack, shared| {
+        let waiting = self.driven.with(|stack, shared| {
             // As above.
             let _ = stack.poll_ready(shared);
             let (by_identity, buffer) = (stack.core(), stack.core().get_ref());
@@ -142,7 +152,7 @@ impl StandardSend {
 
     /// Refuses messages from now on, and takes the waiting ones.
     pub(crate) fn close(&self) -> Vec<Outbound> {
-        self.0.close(|stack| {
+        self.driven.close(|stack| {
             let core = stack.core_mut();
             let mail = core.close();
             let buffer = core.get_mut();
@@ -220,10 +230,24 @@ impl Service<Outbound> for StandardSend {
     type Future = StandardFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx)
+        self.driven.poll_ready(cx)
     }
 
     fn call(&mut self, message: Outbound) -> StandardFuture {
-        StandardFuture(self.0.call(message))
+        match header_error(&message, self.header_limits) {
+            None => StandardFuture::called(self.driven.call(message)),
+            Some(error) => StandardFuture::refused(error.with_message(message)),
+        }
     }
+}
+
+/// Why the headers of a message cannot be sent.
+#[inline]
+pub(crate) fn header_error(message: &Outbound, limits: HeaderLimits) -> Option<Error> {
+    let reason = message.bad_headers(limits)?;
+    let kind = match message.headers().excess(limits) {
+        Some(_) => ErrorKind::TooLarge,
+        None => ErrorKind::Config,
+    };
+    Some(Error::new(kind).with_reason(reason))
 }
