@@ -17,8 +17,7 @@ const MOST_KEPT: usize = 1024;
 pub(super) struct DialErrors {
     errors: BTreeMap<String, String>,
     /// The endpoints that were refused because the identity of their peer was in use, with
-    /// that identity. Whether the peer itself uses it, by a connection to us, is for
-    /// [`is_up`](Self::is_up) to see.
+    /// that identity. Where that peer is connected is for [`reach`](Self::reach) to see.
     in_use: HashMap<Endpoint, Identity>,
     /// The endpoints of the addresses of each followed name.
     addresses: HashMap<Endpoint, HashSet<Endpoint>>,
@@ -83,18 +82,22 @@ impl DialErrors {
         }
     }
 
-    /// Whether the peer of an endpoint, or of one of its addresses, is connected.
+    /// How the peer of an endpoint, or of one of its addresses, is connected.
     ///
-    /// A peer that has connected to us counts, too: both ends keep one connection of two. A
-    /// peer that we have dialled elsewhere does not: it is another one with the same identity.
-    pub(super) fn is_up(&self, endpoint: &Endpoint, connected: &Connected<'_>) -> bool {
+    /// A peer that has connected to us counts as connected: both ends keep one connection of
+    /// two. If we have dialled it elsewhere, the endpoint is one more address of the same peer,
+    /// or that of another peer with the same identity. The protocol does not tell them apart.
+    pub(super) fn reach<'a>(&self, endpoint: &Endpoint, connected: &Connected<'a>) -> Reach<'a> {
         let addresses = self.addresses.get(endpoint).into_iter().flatten();
-        let mut all = addresses.chain([endpoint]);
-        all.any(|it| {
-            let in_use = self.in_use.get(it);
-            connected.dialled.contains(it)
-                || in_use.is_some_and(|peer| connected.accepted.contains(peer))
-        })
+        let all = || addresses.clone().chain([endpoint]);
+        let mut in_use = all().filter_map(|it| self.in_use.get(it));
+        if all().any(|it| connected.dialled.contains(it))
+            || in_use.clone().any(|it| connected.accepted.contains(it))
+        {
+            return Reach::Connected;
+        }
+        let other = in_use.find_map(|it| connected.at.get(it).copied());
+        other.map_or(Reach::Nobody, Reach::At)
     }
 
     /// Why an endpoint is not reached, or one of its addresses.
@@ -104,6 +107,16 @@ impl DialErrors {
         let of_addresses = addresses.filter_map(|it| self.errors.get(&it.to_string()));
         own.or_else(|| of_addresses.min()).cloned()
     }
+}
+
+/// How the peer of an endpoint is connected.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reach<'a> {
+    /// By the endpoint, or because the peer has connected to us.
+    Connected,
+    /// By this other endpoint, which we have dialled, too.
+    At(&'a Endpoint),
+    Nobody,
 }
 
 #[cfg(test)]
@@ -180,10 +193,13 @@ mod tests {
             dialled: HashSet::from([&at_2]),
             ..Connected::default()
         };
-        assert!(!errors.is_up(&at(2), &none) && errors.is_up(&at(2), &second));
+        let is_up = |errors: &DialErrors, at: &Endpoint, connected: &Connected<'_>| {
+            errors.reach(at, connected) == Reach::Connected
+        };
+        assert!(!is_up(&errors, &at(2), &none) && is_up(&errors, &at(2), &second));
 
         errors.note(changed(&name, &[at(1), at(2)], &[]));
-        assert!(!errors.is_up(&name, &none) && errors.is_up(&name, &second));
+        assert!(!is_up(&errors, &name, &none) && is_up(&errors, &name, &second));
 
         let (peer, other) = (Identity::random(), Identity::random());
         errors.note(in_use(at(1), &peer));
@@ -191,27 +207,34 @@ mod tests {
             accepted: HashSet::from([identity]),
             ..Connected::default()
         };
-        assert!(errors.is_up(&at_1, &accepted(&peer)) && errors.is_up(&name, &accepted(&peer)));
-        assert!(!errors.is_up(&at_1, &accepted(&other)) && !errors.is_up(&name, &none));
+        let (ours, others) = (accepted(&peer), accepted(&other));
+        assert!(is_up(&errors, &at_1, &ours) && is_up(&errors, &name, &ours));
+        assert!(!is_up(&errors, &at_1, &others) && !is_up(&errors, &name, &none));
         // The identity may still be in use when events were missed.
         errors.note(Event::Missed { count: 1 });
-        assert!(errors.is_up(&at_1, &accepted(&peer)) && errors.of(&at_1).is_none());
+        assert!(is_up(&errors, &at_1, &ours) && errors.of(&at_1).is_none());
         errors.note(failed(at(1), "refused"));
-        assert!(!errors.is_up(&at_1, &accepted(&peer)));
+        assert!(!is_up(&errors, &at_1, &ours));
     }
 
-    /// The second of two consumers with one identity counted as up, and its error was hidden.
+    /// It counted as up, which hid a second consumer with the same identity, and then as down,
+    /// although its peer was connected.
     #[test]
-    fn an_identity_in_use_at_another_dialled_endpoint_is_an_error() {
+    fn an_identity_in_use_at_another_dialled_endpoint_is_a_duplicate_of_it() {
         let mut errors = DialErrors::default();
         let peer = Identity::random();
         errors.note(in_use(at(2), &peer));
         let at_1 = at(1);
         let first = Connected {
             dialled: HashSet::from([&at_1]),
+            at: HashMap::from([(&peer, &at_1)]),
             ..Connected::default()
         };
-        assert!(errors.is_up(&at(1), &first) && !errors.is_up(&at(2), &first));
+        assert_eq!(errors.reach(&at(1), &first), Reach::Connected);
+        assert_eq!(errors.reach(&at(2), &first), Reach::At(&at_1));
+        // When that connection has ended, it is down, with its error.
+        let none = Connected::default();
+        assert_eq!(errors.reach(&at(2), &none), Reach::Nobody);
         assert!(errors.of(&at(2)).unwrap().contains("identity"));
     }
 

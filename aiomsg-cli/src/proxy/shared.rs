@@ -13,7 +13,7 @@ use super::relay::Relay;
 use super::settings::Settings;
 use super::side::Side;
 use super::spool::Spooling;
-use super::view::View;
+use super::view::{Standing, View};
 use crate::common::failure::Outcome;
 use crate::common::off_thread::off_thread;
 use crate::common::say::tell;
@@ -161,8 +161,11 @@ impl Proxy {
             if view.places.is_empty() {
                 return Some(format!("the {} is not yet open", side.name));
             }
-            let mut looks = view.places.iter().map(|(_, look)| look);
-            if let Some(error) = looks.find_map(|it| it.as_ref().err()) {
+            let error = view.places.iter().find_map(|(_, standing)| match standing {
+                Standing::Down(error) => Some(error),
+                Standing::Up | Standing::DuplicateOf(_) => None,
+            });
+            if let Some(error) = error {
                 return Some(format!("the {} lacks an endpoint: {error}", side.name));
             }
         }

@@ -109,6 +109,8 @@ pub(super) fn example() -> Status {
         endpoints: vec![Place {
             endpoint: "tcp://127.0.0.1:25001".to_owned(),
             listens: true,
+            state: "up".to_owned(),
+            duplicate_of: None,
             error: None,
         }],
         received_messages: 12,

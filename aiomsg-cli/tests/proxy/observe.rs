@@ -381,9 +381,21 @@ async fn an_endpoint_that_is_not_connected_is_not_up() {
     assert_eq!(shown.get("/readyz").await.status, 503);
 }
 
-/// The second of them counted as up, although nothing was ever sent to it.
+/// It counted as down, and the proxy as not ready, although the consumer was connected.
 #[tokio::test]
-async fn the_second_of_two_dialled_consumers_with_one_identity_is_down() {
+async fn a_consumer_that_is_dialled_at_two_addresses_is_connected_and_the_second_is_a_duplicate() {
+    let consumer = aiomsg::Socket::new().unwrap();
+    let mut at = Vec::new();
+    for _ in 0..2 {
+        at.push(consumer.bind("127.0.0.1:0").await.unwrap().to_string());
+    }
+    second_is_a_duplicate(&at).await;
+}
+
+/// The protocol does not tell them from one consumer at two addresses. The second counted as up
+/// once, although nothing was ever sent to it: now its place says why.
+#[tokio::test]
+async fn the_second_of_two_dialled_consumers_with_one_identity_is_a_duplicate() {
     let identity = aiomsg::Identity::random();
     let consumers = [(); 2].map(|()| {
         let builder = aiomsg::Socket::builder().identity(identity.clone());
@@ -393,28 +405,53 @@ async fn the_second_of_two_dialled_consumers_with_one_identity_is_down() {
     for consumer in &consumers {
         at.push(consumer.bind("127.0.0.1:0").await.unwrap().to_string());
     }
+    let shown = second_is_a_duplicate(&at).await;
+    let reasons = shown.status().await["reasons"].to_string();
+    assert!(reasons.contains("identity is in use"), "{reasons}");
+
+    // Both end.
+    drop(consumers);
+    shown
+        .until("both to be down", |it| states(it) == ["up", "down", "down"])
+        .await;
+    let ready = shown.get("/readyz").await;
+    assert_eq!(ready.status, 503, "{}", ready.body);
+}
+
+/// The states of the endpoints of the backend: where it listens, and those that it dials.
+fn states(status: &serde_json::Value) -> Vec<String> {
+    let endpoints = status["backend"]["endpoints"].as_array().unwrap();
+    let state = |it: &serde_json::Value| it["state"].as_str().unwrap().to_owned();
+    endpoints.iter().map(state).collect()
+}
+
+/// A proxy that dials both: one is connected, and the other one a duplicate of it.
+async fn second_is_a_duplicate(at: &[String]) -> Shown {
     let both = ["--backend-connect", &at[0], "--backend-connect", &at[1]];
     let shown = Shown::start(&both).await;
-    let is_error = |it: &serde_json::Value| {
-        let error = it["error"].as_str().unwrap_or_default();
-        error.contains("identity is in use")
-    };
     shown
-        .until("the error of one endpoint", |it| {
-            let endpoints = it["backend"]["endpoints"].as_array().unwrap();
-            endpoints.iter().filter(|it| is_error(it)).count() == 1
+        .until("one to be a duplicate", |it| {
+            let mut states = states(it);
+            states.sort_unstable();
+            states == ["duplicate", "up", "up"]
         })
         .await;
-    for (state, count) in [("up", 2.0), ("down", 1.0)] {
+    let status = shown.status().await;
+    let endpoints = status["backend"]["endpoints"].as_array().unwrap();
+    let of = |state: &str| {
+        let dialled = endpoints.iter().filter(|it| it["listens"] == false);
+        let mut dialled = dialled.filter(|it| it["state"] == state);
+        dialled.next().unwrap()
+    };
+    assert_eq!(of("duplicate")["duplicate_of"], of("up")["endpoint"]);
+    assert!(of("duplicate")["error"].is_null(), "{status}");
+    for (state, count) in [("up", 2.0), ("duplicate", 1.0), ("down", 0.0)] {
         let metric = format!("aiomsg_endpoints{{side=\"backend\",state=\"{state}\"}}");
         assert_eq!(http::metric(&shown.proxy.metrics, &metric).await, count);
     }
     let ready = shown.get("/readyz").await;
-    assert!(
-        ready.status == 503 && ready.body.contains("identity is in use"),
-        "{}",
-        ready.body
-    );
+    assert_eq!(ready.status, 200, "{}", ready.body);
+    shown
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::common::identity;
 use crate::proxy::counts::{self, read};
 use crate::proxy::shared::Proxy;
 use crate::proxy::side;
+use crate::proxy::view::Standing;
 
 /// Looks at the proxy once a second, however many ask.
 pub(super) struct Collector {
@@ -208,14 +209,24 @@ fn way(way: &counts::Way, rate: f64) -> Way {
 
 fn show_side(
     side: &side::Side,
-    places: Vec<(side::Place, Result<(), String>)>,
+    places: Vec<(side::Place, Standing)>,
     (peer_count, peers): (usize, Vec<super::status::Peer>),
 ) -> Side {
     let stats = side.socket.stats();
-    let endpoints = places.into_iter().map(|(place, look)| Place {
-        endpoint: place.endpoint().to_string(),
-        listens: place.listens(),
-        error: look.err(),
+    let endpoints = places.into_iter().map(|(place, standing)| {
+        let state = standing.name().to_owned();
+        let (duplicate_of, error) = match standing {
+            Standing::Up => (None, None),
+            Standing::DuplicateOf(other) => (Some(other.to_string()), None),
+            Standing::Down(error) => (None, Some(error)),
+        };
+        Place {
+            endpoint: place.endpoint().to_string(),
+            listens: place.listens(),
+            state,
+            duplicate_of,
+            error,
+        }
     });
     Side {
         identity: identity::show(side.socket.identity()),

@@ -14,7 +14,7 @@ pub(super) fn describe() {
         ("aiomsg_proxy_uptime_seconds", "the time since the start"),
         (
             "aiomsg_endpoints",
-            "endpoints of the settings that listen or are connected (up), or are not (down)",
+            "endpoints of the settings that listen or are connected (up), whose peer is connected at another of them (duplicate), or neither (down)",
         ),
         ("aiomsg_peers", "connected peers"),
         (

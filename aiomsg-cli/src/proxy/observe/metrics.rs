@@ -17,7 +17,7 @@ use crate::proxy::counts::read;
 use crate::proxy::limits::Limits;
 use crate::proxy::shared::Proxy;
 use crate::proxy::side::Side;
-use crate::proxy::view::View;
+use crate::proxy::view::{Standing, View};
 
 /// A recorder of our own: a request reads the counters of the sockets, and counting costs
 /// nothing in between.
@@ -155,8 +155,8 @@ fn record_spool(spool: &Spool) {
 fn record_side(side: &Side, View { peers, places }: &View) {
     let name = side.name;
     let stats = side.socket.stats();
-    let up = places.iter().filter(|(_, it)| it.is_ok()).count();
-    for (state, count) in [("up", up), ("down", places.len() - up)] {
+    for state in Standing::NAMES {
+        let count = places.iter().filter(|(_, it)| it.name() == state).count();
         gauge!("aiomsg_endpoints", "side" => name, "state" => state).set(count as f64);
     }
     let longest = peers.iter().map(|it| it.queued_messages).max();

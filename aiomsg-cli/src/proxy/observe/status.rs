@@ -90,6 +90,12 @@ pub(crate) struct Place {
     pub(crate) endpoint: String,
     /// Whether it listens there, and does not connect.
     pub(crate) listens: bool,
+    /// `up`, `duplicate` or `down`.
+    #[serde(default)]
+    pub(crate) state: String,
+    /// The other endpoint at which its peer is connected, if it is a duplicate.
+    #[serde(default)]
+    pub(crate) duplicate_of: Option<String>,
     /// Why it is not in use.
     pub(crate) error: Option<String>,
 }
