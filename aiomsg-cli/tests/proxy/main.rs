@@ -17,11 +17,11 @@ mod board;
 mod board_messages;
 #[cfg(feature = "websocket")]
 mod board_served;
-#[cfg(feature = "websocket")]
 mod chromium;
 mod config;
 mod connect_all;
 mod crowd;
+mod dashboard;
 mod deploy;
 mod drain;
 mod drains_under_load;

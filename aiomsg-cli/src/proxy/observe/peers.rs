@@ -60,7 +60,8 @@ pub(super) fn page(sides: &[(&Side, &Peers)], query: &Query) -> (usize, Vec<Side
     (total, page.into_iter().map(show).collect())
 }
 
-fn total(stats: &PeerStats) -> u64 {
+/// Its messages in both directions.
+pub(super) fn total(stats: &PeerStats) -> u64 {
     stats.sent_messages + stats.received_messages
 }
 

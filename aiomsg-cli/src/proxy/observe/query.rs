@@ -6,6 +6,7 @@ use std::fmt;
 use aiomsg::peer::RemoteAddr;
 use aiomsg::stats::PeerStats;
 
+use super::peers::total;
 use super::status::Closed;
 use crate::common::identity;
 
@@ -37,6 +38,7 @@ pub(super) struct Query {
 enum Sort {
     Queue,
     Rate,
+    Messages,
     Received,
     Sent,
     Connected,
@@ -44,9 +46,10 @@ enum Sort {
     Address,
 }
 
-const SORTS: [(&str, Sort); 7] = [
+const SORTS: [(&str, Sort); 8] = [
     ("queue", Sort::Queue),
     ("rate", Sort::Rate),
+    ("messages", Sort::Messages),
     ("received", Sort::Received),
     ("sent", Sort::Sent),
     ("connected", Sort::Connected),
@@ -166,6 +169,7 @@ impl Query {
                 busy(*b_rate, b).cmp(&busy(*a_rate, a))
             }
             Sort::Rate => b_rate.total_cmp(a_rate),
+            Sort::Messages => total(b).cmp(&total(a)),
             Sort::Received => b.received_messages.cmp(&a.received_messages),
             Sort::Sent => b.sent_messages.cmp(&a.sent_messages),
             Sort::Connected => b.connected_for.cmp(&a.connected_for),
