@@ -72,6 +72,40 @@ fn no_query_joins_on_a_list_of_labels() {
     }
 }
 
+/// The board added up the times of all instances, and showed a slow one among fast ones as a
+/// fast one.
+#[test]
+fn quantiles_are_those_of_each_instance() {
+    let mut quantiles = 0;
+    for query in queries() {
+        if query.contains("histogram_quantile") {
+            quantiles += 1;
+            let sums = query.contains("sum");
+            let keeps = query.contains("sum by (le, instance, until) (rate(");
+            assert!(!sums || keeps, "{query}");
+        }
+    }
+    assert_eq!(quantiles, 3);
+}
+
+/// A board of several instances can show some of them.
+#[test]
+fn each_panel_shows_the_chosen_jobs_and_instances() {
+    let of_the_board: Vec<_> = queries()
+        .into_iter()
+        .filter(|it| it.contains("$job"))
+        .collect();
+    assert!(of_the_board.len() > 20, "{of_the_board:?}");
+    for query in of_the_board {
+        let chosen = query.matches("{job=~\"$job\"").count();
+        let instances = query
+            .matches("{job=~\"$job\", instance=~\"$instance\"")
+            .count();
+        let is_variable = query.starts_with("label_values(");
+        assert!(is_variable || chosen == instances, "{query}");
+    }
+}
+
 /// All queries of the board and of the alerts.
 fn queries() -> Vec<String> {
     let deploy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
@@ -89,8 +123,11 @@ fn queries() -> Vec<String> {
             queries.push(target["expr"].as_str().unwrap().to_owned());
         }
     }
-    let variable = &board["templating"]["list"][1]["query"]["query"];
-    queries.push(variable.as_str().unwrap().to_owned());
+    let variables = board["templating"]["list"].as_array().unwrap();
+    for variable in variables.iter().filter(|it| it["type"] == "query") {
+        let query = variable["query"]["query"].as_str().unwrap();
+        queries.push(query.to_owned());
+    }
     queries
 }
 
