@@ -1,11 +1,12 @@
-//! All messages that come while one commit is under way make the next one.
+//! All messages that come while one commit is under way make the next one. A store that joins
+//! them writes the first ones while the others come.
 
 use std::sync::Arc;
 
 use aiomsg_core::MessageId;
 use aiomsg_layers::Overflow;
 
-use super::{Front, State, StoredWaiter};
+use super::{Front, PENDING, PENDING_BYTES, State, StoredWaiter};
 use crate::SpoolError;
 use crate::settings::Settings;
 use crate::store::{Answer, Entry, Store, Usage};
@@ -122,10 +123,13 @@ impl Front {
         (state.take_group(), state.closed)
     }
 
-    /// What waits, if there is something and the store has room for it.
+    /// What waits, if there is something, and the store and the commit have room for it.
     fn take_more(&self) -> Option<Group> {
         let mut state = self.state.lock();
-        if state.waiters.is_empty() {
+        let committing = state.committing;
+        let full =
+            committing.messages >= PENDING as u64 || committing.bytes >= PENDING_BYTES as u64;
+        if full || state.waiters.is_empty() {
             return None;
         }
         let pending = state.pending_usage();
