@@ -181,10 +181,13 @@ impl SpoolError {
                 path,
                 source: Arc::new(source),
             },
-            Some(Code::DatabaseCorrupt | Code::Unknown) => Self::Damaged {
-                path,
-                source: Arc::new(source),
-            },
+            // No row that was written breaks a constraint with one that was written.
+            Some(Code::DatabaseCorrupt | Code::Unknown | Code::ConstraintViolation) => {
+                Self::Damaged {
+                    path,
+                    source: Arc::new(source),
+                }
+            }
             // The index of its log is a file that grows, and SQLite has no other word for it.
             _ if is_without_room(&source) => Self::DiskFull { path },
             // A row that is not there, or a column of another type than it was written with.

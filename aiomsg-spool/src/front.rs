@@ -215,7 +215,7 @@ impl Front {
     fn push(
         &self,
         state: &mut State,
-        entries: impl IntoIterator<Item = Entry>,
+        entries: impl IntoIterator<Item = Entry> + AsRef<[Entry]>,
         waiter: StoredWaiter,
     ) -> Result<(), SpoolError> {
         if state.closed {
@@ -226,10 +226,9 @@ impl Front {
                 limit: self.settings.limit(),
             });
         }
-        for entry in entries {
-            state.pending_bytes += entry.weight();
-            state.pending.push(entry);
-        }
+        let weights = entries.as_ref().iter().map(Weight::weight);
+        state.pending_bytes += weights.sum::<usize>();
+        state.pending.extend(entries);
         state.waiters.push(waiter);
         Ok(())
     }

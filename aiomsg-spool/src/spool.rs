@@ -114,14 +114,15 @@ impl Spool {
         messages: impl IntoIterator<Item = Outbound>,
     ) -> Result<(), SpoolError> {
         let now = SystemTime::now();
-        let entries = messages.into_iter().map(|message| {
+        let messages = messages.into_iter();
+        let mut entries = Vec::with_capacity(messages.size_hint().0);
+        for message in messages {
             bad_headers(&message)?;
             let (id, peer) = (message.id(), message.peer().cloned());
             let headers = message.headers().clone();
             let payload = message.into_payload();
-            Ok(self.front.entry(id, peer, headers, payload, now))
-        });
-        let entries = entries.collect::<Result<_, SpoolError>>()?;
+            entries.push(self.front.entry(id, peer, headers, payload, now));
+        }
         self.front.append(entries).await
     }
 

@@ -1,23 +1,26 @@
 //! Giving messages out, in order, each one once.
 
-use std::collections::{BTreeMap, VecDeque};
+mod out;
+
+use std::collections::VecDeque;
 use std::time::SystemTime;
 
 use aiomsg_core::Weight;
 
 use crate::store::{Entry, Fate, Settled, Stored};
+use out::Out;
 
 /// The most messages, and bytes of payloads and headers, that are kept in memory on their way from
-/// `append` to `next`. Beyond that they are read from the file.
-const MOST: usize = 16_384;
+/// `append` to `next`: four commits of a busy proxy. Beyond that they are read from the file,
+/// which takes longer than to store them did.
+const MOST: usize = 65_536;
 const MOST_BYTES: usize = 16 << 20;
 
 /// Which messages are given out, and which comes next.
 #[derive(Debug, Default)]
 pub(super) struct Given {
-    /// The messages that are given out, by their places: they come and go in order, or nearly
-    /// so.
-    out: BTreeMap<u64, Stored>,
+    /// The messages that are given out.
+    out: Out,
     /// Those that are to be given out once more.
     again: VecDeque<Stored>,
     /// Those that have come, and are not yet given out.
@@ -118,14 +121,15 @@ impl Given {
 
     /// Notes that messages are given out.
     pub(super) fn give(&mut self, stored: &[Stored]) {
-        self.out
-            .extend(stored.iter().map(|it| (it.seq, it.clone())));
+        for stored in stored {
+            self.out.insert(stored.clone());
+        }
     }
 
     /// Notes that messages were not taken. They are the next ones, in their order.
     pub(super) fn untaken(&mut self, stored: Vec<Stored>) {
         for stored in stored {
-            self.out.remove(&stored.seq);
+            self.out.remove(stored.seq);
             let behind = self.again.iter().position(|it| it.seq > stored.seq);
             let at = behind.unwrap_or(self.again.len());
             self.again.insert(at, stored);
@@ -134,12 +138,12 @@ impl Given {
 
     /// A message that is given out.
     pub(super) fn get(&self, seq: u64) -> Option<&Stored> {
-        self.out.get(&seq)
+        self.out.get(seq)
     }
 
     /// Notes what became of a message, as the file has it.
     pub(super) fn settle(&mut self, settled: &Settled) {
-        let Some(mut stored) = self.out.remove(&settled.seq) else {
+        let Some(mut stored) = self.out.remove(settled.seq) else {
             return;
         };
         match settled.fate {

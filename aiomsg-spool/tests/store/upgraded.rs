@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use aiomsg_core::Headers;
+use aiomsg_spool::SpoolError;
 use aiomsg_spool::inspect::{Inspector, Mender, Part, Problem};
 use aiomsg_spool::store::{Fate, Store, Stored};
 use rusqlite::Connection;
@@ -139,6 +140,22 @@ async fn are_upgraded_with_a_damaged_message_which_is_set_aside() {
     ];
     assert_eq!(dead(folder.path()), reasons);
     assert_eq!(version(folder.path()), 2);
+    check_totals(folder.path());
+}
+
+/// It was said to fail a constraint, and not which message did.
+#[tokio::test]
+async fn name_the_dead_letter_that_cannot_be_put_back() {
+    let folder = old_store();
+    damage_type(folder.path(), 5);
+    let mut mender = Mender::open(folder.path()).unwrap();
+    let error = mender.requeue(&[5]).unwrap_err();
+    let SpoolError::Damaged { source, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(source.to_string().contains("at place 5"), "{source}");
+    assert_eq!(mender.purge(Part::Dead, &[5]).unwrap().changed.messages, 1);
+    mender.close().unwrap();
     check_totals(folder.path());
 }
 

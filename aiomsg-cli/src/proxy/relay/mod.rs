@@ -13,6 +13,7 @@ mod return_address;
 mod spooled;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use aiomsg::{Delivery, Error, Outbound, Socket};
 
@@ -66,11 +67,16 @@ impl Relay {
 
     /// A message as consumers see it.
     fn outward(&self, message: &Delivery) -> Outbound {
+        self.outward_counting(message, &self.counts.unanswerable)
+    }
+
+    /// The same, with a count of its own.
+    fn outward_counting(&self, message: &Delivery, unanswerable: &AtomicU64) -> Outbound {
         let payload = message.payload();
         let payload = match &self.addresses {
             None => payload.clone(),
             Some(addresses) => addresses.put(message.from(), payload).unwrap_or_else(|| {
-                add(&self.counts.unanswerable);
+                add(unanswerable);
                 payload.clone()
             }),
         };

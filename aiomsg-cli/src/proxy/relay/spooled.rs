@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use aiomsg::Delivery;
 use aiomsg::parts::vocabulary::Weight;
-use aiomsg::{Delivery, Outbound};
 use tokio::time::Instant;
 
 use super::super::control::{Gate, State};
@@ -103,13 +103,21 @@ impl Relay {
             ..
         } = batch;
         let counts = &self.counts.messages;
-        let messages = batch.iter().map(|it| {
-            let mut message = self.outward(it);
+        let unanswerable = AtomicU64::new(0);
+        let outward = |it: &Delivery| {
+            let mut message = self.outward_counting(it, &unanswerable);
             message.set_id(it.id());
             message
-        });
-        let messages: Vec<Outbound> = messages.collect();
-        match spool.store(&messages).await {
+        };
+        let messages = || {
+            // Another try is not another message.
+            unanswerable.store(0, Relaxed);
+            batch.iter().map(outward)
+        };
+        let stored = spool.store(messages).await;
+        let unanswerable = unanswerable.load(Relaxed);
+        self.counts.unanswerable.fetch_add(unanswerable, Relaxed);
+        match stored {
             Ok(()) => {
                 self.counts.times.end(begun);
                 counts.forwarded.fetch_add(batch.len() as u64, Relaxed);

@@ -133,11 +133,15 @@ impl Spooling {
 
     // ===== storing =====
 
-    /// Stores messages, and waits for room as long as it takes.
-    pub(super) async fn store(&self, messages: &[Outbound]) -> Result<(), NotStored> {
+    /// Stores messages, and waits for room as long as it takes. They are made once for each
+    /// try, so that the first one, which is the last, has no copy.
+    pub(super) async fn store<M>(&self, messages: impl Fn() -> M) -> Result<(), NotStored>
+    where
+        M: IntoIterator<Item = Outbound>,
+    {
         loop {
             let stored = tokio::select! {
-                stored = self.spool.append_many(messages.iter().cloned()) => stored,
+                stored = self.spool.append_many(messages()) => stored,
                 () = self.is(|state| *state == State::GivenUp) => return Err(NotStored::GivenUp),
             };
             match stored {

@@ -64,8 +64,7 @@ fn message() -> [Outbound; 1] {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_is_tried_again_until_there_is_room() {
     let spooling = spooling([no_room(), no_room(), no_room()]).await;
-    let messages = message();
-    let mut storing = Box::pin(spooling.store(&messages));
+    let mut storing = Box::pin(spooling.store(message));
     let waits = tokio::time::timeout(PAUSE, &mut storing).await;
     assert!(waits.is_err(), "it is not stored");
     let why = spooling.failure().unwrap();
@@ -77,8 +76,7 @@ async fn a_full_disk_is_tried_again_until_there_is_room() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_does_not_hold_up_the_end() {
     let spooling = spooling((0..100).map(|_| no_room())).await;
-    let messages = message();
-    let mut storing = Box::pin(spooling.store(&messages));
+    let mut storing = Box::pin(spooling.store(message));
     assert!(tokio::time::timeout(PAUSE, &mut storing).await.is_err());
     spooling.give_up();
     assert_eq!(storing.await, Err(NotStored::GivenUp));
@@ -92,7 +90,7 @@ async fn another_failure_ends_the_proxy() {
         source: Arc::new(std::io::Error::other("the cable is cut")),
     };
     let spooling = spooling([error]).await;
-    assert_eq!(spooling.store(&message()).await, Err(NotStored::GivenUp));
+    assert_eq!(spooling.store(message).await, Err(NotStored::GivenUp));
     let failure = spooling.broken().await.to_string();
     assert!(failure.contains("the cable is cut"), "{failure}");
 }
@@ -103,6 +101,6 @@ async fn a_reached_limit_with_that_rule_refuses() {
         limit: "1 message".to_owned(),
     };
     let spooling = spooling([error]).await;
-    assert_eq!(spooling.store(&message()).await, Err(NotStored::Refused));
+    assert_eq!(spooling.store(message).await, Err(NotStored::Refused));
     assert_eq!(spooling.failure(), None);
 }

@@ -1,5 +1,6 @@
 //! What a transaction changes.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use aiomsg_core::{Identity, Weight};
@@ -9,27 +10,58 @@ use super::{Db, signed};
 use crate::embedded::row;
 use crate::store::{Entry, Usage};
 
+/// The rows of one statement: SQLite finds the end of the table once for all of them.
+const ROWS: usize = 32;
+
+/// The most payload of one statement, which has a copy of it.
+const ROWS_BYTES: usize = 1 << 20;
+
+/// The columns of a row that are not the same in each.
+const COLUMNS: usize = 6;
+
+static ONE: LazyLock<String> = LazyLock::new(|| insert(1));
+static MANY: LazyLock<String> = LazyLock::new(|| insert(ROWS));
+
+fn insert(rows: usize) -> String {
+    let rows = vec!["(?, ?, ?, ?, 0, ?, ?)"; rows];
+    format!("INSERT INTO messages VALUES {}", rows.join(", "))
+}
+
 impl Db {
-    /// Adds messages, and returns the place of the first. The others are behind it.
-    pub(in crate::embedded) fn append(&mut self, entries: &[&Entry]) -> rusqlite::Result<u64> {
-        let first = self.next.next;
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO messages VALUES (?, ?, ?, ?, 0, ?, ?)")?;
-        for entry in entries {
+    /// The place of the next message that is added.
+    pub(in crate::embedded) fn next_place(&self) -> u64 {
+        self.next.next
+    }
+
+    /// Adds messages, one behind the other.
+    pub(in crate::embedded) fn append(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
+        for some in entries.chunks(ROWS) {
+            let bytes = some.iter().map(|it| it.payload.len()).sum::<usize>();
+            match some.len() == ROWS && bytes <= ROWS_BYTES {
+                true => self.append_at_once(&MANY, some)?,
+                false => some
+                    .chunks(1)
+                    .try_for_each(|one| self.append_at_once(&ONE, one))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds as many messages as the statement has rows.
+    fn append_at_once(&mut self, statement: &str, entries: &[Entry]) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached(statement)?;
+        for (entry, at) in entries.iter().zip((1..).step_by(COLUMNS)) {
             let id = entry.id.as_bytes();
             let peer = entry.peer.as_ref().map(Identity::as_bytes);
             let headers = Some(&entry.headers).filter(|it| !it.is_empty());
             let headers = headers.map(|it| &it.as_bytes()[..]);
             let crc = row::checksum(id, peer, &entry.payload, headers);
-            insert.execute(params![
-                signed(self.next.next),
-                &id[..],
-                row::to_millis(entry.at),
-                peer,
-                crc,
-                &entry.payload[..],
-            ])?;
+            insert.raw_bind_parameter(at, signed(self.next.next))?;
+            insert.raw_bind_parameter(at + 1, &id[..])?;
+            insert.raw_bind_parameter(at + 2, row::to_millis(entry.at))?;
+            insert.raw_bind_parameter(at + 3, peer)?;
+            insert.raw_bind_parameter(at + 4, crc)?;
+            insert.raw_bind_parameter(at + 5, &entry.payload[..])?;
             if let Some(headers) = headers {
                 // A damaged row may have any place.
                 self.connection
@@ -41,7 +73,8 @@ impl Db {
             self.next.waiting.messages += 1;
             self.next.waiting.bytes += entry.weight() as u64;
         }
-        Ok(first)
+        insert.raw_execute()?;
+        Ok(())
     }
 
     /// Deletes the messages from one place to another, both included. `bytes` is what they

@@ -7,9 +7,11 @@ mod read;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
+use tokio::time::Instant;
 
 use super::row::Damaged;
 use super::schema;
@@ -18,6 +20,12 @@ use crate::store::{Stored, Usage};
 
 /// The pages of the log after which it is written back into the file: 32 MiB.
 const LONG: i32 = 4096;
+
+/// How long free pages are given back when the database is closed.
+const TIDYING: Duration = Duration::from_secs(1);
+
+/// Gives 8 MiB of free pages back.
+const VACUUM: &str = "PRAGMA incremental_vacuum(1024)";
 
 thread_local! {
     /// The pages of the log after the last commit of this thread, which has one database.
@@ -190,11 +198,21 @@ impl Db {
         Ok(())
     }
 
-    /// Gives free pages back to the system, writes the log back and empties it.
+    /// Gives free pages back to the system, as many as it can in a moment, writes the log
+    /// back and empties it. Messages that come later fill the pages that are left.
     pub(super) fn tidy(&self) -> Result<(), SpoolError> {
-        self.run("PRAGMA incremental_vacuum")
-            .and_then(|()| self.run("PRAGMA wal_checkpoint(TRUNCATE)"))
-            .map_err(|error| self.wrong(error))
+        let wrong = |error| self.wrong(error);
+        let end = Instant::now() + TIDYING;
+        while Instant::now() < end && self.free_pages().map_err(wrong)? > 0 {
+            self.run(VACUUM).map_err(wrong)?;
+            self.write_back_if_long()?;
+        }
+        self.run("PRAGMA wal_checkpoint(TRUNCATE)").map_err(wrong)
+    }
+
+    fn free_pages(&self) -> rusqlite::Result<i64> {
+        let pragma = "PRAGMA freelist_count";
+        self.connection.query_row(pragma, [], |row| row.get(0))
     }
 
     /// Leaves the log as it is when the database is closed: the next one to open it reads

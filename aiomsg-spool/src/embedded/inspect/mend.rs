@@ -65,7 +65,9 @@ impl Mender {
     ///
     /// # Errors
     ///
-    /// When the store cannot be written. Nothing is changed by this call then.
+    /// When the store cannot be written, and [`SpoolError::Damaged`] with the place of a dead
+    /// letter whose columns are not what was written: it cannot wait again, and can be
+    /// deleted. Nothing is changed by this call then.
     pub fn requeue(&mut self, places: &[u64]) -> Result<Step, SpoolError> {
         self.step(places, Db::requeue)
     }
@@ -99,12 +101,14 @@ impl Mender {
         places: &[u64],
         change: impl Fn(&mut Db, u64) -> rusqlite::Result<Option<u64>>,
     ) -> Result<Step, SpoolError> {
+        let mut at = None;
         let step = self.db.commit(true, |db| {
             let mut step = Step::default();
             for &place in places.iter().take(MOST) {
                 if step.changed.bytes >= MOST_BYTES {
                     break;
                 }
+                at = Some(place);
                 match change(db, place)? {
                     Some(bytes) => {
                         step.changed.messages += 1;
@@ -114,7 +118,14 @@ impl Mender {
                 }
                 step.dealt += 1;
             }
+            at = None;
             Ok(step)
+        });
+        let step = step.map_err(|error| match (error, at) {
+            (SpoolError::Damaged { path, source }, Some(place)) => {
+                SpoolError::damaged(&path, format!("the message at place {place}: {source}"))
+            }
+            (error, _) => error,
         })?;
         self.db.write_back_if_long()?;
         Ok(step)
