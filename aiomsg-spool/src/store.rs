@@ -158,6 +158,13 @@ pub struct Stats {
     pub oldest: Option<SystemTime>,
     /// The bytes on disk.
     pub disk_bytes: u64,
+    /// How many messages were set aside since the store was opened because their bytes are not
+    /// those that were stored.
+    pub damaged_messages: u64,
+    /// How many places were left out since the store was opened because their page of the file
+    /// cannot be read. Each had a message once, which may have been settled before. Those that
+    /// were not settled are still counted as waiting.
+    pub unreadable_places: u64,
 }
 
 impl Stats {

@@ -75,6 +75,8 @@ pub(super) fn spool() -> Spool {
         dead_messages: 2,
         dead_bytes: 128,
         disk_bytes: 65536,
+        damaged_messages: 0,
+        unreadable_places: 0,
         acknowledged: 30,
         acknowledged_rate: 8.5,
         failure: None,

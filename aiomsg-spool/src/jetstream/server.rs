@@ -132,6 +132,9 @@ impl Server {
             given_out: self.holding.lock().len() as u64,
             oldest: (waiting.messages > 0).then(|| SystemTime::from(waiting.first_timestamp)),
             disk_bytes: waiting.bytes + dead.bytes,
+            // The server has the files.
+            damaged_messages: 0,
+            unreadable_places: 0,
         })
     }
 

@@ -81,6 +81,8 @@ async fn a_flipped_byte_in_a_payload_costs_that_message() {
             .into_iter()
             .eq((0..100).filter(|it| *it != 42))
     );
+    let stats = soon(store.stats()).await.unwrap();
+    assert_eq!((stats.damaged_messages, stats.unreadable_places), (1, 0));
     soon(store.close()).await.unwrap();
     assert_eq!(dead(folder.path()), [(43, DAMAGE.to_owned())]);
     check_totals(folder.path());
@@ -158,6 +160,8 @@ async fn a_damaged_page_of_messages_costs_those_on_it() {
     let stats = soon(store.stats()).await.unwrap();
     assert_eq!(stats.waiting.messages, 5000);
     assert_eq!(stats.given_out, 5000 - missing.len() as u64);
+    assert_eq!(stats.unreadable_places, missing.len() as u64);
+    assert_eq!(stats.damaged_messages, 0);
     // New ones come and go.
     soon(store.append(vec![hundred(5000)])).await.unwrap();
     assert_eq!(numbers(&all_that_comes(&store).await), [5000]);

@@ -102,6 +102,14 @@ pub(super) fn describe() {
             "aiomsg_spool_acknowledged_total",
             "stored messages that consumers have acknowledged since the start",
         ),
+        (
+            "aiomsg_spool_damaged_messages_total",
+            "damaged messages that were set aside since the start",
+        ),
+        (
+            "aiomsg_spool_unreadable_places_total",
+            "places of stored messages that were left out since the start because their page of the file cannot be read",
+        ),
         ("aiomsg_dropped_messages_total", "dropped messages"),
         ("aiomsg_received_messages_total", "received messages"),
         ("aiomsg_received_bytes_total", "their payloads"),

@@ -149,7 +149,19 @@ fn record_spool(spool: &Spool) {
     ] {
         gauge!(metric).set(value as f64);
     }
-    counter!("aiomsg_spool_acknowledged_total").absolute(spool.acknowledged);
+    for (metric, value) in [
+        ("aiomsg_spool_acknowledged_total", spool.acknowledged),
+        (
+            "aiomsg_spool_damaged_messages_total",
+            spool.damaged_messages,
+        ),
+        (
+            "aiomsg_spool_unreadable_places_total",
+            spool.unreadable_places,
+        ),
+    ] {
+        counter!(metric).absolute(value);
+    }
 }
 
 fn record_side(side: &Side, View { peers, places }: &View) {
@@ -171,11 +183,11 @@ fn record_side(side: &Side, View { peers, places }: &View) {
             "aiomsg_unacknowledged_messages",
             stats.unacknowledged_messages,
         ),
+        ("aiomsg_unacknowledged_bytes", stats.unacknowledged_bytes),
         (
             "aiomsg_queued_messages",
             peers.iter().map(|it| it.queued_messages).sum(),
         ),
-        ("aiomsg_unacknowledged_bytes", stats.unacknowledged_bytes),
         (
             "aiomsg_queued_bytes",
             peers.iter().map(|it| it.queued_bytes).sum(),

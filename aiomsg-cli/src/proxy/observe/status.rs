@@ -76,6 +76,12 @@ pub(crate) struct Spool {
     pub(crate) dead_bytes: u64,
     /// The size of its files.
     pub(crate) disk_bytes: u64,
+    /// Messages that were set aside since the start because they are damaged.
+    #[serde(default)]
+    pub(crate) damaged_messages: u64,
+    /// Places of messages that cannot be read.
+    #[serde(default)]
+    pub(crate) unreadable_places: u64,
     /// Acknowledged by consumers since the start.
     pub(crate) acknowledged: u64,
     /// Acknowledged in a second.

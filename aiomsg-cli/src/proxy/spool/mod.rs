@@ -262,7 +262,7 @@ impl Spooling {
         let before = std::mem::replace(&mut *self.stats.lock(), stats);
         let aside = stats.dead.messages.saturating_sub(before.dead.messages);
         if aside > 0 {
-            let what = "they waited longer than a message may, or failed too often";
+            let what = "they waited longer than a message may, failed too often, or are damaged";
             self.note(
                 Kind::SetsAside,
                 format!("{what}: {aside} in the last second"),
@@ -287,6 +287,8 @@ impl Spooling {
             dead_messages: stats.dead.messages,
             dead_bytes: stats.dead.bytes,
             disk_bytes: stats.disk_bytes,
+            damaged_messages: stats.damaged_messages,
+            unreadable_places: stats.unreadable_places,
             acknowledged: self.acknowledged.load(Relaxed),
             acknowledged_rate: 0.0,
             failure: self.failure(),

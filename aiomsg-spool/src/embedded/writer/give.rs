@@ -99,6 +99,7 @@ impl Writer {
                 Err(damaged) => {
                     last = damaged.seq;
                     tracing::error!(message = last, "{DAMAGE}");
+                    self.damaged_messages += 1;
                     self.fates.aside.push((last, DAMAGE));
                 }
             }
@@ -111,6 +112,7 @@ impl Writer {
     fn skip_damage(&mut self, behind: u64, error: &SpoolError) {
         let last = self.db.end_of_damage(behind, DAMAGED);
         let first = behind + 1;
+        self.unreadable_places += last.saturating_sub(behind);
         tracing::error!(%error, first, last, "stored messages between these places cannot be read");
         self.given.was_read(Vec::new(), last, false);
     }

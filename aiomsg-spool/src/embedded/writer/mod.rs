@@ -62,6 +62,9 @@ pub(super) struct Writer {
     expire_at: Instant,
     /// Whether there is more to read for those that ask.
     reads_on: bool,
+    /// As in [`Stats`].
+    damaged_messages: u64,
+    unreadable_places: u64,
     /// Why the store can be used no more.
     broken: Option<SpoolError>,
     /// Released last.
@@ -81,6 +84,8 @@ impl Writer {
             retry_at: None,
             expire_at: Instant::now(),
             reads_on: false,
+            damaged_messages: 0,
+            unreadable_places: 0,
             broken: None,
             _lock: lock,
         }
@@ -175,6 +180,8 @@ impl Writer {
             given_out: self.given.count() as u64,
             oldest: self.db.oldest()?,
             disk_bytes: self.db.disk_bytes(),
+            damaged_messages: self.damaged_messages,
+            unreadable_places: self.unreadable_places,
         })
     }
 
