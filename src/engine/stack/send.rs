@@ -216,11 +216,25 @@ impl Service<Outbound> for StandardSend {
     type Error = Error;
     type Future = StandardFuture;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.0.poll_ready(cx)
     }
 
+    /// Most messages are in the queue of a peer when this returns.
+    #[inline]
     fn call(&mut self, message: Outbound) -> StandardFuture {
-        StandardFuture(self.0.call(message))
+        let mut message = Some(message);
+        let called = self.0.with_next(|stack, shared| {
+            let message = message.take()?;
+            Some(match stack {
+                Stack::AtMostOnce(core) => call(core, message, shared, StackFuture::AtMostOnce),
+                Stack::AtLeastOnce(all) => call(all, message, shared, StackFuture::AtLeastOnce),
+            })
+        });
+        match (called, message) {
+            (Err(_), Some(message)) => StandardFuture::not_now(self.0.call(message)),
+            (sent, _) => StandardFuture::called(sent.ok().flatten().unwrap_or(Ok(Sent::Accepted))),
+        }
     }
 }
