@@ -71,7 +71,7 @@ mod tests {
                 message(),
                 message().to(peer.clone()),
                 message().until_acked(),
-                message().with_id(MessageId::random()),
+                message().with_id(MessageId::from_bytes([7; MessageId::LEN])),
                 message().header("a", "b"),
                 message().with_interrupted(2),
                 message().with_target(Target::Copy),
