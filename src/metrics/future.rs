@@ -9,13 +9,16 @@ use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::layer::Handles;
+use super::spare;
+use crate::engine::explain;
 
 /// The future of [`Metrics`](super::Metrics).
 #[pin_project]
 pub struct MetricsFuture<F> {
     #[pin]
     inner: F,
-    handles: Arc<Handles>,
+    /// `None` when it has ended.
+    handles: Option<Arc<Handles>>,
     /// The time of the call, if it is timed.
     started: Option<Instant>,
 }
@@ -25,7 +28,7 @@ impl<F> MetricsFuture<F> {
     pub(super) fn new(inner: F, handles: Arc<Handles>, started: Option<Instant>) -> Self {
         Self {
             inner,
-            handles,
+            handles: Some(handles),
             started,
         }
     }
@@ -42,10 +45,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(cx));
+        let Some(handles) = this.handles.take() else {
+            return Poll::Ready(result.map_err(explain));
+        };
         if let Some(started) = this.started.take() {
-            this.handles.seconds.record(started.elapsed());
+            handles.seconds.record(started.elapsed());
         }
-        Poll::Ready(result.map_err(|error| this.handles.failed(error)))
+        let result = result.map_err(|error| handles.failed(error));
+        spare::give_back(handles);
+        Poll::Ready(result)
     }
 }
 

@@ -55,6 +55,8 @@ mod pace;
 mod registry;
 mod service;
 mod socket;
+mod spare;
+mod tally;
 mod timings;
 
 pub use future::MetricsFuture;

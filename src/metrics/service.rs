@@ -7,12 +7,14 @@ use tower::Service;
 use super::MetricsFuture;
 use super::layer::Handles;
 use super::pace::Pace;
+use super::spare;
+use super::tally::Tally;
 
 /// The service of [`MetricsLayer`](super::MetricsLayer).
 #[derive(Debug, Clone)]
 pub struct Metrics<S> {
     inner: S,
-    handles: Arc<Handles>,
+    tally: Tally,
     pace: Pace,
 }
 
@@ -20,7 +22,7 @@ impl<S> Metrics<S> {
     pub(super) fn new(inner: S, handles: Arc<Handles>) -> Self {
         Self {
             inner,
-            handles,
+            tally: Tally::new(handles),
             pace: Pace::new(),
         }
     }
@@ -80,14 +82,14 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner
             .poll_ready(cx)
-            .map_err(|error| self.handles.failed(error))
+            .map_err(|error| self.tally.handles().failed(error))
     }
 
     #[inline]
     fn call(&mut self, message: M) -> MetricsFuture<S::Future> {
-        self.handles.messages.increment(1);
-        self.handles.bytes.increment(message.payload_len() as u64);
         let started = self.pace.start();
-        MetricsFuture::new(self.inner.call(message), Arc::clone(&self.handles), started)
+        self.tally.count(message.payload_len(), started.is_none());
+        let handles = spare::handle(self.tally.handles());
+        MetricsFuture::new(self.inner.call(message), handles, started)
     }
 }

@@ -6,6 +6,7 @@ mod connect_all;
 mod deadline;
 mod dialable;
 mod drain;
+mod kept;
 mod many;
 mod pace;
 mod receive;

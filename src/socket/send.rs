@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::hook::{self, Holding};
+use aiomsg_core::hook::Holding;
 use aiomsg_core::{BoxError, Error, ErrorKind, Identity, IntoPayload, Outbound};
 use aiomsg_layers::shared::{Caught, catch, caught};
 use tower::Service;
@@ -295,55 +295,57 @@ where
         .await
     }
 
-    /// Calls the layers with a copy of the message, if there are any, nobody waits, and they are
-    /// ready. Layers need not hand a message back, and were given it: so the message stays here.
+    /// Calls the layers with the message, if there are any, nobody waits, and they are ready.
     #[inline]
     pub(super) fn poll_layers(
         &self,
         cx: &mut Context<'_>,
-        message: &Option<Outbound>,
+        message: &mut Option<Outbound>,
     ) -> Poll<Result<Caught<S::Future>, Error>> {
         if self.direct.is_some() || !self.line.is_empty() {
             return Poll::Pending;
         }
-        let mut copy = message.clone();
-        let called = ready!(self.poll_start(cx, &mut copy));
+        let called = ready!(self.poll_start(cx, message));
         Poll::Ready(called.map(|accepting| caught(LAYER, accepting)))
     }
 
     /// Hands the message to the stack when that is ready, which wakes the first in
     /// line. Readiness and call are under one lock: what the stack reserves is used at
     /// once, by the same caller.
+    #[inline]
     pub(super) fn poll_start(
         &self,
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
     ) -> Poll<Result<S::Future, Error>> {
-        if hook::is_held(&self.stack) {
+        // Reports of the stack are made when the lock is released.
+        let Some(_holding) = Holding::enter(&self.stack) else {
             // A layer, or its callee, sends on the socket that has called it.
             cx.waker().wake_by_ref();
             return Poll::Pending;
-        }
+        };
         // Checked each time: when the socket closes, waiting senders are woken, and refused.
         if self.engine.closing.load(Ordering::Acquire) {
             return Poll::Ready(Err(with_message(ErrorKind::Closed.into(), message.take())));
         }
-        // Reports of the stack are made when the lock is released.
-        let _holding = Holding::new(&self.stack);
         let mut stack = self.stack.lock();
         let mut shared = Context::from_waker(self.line.waker());
-        let ready = match catch(LAYER, || stack.poll_ready(&mut shared)) {
-            Ok(ready) => ready!(ready).map_err(explain),
-            Err(panicked) => Err(panicked),
-        };
-        let Some(message) = message.take() else {
-            // Polled again after it was ready: there is nothing to wait for.
-            return Poll::Pending;
-        };
-        Poll::Ready(match ready {
-            Ok(()) => catch(LAYER, || stack.call(message)),
-            Err(error) => Err(with_message(error, Some(message))),
-        })
+        let called = catch(LAYER, || {
+            let ready = ready!(stack.poll_ready(&mut shared));
+            if message.is_none() {
+                // Polled again after it was ready: there is nothing to wait for.
+                return Poll::Pending;
+            }
+            Poll::Ready(ready.map(|()| message.take().map(|message| stack.call(message))))
+        });
+        match called {
+            Ok(Poll::Pending) | Ok(Poll::Ready(Ok(None))) => Poll::Pending,
+            Ok(Poll::Ready(Ok(Some(accepting)))) => Poll::Ready(Ok(accepting)),
+            Ok(Poll::Ready(Err(error))) => {
+                Poll::Ready(Err(with_message(explain(error), message.take())))
+            }
+            Err(panicked) => Poll::Ready(Err(with_message(panicked, message.take()))),
+        }
     }
 }
 

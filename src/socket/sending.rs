@@ -10,6 +10,7 @@ use pin_project::pin_project;
 use tower::Service;
 
 use super::Inner;
+use super::kept::Kept;
 use super::send::with_message;
 use crate::engine::explain;
 use crate::engine::stack::{Sent, StackFuture};
@@ -74,29 +75,29 @@ where
                     *this.called = Some(called);
                     return Poll::Pending;
                 }
-                Ok(Sent::NotNow) => match this.inner.poll_layers(cx, this.message) {
-                    Poll::Ready(Ok(accepting)) => this.accepting.set(Some(accepting)),
-                    Poll::Ready(Err(error)) => {
-                        return Poll::Ready(Err(with_message(error, this.message.take())));
+                Ok(Sent::NotNow) => {
+                    if let Poll::Ready(sent) =
+                        this.inner
+                            .poll_layered(cx, this.message, this.accepting.as_mut())
+                    {
+                        return Poll::Ready(sent);
                     }
-                    Poll::Pending => {}
-                },
+                }
                 Err(error) => {
                     return Poll::Ready(Err(with_message(error, this.message.take())));
                 }
             }
-            if this.accepting.is_none()
-                && let Some(message) = this.message.take()
-            {
+            if this.accepting.is_some() {
+                // It has registered this task.
+                return Poll::Pending;
+            }
+            if let Some(message) = this.message.take() {
                 let waiting = (this.otherwise)(this.inner, message);
                 this.waiting.set(Some(waiting));
             }
         }
         if let Some(accepting) = this.accepting.as_pin_mut() {
-            let sent = match ready!(accepting.poll(cx)) {
-                Ok(accepted) => accepted.map(drop).map_err(explain),
-                Err(panicked) => Err(panicked),
-            };
+            let sent = ready!(poll_accepted(accepting, cx));
             let copy = this.message.take();
             return Poll::Ready(sent.map_err(|error| with_message(error, copy)));
         }
@@ -107,4 +108,59 @@ where
             (None, None) => Poll::Pending,
         }
     }
+}
+
+impl<S> Inner<S>
+where
+    S: Service<Outbound, Error: Into<BoxError>> + 'static,
+{
+    /// Sends the message through the layers, if there are any, nobody waits, and they are ready.
+    /// When they have the message and are not done with it, `accepting` is their future and
+    /// `message` a copy.
+    #[inline]
+    fn poll_layered(
+        &self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Outbound>,
+        mut accepting: Pin<&mut Option<Caught<S::Future>>>,
+    ) -> Poll<Result<(), Error>> {
+        let Some(kept) = message.as_ref().filter(|_| self.direct.is_none()) else {
+            return Poll::Pending;
+        };
+        let kept = Kept::of(kept);
+        let sent = match ready!(self.poll_layers(cx, message)) {
+            Ok(called) => {
+                accepting.set(Some(called));
+                match accepting.as_pin_mut() {
+                    Some(accepting) => poll_accepted(accepting, cx),
+                    None => Poll::Pending,
+                }
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        };
+        match sent {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(with_message(error, Some(kept.restore())))),
+            Poll::Pending => {
+                *message = Some(kept.restore());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The outcome of the layers. One that panics fails this message, and not its sender.
+#[inline]
+fn poll_accepted<F, T, E>(
+    accepting: Pin<&mut Caught<F>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Error>>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    Poll::Ready(match ready!(accepting.poll(cx)) {
+        Ok(accepted) => accepted.map(drop).map_err(explain),
+        Err(panicked) => Err(panicked),
+    })
 }

@@ -122,7 +122,7 @@ async fn a_dropped_call_is_a_message_and_nothing_else() {
     assert_eq!(times, [0.0; 0]);
 }
 
-/// The counters count all messages of a flood, of which few are timed.
+/// The counters count all messages of a flood, the last ones some 10 ms later. Few are timed.
 #[tokio::test(start_paused = true)]
 async fn a_flood_is_counted_in_full_and_timed_in_part() {
     let (mut service, mut series) = around(async |_| Ok::<_, Infallible>(()));
@@ -130,12 +130,45 @@ async fn a_flood_is_counted_in_full_and_timed_in_part() {
         let ready = service.ready().await.unwrap();
         ready.call(Outbound::new("x")).await.unwrap();
     }
+    sleep(Duration::from_millis(11)).await;
     series.look();
     let send = r#"{direction="send"}"#;
     let messages = series.counter(&format!("aiomsg_layer_messages_total{send}"));
     assert_eq!(messages, 100_000);
     let times = series.histogram(&format!("aiomsg_layer_call_seconds{send}"));
     assert_eq!(times.len(), 1_000 + 99_000 / 64);
+}
+
+/// A layer that is gone has counted everything, and so has one whose runtime has ended.
+#[test]
+fn no_count_of_a_flood_is_lost_with_the_layer_or_the_runtime() {
+    let (mut service, mut series) = around(async |_| Ok::<_, Infallible>(()));
+    let mut counted = || {
+        series.look();
+        let send = r#"{direction="send"}"#;
+        series.counter(&format!("aiomsg_layer_bytes_total{send}"))
+    };
+    let mut flood = |messages: usize| {
+        for _ in 0..messages {
+            let call = service.call(Outbound::new("xyz"));
+            futures::executor::block_on(call).unwrap();
+        }
+    };
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let first = runtime();
+    first.block_on(async { flood(10_000) });
+    drop(first);
+    assert_eq!(counted(), 30_000);
+    // Without a runtime, nobody could count later.
+    flood(10_000);
+    assert_eq!(counted(), 30_000);
+    let second = runtime();
+    second.block_on(async { flood(10_000) });
+    drop(service);
+    assert_eq!(counted(), 30_000);
 }
 
 #[tokio::test]

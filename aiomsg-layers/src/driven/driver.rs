@@ -61,7 +61,7 @@ impl<S: Service<Outbound>> Driver<S> {
             return Poll::Ready(());
         }
         // Senders use the readiness, and find out about a failure.
-        let _ = locked.state.stack.poll_ready(&mut self.0.context());
+        let _ = self.0.poll_stack(&mut locked.state.stack);
         Poll::Pending
     }
 }

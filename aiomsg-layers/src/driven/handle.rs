@@ -85,9 +85,41 @@ impl<S> Driven<S> {
     ) -> Result<T, NotNow> {
         let holding = Holding::enter(&*self.0).ok_or(NotNow::Within)?;
         let mut state = self.0.state.lock();
+        self.0.wakers.set_unknown();
         let called = match state.closed {
             true => Err(NotNow::Closed),
             false => Ok(call(&mut state.stack, &mut self.0.context())),
+        };
+        drop(state);
+        drop(holding);
+        called
+    }
+
+    /// The same, and finds out at once whether the stack is ready for another message. The next
+    /// `poll_ready` then needs no lock.
+    ///
+    /// # Errors
+    ///
+    /// As for [`with_open`](Driven::with_open).
+    #[inline]
+    pub fn with_next<T>(
+        &self,
+        call: impl FnOnce(&mut S, &mut Context<'_>) -> T,
+    ) -> Result<T, NotNow>
+    where
+        S: Service<Outbound>,
+    {
+        let holding = Holding::enter(&*self.0).ok_or(NotNow::Within)?;
+        let mut state = self.0.state.lock();
+        self.0.wakers.set_unknown();
+        let called = match state.closed {
+            true => Err(NotNow::Closed),
+            false => {
+                let called = call(&mut state.stack, &mut self.0.context());
+                // Its failure is for the one who asks next.
+                let _ = self.0.poll_stack(&mut state.stack);
+                Ok(called)
+            }
         };
         drop(state);
         drop(holding);
@@ -148,6 +180,23 @@ impl<S> Driven<S> {
         })
     }
 
+    fn poll_ready_locked(&self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>>
+    where
+        S: Service<Outbound, Response = (), Error: From<Error>>,
+    {
+        if self.is_held() {
+            return later(cx);
+        }
+        let shared = &self.0;
+        self.line().poll_shared(cx, || {
+            let mut locked = shared.lock();
+            match locked.state.closed {
+                true => Poll::Ready(Err(closed(None).into())),
+                false => shared.poll_stack(&mut locked.state.stack),
+            }
+        })
+    }
+
     #[inline]
     pub(super) fn call_at<T>(
         &self,
@@ -180,9 +229,24 @@ impl<S> Shared<S> {
         Some(self.lock_with(Holding::enter(self)?))
     }
 
+    /// Polls the stack, which the caller has locked, and notes that it is ready.
+    #[inline]
+    pub(super) fn poll_stack(&self, stack: &mut S) -> Poll<Result<(), S::Error>>
+    where
+        S: Service<Outbound>,
+    {
+        let wakes = self.wakers.wakes();
+        let polled = stack.poll_ready(&mut self.context());
+        if let Poll::Ready(Ok(())) = polled {
+            self.wakers.set_ready(wakes);
+        }
+        polled
+    }
+
     #[inline]
     fn lock_with(&self, holding: Holding) -> Locked<'_, S> {
         let state = self.state.lock();
+        self.wakers.set_unknown();
         Locked {
             state,
             _holding: holding,
@@ -217,8 +281,12 @@ where
     type Error = S::Error;
     type Future = DrivenFuture<S, S>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.poll_ready_at(cx, |stack| stack)
+        if self.0.wakers.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_ready_locked(cx)
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {

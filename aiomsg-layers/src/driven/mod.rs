@@ -10,6 +10,10 @@
 //!                         ▲                            │ wakes
 //!                         └──── poll_ready ── Driver ◀─┘
 //! ```
+//!
+//! Layers around the stack ask whether it is ready before each call. Each call finds that out for
+//! the next one, under the same lock, and [`Driven`] remembers it until something wakes the
+//! stack or is done with it. So a message takes the lock once.
 
 mod at;
 mod driver;

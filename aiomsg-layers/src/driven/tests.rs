@@ -319,3 +319,53 @@ async fn the_driver_outlives_a_stack_that_panics() {
     stack.close(|_| {});
     driver.await.unwrap();
 }
+
+/// Counts how often it is polled, and keeps the waker.
+#[derive(Clone, Default)]
+struct Polled(Arc<Mutex<(u32, Option<std::task::Waker>)>>);
+
+impl Service<Outbound> for Polled {
+    type Response = ();
+    type Error = aiomsg_core::Error;
+    type Future = std::future::Ready<Result<(), aiomsg_core::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), aiomsg_core::Error>> {
+        let mut polled = self.0.lock().unwrap();
+        polled.0 += 1;
+        polled.1 = Some(cx.waker().clone());
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Outbound) -> Self::Future {
+        std::future::ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_was_left_ready_is_not_asked_again_until_something_happens() {
+    let inner = Polled::default();
+    let (mut stack, _driver) = Driven::new(inner.clone());
+    let polls = async |stack: &mut Driven<Polled>| {
+        stack.ready().await.unwrap();
+        std::mem::take(&mut inner.0.lock().unwrap().0)
+    };
+    assert_eq!(polls(&mut stack).await, 1, "at first nothing is known");
+    assert_eq!(polls(&mut stack).await, 0);
+    let sent = stack.with_next(|stack, _| stack.call(Outbound::new("1")));
+    sent.unwrap().await.unwrap();
+    assert_eq!(polls(&mut stack).await, 1, "under the same lock");
+    assert_eq!(polls(&mut stack).await, 0);
+    stack.call(Outbound::new("2")).await.unwrap();
+    assert_eq!(polls(&mut stack).await, 1, "that used it up");
+    let waker = inner.0.lock().unwrap().1.clone().unwrap();
+    waker.wake();
+    assert_eq!(polls(&mut stack).await, 1, "something may have changed");
+    stack.with(|_, _| {}).unwrap();
+    assert_eq!(
+        polls(&mut stack).await,
+        1,
+        "so it may by anything that is done with it"
+    );
+    stack.close(|_| {});
+    assert!(stack.ready().await.map(drop).unwrap_err().is_closed());
+}

@@ -87,32 +87,49 @@ pub struct Caught<F> {
 impl<F: Future> Future for Caught<F> {
     type Output = Result<F::Output, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let what = *this.what;
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            return Poll::Pending;
-        };
-        let output = match catch(what, || future.poll(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(error) => Err(error),
-        };
-        // It has its output, which a panic of the destructor does not undo.
-        if let Err(error) = catch(what, || this.future.set(None)) {
-            note(&error);
+        let mut output = None;
+        let polled = catch(what, || {
+            let future = this.future.as_mut().as_pin_mut();
+            if let Some(Poll::Ready(ready)) = future.map(|it| it.poll(cx)) {
+                output = Some(ready);
+                this.future.set(None);
+            }
+        });
+        match (polled, output) {
+            (Ok(()), None) => Poll::Pending,
+            (Ok(()), Some(output)) => Poll::Ready(Ok(output)),
+            // It has its output, which a panic of the destructor does not undo.
+            (Err(error), Some(output)) => {
+                note(&error);
+                Poll::Ready(Ok(output))
+            }
+            (Err(error), None) => {
+                end(what, this.future);
+                Poll::Ready(Err(error))
+            }
         }
-        Poll::Ready(output)
+    }
+}
+
+/// Drops the future where it is.
+#[cold]
+fn end<F>(what: &'static str, mut future: Pin<&mut Option<F>>) {
+    if let Err(error) = catch(what, || future.set(None)) {
+        note(&error);
     }
 }
 
 #[pinned_drop]
 impl<F> PinnedDrop for Caught<F> {
+    #[inline]
     fn drop(self: Pin<&mut Self>) {
-        let mut this = self.project();
-        let what = *this.what;
-        if let Err(error) = catch(what, || this.future.set(None)) {
-            note(&error);
+        let this = self.project();
+        if this.future.is_some() {
+            end(this.what, this.future);
         }
     }
 }

@@ -7,7 +7,7 @@ use aiomsg_layers::at_least_once::ResponseFuture;
 use aiomsg_layers::driven::DrivenFuture;
 use tower::Service;
 
-use super::{Core, Stack};
+use super::{Core, Sent, Stack};
 
 type CoreFuture = <Core as Service<Outbound>>::Future;
 
@@ -51,36 +51,45 @@ impl Future for StackFuture {
 
 /// The future of [`StandardSend`](super::StandardSend): ready when the message is accepted. Dropped
 /// before that, the message is not sent.
+///
+/// It is small, since each layer moves it: what waits is boxed, and most messages do not wait.
 #[derive(Debug)]
 pub struct StandardFuture(Sending);
 
 #[derive(Debug)]
 enum Sending {
-    Called(DrivenFuture<Stack, Stack>),
-    /// The stack has not seen the message. The error was returned if there is none.
-    Refused(Option<Box<Error>>),
+    Done(Option<Result<(), Error>>),
+    Called(Box<StackFuture>),
+    NotNow(Box<DrivenFuture<Stack, Stack>>),
 }
 
 impl StandardFuture {
-    pub(super) fn called(future: DrivenFuture<Stack, Stack>) -> Self {
-        Self(Sending::Called(future))
+    #[inline]
+    pub(super) fn called(sent: Result<Sent, Error>) -> Self {
+        Self(match sent {
+            Ok(Sent::Called(future)) => Sending::Called(future),
+            Ok(_) => Sending::Done(Some(Ok(()))),
+            Err(error) => Sending::Done(Some(Err(error))),
+        })
     }
 
-    pub(super) fn refused(error: Error) -> Self {
-        Self(Sending::Refused(Some(Box::new(error))))
+    /// The stack is closed, or itself sends this message.
+    #[cold]
+    pub(super) fn not_now(future: DrivenFuture<Stack, Stack>) -> Self {
+        Self(Sending::NotNow(Box::new(future)))
     }
 }
 
 impl Future for StandardFuture {
     type Output = Result<(), Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.get_mut().0 {
-            Sending::Called(future) => Pin::new(future).poll(cx),
-            Sending::Refused(error) => match error.take() {
-                Some(error) => Poll::Ready(Err(*error)),
-                None => Poll::Pending,
-            },
+            // It was ready before.
+            Sending::Done(result) => result.take().map_or(Poll::Pending, Poll::Ready),
+            Sending::Called(future) => Pin::new(&mut **future).poll(cx),
+            Sending::NotNow(future) => Pin::new(&mut **future).poll(cx),
         }
     }
 }

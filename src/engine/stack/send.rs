@@ -229,14 +229,28 @@ impl Service<Outbound> for StandardSend {
     type Error = Error;
     type Future = StandardFuture;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.driven.poll_ready(cx)
     }
 
+    /// Most messages are in the queue of a peer when this returns.
+    #[inline]
     fn call(&mut self, message: Outbound) -> StandardFuture {
-        match header_error(&message, self.header_limits) {
-            None => StandardFuture::called(self.driven.call(message)),
-            Some(error) => StandardFuture::refused(error.with_message(message)),
+        if let Some(error) = header_error(&message, self.header_limits) {
+            return StandardFuture::called(Err(error.with_message(message)));
+        }
+        let mut message = Some(message);
+        let called = self.driven.with_next(|stack, shared| {
+            let message = message.take()?;
+            Some(match stack {
+                Stack::AtMostOnce(core) => call(core, message, shared, StackFuture::AtMostOnce),
+                Stack::AtLeastOnce(all) => call(all, message, shared, StackFuture::AtLeastOnce),
+            })
+        });
+        match (called, message) {
+            (Err(_), Some(message)) => StandardFuture::not_now(self.driven.call(message)),
+            (sent, _) => StandardFuture::called(sent.ok().flatten().unwrap_or(Ok(Sent::Accepted))),
         }
     }
 }
