@@ -3,6 +3,7 @@
 use aiomsg_core::{Error, ErrorKind, Frame, MessageId, MessageWithHeaders, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::PREFIX;
 use super::headers::HeaderCodec;
 
 pub(super) const HELLO: u8 = 1;
@@ -67,15 +68,39 @@ pub(super) fn is_message(kind: u8) -> bool {
     matches!(kind, DATA | DATA_REQ)
 }
 
-/// Reduces a body to its payload, if it is a message that wants no acknowledgement.
-/// Returns whether it is.
+/// The length of all before the payload of a message, with the prefix.
+pub(super) const DATA_HEAD: usize = PREFIX + 1;
+
+/// The same for a message that wants an acknowledgement, and the length of that.
+pub(super) const REQUEST_HEAD: usize = DATA_HEAD + MessageId::LEN;
+
+/// The frames that come by the million.
+pub(super) enum Common {
+    Data,
+    Request(MessageId),
+    Ack(MessageId),
+}
+
+/// Says whether the first frame, which is whole and has this length, is a common one.
+/// In another dialect, and when headers have come for the next message, none is.
 #[inline(always)]
-pub(super) fn take_data(body: &mut Bytes) -> bool {
-    let is_data = body.first() == Some(&DATA);
-    if is_data {
-        body.advance(1);
+pub(super) fn common(plain: bool, src: &[u8], len: usize) -> Option<Common> {
+    if !plain || len < DATA_HEAD {
+        return None;
     }
-    is_data
+    let kind = *src.get(PREFIX)?;
+    if kind == DATA {
+        return Some(Common::Data);
+    }
+    if len < REQUEST_HEAD {
+        return None;
+    }
+    let id = super::id_at(src.get(DATA_HEAD..)?)?;
+    match kind {
+        DATA_REQ => Some(Common::Request(id)),
+        ACK => Some(Common::Ack(id)),
+        _ => None,
+    }
 }
 
 /// The meaning of a body.
