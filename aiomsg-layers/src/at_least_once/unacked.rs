@@ -266,10 +266,17 @@ impl Unacked {
             ..
         } = &mut *state;
         let first = connections.sent(connection, sent.len() as u64);
+        let mut last = connections.last(connection);
         for (place, &id) in (first..).zip(sent) {
-            if let Some(entry) = entries.get_mut(id) {
+            let near = entries.behind(last.sent);
+            let Some((at, _)) = entries.find_near(id, near) else {
+                continue;
+            };
+            entries.put_behind(last.sent, at);
+            if let Some(entry) = entries.at_mut(at) {
                 entry.leave(connection, place, now, due);
             }
+            last.sent = at;
         }
         let mut resender = !sent.is_empty() && std::mem::take(&mut state.idle);
         // Dropped when the lock is released: the destructor of a payload is a user's.
@@ -278,9 +285,10 @@ impl Unacked {
         let mut reached = None;
         for &id in heard {
             let state = &mut *state;
-            let Some((at, entry)) = state.entries.find(id) else {
+            let Some((at, entry)) = state.entries.find_near(id, last.behind_heard) else {
                 continue;
             };
+            last.behind_heard = entry.behind;
             if !entry.has_left_by(connection) {
                 continue;
             }
@@ -294,6 +302,7 @@ impl Unacked {
             }
             acknowledged.extend(removed.map(|entry| (entry.message, entry.waiter)));
         }
+        state.connections.set_last(connection, last);
         if let Some(place) = reached {
             state.connections.reached(connection, place, now);
         }
