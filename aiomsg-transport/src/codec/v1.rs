@@ -25,21 +25,24 @@ pub(super) fn encode_head(
     headers: &mut HeaderCodec,
     dst: &mut BytesMut,
 ) -> Result<(), Error> {
-    let mut prefix = |body: usize, kind: u8| {
+    // Each is one write, which looks once for room.
+    let prefix = |body: usize, kind: u8| {
         let [a, b, c, d] = (body as u32).to_be_bytes();
-        dst.put_slice(&[a, b, c, d, kind]);
+        [a, b, c, d, kind]
+    };
+    let with_id = |body: usize, kind: u8, id: &MessageId| {
+        let mut head = [0; REQUEST_HEAD];
+        head[..DATA_HEAD].copy_from_slice(&prefix(body, kind));
+        head[DATA_HEAD..].copy_from_slice(id.as_bytes());
+        head
     };
     match frame {
-        Frame::Heartbeat => prefix(1, HEARTBEAT),
-        Frame::Data { .. } => prefix(1 + payload, DATA),
+        Frame::Heartbeat => dst.put_slice(&prefix(1, HEARTBEAT)),
+        Frame::Data { .. } => dst.put_slice(&prefix(1 + payload, DATA)),
         Frame::Request { id, .. } => {
-            prefix(1 + MessageId::LEN + payload, DATA_REQ);
-            dst.put_slice(id.as_bytes());
+            dst.put_slice(&with_id(1 + MessageId::LEN + payload, DATA_REQ, id));
         }
-        Frame::Ack { id } => {
-            prefix(1 + MessageId::LEN, ACK);
-            dst.put_slice(id.as_bytes());
-        }
+        Frame::Ack { id } => dst.put_slice(&with_id(1 + MessageId::LEN, ACK, id)),
         Frame::WithHeaders(message) => return encode_with_headers(message, headers, dst),
         _ => return Err(super::unknown_frame()),
     }
