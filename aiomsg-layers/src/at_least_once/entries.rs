@@ -192,17 +192,19 @@ impl Entries {
         self.take_at(at)
     }
 
-    /// Removes the message at a place.
+    /// Removes the message at a place. What it counts for is noted before that, where the
+    /// message is: it is then moved but once.
+    #[inline]
     pub(super) fn take_at(&mut self, at: usize) -> Option<Entry> {
-        let entry = self.slab.try_remove(at)?;
+        let message = &self.slab.get(at)?.message;
         if !self.kept.is_empty()
-            && let Some(id) = entry.message.id()
+            && let Some(id) = message.id()
         {
             self.kept.remove(&id);
         }
-        let weight = entry.message.weight();
+        let weight = message.weight();
         self.bytes -= weight;
-        if let Some(peer) = entry.message.peer()
+        if let Some(peer) = message.peer()
             && let Some(own) = self.addressed.get_mut(peer)
         {
             own.items -= 1;
@@ -211,7 +213,7 @@ impl Entries {
                 self.addressed.remove(peer);
             }
         }
-        Some(entry)
+        self.slab.try_remove(at)
     }
 
     /// Whether there is room for one more message for this peer, or for anyone.

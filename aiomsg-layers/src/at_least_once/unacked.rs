@@ -296,11 +296,13 @@ impl Unacked {
                 reached = reached.max(Some(entry.place));
             }
             resender |= entry.suspect;
-            let removed = state.take(at, true);
-            if let (Some(latencies), Some(entry)) = (&mut latencies, &removed) {
+            let Some(entry) = state.take(at, true) else {
+                continue;
+            };
+            if let Some(latencies) = &mut latencies {
                 latencies.add(entry.left);
             }
-            acknowledged.extend(removed.map(|entry| (entry.message, entry.waiter)));
+            acknowledged.push((entry.message, entry.waiter));
         }
         state.connections.set_last(connection, last);
         if let Some(place) = reached {
@@ -361,6 +363,7 @@ impl State {
     }
 
     /// The same, for the message at this place.
+    #[inline]
     fn take(&mut self, at: usize, well: bool) -> Option<Entry> {
         let entry = self.entries.take_at(at)?;
         if entry.suspect {

