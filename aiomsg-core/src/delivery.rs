@@ -39,7 +39,8 @@ struct Several {
 const _: () = assert!(size_of::<Notes>() <= 24);
 
 impl Notes {
-    /// Sets one of several.
+    /// Sets one of several. Apart, so that what sets the only one is inlined.
+    #[inline(never)]
     fn set(&mut self, set: impl FnOnce(&mut Several)) {
         let mut several = match std::mem::replace(self, Self::None) {
             Self::Several(several) => several,

@@ -17,6 +17,8 @@ pub(super) struct Entries {
     names: Names,
     next: u64,
     slab: Slab<Entry>,
+    /// The place of the message that came last.
+    last: usize,
     /// The places of the messages that came with an id, which tells no place.
     kept: HashMap<MessageId, usize>,
     bytes: usize,
@@ -51,6 +53,9 @@ pub(super) struct Entry {
     by: [u64; 2],
     /// Its place among the messages of that connection.
     pub(super) place: u64,
+    /// The place of the message that probably leaves next on that connection, or before it
+    /// leaves, of the one that came next.
+    pub(super) behind: usize,
     /// The time of its resend, unless it is on its way to a connection.
     pub(super) due: Option<Instant>,
     /// The earliest resend after the next end of a connection; at once if none has ended so
@@ -75,6 +80,7 @@ impl Entries {
             names: Names::new(),
             next: 0,
             slab: Slab::new(),
+            last: 0,
             kept: HashMap::new(),
             bytes: 0,
             addressed: HashMap::new(),
@@ -104,6 +110,7 @@ impl Entries {
             own.items += 1;
             own.bytes += weight;
         }
+        let at = vacant.key();
         vacant.insert(Entry {
             message: message.clone(),
             order: self.next,
@@ -111,6 +118,7 @@ impl Entries {
             left: None,
             by: [NO_CONNECTION; 2],
             place: 0,
+            behind: at,
             due: None,
             paced: None,
             lost: 0,
@@ -118,8 +126,24 @@ impl Entries {
             passed_over: false,
             waiter,
         });
+        let last = std::mem::replace(&mut self.last, at);
+        self.put_behind(last, at);
         self.next += 1;
         id
+    }
+
+    /// Notes that the message in one place probably leaves after the one in another.
+    #[inline]
+    pub(super) fn put_behind(&mut self, last: usize, at: usize) {
+        if let Some(last) = self.slab.get_mut(last) {
+            last.behind = at;
+        }
+    }
+
+    /// The place behind another one, where the next message probably is.
+    #[inline]
+    pub(super) fn behind(&self, at: usize) -> usize {
+        self.slab.get(at).map_or(at, |entry| entry.behind)
     }
 
     /// The message of this id, and its place.
@@ -130,6 +154,16 @@ impl Entries {
         match self.slab.get(at) {
             Some(entry) if entry.message.id() == Some(id) => Some((at, entry)),
             _ => self.find_kept(id),
+        }
+    }
+
+    /// The same, for a message that is probably in this place: to compare two ids costs less
+    /// than to find the place in one.
+    #[inline]
+    pub(super) fn find_near(&self, id: MessageId, near: usize) -> Option<(usize, &Entry)> {
+        match self.slab.get(near) {
+            Some(entry) if entry.message.id() == Some(id) => Some((near, entry)),
+            _ => self.find(id),
         }
     }
 
@@ -147,23 +181,30 @@ impl Entries {
         self.slab.get_mut(at)
     }
 
+    #[inline]
+    pub(super) fn at_mut(&mut self, at: usize) -> Option<&mut Entry> {
+        self.slab.get_mut(at)
+    }
+
     #[cfg(test)]
     pub(super) fn remove(&mut self, id: MessageId) -> Option<Entry> {
         let (at, _) = self.find(id)?;
         self.take_at(at)
     }
 
-    /// Removes the message at a place.
+    /// Removes the message at a place. What it counts for is noted before that, where the
+    /// message is: it is then moved but once.
+    #[inline]
     pub(super) fn take_at(&mut self, at: usize) -> Option<Entry> {
-        let entry = self.slab.try_remove(at)?;
+        let message = &self.slab.get(at)?.message;
         if !self.kept.is_empty()
-            && let Some(id) = entry.message.id()
+            && let Some(id) = message.id()
         {
             self.kept.remove(&id);
         }
-        let weight = entry.message.weight();
+        let weight = message.weight();
         self.bytes -= weight;
-        if let Some(peer) = entry.message.peer()
+        if let Some(peer) = message.peer()
             && let Some(own) = self.addressed.get_mut(peer)
         {
             own.items -= 1;
@@ -172,7 +213,7 @@ impl Entries {
                 self.addressed.remove(peer);
             }
         }
-        Some(entry)
+        self.slab.try_remove(at)
     }
 
     /// Whether there is room for one more message for this peer, or for anyone.

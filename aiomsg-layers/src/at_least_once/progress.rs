@@ -20,6 +20,17 @@ struct Progress {
     reached: u64,
     /// The time of the last acknowledgement.
     at: Instant,
+    last: Last,
+}
+
+/// Where to look first for the next message that leaves on a connection or is acknowledged
+/// there: both mostly come in the order of the messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Last {
+    /// The place of the message that left last.
+    pub(super) sent: usize,
+    /// The place of the message behind the one that was acknowledged last.
+    pub(super) behind_heard: usize,
 }
 
 /// The prospects of a message on the connection on which it has left.
@@ -42,6 +53,7 @@ impl Connections {
             sent: 0,
             reached: 0,
             at: now,
+            last: Last::default(),
         };
         self.all.insert(connection, progress);
     }
@@ -66,6 +78,18 @@ impl Connections {
         let first = progress.sent;
         progress.sent += count;
         first
+    }
+
+    /// Where to look first for messages of a connection.
+    pub(super) fn last(&self, connection: u64) -> Last {
+        let progress = self.all.get(&connection);
+        progress.map(|it| it.last).unwrap_or_default()
+    }
+
+    pub(super) fn set_last(&mut self, connection: u64, last: Last) {
+        if let Some(progress) = self.all.get_mut(&connection) {
+            progress.last = last;
+        }
     }
 
     /// Notes the acknowledgement of the message at this place.

@@ -103,6 +103,69 @@ where
     }
 }
 
+impl<S> AtLeastOnce<S>
+where
+    S: Service<Outbound, Response = (), Error: From<Error>, Future: Unpin>,
+{
+    /// Calls the service, and polls the future once. The future is returned if it is pending.
+    ///
+    /// Most messages are accepted at once. A future that outlives the call holds on to the
+    /// unacknowledged messages, which costs two atomic operations.
+    ///
+    /// # Errors
+    ///
+    /// Those of the future.
+    #[inline]
+    pub fn call_and_poll(
+        &mut self,
+        mut message: Outbound,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<ResponseFuture<S::Future>>, S::Error> {
+        let Some(inserted) = self.unacked.insert(&mut message) else {
+            return Err(Error::new(ErrorKind::Closed).with_message(message).into());
+        };
+        self.room = inserted.room;
+        let mut accepting = self.inner.call(message);
+        // As a future that is dropped: a panic here is the sender's error.
+        let kept = Kept {
+            id: inserted.id,
+            unacked: &self.unacked,
+        };
+        let accepted = Pin::new(&mut accepting).poll(cx);
+        std::mem::forget(kept);
+        let pending = match accepted {
+            Poll::Ready(Ok(())) if inserted.outcome.is_none() => return Ok(None),
+            Poll::Ready(Err(error)) if self.unacked.forget(inserted.id) => return Err(error),
+            // A message that was closed meanwhile is in the report only.
+            Poll::Ready(_) => None,
+            Poll::Pending => Some(accepting),
+        };
+        let is_accepted = pending.is_none();
+        let mut future = ResponseFuture {
+            accepting: pending,
+            outcome: inserted.outcome,
+            pending: Some((inserted.id, self.unacked.clone())),
+            refused: None,
+        };
+        if is_accepted && let Poll::Ready(acknowledged) = Pin::new(&mut future).poll(cx) {
+            return acknowledged.map(|()| None);
+        }
+        Ok(Some(future))
+    }
+}
+
+/// Forgets a message when it is dropped.
+struct Kept<'a> {
+    id: MessageId,
+    unacked: &'a Unacked,
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.unacked.forget(self.id);
+    }
+}
+
 /// The future of [`AtLeastOnce`]: ready when the message is accepted or, with
 /// [`until_acked`](Outbound::until_acked), when it is acknowledged. If it is dropped before
 /// that, the message is not sent, or not sent again.

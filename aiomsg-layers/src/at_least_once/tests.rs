@@ -229,6 +229,68 @@ async fn what_was_not_accepted_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_polled_returns_a_future_only_if_that_is_pending() {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    let mut call = |accepted: Option<bool>, message: Outbound| {
+        let mut service = layer.layer(tower::service_fn(move |_: Outbound| {
+            Box::pin(async move {
+                match accepted {
+                    Some(true) => Ok(()),
+                    Some(false) => Err(aiomsg_core::Error::new(ErrorKind::Closed)),
+                    None => std::future::pending().await,
+                }
+            })
+        }));
+        service.call_and_poll(message, &mut cx)
+    };
+    let unacked = layer.unacked();
+
+    assert!(call(Some(false), Outbound::new("x")).is_err());
+    assert_eq!(unacked.len(), 0);
+
+    assert!(call(Some(true), Outbound::new("x")).unwrap().is_none());
+    assert_eq!(unacked.len(), 1, "it stays without its future");
+
+    let stuck = call(None, Outbound::new("x")).unwrap();
+    assert_eq!(unacked.len(), 2);
+    drop(stuck);
+    assert_eq!(unacked.len(), 1);
+
+    let id = MessageId::from_bytes([7; MessageId::LEN]);
+    let waiting = call(Some(true), Outbound::new("x").with_id(id).until_acked());
+    let mut waiting = waiting.unwrap().unwrap();
+    assert!((&mut waiting).now_or_never().is_none());
+    unacked.connection().exchanged(&[id], &[id]);
+    assert!(waiting.now_or_never().unwrap().is_ok());
+}
+
+struct Panicking;
+
+impl std::future::Future for Panicking {
+    type Output = Result<(), aiomsg_core::Error>;
+
+    fn poll(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        panic!("a policy");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_panics_while_it_is_polled_keeps_no_message() {
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    let mut service = layer.layer(tower::service_fn(|_: Outbound| Panicking));
+    let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        service.call_and_poll(Outbound::new("x"), &mut cx).is_ok()
+    }));
+    assert!(called.is_err());
+    assert!(layer.unacked().is_empty());
+}
+
+#[tokio::test]
 async fn closing_hands_back_what_was_not_acknowledged_in_order() {
     let wire = Wire::default();
     let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));

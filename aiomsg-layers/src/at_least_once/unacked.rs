@@ -271,10 +271,17 @@ impl Unacked {
             ..
         } = &mut *state;
         let first = connections.sent(connection, sent.len() as u64);
+        let mut last = connections.last(connection);
         for (place, &id) in (first..).zip(sent) {
-            if let Some(entry) = entries.get_mut(id) {
+            let near = entries.behind(last.sent);
+            let Some((at, _)) = entries.find_near(id, near) else {
+                continue;
+            };
+            entries.put_behind(last.sent, at);
+            if let Some(entry) = entries.at_mut(at) {
                 entry.leave(connection, place, now, due);
             }
+            last.sent = at;
         }
         let mut resender = !sent.is_empty() && std::mem::take(&mut state.idle);
         // Dropped when the lock is released: the destructor of a payload is a user's.
@@ -283,9 +290,10 @@ impl Unacked {
         let mut reached = None;
         for &id in heard {
             let state = &mut *state;
-            let Some((at, entry)) = state.entries.find(id) else {
+            let Some((at, entry)) = state.entries.find_near(id, last.behind_heard) else {
                 continue;
             };
+            last.behind_heard = entry.behind;
             if !entry.has_left_by(connection) {
                 continue;
             }
@@ -293,12 +301,15 @@ impl Unacked {
                 reached = reached.max(Some(entry.place));
             }
             resender |= entry.suspect;
-            let removed = state.take(at, true);
-            if let (Some(latencies), Some(entry)) = (&mut latencies, &removed) {
+            let Some(entry) = state.take(at, true) else {
+                continue;
+            };
+            if let Some(latencies) = &mut latencies {
                 latencies.add(entry.left);
             }
-            acknowledged.extend(removed.map(|entry| (entry.message, entry.waiter)));
+            acknowledged.push((entry.message, entry.waiter));
         }
+        state.connections.set_last(connection, last);
         if let Some(place) = reached {
             state.connections.reached(connection, place, now);
         }
@@ -357,6 +368,7 @@ impl State {
     }
 
     /// The same, for the message at this place.
+    #[inline]
     fn take(&mut self, at: usize, well: bool) -> Option<Entry> {
         let entry = self.entries.take_at(at)?;
         if entry.suspect {

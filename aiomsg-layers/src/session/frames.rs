@@ -7,6 +7,7 @@ use aiomsg_core::{
     Delivery, Frame, FrameSource, FrameVisitor, Identity, Limits, MessageId, MessageWithHeaders,
     Outbound, Target, Weight,
 };
+use bytes::Bytes;
 
 use crate::request;
 
@@ -150,11 +151,21 @@ impl FrameSource for Leaving<'_> {
                     payload: message.into_payload(),
                     target: Target::Copy,
                 })?,
-                _ => apart(visitor, message.into())?,
+                _ => match message.id() {
+                    Some(id) if message.headers().is_empty() => {
+                        request(visitor, id, message.into_payload())?;
+                    }
+                    _ => apart(visitor, message.into())?,
+                },
             }
         }
         ControlFlow::Continue(())
     }
+}
+
+#[inline(never)]
+fn request<V: FrameVisitor>(visitor: &mut V, id: MessageId, payload: Bytes) -> ControlFlow<()> {
+    visitor.visit(Frame::Request { id, payload })
 }
 
 #[inline(never)]

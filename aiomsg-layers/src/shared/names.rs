@@ -1,9 +1,10 @@
 //! Ids of messages and requests, which reveal nothing to peers.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+mod keyed;
 
 use aiomsg_core::MessageId;
+
+use keyed::Keyed;
 
 /// Makes ids, and finds the place of a message in an id of its own, without a search.
 ///
@@ -13,33 +14,43 @@ use aiomsg_core::MessageId;
 /// The keys are drawn once, and keep two sockets and two runs of a program apart.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
-    counted: RandomState,
-    masked: RandomState,
+    counted: Keyed,
+    masked: Keyed,
     next: u64,
+    /// The hash of `next`. It is made one id ahead: the processor then works on it and on the
+    /// mask of the id at the same time.
+    ahead: u64,
 }
 
 impl Names {
     pub(crate) fn new() -> Self {
+        let counted = Keyed::random();
         Self {
-            counted: RandomState::new(),
-            masked: RandomState::new(),
+            counted,
+            masked: Keyed::random(),
             next: 0,
+            ahead: counted.hash(0),
         }
     }
 
     /// The next id, for a message in this place.
     #[inline]
     pub(crate) fn next(&mut self, place: usize) -> MessageId {
-        let number = self.next;
+        let first = self.ahead;
         self.next = self.next.wrapping_add(1);
-        self.id(number, place as u64)
+        self.ahead = self.counted.hash(self.next);
+        self.joined(first, place as u64)
     }
 
     /// The id with this number and this place.
     #[inline]
     pub(crate) fn id(&self, number: u64, place: u64) -> MessageId {
-        let first = self.counted.hash_one(number);
-        let second = place ^ self.masked.hash_one(first);
+        self.joined(self.counted.hash(number), place)
+    }
+
+    #[inline]
+    fn joined(&self, first: u64, place: u64) -> MessageId {
+        let second = place ^ self.masked.hash(first);
         let mut id = [0; MessageId::LEN];
         id[..8].copy_from_slice(&first.to_be_bytes());
         id[8..].copy_from_slice(&second.to_be_bytes());
@@ -53,7 +64,7 @@ impl Names {
             let half = id.as_bytes()[at..].first_chunk().copied();
             u64::from_be_bytes(half.unwrap_or_default())
         };
-        half(8) ^ self.masked.hash_one(half(0))
+        half(8) ^ self.masked.hash(half(0))
     }
 }
 

@@ -22,7 +22,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 use headers::HeaderCodec;
-use v1::Decoded;
+use v1::{Common, Decoded};
 
 pub use v2019::is_ambiguous;
 
@@ -152,6 +152,14 @@ impl FrameCodec {
         }
     }
 
+    /// How far behind the beginning of a frame its id begins, if it has one.
+    pub(crate) fn id_from(&self) -> usize {
+        match self.dialect {
+            Dialect::V1 => v1::DATA_HEAD,
+            _ => PREFIX,
+        }
+    }
+
     /// The total length of the frame at the start of `src`, if `src` has its length.
     ///
     /// # Errors
@@ -188,36 +196,43 @@ impl FrameCodec {
         visitor: &mut V,
     ) -> Result<ControlFlow<()>, Error> {
         self.pass(src);
-        while let Some(mut body) = self.take_body(src)? {
-            // Most frames are of this kind. Made in place, they are not moved.
-            if self.take_plain(&mut body)? {
-                let frame = Frame::Data {
-                    payload: body,
-                    target: Target::Any,
-                };
-                if visitor.visit(frame).is_break() {
-                    return Ok(ControlFlow::Break(()));
+        while let Some(len) = self.whole(src)? {
+            // Most frames are of these kinds. Made in place, they are not moved.
+            let broke = match v1::common(self.plain, src, len) {
+                Some(Common::Data) => {
+                    let payload = self.take_payload(src, len, v1::DATA_HEAD)?;
+                    visitor.visit(Frame::Data {
+                        payload,
+                        target: Target::Any,
+                    })
                 }
-                continue;
-            }
-            if let Some(frame) = self.decode_body(body)?
-                && apart(visitor, frame).is_break()
-            {
+                Some(Common::Request(id)) => {
+                    let payload = self.take_payload(src, len, v1::REQUEST_HEAD)?;
+                    request(visitor, id, payload)
+                }
+                Some(Common::Ack(id)) => {
+                    src.advance(len);
+                    ack(visitor, id)
+                }
+                None => match self.decode_body(take_body(src, len))? {
+                    Some(frame) => apart(visitor, frame),
+                    None => continue,
+                },
+            };
+            if broke.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Reduces a body to its payload, if it is that of a message in v1 for which no headers
-    /// have come.
+    /// The payload of the first frame, behind a head of that length.
     #[inline(always)]
-    fn take_plain(&self, body: &mut Bytes) -> Result<bool, Error> {
-        let is_plain = self.plain && v1::take_data(body);
-        if is_plain {
-            self.check_message(body.len())?;
-        }
-        Ok(is_plain)
+    fn take_payload(&self, src: &mut BytesMut, len: usize, head: usize) -> Result<Bytes, Error> {
+        let mut payload = src.split_to(len).freeze();
+        payload.advance(head);
+        self.check_message(payload.len())?;
+        Ok(payload)
     }
 
     #[inline(always)]
@@ -228,16 +243,12 @@ impl FrameCodec {
         }
     }
 
-    /// The body of the first frame, if it is whole. The bytes of a frame over the limit
+    /// The length of the first frame, if it is whole. The bytes of a frame over the limit
     /// are skipped from then on.
     #[inline(always)]
-    fn take_body(&mut self, src: &mut BytesMut) -> Result<Option<Bytes>, Error> {
+    fn whole(&mut self, src: &mut BytesMut) -> Result<Option<usize>, Error> {
         match self.frame_len(src) {
-            Ok(Some(len)) if len <= src.len() => {
-                let mut body = src.split_to(len).freeze();
-                body.advance(PREFIX);
-                Ok(Some(body))
-            }
+            Ok(Some(len)) if len <= src.len() => Ok(Some(len)),
             Ok(_) => {
                 if !self.plain {
                     self.headers.wait();
@@ -317,6 +328,26 @@ impl FrameCodec {
     }
 }
 
+/// The body of the first frame, which has this length.
+#[inline(always)]
+fn take_body(src: &mut BytesMut, len: usize) -> Bytes {
+    let mut body = src.split_to(len).freeze();
+    body.advance(PREFIX);
+    body
+}
+
+// Each kind has its own copy of the visitor, in which the compiler knows the kind.
+
+#[inline(never)]
+fn request<V: FrameVisitor>(visitor: &mut V, id: MessageId, payload: Bytes) -> ControlFlow<()> {
+    visitor.visit(Frame::Request { id, payload })
+}
+
+#[inline(never)]
+fn ack<V: FrameVisitor>(visitor: &mut V, id: MessageId) -> ControlFlow<()> {
+    visitor.visit(Frame::Ack { id })
+}
+
 /// Keeps rare cases out of the loop.
 #[inline(never)]
 fn apart(visitor: &mut dyn FrameVisitor, frame: Frame) -> ControlFlow<()> {
@@ -366,16 +397,18 @@ impl Decoder for FrameCodec {
     #[inline]
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, Error> {
         self.pass(src);
-        while let Some(mut body) = self.take_body(src)? {
-            if self.take_plain(&mut body)? {
-                return Ok(Some(Frame::Data {
-                    payload: body,
+        while let Some(len) = self.whole(src)? {
+            let frame = match v1::common(self.plain, src, len) {
+                Some(Common::Data) => Frame::Data {
+                    payload: self.take_payload(src, len, v1::DATA_HEAD)?,
                     target: Target::Any,
-                }));
-            }
-            if let Some(frame) = self.decode_body(body)? {
-                return Ok(Some(frame));
-            }
+                },
+                _ => match self.decode_body(take_body(src, len))? {
+                    Some(frame) => frame,
+                    None => continue,
+                },
+            };
+            return Ok(Some(frame));
         }
         Ok(None)
     }

@@ -3,6 +3,7 @@
 use aiomsg_core::{Error, ErrorKind, Frame, MessageId, MessageWithHeaders, Target};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::PREFIX;
 use super::headers::HeaderCodec;
 
 pub(super) const HELLO: u8 = 1;
@@ -24,21 +25,24 @@ pub(super) fn encode_head(
     headers: &mut HeaderCodec,
     dst: &mut BytesMut,
 ) -> Result<(), Error> {
-    let mut prefix = |body: usize, kind: u8| {
+    // Each is one write, which looks once for room.
+    let prefix = |body: usize, kind: u8| {
         let [a, b, c, d] = (body as u32).to_be_bytes();
-        dst.put_slice(&[a, b, c, d, kind]);
+        [a, b, c, d, kind]
+    };
+    let with_id = |body: usize, kind: u8, id: &MessageId| {
+        let mut head = [0; REQUEST_HEAD];
+        head[..DATA_HEAD].copy_from_slice(&prefix(body, kind));
+        head[DATA_HEAD..].copy_from_slice(id.as_bytes());
+        head
     };
     match frame {
-        Frame::Heartbeat => prefix(1, HEARTBEAT),
-        Frame::Data { .. } => prefix(1 + payload, DATA),
+        Frame::Heartbeat => dst.put_slice(&prefix(1, HEARTBEAT)),
+        Frame::Data { .. } => dst.put_slice(&prefix(1 + payload, DATA)),
         Frame::Request { id, .. } => {
-            prefix(1 + MessageId::LEN + payload, DATA_REQ);
-            dst.put_slice(id.as_bytes());
+            dst.put_slice(&with_id(1 + MessageId::LEN + payload, DATA_REQ, id));
         }
-        Frame::Ack { id } => {
-            prefix(1 + MessageId::LEN, ACK);
-            dst.put_slice(id.as_bytes());
-        }
+        Frame::Ack { id } => dst.put_slice(&with_id(1 + MessageId::LEN, ACK, id)),
         Frame::WithHeaders(message) => return encode_with_headers(message, headers, dst),
         _ => return Err(super::unknown_frame()),
     }
@@ -67,15 +71,39 @@ pub(super) fn is_message(kind: u8) -> bool {
     matches!(kind, DATA | DATA_REQ)
 }
 
-/// Reduces a body to its payload, if it is a message that wants no acknowledgement.
-/// Returns whether it is.
+/// The length of all before the payload of a message, with the prefix.
+pub(super) const DATA_HEAD: usize = PREFIX + 1;
+
+/// The same for a message that wants an acknowledgement, and the length of that.
+pub(super) const REQUEST_HEAD: usize = DATA_HEAD + MessageId::LEN;
+
+/// The frames that come by the million.
+pub(super) enum Common {
+    Data,
+    Request(MessageId),
+    Ack(MessageId),
+}
+
+/// Says whether the first frame, which is whole and has this length, is a common one.
+/// In another dialect, and when headers have come for the next message, none is.
 #[inline(always)]
-pub(super) fn take_data(body: &mut Bytes) -> bool {
-    let is_data = body.first() == Some(&DATA);
-    if is_data {
-        body.advance(1);
+pub(super) fn common(plain: bool, src: &[u8], len: usize) -> Option<Common> {
+    if !plain || len < DATA_HEAD {
+        return None;
     }
-    is_data
+    let kind = *src.get(PREFIX)?;
+    if kind == DATA {
+        return Some(Common::Data);
+    }
+    if len < REQUEST_HEAD {
+        return None;
+    }
+    let id = super::id_at(src.get(DATA_HEAD..)?)?;
+    match kind {
+        DATA_REQ => Some(Common::Request(id)),
+        ACK => Some(Common::Ack(id)),
+        _ => None,
+    }
 }
 
 /// The meaning of a body.

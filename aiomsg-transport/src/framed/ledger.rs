@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use aiomsg_core::{Frame, Identity, Target};
+use aiomsg_core::{Frame, Identity, MessageId, Target};
 use bytes::Bytes;
 
 /// The frames of which it is not known that every byte has left, in their order.
@@ -11,7 +11,7 @@ use bytes::Bytes;
 /// A flood of small messages would spend much of its time on putting aside
 /// messages that are never asked for again. So a message whose payload is copied
 /// among the bytes is let go, and made again from them in the rare case that it
-/// never left. Any other frame is kept as it is.
+/// never left, and so is an acknowledgement. Any other frame is kept as it is.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     entries: VecDeque<Entry>,
@@ -41,6 +41,9 @@ enum What {
     Peer,
     Copy,
     Connection,
+    /// Made again with its id, and so is an acknowledgement.
+    Request,
+    Ack,
 }
 
 impl Ledger {
@@ -73,9 +76,8 @@ impl Ledger {
     #[inline(always)]
     pub(super) fn push(&mut self, frame: Frame, len: usize, end: u64, copied: bool) {
         if copied
-            && let Frame::Data { payload, target } = &frame
-            && let Some(what) = self.what(target)
-            && let Ok(payload) = u16::try_from(payload.len())
+            && let Some(what) = self.what(&frame)
+            && let Ok(payload) = u16::try_from(frame.payload().map_or(0, Bytes::len))
         {
             self.entries.push_back(Entry {
                 end,
@@ -122,8 +124,13 @@ impl Ledger {
     }
 
     /// Takes the frames before this position. `bytes` copies what the stream has
-    /// at a position.
-    pub(super) fn take(&mut self, until: u64, bytes: impl Fn(u64, usize) -> Bytes) -> Vec<Frame> {
+    /// at a position, and a frame with an id has that so many bytes behind its beginning.
+    pub(super) fn take(
+        &mut self,
+        until: u64,
+        id_from: usize,
+        bytes: impl Fn(u64, usize) -> Bytes,
+    ) -> Vec<Frame> {
         let count = self.ended(until);
         let Self {
             entries,
@@ -131,16 +138,26 @@ impl Ledger {
             peer,
         } = self;
         let frames = entries.drain(..count).filter_map(|entry| {
+            let len = usize::from(entry.payload);
+            let payload = || bytes(entry.end - len as u64, len);
+            let id = || {
+                let begin = entry.end - u64::from(entry.len);
+                let id = bytes(begin + id_from as u64, MessageId::LEN);
+                Some(MessageId::from_bytes(id[..].try_into().ok()?))
+            };
             let target = match entry.what {
                 What::Kept => return kept.pop_front(),
                 What::Any => Target::Any,
                 What::Peer => Target::Peer(peer.clone()?),
                 What::Copy => Target::Copy,
                 What::Connection => Target::Connection,
+                What::Request => return Some(Frame::request(id()?, payload())),
+                What::Ack => return Some(Frame::ack(id()?)),
             };
-            let len = usize::from(entry.payload);
-            let payload = bytes(entry.end - len as u64, len);
-            Some(Frame::Data { payload, target })
+            Some(Frame::Data {
+                payload: payload(),
+                target,
+            })
         });
         frames.collect()
     }
@@ -152,7 +169,13 @@ impl Ledger {
     }
 
     #[inline(always)]
-    fn what(&mut self, target: &Target) -> Option<What> {
+    fn what(&mut self, frame: &Frame) -> Option<What> {
+        let target = match frame {
+            Frame::Data { target, .. } => target,
+            Frame::Request { .. } => return Some(What::Request),
+            Frame::Ack { .. } => return Some(What::Ack),
+            _ => return None,
+        };
         match target {
             Target::Any => Some(What::Any),
             Target::Copy => Some(What::Copy),

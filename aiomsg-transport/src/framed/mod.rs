@@ -296,11 +296,12 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
 /// Leaves the frames that never left in the [`Link`].
 impl<T> Drop for Framed<T> {
     fn drop(&mut self) {
-        self.link.put_unconfirmed(self.write.take_unconfirmed());
+        let unconfirmed = self.write.take_unconfirmed(&self.codec);
+        self.link.put_unconfirmed(unconfirmed);
         if self.write.is_cut() {
             self.link.set_cut();
         }
-        self.link.put_unsent(self.write.take_unsent());
+        self.link.put_unsent(self.write.take_unsent(&self.codec));
     }
 }
 

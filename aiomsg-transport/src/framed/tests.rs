@@ -93,6 +93,32 @@ async fn frames_that_never_left_come_back_whole() {
     drop(theirs);
 }
 
+/// They are not kept, but made again from their bytes.
+#[tokio::test]
+async fn requests_and_acknowledgements_that_never_left_come_back_with_their_ids() {
+    let id = |n| MessageId::from_bytes([n; MessageId::LEN]);
+    for dialect in [Dialect::V1, Dialect::V2019] {
+        let [mut ours, _theirs] = pair(50, dialect);
+        let frames = [
+            Frame::data(vec![0; 30]),
+            Frame::request(id(1), "of which a part left"),
+            Frame::ack(id(2)),
+            Frame::request(id(3), ""),
+            Frame::request(id(4), vec![4; 10_000]),
+            Frame::Heartbeat,
+            Frame::ack(id(5)),
+        ];
+        for frame in &frames {
+            ours.feed(frame.clone()).await.unwrap();
+        }
+        assert!(ours.flush().now_or_never().is_none(), "50 bytes fit");
+        let link = ours.link();
+        drop(ours);
+        assert_eq!(link.take_unsent(), frames[1..]);
+        assert!(link.is_cut());
+    }
+}
+
 #[tokio::test]
 async fn an_idle_connection_holds_no_buffer() {
     let [mut ours, mut theirs] = pair(1 << 20, Dialect::V1);

@@ -273,8 +273,8 @@ impl WriteBuffer {
 
     /// The frames that were taken by something that may not have passed them
     /// on.
-    pub(super) fn take_unconfirmed(&mut self) -> Vec<Frame> {
-        self.take(self.taken + self.doubtful)
+    pub(super) fn take_unconfirmed(&mut self, codec: &FrameCodec) -> Vec<Frame> {
+        self.take(self.taken + self.doubtful, codec)
     }
 
     /// Whether a part of the first frame that has not left has: to be asked between
@@ -284,13 +284,13 @@ impl WriteBuffer {
     }
 
     /// The frames of which not every byte was taken.
-    pub(super) fn take_unsent(&mut self) -> Vec<Frame> {
-        self.take(self.given)
+    pub(super) fn take_unsent(&mut self, codec: &FrameCodec) -> Vec<Frame> {
+        self.take(self.given, codec)
     }
 
-    fn take(&mut self, until: u64) -> Vec<Frame> {
+    fn take(&mut self, until: u64, codec: &FrameCodec) -> Vec<Frame> {
         let mut ledger = std::mem::take(&mut self.ledger);
-        let frames = ledger.take(until, |from, len| {
+        let frames = ledger.take(until, codec.id_from(), |from, len| {
             self.copy((from - self.here) as usize, len)
         });
         self.ledger = ledger;
@@ -305,7 +305,7 @@ impl WriteBuffer {
                 None => from = from.saturating_sub(part.len()),
             }
         }
-        debug_assert!(false, "a payload is copied into one part");
+        debug_assert!(false, "a copied frame is in one part");
         Bytes::new()
     }
 }

@@ -68,7 +68,12 @@ impl StandardSend {
             };
             match stack {
                 Stack::AtMostOnce(core) => call(core, message, cx, StackFuture::AtMostOnce),
-                Stack::AtLeastOnce(all) => call(all, message, cx, StackFuture::AtLeastOnce),
+                Stack::AtLeastOnce(all) => {
+                    let pending = all.call_and_poll(message, cx)?;
+                    Ok(pending.map_or(Sent::Accepted, |future| {
+                        Sent::Called(Box::new(StackFuture::AtLeastOnce(future)))
+                    }))
+                }
             }
         });
         // Closed: the slow way finds that out, too.

@@ -14,6 +14,19 @@ fn a_place_that_is_used_again_is_under_another_id() {
     assert_eq!((entries.len(), entries.bytes()), (1, 6));
 }
 
+/// Where a message probably is decides how it is found, never which one.
+#[test]
+fn a_message_is_found_from_any_place() {
+    let mut entries = Entries::new();
+    let ids = [(); 4].map(|()| entries.insert(&mut Outbound::new("x"), None));
+    assert_eq!([0, 1, 2, 3].map(|at| entries.behind(at)), [1, 2, 3, 3]);
+    entries.take_at(1);
+    for near in [0, 1, 2, 3, 4, usize::MAX] {
+        let found = ids.map(|id| entries.find_near(id, near).map(|(at, _)| at));
+        assert_eq!(found, [Some(0), None, Some(2), Some(3)]);
+    }
+}
+
 #[test]
 fn an_id_of_somebody_elses_is_nobodys() {
     let mut entries = Entries::new();
