@@ -40,10 +40,11 @@ pub async fn call<C: Caller>(job: &Job, parent: &Parent, mut caller: C) -> Outco
     let trips = Arc::<Latencies>::default();
     let (started_nanos, cpu) = (shared_clock(), cpu_time());
     let callers = vec![caller.clone(); job.outstanding];
+    let count = job.outstanding;
     let answered = with_each(Together::Tasks, callers, |nth, caller| {
         ask(
             caller,
-            Source::new(size, nth),
+            Source::new(size, nth).among(count),
             Tally::new(size),
             time,
             Arc::clone(&trips),

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::pacer::Pacer;
-use super::source::SENDER;
+use super::source::{SENDER, block};
 use super::{Outlet, STRIDE, Together, cpu_time, with_each};
 use crate::library::{Failure, Job, Outcome, Pace};
 use crate::parent::{Parent, Report};
@@ -38,11 +38,12 @@ async fn send_all<O: Outlet>(
     pace: Pace,
     mut outlets: Vec<O>,
 ) -> Result<(Report, std::time::Duration, Vec<O>), Failure> {
-    let mut sources: Vec<_> = (0..outlets.len())
-        .map(|nth| Stamped::new(size, nth))
+    let senders = outlets.len();
+    let mut sources: Vec<_> = (0..senders)
+        .map(|nth| Stamped::new(size, nth, senders))
         .collect();
     let total = pace.in_seconds(seconds);
-    let several = outlets.len() > 1;
+    let several = senders > 1;
     let cpu = cpu_time();
     let mut pacer = Pacer::new(pace);
     let started_nanos = pacer.started();
@@ -55,7 +56,7 @@ async fn send_all<O: Outlet>(
             outlets[nth].flush().await?;
             pacer.wait(number).await;
         }
-        nth = (number % outlets.len() as u64) as usize;
+        nth = (number % senders as u64) as usize;
         let message = sources[nth].message(pacer.counts_from(number));
         outlets[nth].send(message).await?;
         if several {
@@ -74,21 +75,20 @@ async fn send_all<O: Outlet>(
     Ok((report, cpu + pacer.spun(), outlets))
 }
 
-/// How much memory is cut into messages.
-const BLOCK: usize = 64 << 10;
-
 /// Makes messages with the time that they count from behind the number.
 struct Stamped {
     size: usize,
     number: u64,
+    block_size: usize,
     block: BytesMut,
 }
 
 impl Stamped {
-    fn new(size: usize, nth: usize) -> Self {
+    fn new(size: usize, nth: usize, senders: usize) -> Self {
         Self {
             size: size.max(16),
             number: (nth as u64) << SENDER,
+            block_size: block(senders),
             block: BytesMut::new(),
         }
     }
@@ -96,7 +96,7 @@ impl Stamped {
     #[inline]
     fn message(&mut self, nanos: u64) -> Bytes {
         if self.block.len() < self.size {
-            self.block = BytesMut::zeroed(BLOCK.max(self.size));
+            self.block = BytesMut::zeroed(self.block_size.max(self.size));
         }
         let mut message = self.block.split_to(self.size);
         message[..8].copy_from_slice(&self.number.to_le_bytes());

@@ -6,6 +6,12 @@ use bytes::{Bytes, BytesMut};
 
 use super::Sizes;
 
+/// How much memory a sender cuts messages off at a time, when there are so many: they should
+/// not be measured by the memory of their messages.
+pub(super) fn block(senders: usize) -> usize {
+    (BLOCK / senders.max(1)).max(SMALL)
+}
+
 /// Payloads up to here are cut off one block of memory, one after the other.
 const SMALL: usize = 4 << 10;
 
@@ -29,6 +35,7 @@ pub struct Source {
     /// The size of the largest.
     size: usize,
     number: u64,
+    block_size: usize,
     block: Bytes,
     /// Small messages of several sizes are cut off here.
     mixed: BytesMut,
@@ -43,10 +50,18 @@ impl Source {
             size: sizes.most(),
             sizes,
             number: (nth as u64) << SENDER,
+            block_size: BLOCK,
             block: Bytes::new(),
             mixed: BytesMut::new(),
             kept: VecDeque::new(),
         }
+    }
+
+    /// One of so many senders in this process.
+    #[must_use]
+    pub fn among(mut self, senders: usize) -> Self {
+        self.block_size = block(senders);
+        self
     }
 
     /// The next message.
@@ -62,7 +77,7 @@ impl Source {
     }
 
     fn refill(&mut self) {
-        let count = BLOCK / self.size;
+        let count = self.block_size / self.size;
         let mut block = BytesMut::zeroed(count * self.size);
         for message in block.chunks_exact_mut(self.size) {
             message[..8].copy_from_slice(&self.number.to_le_bytes());

@@ -1,5 +1,7 @@
 //! How long paced messages are under way.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use super::Latencies;
 use crate::library::Pace;
 use crate::parent::Report;
@@ -12,6 +14,8 @@ pub struct Timing {
     messages: Latencies,
     bursts: Latencies,
     at_once: u64,
+    /// When the last message was there.
+    ended_nanos: AtomicU64,
 }
 
 impl Timing {
@@ -21,6 +25,7 @@ impl Timing {
             messages: Latencies::new(),
             bursts: Latencies::new(),
             at_once: pace.at_once,
+            ended_nanos: AtomicU64::new(0),
         }
     }
 
@@ -29,8 +34,10 @@ impl Timing {
         let Some(since) = payload.get(8..).and_then(<[u8]>::first_chunk) else {
             return;
         };
+        let now = shared_clock();
+        self.ended_nanos.fetch_max(now, Relaxed);
         // The messages of a burst all count from its begin.
-        let nanos = shared_clock().saturating_sub(u64::from_le_bytes(*since));
+        let nanos = now.saturating_sub(u64::from_le_bytes(*since));
         self.messages.note(nanos);
         if self.at_once > 1 && (number + 1) % self.at_once == 0 {
             self.bursts.note(nanos);
@@ -41,6 +48,7 @@ impl Timing {
         let burst_nanos = self.bursts.permille(500);
         self.messages.report(Report {
             burst_nanos,
+            ended_nanos: self.ended_nanos.load(Relaxed),
             ..report
         })
     }
