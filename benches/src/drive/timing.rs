@@ -39,7 +39,7 @@ impl Timing {
         // The messages of a burst all count from its begin.
         let nanos = now.saturating_sub(u64::from_le_bytes(*since));
         self.messages.note(nanos);
-        if self.at_once > 1 && (number + 1) % self.at_once == 0 {
+        if self.at_once > 1 && (number + 1).is_multiple_of(self.at_once) {
             self.bursts.note(nanos);
         }
     }

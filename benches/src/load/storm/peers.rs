@@ -32,7 +32,7 @@ impl Peers {
         for _ in 0..self.count {
             tokio::spawn(stay_connected(self.address.clone()));
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

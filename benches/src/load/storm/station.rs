@@ -54,6 +54,6 @@ impl Station {
             sleep(LOOK).await;
         }
         println!("up");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
