@@ -87,6 +87,18 @@ enum What {
         #[arg(long, default_value_t = 50)]
         rate: u64,
     },
+    /// Many peers that lose their connections at once, since the process of their socket ends:
+    /// the time until all are connected again, processor time, and memory.
+    ReconnectStorm {
+        #[arg(long, default_value_t = 10_000)]
+        count: usize,
+        /// How often.
+        #[arg(long, default_value_t = 5)]
+        storms: usize,
+        /// The least that it costs: a bare task for each connection, and no sockets.
+        #[arg(long)]
+        raw: bool,
+    },
     /// Half of the possible load through a proxy, at-least-once, for a long
     /// time, and the memory of all three processes meanwhile.
     Soak {
@@ -125,6 +137,9 @@ pub fn main(libraries: &[&'static dyn Library]) -> ExitCode {
         }) => loaded(load::hostile::run(count, peers, addresses)),
         Some(What::SlowConsumer { mebibytes, rate }) => {
             loaded(load::slow_consumer::run(mebibytes << 20, rate << 20))
+        }
+        Some(What::ReconnectStorm { count, storms, raw }) => {
+            loaded(load::storm::run(count, storms, raw))
         }
         Some(What::Soak { minutes }) => loaded(load::soak::run(Duration::from_secs(minutes * 60))),
         Some(What::LoadRole(role)) => {
@@ -184,7 +199,7 @@ fn compare(libraries: &[&'static dyn Library], options: &Compare) -> Result<Exit
             eprintln!("\nerror: {problem}");
             problems.push(problem);
         })?;
-        rows.extend(report::rows(workload.name, measured, limit));
+        rows.extend(report::rows(&workload, measured, limit));
     }
     print!("{}", table(&rows, limit));
     if let Some(file) = &options.json {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::drive::Sizes;
 use crate::parent::Parent;
 
 /// A library that moves messages, in its ordinary configuration.
@@ -51,6 +52,24 @@ pub trait Library: Sync {
     ///
     /// When it is not supported, or fails.
     fn echo(&self, job: &Job, parent: &Parent) -> Outcome {
+        unsupported(job, parent)
+    }
+
+    /// Sends requests, several of which are outstanding, and gets their answers.
+    ///
+    /// # Errors
+    ///
+    /// When it is not supported, or fails.
+    fn client(&self, job: &Job, parent: &Parent) -> Outcome {
+        unsupported(job, parent)
+    }
+
+    /// Answers each request with what it has.
+    ///
+    /// # Errors
+    ///
+    /// When it is not supported, or fails.
+    fn server(&self, job: &Job, parent: &Parent) -> Outcome {
         unsupported(job, parent)
     }
 
@@ -103,6 +122,8 @@ pub type Outcome = Result<(), Failure>;
 pub struct Job {
     /// The size of a message, in bytes.
     pub size: usize,
+    /// Messages have sizes up to this one, if it is greater.
+    pub largest: usize,
     /// For how many seconds is sent.
     pub seconds: f64,
     /// Where to connect to. None: the role binds.
@@ -113,11 +134,22 @@ pub struct Job {
     pub at_least_once: bool,
     /// Whether all messages are for one of the peers, by its identity.
     pub addressed: bool,
+    /// From how many tasks one socket sends.
+    pub tasks: usize,
+    /// How many requests wait for their answers at a time.
+    pub outstanding: usize,
+    /// When messages are sent. None: as fast as they are taken.
+    pub pace: Option<Pace>,
     /// Connections are encrypted, with this certificate.
     pub tls: Option<Certificate>,
 }
 
 impl Job {
+    /// The sizes of messages.
+    pub fn sizes(&self) -> Sizes {
+        Sizes::between(self.size, self.largest)
+    }
+
     /// How many sockets the role has.
     pub fn sockets(&self) -> usize {
         match self.address {
@@ -147,6 +179,22 @@ impl Job {
     }
 }
 
+/// A rate at which messages are sent, by all sockets of a role together.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Pace {
+    /// The time from some messages to the next, in nanoseconds.
+    pub every_nanos: u64,
+    /// How many these are.
+    pub at_once: u64,
+}
+
+impl Pace {
+    /// How many messages are due in a time.
+    pub(crate) fn in_seconds(self, seconds: f64) -> u64 {
+        ((seconds * 1e9) as u64).div_ceil(self.every_nanos) * self.at_once
+    }
+}
+
 /// The files of a certificate that is its own authority, for "localhost".
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Certificate {
@@ -164,6 +212,8 @@ pub enum Role {
     Receiver,
     Ping,
     Echo,
+    Client,
+    Server,
     Publisher,
     Subscriber,
     Proxy,
@@ -178,6 +228,8 @@ impl Role {
             Self::Receiver => "receiver",
             Self::Ping => "ping",
             Self::Echo => "echo",
+            Self::Client => "client",
+            Self::Server => "server",
             Self::Publisher => "publisher",
             Self::Subscriber => "subscriber",
             Self::Proxy => "proxy",
@@ -189,7 +241,7 @@ impl Role {
     pub(crate) fn counts(self) -> bool {
         matches!(
             self,
-            Self::Receiver | Self::Ping | Self::Subscriber | Self::Crowd
+            Self::Receiver | Self::Ping | Self::Client | Self::Subscriber | Self::Crowd
         )
     }
 
@@ -199,6 +251,8 @@ impl Role {
             Self::Receiver => library.receiver(job, parent),
             Self::Ping => library.ping(job, parent),
             Self::Echo => library.echo(job, parent),
+            Self::Client => library.client(job, parent),
+            Self::Server => library.server(job, parent),
             Self::Publisher => library.publisher(job, parent),
             Self::Subscriber => library.subscriber(job, parent),
             Self::Proxy => library.proxy(job, parent),

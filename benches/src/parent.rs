@@ -2,17 +2,21 @@
 //! our output, and what it says by lines on our input.
 
 use std::io::BufRead;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::library::{Failure, Outcome};
-use crate::process::{cpu_time, peak_memory};
+use crate::process::{cpu_time, peak_memory, usage};
 
 /// The parent of this process.
 #[derive(Debug, Clone)]
 pub struct Parent {
     orders: watch::Receiver<Orders>,
+    /// Another process that belongs to the role, and its processor time so far.
+    helper: Arc<OnceLock<(u32, Duration)>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,10 +39,14 @@ pub struct Report {
     pub cpu_nanos: u64,
     /// The most memory that was resident, in bytes.
     pub peak_bytes: u64,
-    /// How long half of the round trips took at most, in nanoseconds.
+    /// How long half of the messages or round trips took at most, in nanoseconds.
     pub p50_nanos: Option<u64>,
-    /// How long 99 of 100 round trips took at most, in nanoseconds.
+    /// How long 99 of 100 took at most, in nanoseconds.
     pub p99_nanos: Option<u64>,
+    /// How long 999 of 1,000 took at most, in nanoseconds.
+    pub p999_nanos: Option<u64>,
+    /// How long half of the bursts took at most from the first send to the last arrival.
+    pub burst_nanos: Option<u64>,
 }
 
 impl Parent {
@@ -56,7 +64,16 @@ impl Parent {
             }
             std::process::exit(0);
         });
-        Self { orders }
+        Self {
+            orders,
+            helper: Arc::default(),
+        }
+    }
+
+    /// Counts from now on the processor time of a process with that of this one, to 10 ms. There
+    /// is one such process at most.
+    pub fn helped_by(&self, id: u32) {
+        self.helper.get_or_init(|| (id, usage(id).cpu));
     }
 
     /// Says where this process can be connected to.
@@ -89,8 +106,10 @@ impl Parent {
     /// # Errors
     ///
     /// When the report cannot be written down.
-    pub fn done(&self, report: Report, cpu: std::time::Duration) -> Outcome {
-        let used = cpu_time().saturating_sub(cpu);
+    pub fn done(&self, report: Report, cpu: Duration) -> Outcome {
+        let helper = self.helper.get();
+        let helped = helper.map(|(id, before)| usage(*id).cpu.saturating_sub(*before));
+        let used = cpu_time().saturating_sub(cpu) + helped.unwrap_or_default();
         let report = Report {
             cpu_nanos: u64::try_from(used.as_nanos())?,
             peak_bytes: peak_memory(),

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use crate::library::Role;
+use crate::library::{Pace, Role};
 
 /// Messages of one size, moved in one way.
 #[derive(Debug, Clone, Copy)]
@@ -10,12 +10,20 @@ pub(crate) struct Workload {
     pub(crate) cast: &'static Cast,
     /// The size of a message, in bytes.
     pub(crate) size: usize,
+    /// Sizes go up to this one, if it is greater.
+    pub(crate) largest: usize,
     /// How many peers the role that binds has.
     pub(crate) peers: usize,
     pub(crate) tls: bool,
     pub(crate) at_least_once: bool,
     /// All of it is for one of the peers.
     pub(crate) addressed: bool,
+    /// From how many tasks one socket sends.
+    pub(crate) tasks: usize,
+    /// How many requests wait for their answers.
+    pub(crate) outstanding: usize,
+    /// Messages are sent at this rate.
+    pub(crate) pace: Option<Pace>,
 }
 
 /// Who does what.
@@ -45,6 +53,13 @@ const ROUND_TRIP: Cast = Cast {
     copies: false,
 };
 
+const REQUEST: Cast = Cast {
+    binds: Role::Server,
+    connect: &[(Role::Client, 0)],
+    drives: Role::Client,
+    copies: false,
+};
+
 const PUBLISH: Cast = Cast {
     binds: Role::Publisher,
     connect: &[(Role::Subscriber, 0)],
@@ -71,10 +86,33 @@ const fn workload(name: &'static str, cast: &'static Cast, size: usize, peers: u
         name,
         cast,
         size,
+        largest: size,
         peers,
         tls: false,
         at_least_once: false,
         addressed: false,
+        tasks: 1,
+        outstanding: 1,
+        pace: None,
+    }
+}
+
+/// With so many requests outstanding.
+const fn request(name: &'static str, outstanding: usize) -> Workload {
+    Workload {
+        outstanding,
+        ..workload(name, &REQUEST, 64, 1)
+    }
+}
+
+/// At a rate.
+const fn paced(name: &'static str, peers: usize, every_nanos: u64, at_once: u64) -> Workload {
+    Workload {
+        pace: Some(Pace {
+            every_nanos,
+            at_once,
+        }),
+        ..workload(name, &ONE_WAY, 64, peers)
     }
 }
 
@@ -92,6 +130,21 @@ pub(crate) const ALL: &[Workload] = &[
     workload("one-to-one-1k", &ONE_WAY, 1 << 10, 1),
     workload("one-to-one-8k", &ONE_WAY, 8 << 10, 1),
     workload("one-to-one-64k", &ONE_WAY, 64 << 10, 1),
+    Workload {
+        largest: 64 << 10,
+        ..workload("mixed", &ONE_WAY, 64, 1)
+    },
+    paced("paced-10k", 1, 100_000, 1),
+    paced("paced-100k", 1, 10_000, 1),
+    paced("burst", 1, 10_000_000, 1_000),
+    paced("paced-1000-peers", 1_000, 10_000, 1),
+    Workload {
+        tasks: 16,
+        ..workload("tasks-16", &ONE_WAY, 64, 1)
+    },
+    request("request-1", 1),
+    request("request-64", 64),
+    request("request-1000", 1_000),
     workload("ping-pong", &ROUND_TRIP, 64, 1),
     workload("publish-64", &PUBLISH, 64, 16),
     workload("publish-1k", &PUBLISH, 1 << 10, 16),
@@ -128,6 +181,12 @@ impl Workload {
             true => self.peers as u64,
             false => 1,
         }
+    }
+
+    /// Whether the rate is no result.
+    pub(crate) fn gives_the_rate(&self) -> bool {
+        // How fast a burst goes through is one.
+        self.pace.is_some_and(|pace| pace.at_once == 1)
     }
 
     /// The names for several at once are what their names begin with.

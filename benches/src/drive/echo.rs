@@ -6,7 +6,7 @@ use super::{Incoming, Inlet, Outlet, Tally, cpu_time, looks, next};
 use crate::library::{Job, Outcome};
 use crate::parent::{Parent, Report};
 
-/// Sends every message back.
+/// Sends every message back, and those that came together together.
 ///
 /// # Errors
 ///
@@ -35,7 +35,9 @@ where
             cpu.get_or_insert_with(cpu_time);
             message.count(&mut tally)?;
             peer.send(message.into()).await?;
-            peer.flush().await?;
+            if !peer.has_more() {
+                peer.flush().await?;
+            }
         }
         let report = Report {
             messages: tally.received(),

@@ -3,13 +3,22 @@
 //! A library brings the two ends of its sockets, an [`Outlet`] and an [`Inlet`].
 //! What is sent, how it is checked, counted and timed is here.
 
+mod call;
 mod echo;
+mod latencies;
+mod paced;
+mod pacer;
 mod ping;
+mod pipeline;
 mod receive;
 mod relay;
 mod send;
+mod serve;
+mod sizes;
 mod source;
 mod tally;
+mod tasks;
+mod timing;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -20,13 +29,20 @@ use bytes::Bytes;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 pub use crate::process::cpu_time;
+pub use call::{Caller, call};
 pub use echo::echo;
+pub use latencies::Latencies;
 pub use ping::ping;
+pub use pipeline::pipeline;
 pub use receive::receive;
 pub use relay::relay;
 pub use send::send;
+pub use serve::{Served, serve};
+pub use sizes::Sizes;
 pub use source::Source;
 pub use tally::{Incoming, Tally};
+pub use tasks::{Locked, send_from_tasks};
+pub use timing::Timing;
 
 use crate::library::{Failure, Outcome};
 
@@ -69,6 +85,11 @@ pub trait Inlet: Send + 'static {
     /// Receives a message. `None` comes from libraries that block: nothing has
     /// come for a while.
     fn recv(&mut self) -> impl Future<Output = Result<Option<Self::Message>, Failure>> + Send;
+
+    /// Whether another message is there for certain, so that what is to be flushed may wait.
+    fn has_more(&self) -> bool {
+        false
+    }
 }
 
 /// How several sockets of a role go on at the same time.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Incoming, Inlet, PATIENCE, STRIDE, Tally, Together, cpu_time, looks, next, with_each};
+use super::{
+    Incoming, Inlet, PATIENCE, STRIDE, Tally, Timing, Together, cpu_time, looks, next, with_each,
+};
 use crate::library::{Failure, Job, Outcome};
 use crate::parent::{Parent, Report};
 use crate::process::shared_clock;
@@ -28,16 +30,22 @@ pub async fn receive<I: Inlet>(
         received: AtomicU64::new(0),
         started: OnceLock::new(),
     });
+    let timing = job.pace.map(|pace| Arc::new(Timing::new(pace)));
     // Some libraries make connections only while somebody receives, so this
     // goes on before the start is given.
     let receiving = with_each(together, inlets, |_, inlet| {
-        receive_one(inlet, Tally::new(job.size), Arc::clone(&shared))
+        let tally = Tally::new(job.sizes()).timed(timing.clone());
+        receive_one(inlet, tally, Arc::clone(&shared))
     });
     let ((), received) = tokio::try_join!(parent.ready(), receiving)?;
     let report = Report {
         messages: received.iter().map(|(count, _, _)| count).sum(),
         ended_nanos: received.iter().map(|(_, last, _)| *last).max().unwrap_or(0),
         ..Report::default()
+    };
+    let report = match &timing {
+        Some(timing) => timing.report(report),
+        None => report,
     };
     let started = shared.started.get().copied();
     parent.done(report, started.unwrap_or_else(cpu_time))?;

@@ -30,7 +30,7 @@ where
     O: Outlet,
 {
     let relaying = async {
-        let (mut looks, mut tally) = (looks(), Tally::new(job.size));
+        let (mut looks, mut tally) = (looks(), Tally::new(job.sizes()));
         let (mut cpu, mut progress) = (None, (0, Instant::now()));
         loop {
             let received = tally.received();

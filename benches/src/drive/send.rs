@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Outlet, STRIDE, Source, Together, cpu_time, with_each};
+use super::{Outlet, STRIDE, Source, Together, cpu_time, paced, with_each};
 use crate::library::{Failure, Job, Outcome};
 use crate::parent::{Parent, Report};
 use crate::process::shared_clock;
 
-/// Sends through each socket for as long as the job says.
+/// Sends through each socket for as long as the job says, as fast as that takes messages or
+/// at the pace of the job.
 ///
 /// # Errors
 ///
@@ -20,14 +21,20 @@ pub async fn send<O: Outlet>(
     together: Together,
     mut outlets: Vec<O>,
 ) -> Outcome {
+    if job.tasks > 1 {
+        return Err(Failure::Unsupported);
+    }
     parent.ready().await?;
     for outlet in &mut outlets {
         outlet.prepare(job.peers_each()).await?;
     }
-    let (size, time) = (job.size, Duration::from_secs_f64(job.seconds));
+    if let Some(pace) = job.pace {
+        return paced::send(job, pace, parent, together, outlets).await;
+    }
+    let (sizes, time) = (job.sizes(), Duration::from_secs_f64(job.seconds));
     let (started_nanos, cpu) = (shared_clock(), cpu_time());
     let sent = with_each(together, outlets, |nth, outlet| {
-        send_one(outlet, Source::new(size, nth), time)
+        send_one(outlet, Source::new(sizes.clone(), nth), time)
     })
     .await?;
     let report = Report {
@@ -44,15 +51,25 @@ pub async fn send<O: Outlet>(
 
 async fn send_one<O: Outlet>(
     mut outlet: O,
-    mut source: Source,
+    source: Source,
     time: Duration,
 ) -> Result<(u64, O), Failure> {
+    let count = send_for(&mut outlet, source, time).await?;
+    outlet.finish().await?;
+    Ok((count, outlet))
+}
+
+/// Sends for so long, and returns how many messages that were.
+pub(super) async fn send_for<O: Outlet>(
+    outlet: &mut O,
+    mut source: Source,
+    time: Duration,
+) -> Result<u64, Failure> {
     let until = Instant::now() + time;
     let mut count = 0;
     while count % STRIDE != 0 || Instant::now() < until {
         outlet.send(source.message()).await?;
         count += 1;
     }
-    outlet.finish().await?;
-    Ok((count, outlet))
+    Ok(count)
 }

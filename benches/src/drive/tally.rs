@@ -1,6 +1,9 @@
 //! What is seen of the messages at the other end.
 
-use super::source::read;
+use std::sync::Arc;
+
+use super::source::{number_of, read};
+use super::{Sizes, Timing};
 use crate::library::{Failure, Outcome};
 
 /// A message that arrives, as it is counted.
@@ -26,20 +29,29 @@ impl<T: AsRef<[u8]>> Incoming for T {
 /// what arrived. A message that comes after its successor, or again, is one.
 #[derive(Debug)]
 pub struct Tally {
-    size: usize,
+    sizes: Sizes,
     received: u64,
     /// The number that comes next, by sender.
     next: Vec<u64>,
+    timing: Option<Arc<Timing>>,
 }
 
 impl Tally {
-    /// Of messages of this size.
-    pub fn new(size: usize) -> Self {
+    /// Of messages of these sizes.
+    pub fn new(sizes: impl Into<Sizes>) -> Self {
         Self {
-            size: size.max(8),
+            sizes: sizes.into(),
             received: 0,
             next: Vec::new(),
+            timing: None,
         }
+    }
+
+    /// Notes as well how long messages were under way.
+    #[must_use]
+    pub fn timed(mut self, timing: Option<Arc<Timing>>) -> Self {
+        self.timing = timing;
+        self
     }
 
     /// How many have arrived.
@@ -54,37 +66,39 @@ impl Tally {
     /// When it has another length, or comes out of order.
     #[inline]
     pub fn note(&mut self, payload: &[u8]) -> Outcome {
-        self.check_size(payload.len())?;
-        if let Some(number) = payload.first_chunk() {
-            let (sender, number) = read(u64::from_le_bytes(*number));
-            match self.next.get_mut(sender) {
-                Some(next) if *next <= number => *next = number + 1,
-                _ => self.other(sender, number)?,
-            }
+        let (sender, number) = read(number_of(payload));
+        self.check_size(number, payload.len())?;
+        match self.next.get_mut(sender) {
+            Some(next) if *next <= number => *next = number + 1,
+            _ => self.other(sender, number)?,
+        }
+        if let Some(timing) = &self.timing {
+            timing.note(number, payload);
         }
         self.received += 1;
         Ok(())
     }
 
-    /// Counts a message of which no more than the length is known.
+    /// Counts a message of which no more than the length is known. There is one sender, if
+    /// messages have several sizes.
     ///
     /// # Errors
     ///
     /// When it has another length.
     #[inline]
     pub fn note_size(&mut self, size: usize) -> Outcome {
-        self.check_size(size)?;
+        self.check_size(self.received, size)?;
         self.received += 1;
         Ok(())
     }
 
     #[inline]
-    fn check_size(&self, size: usize) -> Outcome {
-        match size == self.size {
+    fn check_size(&self, number: u64, size: usize) -> Outcome {
+        let expected = self.sizes.of(number);
+        match size == expected {
             true => Ok(()),
             false => Err(Failure::new(format!(
-                "a message of {size} bytes arrived, where they have {}",
-                self.size
+                "a message of {size} bytes arrived, where it has {expected}"
             ))),
         }
     }

@@ -11,6 +11,7 @@ pub(crate) mod raw_connections;
 mod sequence;
 pub(crate) mod slow_consumer;
 pub(crate) mod soak;
+pub(crate) mod storm;
 
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ pub(crate) enum LoadRole {
     Sender(pipeline::Sender),
     /// Hands messages on.
     Proxy(pipeline::Proxy),
+    /// Peers that lose their connections, or whom they connect to.
+    #[command(subcommand)]
+    Storm(storm::Storm),
 }
 
 impl LoadRole {
@@ -56,6 +60,7 @@ impl LoadRole {
             Self::GoodPeers(peers) => peers.run().await,
             Self::Sender(sender) => sender.run().await,
             Self::Proxy(proxy) => proxy.run().await,
+            Self::Storm(storm) => storm.run().await,
         }
     }
 }

@@ -49,7 +49,8 @@ pub(crate) async fn run(count: usize, idle: Duration) {
     idle_for(after, idle).await;
 }
 
-async fn connection(mut stream: TcpStream, up: &AtomicUsize) -> io::Result<()> {
+/// Shakes hands, counts, and keeps the connection alive until it ends.
+pub(super) async fn connection(mut stream: TcpStream, up: &AtomicUsize) -> io::Result<()> {
     let handshake = Handshake::new(Identity::random()).dialects(Dialects::Only(Dialect::V1));
     let shaken = handshake.accept(&mut stream).await;
     shaken.map_err(io::Error::other)?;

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use super::certificate;
 use super::run::{Problem, Sample, run};
-use crate::library::{Failure, Library};
+use crate::library::{Certificate, Failure, Library};
 use crate::workload::Workload;
 
 /// How much is measured.
@@ -39,7 +39,7 @@ pub(crate) fn rounds(
                 "{} {round}/{}: {name}",
                 workload.name, settings.rounds
             ));
-            match run(*library, workload, settings.seconds, certificate) {
+            match sample(*library, workload, settings.seconds, certificate) {
                 Ok(sample) => samples.push(Some(sample)),
                 Err(Problem::Unsupported) => return false,
                 Err(problem) => {
@@ -55,6 +55,29 @@ pub(crate) fn rounds(
         .into_iter()
         .map(|(it, samples)| (it.name(), samples));
     Ok(named.collect())
+}
+
+/// Measures a library once; after several tasks, one as well.
+fn sample(
+    library: &dyn Library,
+    workload: &Workload,
+    seconds: f64,
+    certificate: Option<&Certificate>,
+) -> Result<Sample, Problem> {
+    let run = |workload: &Workload| run(library, workload, seconds, certificate);
+    if workload.tasks == 1 {
+        return run(workload);
+    }
+    // What does not support several is known first.
+    let several = run(workload)?;
+    let one = run(&Workload {
+        tasks: 1,
+        ..*workload
+    })?;
+    Ok(Sample {
+        of_one_task: Some(several.rate / one.rate).filter(|ratio| ratio.is_finite()),
+        ..several
+    })
 }
 
 /// Shows what is being measured, to whoever watches.

@@ -24,10 +24,20 @@ pub(crate) struct Sample {
     /// How many arrived, and how many did not.
     pub(crate) arrived: u64,
     pub(crate) lost: u64,
+    /// The rate by that of one task in the same round.
+    pub(crate) of_one_task: Option<f64>,
     pub(crate) p50_nanos: Option<u64>,
     pub(crate) p99_nanos: Option<u64>,
+    pub(crate) p999_nanos: Option<u64>,
     /// In the order of the path of a message.
     pub(crate) roles: Vec<RoleSample>,
+}
+
+impl Sample {
+    /// The processor time of all roles for each message that arrived.
+    pub(crate) fn cpu_nanos(&self) -> f64 {
+        self.roles.iter().map(|role| role.cpu_nanos).sum()
+    }
 }
 
 /// What one role has used.
@@ -81,11 +91,15 @@ pub(super) fn run(
         workload,
         job: Job {
             size: workload.size,
+            largest: workload.largest,
             seconds,
             address: None,
             peers: workload.peers,
             at_least_once: workload.at_least_once,
             addressed: workload.addressed,
+            tasks: workload.tasks,
+            outstanding: workload.outstanding,
+            pace: workload.pace,
             tls: certificate.filter(|_| workload.tls).cloned(),
         },
         actors: Vec::new(),
@@ -193,14 +207,17 @@ impl Stage<'_> {
         let mut roles: Vec<_> = reports.iter().collect();
         roles.sort_by_key(|(nth, _)| along_the_path(role(*nth)));
         Sample {
-            rate: match counted.ended_nanos.saturating_sub(started) {
-                0 => 0.0,
-                nanos => arrived as f64 / (nanos as f64 / 1e9),
+            rate: match (self.job.pace, counted.burst_nanos) {
+                // That of a burst, without the pause behind it.
+                (Some(pace), Some(nanos)) => per_second(pace.at_once, nanos),
+                _ => per_second(arrived, counted.ended_nanos.saturating_sub(started)),
             },
             arrived,
+            of_one_task: None,
             lost: expected.saturating_sub(arrived),
             p50_nanos: counted.p50_nanos,
             p99_nanos: counted.p99_nanos,
+            p999_nanos: counted.p999_nanos,
             roles: roles
                 .into_iter()
                 .map(|(nth, report)| RoleSample {
@@ -213,10 +230,17 @@ impl Stage<'_> {
     }
 }
 
+fn per_second(messages: u64, nanos: u64) -> f64 {
+    match nanos {
+        0 => 0.0,
+        nanos => messages as f64 / (nanos as f64 / 1e9),
+    }
+}
+
 fn along_the_path(role: Role) -> u8 {
     match role {
-        Role::Sender | Role::Publisher | Role::Ping => 0,
+        Role::Sender | Role::Publisher | Role::Ping | Role::Client => 0,
         Role::Proxy => 1,
-        Role::Receiver | Role::Subscriber | Role::Echo | Role::Crowd => 2,
+        Role::Receiver | Role::Subscriber | Role::Echo | Role::Server | Role::Crowd => 2,
     }
 }

@@ -3,6 +3,7 @@
 mod crowd;
 mod many;
 mod measured;
+mod requests;
 
 pub(crate) use many::AiomsgMany;
 pub(crate) use measured::Measured;
@@ -53,6 +54,11 @@ impl Library for Aiomsg {
                 let ends = ends.into_iter().map(ToOne::from).collect();
                 return drive::send(job, parent, Together::Tasks, ends).await;
             }
+            if job.tasks > 1 {
+                let end = ends.into_iter().next();
+                let end = end.ok_or_else(|| Failure::new("there is no socket"))?;
+                return drive::send_from_tasks(job, parent, end).await;
+            }
             drive::send(job, parent, Together::Tasks, ends).await
         })
     }
@@ -70,6 +76,16 @@ impl Library for Aiomsg {
 
     fn echo(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async { drive::echo(job, parent, self.one(job, parent).await?).await })
+    }
+
+    fn client(&self, job: &Job, parent: &Parent) -> Outcome {
+        self.plain()?;
+        block_on(requests::client(job, parent))
+    }
+
+    fn server(&self, job: &Job, parent: &Parent) -> Outcome {
+        self.plain()?;
+        block_on(requests::server(job, parent))
     }
 
     fn publisher(&self, job: &Job, parent: &Parent) -> Outcome {
@@ -173,6 +189,12 @@ impl Aiomsg {
 
 /// A socket.
 struct End<S = StandardSend>(Socket<S>);
+
+impl<S> Clone for End<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<S: SendService + Send> Outlet for End<S> {
     async fn prepare(&mut self, peers: usize) -> Outcome {

@@ -95,19 +95,20 @@ impl Outlet for Connection {
     }
 
     async fn flush(&mut self) -> Outcome {
-        let Unwritten { block, large } = &mut self.unwritten;
-        self.stream.write_all(block)?;
-        block.clear();
-        let mut slices = large.slices();
-        let mut rest = slices.as_mut_slice();
-        while !rest.is_empty() {
-            let written = self.stream.write_vectored(rest)?;
-            if written == 0 {
-                return Err(Failure::new("the connection takes no more"));
+        if let Some(block) = self.unwritten.only_block() {
+            self.stream.write_all(block)?;
+        } else {
+            let mut slices = self.unwritten.slices();
+            let mut rest = slices.as_mut_slice();
+            while !rest.is_empty() {
+                let written = self.stream.write_vectored(rest)?;
+                if written == 0 {
+                    return Err(Failure::new("the connection takes no more"));
+                }
+                IoSlice::advance_slices(&mut rest, written);
             }
-            IoSlice::advance_slices(&mut rest, written);
         }
-        large.clear();
+        self.unwritten.clear();
         Ok(())
     }
 }

@@ -30,6 +30,10 @@ impl Library for RawCounted {
 
     fn receiver(&self, job: &Job, parent: &Parent) -> Outcome {
         job.plain()?;
+        // It does not look at the times in messages.
+        if job.pace.is_some() {
+            return Err(Failure::Unsupported);
+        }
         block_on(async {
             let streams = open(job, parent).await?;
             let inlets = streams.into_iter().map(Counter::new).collect();

@@ -46,56 +46,61 @@ pub(super) fn push(block: &mut Vec<u8>, payload: &[u8]) -> bool {
     block.len() >= BLOCK
 }
 
-/// Large frames that are to be written at once.
-#[derive(Default)]
-pub(super) struct Large {
-    frames: Vec<([u8; HEADER], Bytes)>,
-    bytes: usize,
-}
-
-impl Large {
-    /// Adds a frame. `true`: it is time to write.
-    pub(super) fn push(&mut self, payload: Bytes) -> bool {
-        self.bytes += payload.len();
-        self.frames.push((header(payload.len()), payload));
-        self.bytes >= BLOCK
-    }
-
-    pub(super) fn slices(&self) -> Vec<IoSlice<'_>> {
-        let slices = self.frames.iter();
-        slices
-            .flat_map(|(header, payload)| [IoSlice::new(header), IoSlice::new(payload)])
-            .collect()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.frames.clear();
-        self.bytes = 0;
-    }
-}
-
-/// What waits to be written by one writer, whose frames are either all small or
-/// all large.
+/// What waits to be written by one writer: headers and small payloads in a block, and large
+/// payloads between them.
 pub(super) struct Unwritten {
-    pub(super) block: Vec<u8>,
-    pub(super) large: Large,
+    block: Vec<u8>,
+    /// Large payloads, and how much of the block is before each.
+    large: Vec<(usize, Bytes)>,
+    bytes: usize,
 }
 
 impl Unwritten {
     pub(super) fn new() -> Self {
         Self {
             block: Vec::with_capacity(2 * BLOCK),
-            large: Large::default(),
+            large: Vec::new(),
+            bytes: 0,
         }
     }
 
     /// Adds a frame. `true`: it is time to write.
     #[inline]
     pub(super) fn push(&mut self, payload: Bytes) -> bool {
-        match payload.len() >= LARGE {
-            true => self.large.push(payload),
-            false => push(&mut self.block, &payload),
+        if payload.len() < LARGE {
+            push(&mut self.block, &payload);
+        } else {
+            self.block.extend_from_slice(&header(payload.len()));
+            self.bytes += payload.len();
+            self.large.push((self.block.len(), payload));
         }
+        self.bytes + self.block.len() >= BLOCK
+    }
+
+    /// The block, if that is all.
+    pub(super) fn only_block(&self) -> Option<&[u8]> {
+        self.large.is_empty().then_some(&self.block)
+    }
+
+    /// All of it, in order.
+    pub(super) fn slices(&self) -> Vec<IoSlice<'_>> {
+        let mut slices = Vec::with_capacity(2 * self.large.len() + 1);
+        let mut begin = 0;
+        for (end, payload) in &self.large {
+            slices.push(IoSlice::new(&self.block[begin..*end]));
+            slices.push(IoSlice::new(payload));
+            begin = *end;
+        }
+        if begin < self.block.len() {
+            slices.push(IoSlice::new(&self.block[begin..]));
+        }
+        slices
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.block.clear();
+        self.large.clear();
+        self.bytes = 0;
     }
 }
 
@@ -124,19 +129,20 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Outlet for Writer<W> {
     }
 
     async fn flush(&mut self) -> Outcome {
-        let Unwritten { block, large } = &mut self.unwritten;
-        self.io.write_all(block).await?;
-        block.clear();
-        let mut slices = large.slices();
-        let mut rest = slices.as_mut_slice();
-        while !rest.is_empty() {
-            let written = self.io.write_vectored(rest).await?;
-            if written == 0 {
-                return Err(Failure::new("the connection takes no more"));
+        if let Some(block) = self.unwritten.only_block() {
+            self.io.write_all(block).await?;
+        } else {
+            let mut slices = self.unwritten.slices();
+            let mut rest = slices.as_mut_slice();
+            while !rest.is_empty() {
+                let written = self.io.write_vectored(rest).await?;
+                if written == 0 {
+                    return Err(Failure::new("the connection takes no more"));
+                }
+                IoSlice::advance_slices(&mut rest, written);
             }
-            IoSlice::advance_slices(&mut rest, written);
         }
-        large.clear();
+        self.unwritten.clear();
         Ok(self.io.flush().await?)
     }
 }
@@ -168,6 +174,10 @@ impl<R: AsyncRead + Send + Unpin + 'static> Inlet for Reader<R> {
                 return Err(Failure::new("the connection ended"));
             }
         }
+    }
+
+    fn has_more(&self) -> bool {
+        frame_len(&self.buffer).is_some_and(|len| len <= self.buffer.len())
     }
 }
 
@@ -212,6 +222,10 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Inlet for Both<S> {
 
     async fn recv(&mut self) -> Result<Option<Bytes>, Failure> {
         self.reader.recv().await
+    }
+
+    fn has_more(&self) -> bool {
+        self.reader.has_more()
     }
 }
 

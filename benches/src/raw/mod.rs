@@ -19,7 +19,7 @@ pub(crate) use tasks::RawTasks;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::drive::{self, Together, block_on};
+use crate::drive::{self, Locked, Together, block_on};
 use crate::library::{Failure, Job, Library, Outcome};
 use crate::parent::Parent;
 use frames::{Both, Reader, Writer};
@@ -42,6 +42,10 @@ impl Library for Raw {
             }
             let streams = open(job, parent).await?;
             match &job.tls {
+                None if job.tasks > 1 => {
+                    let outlet = only(streams.into_iter().map(Writer::new))?;
+                    drive::send_from_tasks(job, parent, Locked::new(outlet)).await
+                }
                 None => {
                     let outlets = streams.into_iter().map(Writer::new).collect();
                     drive::send(job, parent, Together::Tasks, outlets).await
@@ -80,6 +84,14 @@ impl Library for Raw {
         block_on(async { drive::echo(job, parent, one(job, parent).await?).await })
     }
 
+    fn client(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async { drive::pipeline(job, parent, one(job, parent).await?).await })
+    }
+
+    fn server(&self, job: &Job, parent: &Parent) -> Outcome {
+        self.echo(job, parent)
+    }
+
     fn publisher(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
             let outlet = Publisher::new(open(job, parent).await?);
@@ -109,8 +121,11 @@ impl Library for Raw {
 }
 
 async fn one(job: &Job, parent: &Parent) -> Result<Both<TcpStream>, Failure> {
-    match open(job, parent).await?.pop() {
-        Some(stream) => Ok(Both::new(stream)),
-        None => Err(Failure::new("there is no connection")),
-    }
+    Ok(Both::new(only(open(job, parent).await?)?))
+}
+
+fn only<T>(connections: impl IntoIterator<Item = T>) -> Result<T, Failure> {
+    let mut connections = connections.into_iter();
+    let first = connections.next();
+    first.ok_or_else(|| Failure::new("there is no connection"))
 }
