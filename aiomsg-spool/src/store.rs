@@ -37,21 +37,6 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// and nobody knows which after another one.
     fn append(&self, entries: Vec<Entry>) -> Answer<Usage>;
 
-    /// Whether [`begin`](Store::begin) does more than [`append`](Store::append) does.
-    fn joins(&self) -> bool {
-        false
-    }
-
-    /// Stores messages as [`append`](Store::append) does, when others are about to come. A
-    /// store that [joins](Store::joins) writes them at once, and commits them together with
-    /// those of the next calls, at [`finish`](Store::finish) or a moment later.
-    fn begin(&self, entries: Vec<Entry>) -> Answer<Usage> {
-        self.append(entries)
-    }
-
-    /// Says that no more messages are about to come.
-    fn finish(&self) {}
-
     /// Gives out the oldest messages that are not given out, `most` at most. Waits until
     /// there is one.
     fn next(&self, most: usize) -> Answer<Vec<Stored>>;

@@ -100,18 +100,6 @@ impl Store for Embedded {
         self.ask(|reply| Command::Append(entries, reply))
     }
 
-    fn joins(&self) -> bool {
-        true
-    }
-
-    fn begin(&self, entries: Vec<Entry>) -> Answer<Usage> {
-        self.ask(|reply| Command::Begin(entries, reply))
-    }
-
-    fn finish(&self) {
-        let _ = self.commands.send(Command::Finish);
-    }
-
     fn next(&self, most: usize) -> Answer<Vec<Stored>> {
         let (reply, answer) = oneshot::channel();
         let _ = self.commands.send(Command::Next(most, reply));

@@ -48,21 +48,8 @@ async fn what_makes_the_messages_may_use_the_spool() {
 /// had a few of them, and the others waited for one more.
 #[tokio::test]
 async fn callers_that_come_back_share_the_next_commit() {
-    share_the_next_commit(Counts::default()).await;
-}
-
-/// The store has the first ones while the others come.
-#[tokio::test]
-async fn callers_that_come_back_are_joined_in_one_commit() {
-    let joins = true;
-    let counts = Counts::default();
-    let store = share_the_next_commit(Counts { joins, ..counts }).await;
-    assert!(store.begun.load(Relaxed) > store.commits.load(Relaxed));
-}
-
-async fn share_the_next_commit(store: Counts) -> Arc<Counts> {
     const ROUNDS: u64 = 10;
-    let store = Arc::new(store);
+    let store = Arc::new(Counts::default());
     let commits = || store.commits.load(Relaxed);
     let spool = Spool::builder().with_store(Arc::clone(&store) as Arc<dyn Store>);
     let spool = spool.await.unwrap();
@@ -86,16 +73,12 @@ async fn share_the_next_commit(store: Counts) -> Arc<Counts> {
     // The next one waits for none of those that stay away.
     spool.append("last").await.unwrap();
     assert_eq!(commits(), ROUNDS + 1);
-    store
 }
 
 /// Counts commits, and keeps nothing.
 #[derive(Debug, Default)]
 struct Counts {
     commits: AtomicU64,
-    /// Those that were to be joined with others.
-    begun: AtomicU64,
-    joins: bool,
 }
 
 impl Store for Counts {
@@ -105,19 +88,6 @@ impl Store for Counts {
             yield_now().await;
             Ok(Usage::default())
         })
-    }
-
-    fn joins(&self) -> bool {
-        self.joins
-    }
-
-    fn begin(&self, _: Vec<Entry>) -> Answer<Usage> {
-        self.begun.fetch_add(1, Relaxed);
-        Box::pin(async { Ok(Usage::default()) })
-    }
-
-    fn finish(&self) {
-        self.commits.fetch_add(1, Relaxed);
     }
 
     fn next(&self, _: usize) -> Answer<Vec<Stored>> {

@@ -28,13 +28,9 @@ fn insert(rows: usize) -> String {
 }
 
 impl Db {
-    /// The place of the next message that is added.
-    pub(in crate::embedded) fn next_place(&self) -> u64 {
-        self.next.next
-    }
-
-    /// Adds messages, one behind the other.
-    pub(in crate::embedded) fn append(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
+    /// Adds messages, and returns the place of the first. The others are behind it.
+    pub(in crate::embedded) fn append(&mut self, entries: &[&Entry]) -> rusqlite::Result<u64> {
+        let first = self.next.next;
         for some in entries.chunks(ROWS) {
             let bytes = some.iter().map(|it| it.payload.len()).sum::<usize>();
             match some.len() == ROWS && bytes <= ROWS_BYTES {
@@ -44,11 +40,11 @@ impl Db {
                     .try_for_each(|one| self.append_at_once(&ONE, one))?,
             }
         }
-        Ok(())
+        Ok(first)
     }
 
     /// Adds as many messages as the statement has rows.
-    fn append_at_once(&mut self, statement: &str, entries: &[Entry]) -> rusqlite::Result<()> {
+    fn append_at_once(&mut self, statement: &str, entries: &[&Entry]) -> rusqlite::Result<()> {
         let mut insert = self.connection.prepare_cached(statement)?;
         for (entry, at) in entries.iter().zip((1..).step_by(COLUMNS)) {
             let id = entry.id.as_bytes();

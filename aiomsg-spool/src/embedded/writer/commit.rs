@@ -3,13 +3,12 @@
 use aiomsg_core::Weight;
 use tokio::time::Instant;
 
-use super::arriving::Arriving;
 use super::{Reply, TICK, Writer};
 use crate::SpoolError;
 use crate::embedded::db::Db;
 use crate::embedded::given::Given;
 use crate::settings::SyncPolicy;
-use crate::store::{Fate, Settled, Shed, Usage};
+use crate::store::{Entry, Fate, Settled, Shed, Usage};
 
 /// What became of messages, and is not written yet.
 #[derive(Debug, Default)]
@@ -31,14 +30,18 @@ impl Fates {
 }
 
 impl Writer {
-    pub(super) fn write(&mut self, arriving: &mut Arriving<'_>, settles: Vec<Reply<Usage>>) {
+    pub(super) fn write(
+        &mut self,
+        appends: Vec<(Vec<Entry>, Reply<Usage>)>,
+        settles: Vec<Reply<Usage>>,
+    ) {
+        let entries: Vec<&Entry> = appends.iter().flat_map(|(entries, _)| entries).collect();
         let retries = self.retries();
-        let appended = match (self.usable(), arriving.is_empty()) {
+        let appended = match (self.usable(), entries.is_empty()) {
             (Err(error), _) => Err(error),
             (Ok(()), true) => Ok(0),
-            (Ok(()), false) => self.commit(self.sync == SyncPolicy::Always, Some(arriving)),
+            (Ok(()), false) => self.commit(self.sync == SyncPolicy::Always, &entries),
         };
-        let appends = arriving.take();
         // Fates need less room than messages do, and must not fail with them.
         if retries {
             self.write_fates();
@@ -73,24 +76,16 @@ impl Writer {
     pub(super) fn write_fates(&mut self) {
         if !self.fates.is_empty() && self.broken.is_none() {
             // Without room on the disk, it is tried again.
-            let _ = self.commit_fates(false);
+            let _ = self.commit(false, &[]);
         }
     }
 
-    pub(super) fn commit_fates(&mut self, sync: bool) -> Result<(), SpoolError> {
-        self.commit(sync, None).map(|_| ())
-    }
-
     /// Commits messages, and the fates. Returns the place of the first message.
-    fn commit(
-        &mut self,
-        sync: bool,
-        mut arriving: Option<&mut Arriving<'_>>,
-    ) -> Result<u64, SpoolError> {
+    pub(super) fn commit(&mut self, sync: bool, entries: &[&Entry]) -> Result<u64, SpoolError> {
         self.usable()?;
-        let mut done = self.try_commit(sync, arriving.as_deref_mut());
+        let mut done = self.try_commit(sync, entries);
         if done.as_ref().is_err_and(SpoolError::is_full) && self.makes_room() {
-            done = self.try_commit(sync, arriving);
+            done = self.try_commit(sync, entries);
         }
         match &done {
             Ok(_) => {
@@ -108,20 +103,13 @@ impl Writer {
         done
     }
 
-    fn try_commit(
-        &mut self,
-        sync: bool,
-        arriving: Option<&mut Arriving<'_>>,
-    ) -> Result<u64, SpoolError> {
+    fn try_commit(&mut self, sync: bool, entries: &[&Entry]) -> Result<u64, SpoolError> {
         let (given, fates) = (&self.given, &self.fates);
         self.db.commit(sync, |db| {
-            let first = db.next_place();
+            let first = db.append(entries)?;
             let mut aside = fates.aside.iter();
             aside.try_for_each(|(seq, reason)| db.set_aside(*seq, reason))?;
             write_settled(db, given, &fates.settled)?;
-            if let Some(arriving) = arriving {
-                append(db, arriving)?;
-            }
             Ok(first)
         })
     }
@@ -156,7 +144,7 @@ impl Writer {
 
     pub(super) fn sync_if_due(&mut self) {
         let due = self.sync_at.is_some_and(|at| at <= Instant::now());
-        if due && self.broken.is_none() && self.commit_fates(true).is_err() {
+        if due && self.broken.is_none() && self.commit(true, &[]).is_err() {
             self.sync_at = Some(Instant::now() + TICK);
         }
     }
@@ -172,20 +160,6 @@ impl Writer {
             dropped,
             left: self.db.usage(),
         })
-    }
-}
-
-/// Adds messages, and those that come meanwhile.
-fn append(db: &mut Db, arriving: &mut Arriving<'_>) -> rusqlite::Result<()> {
-    let mut added = 0;
-    loop {
-        while let Some((entries, _)) = arriving.get(added) {
-            db.append(entries)?;
-            added += 1;
-        }
-        if !arriving.wait() {
-            return Ok(());
-        }
     }
 }
 

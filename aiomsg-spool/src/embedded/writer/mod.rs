@@ -1,6 +1,5 @@
 //! The thread that writes a store: all that has come since the last commit is one commit.
 
-mod arriving;
 mod commit;
 mod give;
 
@@ -17,7 +16,6 @@ use super::lock::Lock;
 use crate::SpoolError;
 use crate::settings::SyncPolicy;
 use crate::store::{Entry, Settled, Shed, Stats, Stored, Usage};
-use arriving::Arriving;
 use commit::Fates;
 
 /// Where an answer goes.
@@ -27,9 +25,6 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Vec<Entry>, Reply<Usage>),
-    /// The same, with more to come until it is told to finish.
-    Begin(Vec<Entry>, Reply<Usage>),
-    Finish,
     Settle(Vec<Settled>, Reply<Usage>),
     Next(usize, Reply<Vec<Stored>>),
     /// Messages that were given out to somebody who no longer waited.
@@ -93,27 +88,21 @@ impl Writer {
 
     /// Runs until it is told to close, or nobody can tell it any more.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
-        // What came while messages were awaited.
-        let mut group = Vec::new();
         let closed = loop {
-            if group.is_empty() {
-                let first = match self.wait() {
-                    None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                    Some(time) => commands.recv_timeout(time),
-                };
-                match first {
-                    Ok(first) => group.push(first),
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => break None,
-                }
+            let first = match self.wait() {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(time) => commands.recv_timeout(time),
+            };
+            let mut group = Vec::new();
+            match first {
+                Ok(first) => group.push(first),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break None,
             }
-            group.extend(commands.try_iter().take(GROUP.saturating_sub(group.len())));
-            let mut arriving = Arriving::new(commands);
-            let closed = self.turn(group, &mut arriving);
-            if closed.is_some() {
-                break closed;
+            group.extend(commands.try_iter().take(GROUP - group.len()));
+            if let Some(closed) = self.turn(group) {
+                break Some(closed);
             }
-            group = arriving.into_others();
         };
         let ended = self.end();
         drop(self);
@@ -137,15 +126,14 @@ impl Writer {
     }
 
     /// Does what a group of commands asks for. Returns where to answer that it is closed.
-    fn turn(&mut self, group: Vec<Command>, arriving: &mut Arriving<'_>) -> Option<Reply<()>> {
+    fn turn(&mut self, group: Vec<Command>) -> Option<Reply<()>> {
+        let mut appends = Vec::new();
         let mut settles = Vec::new();
         let mut rest = Vec::new();
         let mut closed = None;
         for command in group {
             match command {
-                Command::Append(entries, reply) => arriving.push(entries, reply),
-                Command::Begin(entries, reply) => arriving.begin(entries, reply),
-                Command::Finish => arriving.finish(),
+                Command::Append(entries, reply) => appends.push((entries, reply)),
                 Command::Settle(settled, reply) => {
                     self.fates.settled.extend(settled);
                     settles.push(reply);
@@ -156,7 +144,7 @@ impl Writer {
                 other => rest.push(other),
             }
         }
-        self.write(arriving, settles);
+        self.write(appends, settles);
         self.sync_if_due();
         for command in rest {
             match command {
@@ -200,7 +188,7 @@ impl Writer {
     }
 
     fn end(&mut self) -> Result<(), SpoolError> {
-        self.commit_fates(true)?;
+        self.commit(true, &[])?;
         // What is not tidied now is tidied later.
         let _ = self.db.tidy();
         Ok(())
