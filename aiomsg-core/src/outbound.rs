@@ -198,6 +198,13 @@ impl Outbound {
         }
     }
 
+    /// Whether the payload is all that there is to the message.
+    #[doc(hidden)]
+    #[inline]
+    pub fn is_bare(&self) -> bool {
+        matches!(self.rest, Rest::Target(Target::Any))
+    }
+
     /// The payload.
     #[inline]
     pub fn payload(&self) -> &Bytes {

@@ -46,6 +46,8 @@ struct State {
     left: usize,
     /// Tasks that look in without a place.
     passing: WakerList,
+    /// The task that may pass the others. Nobody, while nobody waits.
+    turn: Turn,
 }
 
 struct Standing {
@@ -177,20 +179,23 @@ impl Place {
     /// Ready when this is the first in the line.
     pub fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.lock();
+        // Its messages do not pass this one.
+        let ended = state.turn.end_of(cx);
         // They are in order, and some that have left may still be there.
         let at = state
             .places
             .binary_search_by_key(&self.number, |it| it.number);
-        let Ok(at) = at else {
-            return Poll::Ready(());
-        };
-        match &mut state.places[at].waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            waker => *waker = Some(cx.waker().clone()),
+        if let Ok(at) = at {
+            match &mut state.places[at].waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                waker => *waker = Some(cx.waker().clone()),
+            }
         }
+        drop(state);
+        drop(ended);
         match at {
-            0 => Poll::Ready(()),
-            _ => Poll::Pending,
+            Ok(1..) => Poll::Pending,
+            _ => Poll::Ready(()),
         }
     }
 
@@ -240,9 +245,13 @@ impl Drop for Place {
             0 => state.places.front().and_then(|it| it.waker.clone()),
             _ => None,
         };
+        let turn = match state.places.is_empty() {
+            true => state.turn.end(),
+            false => None,
+        };
         drop(state);
-        // Its destructor may be a user's.
-        drop(own);
+        // Their destructors may be a user's.
+        drop((own, turn));
         wake(next);
     }
 }
@@ -331,6 +340,10 @@ impl Drop for PeerPlace {
         }
     }
 }
+
+mod turn;
+
+use turn::Turn;
 
 #[cfg(all(test, aiomsg_loom))]
 mod interleavings;

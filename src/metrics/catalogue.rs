@@ -75,13 +75,21 @@ catalogue! {
         Unit::Count,
         "received messages that wait in the inbox",
     );
-    INBOX_BYTES = Metric::gauge("aiomsg_inbox_bytes", Unit::Bytes, "bytes of the messages in the inbox");
+    INBOX_BYTES = Metric::gauge(
+        "aiomsg_inbox_bytes",
+        Unit::Bytes,
+        "bytes of the messages in the inbox",
+    );
     BUFFERED = Metric::gauge(
         "aiomsg_buffered_messages",
         Unit::Count,
         "messages that wait while no peer is connected",
     );
-    BUFFERED_BYTES = Metric::gauge("aiomsg_buffered_bytes", Unit::Bytes, "bytes of the messages that wait while no peer is connected");
+    BUFFERED_BYTES = Metric::gauge(
+        "aiomsg_buffered_bytes",
+        Unit::Bytes,
+        "bytes of the messages that wait while no peer is connected",
+    );
     UNACKNOWLEDGED = Metric::gauge(
         "aiomsg_unacknowledged_messages",
         Unit::Count,

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aiomsg_core::sync::Mutex;
+use aiomsg_layers::shared::{catch, note};
+use metrics::Counter;
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{Sleep, sleep};
 
 use super::layer::Handles;
 
 /// How long a count is kept from the recorder, from the first poll of the task on.
-pub(super) const LATEST: Duration = Duration::from_millis(10);
+const LATEST: Duration = Duration::from_millis(10);
 
 /// Counts the messages of one service, and tells the recorder.
 ///
@@ -31,6 +33,8 @@ struct Shared {
     told: Mutex<(usize, usize)>,
     /// A task tells the recorder.
     has_task: AtomicBool,
+    /// The runtime that was found has no timers, so no task is begun.
+    has_no_timer: AtomicBool,
 }
 
 impl Tally {
@@ -41,6 +45,7 @@ impl Tally {
             bytes: AtomicUsize::new(0),
             told: Mutex::default(),
             has_task: AtomicBool::new(false),
+            has_no_timer: AtomicBool::new(false),
         }))
     }
 
@@ -64,13 +69,30 @@ impl Tally {
 
     #[cold]
     fn tell(&mut self, flood: bool) {
-        if flood && let Ok(runtime) = Handle::try_current() {
-            self.0.has_task.store(true, Ordering::Relaxed);
-            let (shared, has_left) = (Arc::clone(&self.0), false);
-            runtime.spawn(Task { shared, has_left }.run());
-            return;
+        match flood {
+            true if self.begins() => {}
+            _ => drop(self.0.tell()),
         }
-        self.0.tell();
+    }
+
+    /// Begins a task that tells the recorder, where there is a runtime for it.
+    fn begins(&self) -> bool {
+        let shared = &self.0;
+        if shared.has_no_timer.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return false;
+        };
+        // Tokio says by a panic that a runtime has no timers.
+        let Ok(first) = catch("a timer", || sleep(LATEST)) else {
+            shared.has_no_timer.store(true, Ordering::Relaxed);
+            return false;
+        };
+        shared.has_task.store(true, Ordering::Relaxed);
+        let (shared, has_left) = (Arc::clone(shared), false);
+        runtime.spawn(Task { shared, has_left }.run(first));
+        true
     }
 }
 
@@ -83,13 +105,18 @@ impl Shared {
         let new = (messages.wrapping_sub(told.0), bytes.wrapping_sub(told.1));
         *told = (messages, bytes);
         drop(told);
-        if new.0 > 0 {
-            self.handles.messages.increment(new.0 as u64);
-        }
-        if new.1 > 0 {
-            self.handles.bytes.increment(new.1 as u64);
-        }
+        add(&self.handles.messages, new.0);
+        add(&self.handles.bytes, new.1);
         new != (0, 0)
+    }
+}
+
+/// Adds to a counter of the recorder. A panic of it ends here: this is called by destructors.
+fn add(counter: &Counter, more: usize) {
+    if more > 0
+        && let Err(error) = catch("the recorder", || counter.increment(more as u64))
+    {
+        note(&error);
     }
 }
 
@@ -114,12 +141,10 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self) {
-        loop {
+    async fn run(mut self, first: Sleep) {
+        first.await;
+        while self.shared.tell() {
             sleep(LATEST).await;
-            if !self.shared.tell() {
-                break;
-            }
         }
         self.leave();
         // One who counts may have seen the task just before: that count is there a moment later.

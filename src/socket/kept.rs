@@ -1,6 +1,6 @@
 //! What is kept of a message while layers have it.
 
-use aiomsg_core::{Outbound, Target};
+use aiomsg_core::Outbound;
 use bytes::Bytes;
 
 /// Payloads up to here are kept as a copy of their bytes.
@@ -26,7 +26,7 @@ impl Kept {
         let payload = message.payload();
         let mut bytes = [0; SMALL];
         match bytes.get_mut(..payload.len()) {
-            Some(start) if is_bare(message) => {
+            Some(start) if message.is_bare() => {
                 start.copy_from_slice(payload);
                 let len = payload.len();
                 Self::Small { bytes, len }
@@ -48,19 +48,10 @@ impl Kept {
     }
 }
 
-/// Whether the message is its payload alone.
-#[inline]
-fn is_bare(message: &Outbound) -> bool {
-    message.is_plain()
-        && *message.target() == Target::Any
-        && !message.is_until_acked()
-        && message.interrupted() == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aiomsg_core::{Identity, MessageId};
+    use aiomsg_core::{Identity, MessageId, Target};
 
     #[test]
     fn a_message_comes_back_as_it_was() {
@@ -73,6 +64,7 @@ mod tests {
                 message().until_acked(),
                 message().with_id(MessageId::from_bytes([7; MessageId::LEN])),
                 message().header("a", "b"),
+                message().header("not a name", "b"),
                 message().with_interrupted(2),
                 message().with_target(Target::Copy),
             ] {

@@ -126,9 +126,9 @@ where
         cx: &mut Context<'_>,
         messages: &mut VecDeque<Outbound>,
     ) -> Poll<()> {
-        ready!(self.sends.poll(cx, || self.spread()));
+        ready!(self.poll_turn(cx));
         if let Some(direct) = &self.direct
-            && self.line.is_empty()
+            && self.line.lets_pass(cx)
         {
             let before = messages.len();
             let bad = messages.iter_mut().position(|it| !self.accepts(it));

@@ -204,19 +204,29 @@ where
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
     ) -> Poll<Result<Sent, Error>> {
-        ready!(self.sends.poll(cx, || self.spread()));
+        ready!(self.poll_turn(cx));
         let Some(direct) = &self.direct else {
             return Poll::Ready(Ok(Sent::NotNow));
         };
         let alone = message.as_ref().is_some_and(|it| it.peer().is_some());
         let turn = match alone {
-            false => self.line.is_empty(),
+            false => self.line.lets_pass(cx),
             true => self.lines.is_empty(),
         };
         Poll::Ready(match turn {
             true => direct.send_now(cx, message),
             false => Ok(Sent::NotNow),
         })
+    }
+
+    /// Pending when other tasks have their turn.
+    #[inline]
+    pub(super) fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.sends.poll(cx, || self.spread());
+        if polled.is_pending() {
+            self.line.end_turn(cx);
+        }
+        polled
     }
 
     /// How many peers share the messages that are sent.
@@ -281,16 +291,21 @@ where
     /// One task waits for the stack at a time, and the others for their turn: see
     /// [`Line`](aiomsg_layers::line::Line).
     async fn start(&self, message: &mut Option<Outbound>) -> Result<S::Future, Error> {
-        if self.line.is_empty() {
-            let once = poll_fn(|cx| Poll::Ready(self.poll_start(cx, message)));
-            if let Poll::Ready(started) = once.await {
-                return started;
-            }
+        let once = poll_fn(|cx| {
+            Poll::Ready(match self.line.lets_pass(cx) {
+                true => self.poll_start(cx, message),
+                false => Poll::Pending,
+            })
+        });
+        if let Poll::Ready(started) = once.await {
+            return started;
         }
         let mut place = self.line.join();
         poll_fn(|cx| {
             ready!(place.poll_first(cx));
-            self.poll_start(cx, message)
+            let started = ready!(self.poll_start(cx, message));
+            place.begin_turn(cx);
+            Poll::Ready(started)
         })
         .await
     }
@@ -302,7 +317,7 @@ where
         cx: &mut Context<'_>,
         message: &mut Option<Outbound>,
     ) -> Poll<Result<Caught<S::Future>, Error>> {
-        if self.direct.is_some() || !self.line.is_empty() {
+        if self.direct.is_some() || !self.line.lets_pass(cx) {
             return Poll::Pending;
         }
         let called = ready!(self.poll_start(cx, message));

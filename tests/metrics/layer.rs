@@ -1,10 +1,14 @@
 //! The layer alone, and in a socket.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use aiomsg::metrics::{Direction, MetricsLayer};
 use aiomsg::{Delivery, Error, ErrorKind, Identity, Outbound};
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
 use tokio::time::sleep;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -167,8 +171,60 @@ fn no_count_of_a_flood_is_lost_with_the_layer_or_the_runtime() {
     assert_eq!(counted(), 30_000);
     let second = runtime();
     second.block_on(async { flood(10_000) });
+    // One without timers has nobody who counts later.
+    let bare = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    bare.block_on(async { flood(10_000) });
     drop(service);
-    assert_eq!(counted(), 30_000);
+    assert_eq!(counted(), 60_000);
+}
+
+/// Its counters panic.
+struct Panics;
+
+impl CounterFn for Panics {
+    fn increment(&self, _: u64) {
+        panic!("this recorder panics");
+    }
+
+    fn absolute(&self, _: u64) {}
+}
+
+impl Recorder for Panics {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(Arc::new(Panics))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorder_that_panics_costs_no_message_and_no_process() {
+    let layer = metrics::with_local_recorder(&Panics, MetricsLayer::send);
+    let mut service = layer.layer(service_fn(async |_: Outbound| Ok::<_, Infallible>(())));
+    for _ in 0..10_000 {
+        let ready = service.ready().await.unwrap();
+        ready.call(Outbound::new("x")).await.unwrap();
+    }
+    sleep(Duration::from_millis(11)).await;
+    service.call(Outbound::new("x")).await.unwrap();
+    // Its last counts are told while a panic unwinds.
+    let ended = tokio::spawn(async move {
+        let _service = service;
+        panic!("another one");
+    });
+    assert!(ended.await.unwrap_err().is_panic());
 }
 
 #[tokio::test]

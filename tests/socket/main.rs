@@ -75,6 +75,7 @@ mod slow_link;
 mod spans;
 mod streams;
 mod takeover;
+mod tasks_of_one_socket;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]

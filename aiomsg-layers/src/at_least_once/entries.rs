@@ -53,8 +53,8 @@ pub(super) struct Entry {
     by: [u64; 2],
     /// Its place among the messages of that connection.
     pub(super) place: u64,
-    /// The place of the message that probably leaves next on that connection, or before it
-    /// leaves, of the one that came next.
+    /// Where the next message probably is: the one that left after this one or, until then, the
+    /// one that came after it.
     pub(super) behind: usize,
     /// The time of its resend, unless it is on its way to a connection.
     pub(super) due: Option<Instant>,

@@ -125,12 +125,12 @@ where
             return Err(Error::new(ErrorKind::Closed).with_message(message).into());
         };
         self.room = inserted.room;
-        let mut accepting = self.inner.call(message);
         // As a future that is dropped: a panic here is the sender's error.
         let kept = Kept {
             id: inserted.id,
             unacked: &self.unacked,
         };
+        let mut accepting = self.inner.call(message);
         let accepted = Pin::new(&mut accepting).poll(cx);
         std::mem::forget(kept);
         let pending = match accepted {

@@ -109,21 +109,12 @@ impl<S> Driven<S> {
     where
         S: Service<Outbound>,
     {
-        let holding = Holding::enter(&*self.0).ok_or(NotNow::Within)?;
-        let mut state = self.0.state.lock();
-        self.0.wakers.set_unknown();
-        let called = match state.closed {
-            true => Err(NotNow::Closed),
-            false => {
-                let called = call(&mut state.stack, &mut self.0.context());
-                // Its failure is for the one who asks next.
-                let _ = self.0.poll_stack(&mut state.stack);
-                Ok(called)
-            }
-        };
-        drop(state);
-        drop(holding);
-        called
+        self.with_open(|stack, shared| {
+            let called = call(stack, shared);
+            // Its failure is for the one who asks next.
+            let _ = self.0.poll_stack(stack);
+            called
+        })
     }
 
     /// Whether this thread is in the stack already: a policy, or its callee, sends.
@@ -167,23 +158,16 @@ impl<S> Driven<S> {
     where
         T: Service<Outbound, Response = (), Error: From<Error>>,
     {
-        if self.is_held() {
-            return later(cx);
-        }
-        let shared = &self.0;
-        self.line().poll_shared(cx, || {
-            let mut locked = shared.lock();
-            match locked.state.closed {
-                true => Poll::Ready(Err(closed(None).into())),
-                false => layer(&mut locked.state.stack).poll_ready(&mut shared.context()),
-            }
+        self.poll_locked(cx, |shared, stack| {
+            layer(stack).poll_ready(&mut shared.context())
         })
     }
 
-    fn poll_ready_locked(&self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>>
-    where
-        S: Service<Outbound, Response = (), Error: From<Error>>,
-    {
+    fn poll_locked<E: From<Error>>(
+        &self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&Shared<S>, &mut S) -> Poll<Result<(), E>>,
+    ) -> Poll<Result<(), E>> {
         if self.is_held() {
             return later(cx);
         }
@@ -192,7 +176,7 @@ impl<S> Driven<S> {
             let mut locked = shared.lock();
             match locked.state.closed {
                 true => Poll::Ready(Err(closed(None).into())),
-                false => shared.poll_stack(&mut locked.state.stack),
+                false => poll(shared, &mut locked.state.stack),
             }
         })
     }
@@ -286,7 +270,7 @@ where
         if self.0.wakers.is_ready() {
             return Poll::Ready(Ok(()));
         }
-        self.poll_ready_locked(cx)
+        self.poll_locked(cx, Shared::poll_stack)
     }
 
     fn call(&mut self, message: Outbound) -> Self::Future {

@@ -52,6 +52,62 @@ fn those_who_come_and_go_leave_nothing_behind() {
     assert!(line.shared.lock().places.is_empty());
 }
 
+/// Of a task of its own.
+fn context() -> Waker {
+    Waker::from(std::sync::Arc::<Shared>::default())
+}
+
+#[test]
+fn a_task_that_has_waited_has_a_turn() {
+    let line = Line::new();
+    let wakers = [(); 3].map(|()| context());
+    let [mut a, mut b, mut c] = wakers.each_ref().map(Context::from_waker);
+    assert!(line.lets_pass(&a), "nobody waits");
+    let (mut first, mut second) = (line.join(), line.join());
+    assert!(first.poll_first(&mut a).is_ready() && second.poll_first(&mut b).is_pending());
+    assert!(!line.lets_pass(&a) && !line.lets_pass(&c));
+    first.begin_turn(&a);
+    drop(first);
+    assert!(
+        line.lets_pass(&a) && !line.lets_pass(&c),
+        "it is the turn of one"
+    );
+    line.end_turn(&c);
+    assert!(line.lets_pass(&a), "only its own can be ended");
+    line.end_turn(&a);
+    assert!(!line.lets_pass(&a));
+
+    // The last turn is the one that counts.
+    let mut third = line.join();
+    assert!(second.poll_first(&mut b).is_ready() && third.poll_first(&mut c).is_pending());
+    second.begin_turn(&b);
+    drop(second);
+    let mut fourth = line.join();
+    assert!(fourth.poll_first(&mut a).is_pending());
+    third.begin_turn(&c);
+    drop(third);
+    assert!(line.lets_pass(&c) && !line.lets_pass(&b));
+    // It waits once more, so what it sends does not pass that.
+    let mut fifth = line.join();
+    assert!(fifth.poll_first(&mut c).is_pending());
+    assert!(!line.lets_pass(&c));
+    drop((fourth, fifth));
+    assert!(line.shared.lock().turn.end().is_none(), "nobody waits");
+}
+
+#[test]
+fn a_task_with_two_places_has_no_turn() {
+    let line = Line::new();
+    let (waker, other) = (context(), context());
+    let (mut cx, mut others) = (Context::from_waker(&waker), Context::from_waker(&other));
+    let (mut one, mut its, mut two) = (line.join(), line.join(), line.join());
+    assert!(one.poll_first(&mut cx).is_ready());
+    assert!(its.poll_first(&mut others).is_pending() && two.poll_first(&mut cx).is_pending());
+    one.begin_turn(&cx);
+    drop(one);
+    assert!(!line.lets_pass(&cx));
+}
+
 #[tokio::test]
 async fn only_the_first_is_woken() {
     let line = Line::new();

@@ -7,7 +7,7 @@ use aiomsg_layers::at_least_once::ResponseFuture;
 use aiomsg_layers::driven::DrivenFuture;
 use tower::Service;
 
-use super::{Core, Sent, Stack};
+use super::{Core, Stack};
 
 type CoreFuture = <Core as Service<Outbound>>::Future;
 
@@ -50,7 +50,8 @@ impl Future for StackFuture {
 }
 
 /// The future of [`StandardSend`](super::StandardSend): ready when the message is accepted. Dropped
-/// before that, the message is not sent.
+/// before that, the message is not sent. Most messages are accepted within the call, and those are
+/// sent whatever becomes of the future.
 ///
 /// It is small, since each layer moves it: what waits is boxed, and most messages do not wait.
 #[derive(Debug)]
@@ -64,11 +65,12 @@ enum Sending {
 }
 
 impl StandardFuture {
+    /// After the first poll of the stack's future, which is here if it was pending.
     #[inline]
-    pub(super) fn called(sent: Result<Sent, Error>) -> Self {
+    pub(super) fn called(sent: Result<Option<StackFuture>, Error>) -> Self {
         Self(match sent {
-            Ok(Sent::Called(future)) => Sending::Called(future),
-            Ok(_) => Sending::Done(Some(Ok(()))),
+            Ok(None) => Sending::Done(Some(Ok(()))),
+            Ok(Some(future)) => Sending::Called(Box::new(future)),
             Err(error) => Sending::Done(Some(Err(error))),
         })
     }

@@ -66,15 +66,8 @@ impl StandardSend {
             let Some(message) = message.take_if(|_| ready) else {
                 return Ok(Sent::NotNow);
             };
-            match stack {
-                Stack::AtMostOnce(core) => call(core, message, cx, StackFuture::AtMostOnce),
-                Stack::AtLeastOnce(all) => {
-                    let pending = all.call_and_poll(message, cx)?;
-                    Ok(pending.map_or(Sent::Accepted, |future| {
-                        Sent::Called(Box::new(StackFuture::AtLeastOnce(future)))
-                    }))
-                }
-            }
+            let pending = stack.call_and_poll(message, cx)?;
+            Ok(pending.map_or(Sent::Accepted, |future| Sent::Called(Box::new(future))))
         });
         // Closed: the slow way finds that out, too.
         sent.unwrap_or(Ok(Sent::NotNow))
@@ -169,24 +162,6 @@ impl StandardSend {
     }
 }
 
-/// Calls a service, and polls its future once, where it is: to move it costs something.
-#[inline]
-fn call<S>(
-    service: &mut S,
-    message: Outbound,
-    cx: &mut Context<'_>,
-    pending: fn(S::Future) -> StackFuture,
-) -> Result<Sent, Error>
-where
-    S: Service<Outbound, Response = (), Error = Error, Future: Unpin>,
-{
-    let mut future = service.call(message);
-    match Pin::new(&mut future).poll(cx) {
-        Poll::Ready(sent) => sent.map(|()| Sent::Accepted),
-        Poll::Pending => Ok(Sent::Called(Box::new(pending(future)))),
-    }
-}
-
 /// Sends messages from the front of these, as long as none has to wait. Addressed messages, and
 /// those whose sender waits for the acknowledgement, may have to.
 fn send_all<S>(
@@ -219,6 +194,29 @@ fn send_all<S>(
 }
 
 impl Stack {
+    /// Calls the stack, and polls its future once, where it is: to move it costs something. It is
+    /// returned if it is pending.
+    #[inline]
+    fn call_and_poll(
+        &mut self,
+        message: Outbound,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<StackFuture>, Error> {
+        match self {
+            Self::AtMostOnce(core) => {
+                let mut future = core.call(message);
+                match Pin::new(&mut future).poll(cx) {
+                    Poll::Ready(sent) => sent.map(|()| None),
+                    Poll::Pending => Ok(Some(StackFuture::AtMostOnce(future))),
+                }
+            }
+            Self::AtLeastOnce(all) => {
+                let pending = all.call_and_poll(message, cx)?;
+                Ok(pending.map(StackFuture::AtLeastOnce))
+            }
+        }
+    }
+
     /// Ready when there is room for a message to this peer, as far as that is for at-least-once to
     /// say.
     fn poll_room_for(&self, cx: &mut Context<'_>, peer: &Identity) -> Poll<()> {
@@ -247,15 +245,13 @@ impl Service<Outbound> for StandardSend {
         }
         let mut message = Some(message);
         let called = self.driven.with_next(|stack, shared| {
-            let message = message.take()?;
-            Some(match stack {
-                Stack::AtMostOnce(core) => call(core, message, shared, StackFuture::AtMostOnce),
-                Stack::AtLeastOnce(all) => call(all, message, shared, StackFuture::AtLeastOnce),
-            })
+            let message = message.take();
+            message.map(|message| stack.call_and_poll(message, shared))
         });
         match (called, message) {
-            (Err(_), Some(message)) => StandardFuture::not_now(self.driven.call(message)),
-            (sent, _) => StandardFuture::called(sent.ok().flatten().unwrap_or(Ok(Sent::Accepted))),
+            (Ok(Some(called)), _) => StandardFuture::called(called),
+            (_, Some(message)) => StandardFuture::not_now(self.driven.call(message)),
+            (_, None) => StandardFuture::called(Err(ErrorKind::Closed.into())),
         }
     }
 }
