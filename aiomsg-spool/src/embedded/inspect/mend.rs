@@ -85,7 +85,8 @@ impl Mender {
         }
     }
 
-    /// Gives free room in the file back to the system, and the store to other processes.
+    /// Gives all free room in the file back to the system, and the store to other processes.
+    /// The more of it there is, the longer this takes.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl Mender {
     pub fn close(self) -> Result<(), SpoolError> {
         // A reader would hold up the log.
         drop(self.inspector);
-        self.db.tidy()
+        self.db.tidy(None)
     }
 
     fn step(
