@@ -105,6 +105,34 @@ pub(crate) fn file(folder: &Path) -> Connection {
     Connection::open(folder.join("spool.db")).unwrap()
 }
 
+/// Changes the bytes of the file of a store.
+pub(crate) fn change(folder: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let file = folder.join(name);
+    let mut bytes = std::fs::read(&file).unwrap();
+    change(&mut bytes);
+    std::fs::write(file, bytes).unwrap();
+}
+
+/// Fills the first page of a table with something else.
+pub(crate) fn damage_root(folder: &Path, table: &str) {
+    let root: i64 = file(folder)
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?",
+            [table],
+            |row| row.get(0),
+        )
+        .unwrap();
+    fill(folder, usize::try_from(root).unwrap());
+}
+
+/// Fills a page with something else.
+pub(crate) fn fill(folder: &Path, page: usize) {
+    change(folder, "spool.db", |bytes| {
+        let size = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+        bytes[(page - 1) * size..page * size].fill(0xa5);
+    });
+}
+
 /// The places and the reasons of the dead letters.
 pub(crate) fn dead(folder: &Path) -> Vec<(u64, String)> {
     let file = file(folder);

@@ -8,23 +8,16 @@ use aiomsg_spool::{Embedded, Spool, SpoolError, SyncPolicy};
 use futures::FutureExt;
 use rusqlite::Connection;
 
-use crate::common::{check_totals, dead, entries, entry, file, number, numbers, open, rest, soon};
-
-const PAGE: usize = 8192;
+use crate::common::{
+    change, check_totals, damage_root, dead, entries, entry, file, fill, number, numbers, open,
+    rest, soon,
+};
 
 /// The reason of a dead letter whose checksum is wrong.
 const DAMAGE: &str = "its bytes are not those that were stored";
 
 fn try_open(folder: &Path) -> Result<Embedded, SpoolError> {
     Embedded::open(folder, SyncPolicy::Os, None)
-}
-
-/// Changes the bytes of the file of a store.
-fn change(folder: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
-    let file = folder.join(name);
-    let mut bytes = std::fs::read(&file).unwrap();
-    change(&mut bytes);
-    std::fs::write(file, bytes).unwrap();
 }
 
 /// A closed store of messages with 100 bytes of payload each, which say their number.
@@ -142,9 +135,7 @@ async fn a_damaged_page_of_messages_costs_those_on_it() {
     let folder = crate::common::folder();
     closed_store(folder.path(), 5000).await;
     let leaf = leaf_in_the_middle(folder.path());
-    change(folder.path(), "spool.db", |bytes| {
-        bytes[(leaf - 1) * PAGE..leaf * PAGE].fill(0xa5);
-    });
+    fill(folder.path(), leaf);
     let store = open(folder.path());
     let left = all_that_comes(&store).await;
     let left: BTreeSet<_> = left.iter().map(number).collect();
@@ -167,6 +158,46 @@ async fn a_damaged_page_of_messages_costs_those_on_it() {
     assert_eq!(numbers(&all_that_comes(&store).await), [5000]);
 }
 
+/// SQLite reads the last page for any place behind it, too. The writer found it damaged again
+/// and again, and counted places that no message had.
+#[tokio::test]
+async fn a_damaged_last_page_is_counted_once() {
+    let folder = crate::common::folder();
+    closed_store(folder.path(), 5000).await;
+    let leaf = last_leaf(folder.path());
+    fill(folder.path(), leaf);
+    let store = open(folder.path());
+    let left = all_that_comes(&store).await;
+    let missing = 5000 - left.len() as u64;
+    assert!(missing > 10 && missing < 80, "{missing}");
+    for _ in 0..2 {
+        let stats = soon(store.stats()).await.unwrap();
+        assert_eq!(stats.waiting.messages, 5000);
+        assert_eq!(stats.unreadable_places, missing);
+    }
+    // New ones would have to be on it.
+    let error = soon(store.append(vec![hundred(5000)])).await.unwrap_err();
+    assert!(matches!(error, SpoolError::Damaged { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_last_message_out_of_its_place_is_counted_once() {
+    let folder = crate::common::folder();
+    closed_store(folder.path(), 7).await;
+    let sql = "UPDATE messages SET seq = 1000000 WHERE seq = 7";
+    file(folder.path()).execute(sql, []).unwrap();
+    let store = open(folder.path());
+    let left = all_that_comes(&store).await;
+    assert_eq!(numbers(&left), [0, 1, 2, 3, 4, 5]);
+    for _ in 0..2 {
+        let stats = soon(store.stats()).await.unwrap();
+        assert_eq!(stats.unreadable_places, 1);
+    }
+    // New ones come and go.
+    soon(store.append(vec![hundred(7)])).await.unwrap();
+    assert_eq!(numbers(&all_that_comes(&store).await), [7]);
+}
+
 #[tokio::test]
 async fn messages_whose_page_of_headers_is_damaged_stay_in_the_file() {
     let folder = crate::common::folder();
@@ -186,32 +217,24 @@ async fn messages_whose_page_of_headers_is_damaged_stay_in_the_file() {
     assert_eq!(kept, 8);
 }
 
-/// Fills the first page of a table with something else.
-fn damage_root(folder: &Path, table: &str) {
-    let root: i64 = file(folder)
-        .query_row(
-            "SELECT rootpage FROM sqlite_schema WHERE name = ?",
-            [table],
-            |row| row.get(0),
-        )
-        .unwrap();
-    let root = usize::try_from(root).unwrap();
-    change(folder, "spool.db", |bytes| {
-        bytes[(root - 1) * PAGE..root * PAGE].fill(0xa5);
-    });
-}
-
 /// The number of a page in the middle of the tree of messages.
 fn leaf_in_the_middle(folder: &Path) -> usize {
-    let page: i64 = file(folder)
-        .query_row(
-            "SELECT pageno FROM dbstat WHERE name = 'messages' AND pagetype = 'leaf' \
-             LIMIT 1 OFFSET 20",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    usize::try_from(page).unwrap()
+    leaves(folder)[20]
+}
+
+fn last_leaf(folder: &Path) -> usize {
+    *leaves(folder).last().unwrap()
+}
+
+/// The numbers of the pages of messages, in the order of those.
+fn leaves(folder: &Path) -> Vec<usize> {
+    let file = file(folder);
+    let sql = "SELECT pageno FROM dbstat WHERE name = 'messages' AND pagetype = 'leaf' \
+               ORDER BY path";
+    let mut pages = file.prepare(sql).unwrap();
+    let pages = pages.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+    let pages = pages.map(|it| usize::try_from(it.unwrap()).unwrap());
+    pages.collect()
 }
 
 #[tokio::test]

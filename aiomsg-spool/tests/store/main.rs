@@ -18,6 +18,7 @@ mod order;
 #[cfg(target_os = "linux")]
 mod power;
 mod reopened;
+mod room;
 mod settled;
 #[cfg(target_os = "linux")]
 mod shim;

@@ -8,7 +8,7 @@ use aiomsg_spool::inspect::{Inspector, Mender, Part, Problem};
 use aiomsg_spool::store::{Fate, Store, Stored};
 use rusqlite::Connection;
 
-use crate::common::{all, check_totals, dead, entry, file, next, numbers, open, soon};
+use crate::common::{all, check_totals, damage_root, dead, entry, file, next, numbers, open, soon};
 
 /// A folder with a store of the first version: jobs 1 to 4 wait, and job 5 is dead.
 fn old_store() -> tempfile::TempDir {
@@ -159,6 +159,19 @@ async fn name_the_dead_letter_that_cannot_be_put_back() {
     check_totals(folder.path());
 }
 
+/// A dead letter was said to be at fault, which could then be deleted.
+#[tokio::test]
+async fn blame_no_dead_letter_for_the_page_that_it_is_to_be_put_on() {
+    let folder = old_store();
+    damage_root(folder.path(), "messages");
+    let mut mender = Mender::open(folder.path()).unwrap();
+    let error = mender.requeue(&[5]).unwrap_err();
+    let SpoolError::Damaged { source, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(!source.to_string().contains("place"), "{source}");
+}
+
 #[tokio::test]
 async fn are_mended_with_a_damaged_message() {
     let folder = old_store();
@@ -192,19 +205,7 @@ async fn are_upgraded_with_a_damaged_dead_letter() {
 #[tokio::test]
 async fn are_upgraded_without_reading_their_messages() {
     let folder = old_store();
-    let root: i64 = file(folder.path())
-        .query_row(
-            "SELECT rootpage FROM sqlite_schema WHERE name = 'messages'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    let path = folder.path().join("spool.db");
-    let mut bytes = std::fs::read(&path).unwrap();
-    let size = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
-    let root = usize::try_from(root).unwrap();
-    bytes[(root - 1) * size..root * size].fill(0xa5);
-    std::fs::write(path, bytes).unwrap();
+    damage_root(folder.path(), "messages");
     let store = open(folder.path());
     assert_eq!(version(folder.path()), 2);
     let waiting = soon(store.stats()).await.unwrap().waiting;

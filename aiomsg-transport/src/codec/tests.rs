@@ -327,23 +327,119 @@ mod splits {
         proptest::collection::vec(frame, 0..20)
     }
 
-    /// The frames of a stream, how many were skipped, and what was wrong at its
-    /// end.
-    fn decode_all(dialect: Dialect, parts: &[&[u8]]) -> (Vec<Frame>, u64, Option<String>) {
-        let mut codec = FrameCodec::new(dialect);
-        let mut src = BytesMut::new();
-        let mut frames = Vec::new();
-        let mut all = || -> Result<(), Error> {
-            for part in parts {
-                src.extend_from_slice(part);
-                while let Some(frame) = codec.decode(&mut src)? {
-                    frames.push(frame);
-                }
-            }
-            codec.decode_eof(&mut src).map(drop)
+    /// The frames of a stream, how many were skipped, and what was wrong, with the frames
+    /// before it.
+    #[derive(Debug, PartialEq)]
+    struct All {
+        frames: Vec<Frame>,
+        skipped: u64,
+        errors: Vec<(usize, String)>,
+    }
+
+    /// How frames are taken off a buffer until there are none, or one is wrong.
+    type Take = fn(&mut FrameCodec, &mut BytesMut, &mut Vec<Frame>) -> Result<(), Error>;
+
+    fn one_by_one(
+        codec: &mut FrameCodec,
+        src: &mut BytesMut,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), Error> {
+        while let Some(frame) = codec.decode(src)? {
+            frames.push(frame);
+        }
+        Ok(())
+    }
+
+    fn each(
+        codec: &mut FrameCodec,
+        src: &mut BytesMut,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), Error> {
+        let mut visitor = |frame| {
+            frames.push(frame);
+            ControlFlow::Continue(())
         };
-        let error = all().err().map(|error| error.to_string());
-        (frames, codec.skipped(), error)
+        codec.decode_each(src, &mut visitor).map(drop)
+    }
+
+    /// As [`each`], with a visitor that stops at every frame.
+    fn each_alone(
+        codec: &mut FrameCodec,
+        src: &mut BytesMut,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), Error> {
+        let mut visitor = |frame| {
+            frames.push(frame);
+            ControlFlow::Break(())
+        };
+        while codec.decode_each(src, &mut visitor)?.is_break() {}
+        Ok(())
+    }
+
+    fn decode_by(take: Take, mut codec: FrameCodec, parts: &[&[u8]]) -> All {
+        let mut src = BytesMut::new();
+        let (mut frames, mut errors) = (Vec::new(), Vec::new());
+        for part in parts {
+            src.extend_from_slice(part);
+            while let Err(error) = take(&mut codec, &mut src, &mut frames) {
+                errors.push((frames.len(), error.to_string()));
+            }
+        }
+        if let Err(error) = codec.decode_eof(&mut src) {
+            errors.push((frames.len(), error.to_string()));
+        }
+        All {
+            frames,
+            skipped: codec.skipped(),
+            errors,
+        }
+    }
+
+    /// What all ways to decode make of a stream.
+    fn decode_all(codec: &FrameCodec, parts: &[&[u8]]) -> All {
+        let all = decode_by(one_by_one, codec.clone(), parts);
+        for take in [each, each_alone] {
+            let other = decode_by(take, codec.clone(), parts);
+            assert_eq!(other, all, "{parts:x?}");
+        }
+        all
+    }
+
+    /// These bytes in pieces, whose sizes go round.
+    fn pieces<'a>(mut wire: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+        let mut cuts = cuts.iter().cycle();
+        let mut pieces = Vec::new();
+        while !wire.is_empty() {
+            let cut = cuts.next().map_or(wire.len(), |it| wire.len().min(*it));
+            let (piece, rest) = wire.split_at(cut);
+            pieces.push(piece);
+            wire = rest;
+        }
+        pieces
+    }
+
+    /// Each kind of frame with each length around those of its head, so that some are too
+    /// short, before one that is whole; cut at every byte.
+    #[test]
+    fn frames_of_every_length_decode_the_same_however_they_are_cut() {
+        let (short, codec) = (3, FrameCodec::new(Dialect::V1).max_message(3));
+        let end = encode(Dialect::V1, Frame::ack(ID));
+        for kind in 0..=7 {
+            for len in 0..=1 + MessageId::LEN + short + 2 {
+                let body = [&[kind], &ID.as_bytes()[..], b"hello"].concat();
+                let wire = [&[0, 0, 0, len as u8], &body[..len], &end[..]].concat();
+                let whole = decode_all(&codec, &[&wire]);
+                assert_eq!(whole.frames.last(), Some(&Frame::ack(ID)));
+                for cut in 1..wire.len() {
+                    let (first, second) = wire.split_at(cut);
+                    assert_eq!(decode_all(&codec, &[first, second]), whole);
+                    // It ends there.
+                    decode_all(&codec, &[first]);
+                }
+                let bytes: Vec<_> = wire.chunks(1).collect();
+                assert_eq!(decode_all(&codec, &bytes), whole);
+            }
+        }
     }
 
     /// What the receiver sees: an ambiguous payload comes as a request.
@@ -364,17 +460,9 @@ mod splits {
             for frame in &frames {
                 codec.encode(frame.clone(), &mut wire).unwrap();
             }
-            let mut got = Vec::new();
-            let mut src = BytesMut::new();
-            let mut cuts = cuts.iter().cycle();
-            while !wire.is_empty() {
-                let cut = (*cuts.next().unwrap()).min(wire.len());
-                src.extend_from_slice(&wire.split_to(cut));
-                while let Some(frame) = codec.decode(&mut src).unwrap() {
-                    got.push(frame);
-                }
-            }
-            prop_assert!(src.is_empty());
+            let all = decode_all(&FrameCodec::new(dialect), &pieces(&wire, &cuts));
+            prop_assert_eq!((all.skipped, all.errors), (0, Vec::new()));
+            let got = all.frames;
             prop_assert_eq!(got.len(), frames.len());
             for (got, sent) in got.iter().zip(&frames) {
                 prop_assert_eq!(message(got), message(sent));
@@ -387,7 +475,7 @@ mod splits {
         /// Bytes that are no frames, or broken ones, among them.
         #[test]
         fn any_split_of_any_bytes_decodes_the_same(
-            pieces in proptest::collection::vec(
+            parts in proptest::collection::vec(
                 prop_oneof![
                     proptest::collection::vec(any::<u8>(), 0..30),
                     (0u8..30, proptest::collection::vec(any::<u8>(), 0..30))
@@ -399,18 +487,13 @@ mod splits {
             v1 in any::<bool>(),
         ) {
             let dialect = if v1 { Dialect::V1 } else { Dialect::V2019 };
-            let wire = pieces.concat();
-            let mut at = 0;
-            let mut parts = Vec::new();
-            for cut in cuts.iter().cycle() {
-                let end = (at + cut).min(wire.len());
-                parts.push(&wire[at..end]);
-                at = end;
-                if at == wire.len() {
-                    break;
-                }
+            let wire = parts.concat();
+            // Some of these frames are over a small limit.
+            for limit in [5, DEFAULT_MAX_MESSAGE] {
+                let codec = FrameCodec::new(dialect).max_message(limit);
+                let whole = decode_all(&codec, &[&wire]);
+                prop_assert_eq!(decode_all(&codec, &pieces(&wire, &cuts)), whole);
             }
-            prop_assert_eq!(decode_all(dialect, &parts), decode_all(dialect, &[&wire]));
         }
 
         #[test]
@@ -419,6 +502,7 @@ mod splits {
                 let mut src = BytesMut::from(&bytes[..]);
                 let mut codec = FrameCodec::new(dialect).max_message(1000);
                 while let Ok(Some(_)) = codec.decode(&mut src) {}
+                decode_all(&FrameCodec::new(dialect).max_message(1000), &[&bytes]);
                 let _ = hello::decode(dialect, &mut BytesMut::from(&bytes[..]));
             }
             let _ = hello::detect(&bytes);

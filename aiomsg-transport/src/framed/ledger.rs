@@ -41,8 +41,9 @@ enum What {
     Peer,
     Copy,
     Connection,
-    /// Made again with its id, and so is an acknowledgement.
+    /// A request is made again with its id, which is among its bytes.
     Request,
+    /// An acknowledgement is made again from its id alone.
     Ack,
 }
 

@@ -1,5 +1,6 @@
 //! Frames, however they are cut.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +29,11 @@ pub(crate) fn decode(dialect: Dialect, input: &[u8]) {
         let whole = by_codec(dialect, &[wire]);
         let cut = by_codec(dialect, &cuts.of(wire));
         assert_eq!(cut, whole, "the codec, in pieces");
+        for way in [each, each_alone] {
+            assert_eq!(by(way, dialect, &[wire]), whole, "the codec, by a visitor");
+            let cut = by(way, dialect, &cuts.of(wire));
+            assert_eq!(cut, whole, "the codec, by a visitor and in pieces");
+        }
         let framed = by_framed(dialect, &cuts, wire);
         assert_eq!(framed, whole, "the framed connection, in pieces");
         written_and_read_again(dialect, &cuts, &whole.frames);
@@ -69,16 +75,55 @@ fn codec(dialect: Dialect) -> FrameCodec {
     FrameCodec::new(dialect).ids(MessageIds::with_salt(*b"saltsalt"))
 }
 
+/// How frames are taken off a buffer until there are none.
+type Take = fn(&mut FrameCodec, &mut BytesMut, &mut Vec<Frame>) -> Result<(), Error>;
+
+fn one_by_one(
+    codec: &mut FrameCodec,
+    src: &mut BytesMut,
+    frames: &mut Vec<Frame>,
+) -> Result<(), Error> {
+    while let Some(frame) = codec.decode(src)? {
+        frames.push(frame);
+    }
+    Ok(())
+}
+
+/// As connections do, for all that has come.
+fn each(codec: &mut FrameCodec, src: &mut BytesMut, frames: &mut Vec<Frame>) -> Result<(), Error> {
+    let mut visitor = |frame| {
+        frames.push(frame);
+        ControlFlow::Continue(())
+    };
+    codec.decode_each(src, &mut visitor).map(drop)
+}
+
+/// As connections do for a visitor that stops at every frame.
+fn each_alone(
+    codec: &mut FrameCodec,
+    src: &mut BytesMut,
+    frames: &mut Vec<Frame>,
+) -> Result<(), Error> {
+    let mut visitor = |frame| {
+        frames.push(frame);
+        ControlFlow::Break(())
+    };
+    while codec.decode_each(src, &mut visitor)?.is_break() {}
+    Ok(())
+}
+
 fn by_codec(dialect: Dialect, pieces: &[&[u8]]) -> Decoded {
+    by(one_by_one, dialect, pieces)
+}
+
+fn by(take: Take, dialect: Dialect, pieces: &[&[u8]]) -> Decoded {
     let mut codec = codec(dialect);
     let mut src = BytesMut::new();
     let mut frames = Vec::new();
     let mut all = || -> Result<(), Error> {
         for piece in pieces {
             src.extend_from_slice(piece);
-            while let Some(frame) = codec.decode(&mut src)? {
-                frames.push(frame);
-            }
+            take(&mut codec, &mut src, &mut frames)?;
         }
         let more = codec.decode_eof(&mut src)?;
         assert_eq!(more, None, "the end makes no frame");

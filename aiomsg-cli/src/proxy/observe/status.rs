@@ -79,7 +79,7 @@ pub(crate) struct Spool {
     /// Messages that were set aside since the start because they are damaged.
     #[serde(default)]
     pub(crate) damaged_messages: u64,
-    /// Places of messages that cannot be read.
+    /// Places of messages that could not be read, since the start.
     #[serde(default)]
     pub(crate) unreadable_places: u64,
     /// Acknowledged by consumers since the start.

@@ -133,8 +133,8 @@ impl Spooling {
 
     // ===== storing =====
 
-    /// Stores messages, and waits for room as long as it takes. They are made once for each
-    /// try, so that the first one, which is the last, has no copy.
+    /// Stores messages, and waits for room as long as it takes. They are made anew for
+    /// each try, so that the first try, which is nearly always the only one, needs no copy.
     pub(super) async fn store<M>(&self, messages: impl Fn() -> M) -> Result<(), NotStored>
     where
         M: IntoIterator<Item = Outbound>,

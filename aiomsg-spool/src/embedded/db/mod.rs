@@ -21,9 +21,6 @@ use crate::store::{Stored, Usage};
 /// The pages of the log after which it is written back into the file: 32 MiB.
 const LONG: i32 = 4096;
 
-/// How long free pages are given back when the database is closed.
-const TIDYING: Duration = Duration::from_secs(1);
-
 /// Gives 8 MiB of free pages back.
 const VACUUM: &str = "PRAGMA incremental_vacuum(1024)";
 
@@ -198,14 +195,21 @@ impl Db {
         Ok(())
     }
 
-    /// Gives free pages back to the system, as many as it can in a moment, writes the log
-    /// back and empties it. Messages that come later fill the pages that are left.
-    pub(super) fn tidy(&self) -> Result<(), SpoolError> {
+    /// Gives free pages back to the system, in this time or all of them, writes the log back
+    /// and empties it. Messages that come later fill the pages that are left.
+    pub(super) fn tidy(&self, within: Option<Duration>) -> Result<(), SpoolError> {
         let wrong = |error| self.wrong(error);
-        let end = Instant::now() + TIDYING;
-        while Instant::now() < end && self.free_pages().map_err(wrong)? > 0 {
+        let end = within.map(|it| Instant::now() + it);
+        let mut free = self.free_pages().map_err(wrong)?;
+        while free > 0 && end.is_none_or(|end| Instant::now() < end) {
             self.run(VACUUM).map_err(wrong)?;
             self.write_back_if_long()?;
+            let left = self.free_pages().map_err(wrong)?;
+            // A file that another program has rewritten may keep them.
+            if left >= free {
+                break;
+            }
+            free = left;
         }
         self.run("PRAGMA wal_checkpoint(TRUNCATE)").map_err(wrong)
     }

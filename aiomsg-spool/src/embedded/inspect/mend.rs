@@ -85,7 +85,8 @@ impl Mender {
         }
     }
 
-    /// Gives free room in the file back to the system, and the store to other processes.
+    /// Gives all free room in the file back to the system, and the store to other processes.
+    /// The more of it there is, the longer this takes.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl Mender {
     pub fn close(self) -> Result<(), SpoolError> {
         // A reader would hold up the log.
         drop(self.inspector);
-        self.db.tidy()
+        self.db.tidy(None)
     }
 
     fn step(
@@ -122,12 +123,26 @@ impl Mender {
             Ok(step)
         });
         let step = step.map_err(|error| match (error, at) {
-            (SpoolError::Damaged { path, source }, Some(place)) => {
+            (SpoolError::Damaged { path, source }, Some(place)) if is_of_the_row(&*source) => {
                 SpoolError::damaged(&path, format!("the message at place {place}: {source}"))
             }
             (error, _) => error,
         })?;
         self.db.write_back_if_long()?;
         Ok(step)
+    }
+}
+
+/// Whether a row has a column that its table may not hold. Other damage may be anywhere, as on
+/// the page that the row is to be put on.
+fn is_of_the_row(source: &(dyn std::error::Error + 'static)) -> bool {
+    use rusqlite::ffi::{SQLITE_CONSTRAINT_DATATYPE, SQLITE_CONSTRAINT_NOTNULL};
+    match source.downcast_ref::<rusqlite::Error>() {
+        // It has no length.
+        Some(rusqlite::Error::InvalidColumnType(..)) => true,
+        Some(error) => error.sqlite_error().is_some_and(|it| {
+            [SQLITE_CONSTRAINT_DATATYPE, SQLITE_CONSTRAINT_NOTNULL].contains(&it.extended_code)
+        }),
+        None => false,
     }
 }

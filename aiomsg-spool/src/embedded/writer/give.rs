@@ -110,11 +110,13 @@ impl Writer {
 
     /// Goes on behind a damaged part of the file. What is there stays there.
     fn skip_damage(&mut self, behind: u64, error: &SpoolError) {
-        let last = self.db.end_of_damage(behind, DAMAGED);
+        // SQLite reads the last page for any place behind it, too.
+        let end = self.db.totals().next.saturating_sub(1).max(behind);
+        let last = self.db.end_of_damage(behind, DAMAGED).min(end);
         let first = behind + 1;
         self.unreadable_places += last.saturating_sub(behind);
         tracing::error!(%error, first, last, "stored messages between these places cannot be read");
-        self.given.was_read(Vec::new(), last, false);
+        self.given.was_read(Vec::new(), last, last >= end);
     }
 
     // ===== age =====

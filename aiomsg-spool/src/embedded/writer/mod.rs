@@ -41,6 +41,9 @@ const GROUP: usize = 1024;
 /// looked at for their age.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long free room is given back when the store is closed.
+const TIDYING: Duration = Duration::from_secs(1);
+
 pub(super) struct Writer {
     db: Db,
     sync: SyncPolicy,
@@ -190,7 +193,7 @@ impl Writer {
     fn end(&mut self) -> Result<(), SpoolError> {
         self.commit(true, &[])?;
         // What is not tidied now is tidied later.
-        let _ = self.db.tidy();
+        let _ = self.db.tidy(Some(TIDYING));
         Ok(())
     }
 }
