@@ -31,7 +31,7 @@ async fn those_that_wait_send_in_turns_and_not_message_by_message() {
     let (mut last, mut turns) = (TASKS, 0);
     for _ in 0..TASKS * EACH {
         let message = within("a message", sink.recv()).await.unwrap();
-        let text = String::from_utf8_lossy(message.payload()).into_owned();
+        let text = String::from_utf8_lossy(&message).into_owned();
         let (task, n) = text.split_once(' ').unwrap();
         let (task, n): (usize, usize) = (task.parse().unwrap(), n.parse().unwrap());
         assert_eq!(next[task], n, "the messages of a task are in order");
@@ -66,7 +66,7 @@ async fn one_that_never_stops_lets_others_send() {
     let receiving = tokio::spawn(async move {
         let mut others = 0;
         while others < 100 {
-            others += usize::from(sink.recv().await.unwrap().payload().as_ref() == b"other");
+            others += usize::from(sink.recv().await.unwrap() == "other");
         }
     });
     for _ in 0..100 {
