@@ -49,12 +49,28 @@ pub(crate) async fn run(count: usize, idle: Duration) {
     idle_for(after, idle).await;
 }
 
+/// Counts a connection until it ends.
+struct Up<'a>(&'a AtomicUsize);
+
+impl<'a> Up<'a> {
+    fn new(up: &'a AtomicUsize) -> Self {
+        up.fetch_add(1, Relaxed);
+        Self(up)
+    }
+}
+
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
 /// Shakes hands, counts, and keeps the connection alive until it ends.
 pub(super) async fn connection(mut stream: TcpStream, up: &AtomicUsize) -> io::Result<()> {
     let handshake = Handshake::new(Identity::random()).dialects(Dialects::Only(Dialect::V1));
     let shaken = handshake.accept(&mut stream).await;
     shaken.map_err(io::Error::other)?;
-    up.fetch_add(1, Relaxed);
+    let _up = Up::new(up);
     let mut next = Instant::now() + INTERVAL;
     loop {
         let mut buffer = [0; 64];
@@ -69,5 +85,30 @@ pub(super) async fn connection(mut stream: TcpStream, up: &AtomicUsize) -> io::R
                 next += INTERVAL;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::light_peer;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_counts_until_it_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let up = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&up);
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            connection(stream, &counted).await
+        });
+        let peer = light_peer::connect(&address).await.unwrap();
+        while up.load(Relaxed) != 1 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        drop(peer);
+        serving.await.unwrap().unwrap();
+        assert_eq!(up.load(Relaxed), 0);
     }
 }
