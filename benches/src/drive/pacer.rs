@@ -27,7 +27,8 @@ const PREEMPTED: u64 = 2_000;
 pub(super) struct Pacer {
     pace: Pace,
     started: u64,
-    /// When the last wait was over.
+    /// When the clock was first seen beyond the end of the last wait, before the tasks of the
+    /// runtime had their turn.
     awake: u64,
     spun: u64,
 }
@@ -53,7 +54,7 @@ impl Pacer {
 
     /// The time from which on the library is to have a message: when it was due. What was due
     /// before the pacer awoke counts from then. So the lateness of the pacer is no latency, and
-    /// that of a library that held up the sender is.
+    /// that of a library that held up the sender is, in a call or in its tasks.
     #[inline]
     pub(super) fn counts_from(&self, number: u64) -> u64 {
         self.due_at(number).max(self.awake)
@@ -81,12 +82,16 @@ impl Pacer {
             tokio::task::yield_now().await;
             let now = shared_clock();
             if now >= due {
-                self.awake = now;
                 return;
             }
             match (due - now).checked_sub(COARSE) {
                 None => self.spin(due.min(now + SLICE)),
                 Some(coarse) => sleep(Duration::from_nanos(coarse)).await,
+            }
+            // What the tasks of the library take from here on counts.
+            let woke = shared_clock();
+            if woke >= due {
+                self.awake = woke;
             }
         }
     }
@@ -142,6 +147,19 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
             assert!(!pacer.is_early(12));
             assert!((due..=due.max(held_up)).contains(&pacer.counts_from(12)));
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_message_that_a_task_holds_up_counts_from_when_it_was_due() {
+        block_on(async {
+            let mut pacer = Pacer::new(PACE);
+            let task = tokio::spawn(async { std::thread::sleep(Duration::from_millis(1)) });
+            pacer.wait(3).await;
+            assert!(task.is_finished());
+            assert_eq!(pacer.counts_from(3), pacer.started() + 100_000);
             Ok(())
         })
         .unwrap();
