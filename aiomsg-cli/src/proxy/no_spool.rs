@@ -57,7 +57,10 @@ impl Spooling {
         match *self {}
     }
 
-    pub(super) async fn store(&self, _: &[Outbound]) -> Result<(), NotStored> {
+    pub(super) async fn store<M>(&self, _: impl Fn() -> M) -> Result<(), NotStored>
+    where
+        M: IntoIterator<Item = Outbound>,
+    {
         match *self {}
     }
 
