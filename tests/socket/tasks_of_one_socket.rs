@@ -17,6 +17,8 @@ async fn those_that_wait_send_in_turns_and_not_message_by_message() {
     };
     let source = Socket::builder().peer_limits(room).build().unwrap();
     source.connect(endpoint).unwrap();
+    // Without a peer, all of it would go into the buffer.
+    source.wait_for_peers(1).await.unwrap();
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
             let source = source.clone();
@@ -57,6 +59,8 @@ async fn one_that_never_stops_lets_others_send() {
     };
     let source = Socket::builder().peer_limits(room).build().unwrap();
     source.connect(endpoint).unwrap();
+    // Without a peer, all of it would go into the buffer.
+    source.wait_for_peers(1).await.unwrap();
     let busy: Vec<_> = (0..2)
         .map(|_| {
             let source = source.clone();
