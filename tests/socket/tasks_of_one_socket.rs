@@ -6,19 +6,23 @@ use aiomsg::Limits;
 const TASKS: usize = 8;
 const EACH: usize = 2_000;
 
+/// A receiver, and a sender that is connected to it.
+async fn with_room_for(items: usize) -> (Socket, Socket) {
+    let sink = Socket::new().unwrap();
+    let endpoint = sink.bind("127.0.0.1:0").await.unwrap();
+    let bytes = 1 << 20;
+    let room = Limits { items, bytes };
+    let source = Socket::builder().peer_limits(room).build().unwrap();
+    source.connect(endpoint).unwrap();
+    // Without a peer, all messages would go into the buffer.
+    source.wait_for_peers(1).await.unwrap();
+    (sink, source)
+}
+
 /// Each of them has to wait for room, and no more often than that.
 #[tokio::test]
 async fn those_that_wait_send_in_turns_and_not_message_by_message() {
-    let sink = Socket::new().unwrap();
-    let endpoint = sink.bind("127.0.0.1:0").await.unwrap();
-    let room = Limits {
-        items: 512,
-        bytes: 1 << 20,
-    };
-    let source = Socket::builder().peer_limits(room).build().unwrap();
-    source.connect(endpoint).unwrap();
-    // Without a peer, all of it would go into the buffer.
-    source.wait_for_peers(1).await.unwrap();
+    let (sink, source) = with_room_for(512).await;
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
             let source = source.clone();
@@ -51,16 +55,7 @@ async fn those_that_wait_send_in_turns_and_not_message_by_message() {
 /// A task that sends all the time does not keep another one from sending.
 #[tokio::test]
 async fn one_that_never_stops_lets_others_send() {
-    let sink = Socket::new().unwrap();
-    let endpoint = sink.bind("127.0.0.1:0").await.unwrap();
-    let room = Limits {
-        items: 64,
-        bytes: 1 << 20,
-    };
-    let source = Socket::builder().peer_limits(room).build().unwrap();
-    source.connect(endpoint).unwrap();
-    // Without a peer, all of it would go into the buffer.
-    source.wait_for_peers(1).await.unwrap();
+    let (sink, source) = with_room_for(64).await;
     let busy: Vec<_> = (0..2)
         .map(|_| {
             let source = source.clone();

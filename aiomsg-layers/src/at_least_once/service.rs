@@ -94,8 +94,14 @@ where
             };
         };
         self.room = inserted.room;
+        let kept = Kept {
+            id: inserted.id,
+            unacked: &self.unacked,
+        };
+        let accepting = self.inner.call(message);
+        std::mem::forget(kept);
         ResponseFuture {
-            accepting: Some(self.inner.call(message)),
+            accepting: Some(accepting),
             outcome: inserted.outcome,
             pending: Some((inserted.id, self.unacked.clone())),
             refused: None,
@@ -125,7 +131,6 @@ where
             return Err(Error::new(ErrorKind::Closed).with_message(message).into());
         };
         self.room = inserted.room;
-        // As a future that is dropped: a panic here is the sender's error.
         let kept = Kept {
             id: inserted.id,
             unacked: &self.unacked,
@@ -154,7 +159,8 @@ where
     }
 }
 
-/// Forgets a message when it is dropped.
+/// Forgets a message when it is dropped, as its future does: a panic of the service inside is the
+/// sender's error.
 struct Kept<'a> {
     id: MessageId,
     unacked: &'a Unacked,

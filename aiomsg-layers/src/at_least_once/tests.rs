@@ -290,6 +290,25 @@ async fn a_call_that_panics_while_it_is_polled_keeps_no_message() {
     assert!(layer.unacked().is_empty());
 }
 
+#[test]
+fn a_call_that_panics_at_once_keeps_no_message() {
+    let layer = AtLeastOnceLayer::new(Discard::new(|_| {}));
+    let panics = |_: Outbound| -> Panicking { panic!("another policy") };
+    let mut service = layer.layer(tower::service_fn(panics));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    for polled in [false, true] {
+        let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            if polled {
+                let _ = service.call_and_poll(Outbound::new("x"), &mut cx);
+            } else {
+                drop(service.call(Outbound::new("x")));
+            }
+        }));
+        assert!(called.is_err());
+        assert!(layer.unacked().is_empty(), "polled: {polled}");
+    }
+}
+
 #[tokio::test]
 async fn closing_hands_back_what_was_not_acknowledged_in_order() {
     let wire = Wire::default();

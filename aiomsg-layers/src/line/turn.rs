@@ -2,7 +2,8 @@
 
 use std::task::{Context, Waker};
 
-use super::{Line, Place, State};
+use super::{Line, Place};
+use crate::sync::atomic::Ordering;
 
 /// With more places in a line, nobody has a turn: they are all looked at before one begins.
 const MOST: usize = 1024;
@@ -65,7 +66,8 @@ impl Place {
     /// there.
     pub fn begin_turn(&self, cx: &Context<'_>) {
         let mut state = self.shared.lock();
-        if state.places.len() > MOST || !state.has_others(self.number) {
+        let alone = self.shared.len.load(Ordering::Relaxed) <= 1;
+        if alone || state.places.len() > MOST {
             return;
         }
         let again = state.places.iter().any(|it| {
@@ -77,11 +79,5 @@ impl Place {
             drop(state);
             drop(before);
         }
-    }
-}
-
-impl State {
-    fn has_others(&self, number: u64) -> bool {
-        self.places.iter().any(|it| it.here && it.number != number)
     }
 }

@@ -350,27 +350,16 @@ mod splits {
         Ok(())
     }
 
-    fn each(
+    /// As connections do, for a visitor that goes on, or stops, at every frame.
+    fn by_visitor(
+        at_each: ControlFlow<()>,
         codec: &mut FrameCodec,
         src: &mut BytesMut,
         frames: &mut Vec<Frame>,
     ) -> Result<(), Error> {
         let mut visitor = |frame| {
             frames.push(frame);
-            ControlFlow::Continue(())
-        };
-        codec.decode_each(src, &mut visitor).map(drop)
-    }
-
-    /// As [`each`], with a visitor that stops at every frame.
-    fn each_alone(
-        codec: &mut FrameCodec,
-        src: &mut BytesMut,
-        frames: &mut Vec<Frame>,
-    ) -> Result<(), Error> {
-        let mut visitor = |frame| {
-            frames.push(frame);
-            ControlFlow::Break(())
+            at_each
         };
         while codec.decode_each(src, &mut visitor)?.is_break() {}
         Ok(())
@@ -398,7 +387,11 @@ mod splits {
     /// What all ways to decode make of a stream.
     fn decode_all(codec: &FrameCodec, parts: &[&[u8]]) -> All {
         let all = decode_by(one_by_one, codec.clone(), parts);
-        for take in [each, each_alone] {
+        let visited: [Take; 2] = [
+            |codec, src, frames| by_visitor(ControlFlow::Continue(()), codec, src, frames),
+            |codec, src, frames| by_visitor(ControlFlow::Break(()), codec, src, frames),
+        ];
+        for take in visited {
             let other = decode_by(take, codec.clone(), parts);
             assert_eq!(other, all, "{parts:x?}");
         }

@@ -29,7 +29,11 @@ pub(crate) fn decode(dialect: Dialect, input: &[u8]) {
         let whole = by_codec(dialect, &[wire]);
         let cut = by_codec(dialect, &cuts.of(wire));
         assert_eq!(cut, whole, "the codec, in pieces");
-        for way in [each, each_alone] {
+        let visited: [Take; 2] = [
+            |codec, src, frames| by_visitor(ControlFlow::Continue(()), codec, src, frames),
+            |codec, src, frames| by_visitor(ControlFlow::Break(()), codec, src, frames),
+        ];
+        for way in visited {
             assert_eq!(by(way, dialect, &[wire]), whole, "the codec, by a visitor");
             let cut = by(way, dialect, &cuts.of(wire));
             assert_eq!(cut, whole, "the codec, by a visitor and in pieces");
@@ -89,24 +93,16 @@ fn one_by_one(
     Ok(())
 }
 
-/// As connections do, for all that has come.
-fn each(codec: &mut FrameCodec, src: &mut BytesMut, frames: &mut Vec<Frame>) -> Result<(), Error> {
-    let mut visitor = |frame| {
-        frames.push(frame);
-        ControlFlow::Continue(())
-    };
-    codec.decode_each(src, &mut visitor).map(drop)
-}
-
-/// As connections do for a visitor that stops at every frame.
-fn each_alone(
+/// As connections do, for a visitor that goes on, or stops, at every frame.
+fn by_visitor(
+    at_each: ControlFlow<()>,
     codec: &mut FrameCodec,
     src: &mut BytesMut,
     frames: &mut Vec<Frame>,
 ) -> Result<(), Error> {
     let mut visitor = |frame| {
         frames.push(frame);
-        ControlFlow::Break(())
+        at_each
     };
     while codec.decode_each(src, &mut visitor)?.is_break() {}
     Ok(())

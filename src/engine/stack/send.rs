@@ -76,10 +76,9 @@ impl StandardSend {
     /// Sends up to `most` messages from the front of these under one lock, until one has to wait
     /// or fails: that one is the first of those left.
     pub(crate) fn send_all_now(&self, messages: &mut VecDeque<Outbound>, most: usize) {
-        let _ = self.driven.with_open(|stack, shared| match stack {
-            Stack::AtMostOnce(core) => send_all(core, shared, messages, most),
-            Stack::AtLeastOnce(all) => send_all(all, shared, messages, most),
-        });
+        let _ = self
+            .driven
+            .with_open(|stack, shared| send_all(stack, shared, messages, most));
     }
 
     /// Gives the stack a message for this peer, when at-least-once has room for it. It then waits
@@ -164,27 +163,24 @@ impl StandardSend {
 
 /// Sends messages from the front of these, as long as none has to wait. Addressed messages, and
 /// those whose sender waits for the acknowledgement, may have to.
-fn send_all<S>(
-    service: &mut S,
+fn send_all(
+    stack: &mut Stack,
     shared: &mut Context<'_>,
     messages: &mut VecDeque<Outbound>,
     most: usize,
-) where
-    S: Service<Outbound, Response = (), Error = Error, Future: Unpin>,
-{
+) {
     let mut cx = Context::from_waker(Waker::noop());
     let alone = |message: &Outbound| message.peer().is_some() || message.is_until_acked();
     for _ in 0..most {
         if messages.front().is_none_or(alone)
-            || !matches!(service.poll_ready(shared), Poll::Ready(Ok(())))
+            || !matches!(stack.poll_ready(shared), Poll::Ready(Ok(())))
         {
             return;
         }
         let Some(message) = messages.pop_front() else {
             return;
         };
-        let sent = Pin::new(&mut service.call(message)).poll(&mut cx);
-        if let Poll::Ready(Err(mut error)) = sent {
+        if let Err(mut error) = stack.call_and_poll(message, &mut cx) {
             if let Some(message) = error.take_message() {
                 messages.push_front(message);
             }
