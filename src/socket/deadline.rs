@@ -1,7 +1,9 @@
 //! Deadlines that hold wherever the caller is.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -35,13 +37,21 @@ pub(super) async fn keep<T>(
     deadline: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    let work = Box::pin(TokioContext::new(work, engine.runtime.clone()));
+    let mut work = Box::pin(TokioContext::new(work, engine.runtime.clone()));
+    let work = poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Some),
+            // The runtime has ended in another thread, since it was looked at.
+            Err(_) if engine.orphaned.is_cancelled() => Poll::Ready(None),
+            Err(panicked) => resume_unwind(panicked),
+        },
+    );
     let work = async {
         tokio::select! {
             // First: the clock of a runtime that has ended must not be asked.
             biased;
             () = engine.orphaned.cancelled() => None,
-            done = work => Some(done),
+            done = work => done,
         }
     };
     let longest = bounded(deadline) + GRACE;
