@@ -22,6 +22,8 @@ struct Peer(Arc<Mutex<State>>);
 struct State {
     room: usize,
     got: usize,
+    /// The messages that came when there was no room.
+    beyond: usize,
     /// The task that polled last.
     waker: Option<Waker>,
     /// The task that waits for a message.
@@ -68,7 +70,10 @@ impl Service<Outbound> for Peer {
 
     fn call(&mut self, _: Outbound) -> Self::Future {
         let mut state = self.0.lock();
-        state.room = state.room.saturating_sub(1);
+        match state.room.checked_sub(1) {
+            Some(room) => state.room = room,
+            None => state.beyond += 1,
+        }
         state.got += 1;
         let reader = state.reader.take();
         drop(state);
@@ -99,6 +104,15 @@ where
     block_on(stack.call(Outbound::new("message"))).unwrap();
 }
 
+/// As layers around the stack do: each call finds out whether there is room for the next.
+fn send_in_a_row(mut stack: Stack, messages: usize) {
+    for _ in 0..messages {
+        block_on(poll_fn(|cx| stack.poll_ready(cx))).unwrap();
+        let sent = stack.with_next(|peer, _| peer.call(Outbound::new("message")));
+        block_on(sent.unwrap()).unwrap();
+    }
+}
+
 /// Runs the driver until the stack is closed.
 fn run<S>(driver: Driver<S>) -> JoinHandle<()>
 where
@@ -119,6 +133,37 @@ fn callers_that_wait_hear_of_room() {
             caller.join().unwrap();
         }
         drop(stack);
+    });
+}
+
+/// Readiness that one call has found is used by the next without a look at the stack.
+#[test]
+fn one_caller_sends_no_more_than_there_is_room_for() {
+    every_interleaving(|| {
+        let peer = Peer::default();
+        let (stack, _driver) = stack(&peer);
+        let caller = thread::spawn(move || send_in_a_row(stack, 3));
+        peer.has_room(1);
+        peer.has_room(2);
+        caller.join().unwrap();
+        let state = peer.0.lock();
+        assert_eq!((state.got, state.beyond), (3, 0));
+    });
+}
+
+#[test]
+fn callers_in_a_row_hear_of_room() {
+    every_interleaving(|| {
+        let peer = Peer::default();
+        let (stack, _driver) = stack(&peer);
+        let callers =
+            [stack.clone(), stack].map(|stack| thread::spawn(move || send_in_a_row(stack, 2)));
+        peer.has_room(2);
+        peer.has_room(2);
+        for caller in callers {
+            caller.join().unwrap();
+        }
+        assert_eq!(peer.0.lock().got, 4);
     });
 }
 
