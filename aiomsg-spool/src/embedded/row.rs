@@ -14,10 +14,10 @@ pub(super) struct Damaged {
     pub(super) seq: u64,
 }
 
-/// What a row counts, as [`Weight`](aiomsg_core::Weight) of an entry does. `headers` selects
-/// its headers.
+/// What a row counts, as [`Weight`](aiomsg_core::Weight) of an entry does. `headers` selects its
+/// headers. A damaged row may have no payload, and must not hold up the removal of others.
 pub(super) fn weight(headers: &str) -> String {
-    format!("length(payload) + coalesce(length({headers}), 0)")
+    format!("coalesce(length(payload), 0) + coalesce(length({headers}), 0)")
 }
 
 /// The checksum of a message. Without headers, it is that of the first version.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use aiomsg_spool::store::{Store, Stored};
+use aiomsg_spool::inspect::{Mender, Part};
+use aiomsg_spool::store::{Store, Stored, Usage};
 use aiomsg_spool::{Embedded, Spool, SpoolError, SyncPolicy};
 use futures::FutureExt;
 use rusqlite::Connection;
@@ -109,6 +110,54 @@ async fn headers_of_another_type_cost_their_message() {
         })
         .unwrap();
     assert_eq!(kept, stored);
+}
+
+/// A store of three messages without payload, the second of which has lost the type of it.
+async fn store_with_a_payload_of_null(folder: &Path) {
+    let store = open(folder);
+    let entries = [1, 2, 4].map(|number| entry(number, ""));
+    soon(store.append(entries.to_vec())).await.unwrap();
+    soon(store.close()).await.unwrap();
+    let id = *entries[1].id.as_bytes();
+    change(folder, "spool.db", |bytes| {
+        // The types of the columns come before the columns, and the first of these is the id.
+        let at = bytes.windows(id.len()).position(|it| it == id);
+        let kind = at.unwrap() - 1;
+        assert_eq!(bytes[kind], 12, "an empty blob");
+        bytes[kind] = 0;
+    });
+}
+
+#[tokio::test]
+async fn a_payload_of_null_can_be_purged() {
+    let folder = crate::common::folder();
+    store_with_a_payload_of_null(folder.path()).await;
+    let mut mender = Mender::open(folder.path()).unwrap();
+    let step = mender.purge(Part::Waiting, &[2]).unwrap();
+    assert_eq!((step.changed.messages, step.changed.bytes), (1, 0));
+    mender.close().unwrap();
+    check_totals(folder.path());
+    assert_eq!(numbers(&rest(&open(folder.path())).await), [1, 4]);
+}
+
+#[tokio::test]
+async fn a_payload_of_null_can_be_shed() {
+    let folder = crate::common::folder();
+    store_with_a_payload_of_null(folder.path()).await;
+    let store = open(folder.path());
+    let shed = soon(store.shed(Usage::default())).await.unwrap();
+    assert_eq!((shed.dropped, shed.left), (3, Usage::default()));
+}
+
+#[tokio::test]
+async fn a_payload_of_null_costs_that_message() {
+    let folder = crate::common::folder();
+    store_with_a_payload_of_null(folder.path()).await;
+    let store = open(folder.path());
+    assert_eq!(numbers(&rest(&store).await), [1, 4]);
+    soon(store.close()).await.unwrap();
+    assert_eq!(dead(folder.path()), [(2, DAMAGE.to_owned())]);
+    check_totals(folder.path());
 }
 
 #[tokio::test]
