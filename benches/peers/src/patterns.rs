@@ -1,10 +1,11 @@
 //! The roles, played with the socket types of ZeroMQ: PUSH and PULL one way,
-//! DEALER and DEALER both ways, PUB and SUB for publishing.
+//! DEALER and DEALER both ways, DEALER and ROUTER for requests, PUB and SUB for
+//! publishing.
 
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use aiomsg_bench::drive::{self, Inlet, Outlet, Together, block_on};
+use aiomsg_bench::drive::{self, Inlet, Locked, Outlet, Together, block_on};
 use aiomsg_bench::{Failure, Job, Library, Outcome, Parent};
 use bytes::Bytes;
 
@@ -18,6 +19,7 @@ pub(crate) enum Kind {
     Push,
     Pull,
     Dealer,
+    Router,
     Pub,
     Sub,
 }
@@ -29,6 +31,8 @@ pub(crate) trait Zmtp: Sync + 'static {
     type Socket: Send + 'static;
     /// A message, as the library hands it over.
     type Message: AsRef<[u8]> + Into<Bytes> + Send;
+    /// What a ROUTER knows a peer by.
+    type Peer: Send + 'static;
 
     /// A socket that is bound to this endpoint, and the endpoint with its real
     /// port.
@@ -46,10 +50,37 @@ pub(crate) trait Zmtp: Sync + 'static {
     fn recv(
         socket: &mut Self::Socket,
     ) -> impl Future<Output = Result<Option<Self::Message>, Failure>> + Send;
+
+    /// The next message of a ROUTER, and its sender; `None`: none has come for a
+    /// while.
+    fn recv_from(
+        socket: &mut Self::Socket,
+    ) -> impl Future<Output = Result<Option<(Self::Peer, Self::Message)>, Failure>> + Send;
+
+    /// Sends to one peer of a ROUTER.
+    fn send_to(
+        socket: &mut Self::Socket,
+        peer: Self::Peer,
+        message: Bytes,
+    ) -> impl Future<Output = Outcome> + Send;
+
+    /// The socket for several tasks: behind a lock, unless it can be cloned.
+    fn share(socket: Self::Socket) -> impl Outlet + Clone
+    where
+        Self: Sized,
+    {
+        Locked::new(End::<Self>(socket))
+    }
 }
 
 /// A socket, for the loops of the roles.
-struct End<Z: Zmtp>(Z::Socket);
+pub(crate) struct End<Z: Zmtp>(pub(crate) Z::Socket);
+
+impl<Z: Zmtp<Socket: Clone>> Clone for End<Z> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<Z: Zmtp> Outlet for End<Z> {
     async fn prepare(&mut self, _: usize) -> Outcome {
@@ -69,6 +100,34 @@ impl<Z: Zmtp> Inlet for End<Z> {
     #[inline]
     async fn recv(&mut self) -> Result<Option<Z::Message>, Failure> {
         Z::recv(&mut self.0).await
+    }
+}
+
+/// A ROUTER that sends to the peer from which it has received last.
+struct Answering<Z: Zmtp> {
+    socket: Z::Socket,
+    asker: Option<Z::Peer>,
+}
+
+impl<Z: Zmtp> Outlet for Answering<Z> {
+    #[inline]
+    async fn send(&mut self, message: Bytes) -> Outcome {
+        let asker = self.asker.take();
+        let asker = asker.ok_or_else(|| Failure::new("nobody has asked"))?;
+        Z::send_to(&mut self.socket, asker, message).await
+    }
+}
+
+impl<Z: Zmtp> Inlet for Answering<Z> {
+    type Message = Z::Message;
+
+    #[inline]
+    async fn recv(&mut self) -> Result<Option<Z::Message>, Failure> {
+        let received = Z::recv_from(&mut self.socket).await?;
+        Ok(received.map(|(asker, message)| {
+            self.asker = Some(asker);
+            message
+        }))
     }
 }
 
@@ -93,11 +152,29 @@ impl<Z: Zmtp> Library for Patterns<Z> {
     }
 
     fn ping(&self, job: &Job, parent: &Parent) -> Outcome {
-        block_on(async { drive::ping(job, parent, dealer::<Z>(job, parent).await?).await })
+        block_on(async {
+            drive::ping(job, parent, one::<Z>(Kind::Dealer, job, parent).await?).await
+        })
     }
 
     fn echo(&self, job: &Job, parent: &Parent) -> Outcome {
-        block_on(async { drive::echo(job, parent, dealer::<Z>(job, parent).await?).await })
+        block_on(async {
+            drive::echo(job, parent, one::<Z>(Kind::Dealer, job, parent).await?).await
+        })
+    }
+
+    fn client(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            drive::pipeline(job, parent, one::<Z>(Kind::Dealer, job, parent).await?).await
+        })
+    }
+
+    fn server(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            let End(socket) = one::<Z>(Kind::Router, job, parent).await?;
+            let asker = None;
+            drive::echo(job, parent, Answering::<Z> { socket, asker }).await
+        })
     }
 
     fn publisher(&self, job: &Job, parent: &Parent) -> Outcome {
@@ -125,6 +202,10 @@ fn send<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Outcome {
         return Err(Failure::Unsupported);
     }
     block_on(async {
+        if job.tasks > 1 {
+            let End(socket) = one::<Z>(kind, job, parent).await?;
+            return drive::send_from_tasks(job, parent, Z::share(socket)).await;
+        }
         let sockets = open::<Z>(kind, job, parent).await?;
         drive::send(job, parent, Z::TOGETHER, sockets).await
     })
@@ -137,9 +218,9 @@ fn receive<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Outcome {
     })
 }
 
-async fn dealer<Z: Zmtp>(job: &Job, parent: &Parent) -> Result<End<Z>, Failure> {
-    let dealer = open::<Z>(Kind::Dealer, job, parent).await?.pop();
-    dealer.ok_or_else(|| Failure::new("there is no socket"))
+async fn one<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Result<End<Z>, Failure> {
+    let socket = open::<Z>(kind, job, parent).await?.pop();
+    socket.ok_or_else(|| Failure::new("there is no socket"))
 }
 
 async fn open<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Result<Vec<End<Z>>, Failure> {
