@@ -84,6 +84,11 @@ fn open(kind: Kind) -> Result<Socket, Failure> {
         Kind::Sub => SocketType::SUB,
     })?;
     socket.set_rcvtimeo(PAUSE)?;
+    if kind == Kind::Router {
+        // Waits for room, where it would drop an answer, and a client with many
+        // requests would wait for it without an end.
+        socket.set_router_mandatory(true)?;
+    }
     Ok(socket)
 }
 

@@ -18,6 +18,7 @@ echo \"process $!\"
 exec >&-
 read -r _
 kill $!
+wait
 ";
 
 /// What the server says before its address.

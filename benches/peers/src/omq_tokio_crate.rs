@@ -57,7 +57,7 @@ impl Zmtp for OmqTokio {
     }
 
     fn share(socket: Socket) -> impl Outlet + Clone {
-        End::<Self>(socket)
+        End::<Self>::new(socket)
     }
 }
 

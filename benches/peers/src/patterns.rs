@@ -9,9 +9,9 @@ use aiomsg_bench::drive::{self, Inlet, Locked, Outlet, Together, block_on};
 use aiomsg_bench::{Failure, Job, Library, Outcome, Parent};
 use bytes::Bytes;
 
-/// How long subscriptions may take to reach the publisher, which is not told of
-/// them in these libraries.
-const SUBSCRIBED: Duration = Duration::from_millis(500);
+/// How long connections and subscriptions may take. A program is told of neither
+/// in these libraries.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// A type of socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,28 +69,42 @@ pub(crate) trait Zmtp: Sync + 'static {
     where
         Self: Sized,
     {
-        Locked::new(End::<Self>(socket))
+        Locked::new(End::<Self>::new(socket))
     }
 }
 
 /// A socket, for the loops of the roles.
-pub(crate) struct End<Z: Zmtp>(pub(crate) Z::Socket);
+pub(crate) struct End<Z: Zmtp> {
+    socket: Z::Socket,
+    /// How long it waits before it sends.
+    pause: Duration,
+}
+
+impl<Z: Zmtp> End<Z> {
+    pub(crate) fn new(socket: Z::Socket) -> Self {
+        let pause = SETTLED;
+        Self { socket, pause }
+    }
+}
 
 impl<Z: Zmtp<Socket: Clone>> Clone for End<Z> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            socket: self.socket.clone(),
+            pause: self.pause,
+        }
     }
 }
 
 impl<Z: Zmtp> Outlet for End<Z> {
     async fn prepare(&mut self, _: usize) -> Outcome {
-        tokio::time::sleep(SUBSCRIBED).await;
+        tokio::time::sleep(self.pause).await;
         Ok(())
     }
 
     #[inline]
     async fn send(&mut self, message: Bytes) -> Outcome {
-        Z::send(&mut self.0, message).await
+        Z::send(&mut self.socket, message).await
     }
 }
 
@@ -99,7 +113,7 @@ impl<Z: Zmtp> Inlet for End<Z> {
 
     #[inline]
     async fn recv(&mut self) -> Result<Option<Z::Message>, Failure> {
-        Z::recv(&mut self.0).await
+        Z::recv(&mut self.socket).await
     }
 }
 
@@ -171,7 +185,7 @@ impl<Z: Zmtp> Library for Patterns<Z> {
 
     fn server(&self, job: &Job, parent: &Parent) -> Outcome {
         block_on(async {
-            let End(socket) = one::<Z>(Kind::Router, job, parent).await?;
+            let End { socket, .. } = one::<Z>(Kind::Router, job, parent).await?;
             let asker = None;
             drive::echo(job, parent, Answering::<Z> { socket, asker }).await
         })
@@ -203,7 +217,7 @@ fn send<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Outcome {
     }
     block_on(async {
         if job.tasks > 1 {
-            let End(socket) = one::<Z>(kind, job, parent).await?;
+            let End { socket, .. } = one::<Z>(kind, job, parent).await?;
             return drive::send_from_tasks(job, parent, Z::share(socket)).await;
         }
         let sockets = open::<Z>(kind, job, parent).await?;
@@ -231,8 +245,11 @@ async fn open<Z: Zmtp>(kind: Kind, job: &Job, parent: &Parent) -> Result<Vec<End
         return Ok(vec![socket]);
     };
     let mut sockets = Vec::with_capacity(job.peers);
-    for _ in 0..job.peers {
-        sockets.push(End(Z::connect(kind, &format!("tcp://{address}")).await?));
+    for nth in 0..job.peers {
+        let socket = Z::connect(kind, &format!("tcp://{address}")).await?;
+        // They wait one after the other, so the first does for all.
+        let pause = if nth == 0 { SETTLED } else { Duration::ZERO };
+        sockets.push(End { socket, pause });
     }
     Ok(sockets)
 }
@@ -242,6 +259,6 @@ async fn bind<Z: Zmtp>(kind: Kind) -> Result<(End<Z>, String), Failure> {
     let address = endpoint.trim_start_matches("tcp://").to_owned();
     match address.ends_with(":0") {
         true => Err(Failure::new("the port is not known")),
-        false => Ok((End(socket), address)),
+        false => Ok((End::new(socket), address)),
     }
 }

@@ -66,7 +66,7 @@ impl Zmtp for Rzmq {
     }
 
     fn share(socket: Socket) -> impl Outlet + Clone {
-        End::<Self>(socket)
+        End::<Self>::new(socket)
     }
 }
 
