@@ -24,8 +24,11 @@ pub(crate) enum Kind {
     Sub,
 }
 
+/// A message, and its sender.
+pub(crate) type Request<Z> = (<Z as Zmtp>::Peer, <Z as Zmtp>::Message);
+
 /// A library with the sockets of ZeroMQ.
-pub(crate) trait Zmtp: Sync + 'static {
+pub(crate) trait Zmtp: Sync + Sized + 'static {
     const NAME: &'static str;
     const TOGETHER: Together;
     type Socket: Send + 'static;
@@ -55,7 +58,7 @@ pub(crate) trait Zmtp: Sync + 'static {
     /// while.
     fn recv_from(
         socket: &mut Self::Socket,
-    ) -> impl Future<Output = Result<Option<(Self::Peer, Self::Message)>, Failure>> + Send;
+    ) -> impl Future<Output = Result<Option<Request<Self>>, Failure>> + Send;
 
     /// Sends to one peer of a ROUTER.
     fn send_to(
@@ -65,10 +68,7 @@ pub(crate) trait Zmtp: Sync + 'static {
     ) -> impl Future<Output = Outcome> + Send;
 
     /// The socket for several tasks: behind a lock, unless it can be cloned.
-    fn share(socket: Self::Socket) -> impl Outlet + Clone
-    where
-        Self: Sized,
-    {
+    fn share(socket: Self::Socket) -> impl Outlet + Clone {
         Locked::new(End::<Self>::new(socket))
     }
 }
