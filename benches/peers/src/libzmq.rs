@@ -22,6 +22,7 @@ impl Zmtp for Libzmq {
     const TOGETHER: Together = Together::Threads;
     type Socket = Socket;
     type Message = Received;
+    type Peer = Message;
 
     async fn bind(kind: Kind, endpoint: &str) -> Result<(Socket, String), Failure> {
         let socket = open(kind)?;
@@ -54,6 +55,23 @@ impl Zmtp for Libzmq {
             Err(error) => Err(error.into()),
         }
     }
+
+    #[inline]
+    async fn recv_from(socket: &mut Socket) -> Result<Option<(Message, Received)>, Failure> {
+        let peer = match socket.recv_msg(0) {
+            Ok(peer) => peer,
+            Err(zmq::Error::EAGAIN) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        // The parts of a message arrive together.
+        Ok(Some((peer, Received(socket.recv_msg(0)?))))
+    }
+
+    #[inline]
+    async fn send_to(socket: &mut Socket, peer: Message, message: Bytes) -> Outcome {
+        socket.send(peer, zmq::SNDMORE)?;
+        Ok(socket.send(message.as_ref(), 0)?)
+    }
 }
 
 fn open(kind: Kind) -> Result<Socket, Failure> {
@@ -61,10 +79,16 @@ fn open(kind: Kind) -> Result<Socket, Failure> {
         Kind::Push => SocketType::PUSH,
         Kind::Pull => SocketType::PULL,
         Kind::Dealer => SocketType::DEALER,
+        Kind::Router => SocketType::ROUTER,
         Kind::Pub => SocketType::PUB,
         Kind::Sub => SocketType::SUB,
     })?;
     socket.set_rcvtimeo(PAUSE)?;
+    if kind == Kind::Router {
+        // Waits for room, where it would drop an answer, and a client with many
+        // requests would wait for it without an end.
+        socket.set_router_mandatory(true)?;
+    }
     Ok(socket)
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use aiomsg_bench::drive::Together;
+use aiomsg_bench::drive::{Outlet, Together};
 use aiomsg_bench::{Failure, Outcome};
 use bytes::Bytes;
 use rzmq::socket::options::{LAST_ENDPOINT, SUBSCRIBE};
 use rzmq::{Context, Msg, Socket, SocketType};
 
-use crate::patterns::{Kind, Zmtp};
+use crate::patterns::{End, Kind, Zmtp};
 
 static CONTEXT: OnceLock<Context> = OnceLock::new();
 
@@ -19,6 +19,7 @@ impl Zmtp for Rzmq {
     const TOGETHER: Together = Together::Tasks;
     type Socket = Socket;
     type Message = Bytes;
+    type Peer = Msg;
 
     async fn bind(kind: Kind, endpoint: &str) -> Result<(Socket, String), Failure> {
         let socket = open(kind)?;
@@ -46,6 +47,27 @@ impl Zmtp for Rzmq {
         let message = socket.recv().await?;
         Ok(Some(message.data_bytes().unwrap_or_default()))
     }
+
+    #[inline]
+    async fn recv_from(socket: &mut Socket) -> Result<Option<(Msg, Bytes)>, Failure> {
+        let mut parts = socket.recv_multipart().await?.into_iter();
+        match (parts.next(), parts.next()) {
+            (Some(peer), Some(message)) => {
+                Ok(Some((peer, message.data_bytes().unwrap_or_default())))
+            }
+            _ => Err(Failure::new("a message has no sender")),
+        }
+    }
+
+    #[inline]
+    async fn send_to(socket: &mut Socket, peer: Msg, message: Bytes) -> Outcome {
+        let parts = vec![peer, Msg::from_bytes(message)];
+        Ok(socket.send_multipart(parts).await?)
+    }
+
+    fn share(socket: Socket) -> impl Outlet + Clone {
+        End::<Self>::new(socket)
+    }
 }
 
 fn open(kind: Kind) -> Result<Socket, Failure> {
@@ -60,6 +82,7 @@ fn open(kind: Kind) -> Result<Socket, Failure> {
         Kind::Push => SocketType::Push,
         Kind::Pull => SocketType::Pull,
         Kind::Dealer => SocketType::Dealer,
+        Kind::Router => SocketType::Router,
         Kind::Pub => SocketType::Pub,
         Kind::Sub => SocketType::Sub,
     })?;

@@ -4,8 +4,8 @@ use aiomsg_bench::drive::Together;
 use aiomsg_bench::{Failure, Outcome};
 use bytes::Bytes;
 use zeromq::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, Socket as _, SocketRecv, SocketSend,
-    SubSocket, ZmqMessage,
+    DealerSocket, PubSocket, PullSocket, PushSocket, RouterSocket, Socket as _, SocketRecv,
+    SocketSend, SubSocket, ZmqMessage,
 };
 
 use crate::patterns::{Kind, Zmtp};
@@ -17,6 +17,7 @@ impl Zmtp for Zeromq {
     const TOGETHER: Together = Together::Tasks;
     type Socket = Socket;
     type Message = Bytes;
+    type Peer = Bytes;
 
     async fn bind(kind: Kind, endpoint: &str) -> Result<(Socket, String), Failure> {
         let mut socket = Socket::new(kind);
@@ -24,6 +25,7 @@ impl Zmtp for Zeromq {
             Socket::Push(socket) => socket.bind(endpoint).await?,
             Socket::Pull(socket) => socket.bind(endpoint).await?,
             Socket::Dealer(socket) => socket.bind(endpoint).await?,
+            Socket::Router(socket) => socket.bind(endpoint).await?,
             Socket::Pub(socket) => socket.bind(endpoint).await?,
             Socket::Sub(socket) => socket.bind(endpoint).await?,
         };
@@ -36,6 +38,7 @@ impl Zmtp for Zeromq {
             Socket::Push(socket) => socket.connect(endpoint).await?,
             Socket::Pull(socket) => socket.connect(endpoint).await?,
             Socket::Dealer(socket) => socket.connect(endpoint).await?,
+            Socket::Router(socket) => socket.connect(endpoint).await?,
             Socket::Pub(socket) => socket.connect(endpoint).await?,
             Socket::Sub(socket) => {
                 socket.connect(endpoint).await?;
@@ -52,7 +55,7 @@ impl Zmtp for Zeromq {
             Socket::Push(socket) => Ok(socket.send(message).await?),
             Socket::Dealer(socket) => Ok(socket.send(message).await?),
             Socket::Pub(socket) => Ok(socket.send(message).await?),
-            Socket::Pull(_) | Socket::Sub(_) => Err(Failure::Unsupported),
+            Socket::Pull(_) | Socket::Router(_) | Socket::Sub(_) => Err(Failure::Unsupported),
         }
     }
 
@@ -62,9 +65,33 @@ impl Zmtp for Zeromq {
             Socket::Pull(socket) => socket.recv().await?,
             Socket::Dealer(socket) => socket.recv().await?,
             Socket::Sub(socket) => socket.recv().await?,
-            Socket::Push(_) | Socket::Pub(_) => return Err(Failure::Unsupported),
+            Socket::Push(_) | Socket::Router(_) | Socket::Pub(_) => {
+                return Err(Failure::Unsupported);
+            }
         };
         Ok(Some(message.get(0).cloned().unwrap_or_default()))
+    }
+
+    #[inline]
+    async fn recv_from(socket: &mut Socket) -> Result<Option<(Bytes, Bytes)>, Failure> {
+        let Socket::Router(socket) = socket else {
+            return Err(Failure::Unsupported);
+        };
+        let mut parts = socket.recv().await?.into_vecdeque();
+        match (parts.pop_front(), parts.pop_front()) {
+            (Some(peer), Some(message)) => Ok(Some((peer, message))),
+            _ => Err(Failure::new("a message has no sender")),
+        }
+    }
+
+    #[inline]
+    async fn send_to(socket: &mut Socket, peer: Bytes, message: Bytes) -> Outcome {
+        let Socket::Router(socket) = socket else {
+            return Err(Failure::Unsupported);
+        };
+        let mut parts = ZmqMessage::from(peer);
+        parts.push_back(message);
+        Ok(socket.send(parts).await?)
     }
 }
 
@@ -72,6 +99,7 @@ pub(crate) enum Socket {
     Push(PushSocket),
     Pull(PullSocket),
     Dealer(DealerSocket),
+    Router(RouterSocket),
     Pub(PubSocket),
     Sub(SubSocket),
 }
@@ -82,6 +110,7 @@ impl Socket {
             Kind::Push => Self::Push(PushSocket::new()),
             Kind::Pull => Self::Pull(PullSocket::new()),
             Kind::Dealer => Self::Dealer(DealerSocket::new()),
+            Kind::Router => Self::Router(RouterSocket::new()),
             Kind::Pub => Self::Pub(PubSocket::new()),
             Kind::Sub => Self::Sub(SubSocket::new()),
         }
