@@ -8,6 +8,7 @@ mod dial_errors;
 mod drain;
 mod file;
 mod forward_times;
+mod in_hand;
 mod in_process;
 mod limits;
 mod losses;

@@ -89,6 +89,7 @@ impl Proxy {
     pub(super) fn relay(&self, settings: &Settings) -> Outcome<Relays> {
         let (frontend, backend) = (self.frontend.socket.clone(), self.backend.socket.clone());
         let relay = Relay::new(frontend, backend.clone(), Arc::clone(&self.counts))
+            .holds_in(&self.frontend.in_hand)
             .replies(settings.replies)
             .defers(settings.defers());
         let gate = self.control.gate();

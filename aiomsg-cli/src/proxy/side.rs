@@ -9,6 +9,7 @@ use aiomsg::{AckMode, DeliveryGuarantee, Endpoint, Identity, SendMode, Socket, T
 use super::args::ModeArg;
 use super::closed::ClosedConnections;
 use super::dial_errors::DialErrors;
+use super::in_hand::InHand;
 use super::observe::status::Closed;
 use super::settings::{Settings, SideSettings};
 use crate::common::failure::{Failure, Outcome};
@@ -23,6 +24,8 @@ pub(super) struct Side {
     places: Mutex<Vec<Place>>,
     pub(super) dial_errors: Arc<Mutex<DialErrors>>,
     closed: Arc<Mutex<ClosedConnections>>,
+    /// What has left its inbox, and is not yet with the other side.
+    pub(super) in_hand: Arc<InHand>,
 }
 
 /// An endpoint that the settings name.
@@ -109,7 +112,18 @@ impl Side {
             places: Mutex::default(),
             dial_errors: Arc::default(),
             closed: Arc::default(),
+            in_hand: Arc::default(),
         })
+    }
+
+    /// How many received messages wait, and their bytes.
+    pub(super) fn inbox(&self) -> (usize, usize) {
+        let stats = self.socket.stats();
+        let (messages, bytes) = self.in_hand.get();
+        (
+            stats.unreceived_messages + messages,
+            stats.unreceived_bytes + bytes,
+        )
     }
 
     /// Listens and connects everywhere. Here, a failure is final.

@@ -118,7 +118,7 @@ async fn each_side_has_an_identity_and_a_dialect() {
     assert_eq!(back.dialect, aiomsg::builder::Dialect::V2019);
 }
 
-/// One that is too large for the backend is not in its way for ever.
+/// One that is too large for the backend is not in its way for ever, nor in that of its batch.
 #[tokio::test]
 async fn what_the_backend_does_not_take_is_counted_by_reason() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,15 +127,26 @@ async fn what_the_backend_does_not_take_is_counted_by_reason() {
     let proxy = Proxy::start(&["--config", file.to_str().unwrap()]).await;
     let consumer = proxy.consumer().await;
     let producer = proxy.producer().await;
-    producer.send("more than ten bytes").await.unwrap();
-    producer.send("fits").await.unwrap();
-    assert_eq!(recv_text(&consumer).await, "fits");
+    // They are taken at once when it goes on.
+    proxy.program.signal("USR1").await;
+    proxy.program.says("paused", 1).await;
+    let large = "more than ten bytes";
+    for text in [large, "fits", "too", large, large, "also"] {
+        producer.send(text).await.unwrap();
+    }
+    proxy
+        .until("aiomsg_inbox_messages{side=\"frontend\"}", 6.0)
+        .await;
+    proxy.program.signal("USR2").await;
+    for text in ["fits", "too", "also"] {
+        assert_eq!(recv_text(&consumer).await, text);
+    }
     let ended = proxy.program.stop().await;
-    assert!(ended.report().ends_with("0 unsent, 1 dropped"), "{ended:?}");
+    assert!(ended.report().ends_with("0 unsent, 3 dropped"), "{ended:?}");
     assert!(
         ended
             .lines
-            .contains(&"  1 dropped: too_large message".to_owned()),
+            .contains(&"  3 dropped: too_large message".to_owned()),
         "{ended:?}"
     );
     assert_eq!(ended.code, Some(0));

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use aiomsg::{Delivery, Outbound, Socket, SocketBuilder};
 use bytes::Bytes;
 
-use super::{Aiomsg, End};
+use super::{Aiomsg, End, hop};
 use crate::drive::{self, Inlet, Outlet, Together, block_on};
 use crate::library::{Failure, Job, Library, Outcome};
 use crate::parent::Parent;
@@ -47,6 +47,13 @@ impl Library for AiomsgMany {
 
     fn subscriber(&self, job: &Job, parent: &Parent) -> Outcome {
         self.receiver(job, parent)
+    }
+
+    fn proxy(&self, job: &Job, parent: &Parent) -> Outcome {
+        block_on(async {
+            let [front, back] = hop(parent).await?.map(Many::from);
+            drive::relay(job, parent, front, back).await
+        })
     }
 }
 

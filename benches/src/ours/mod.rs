@@ -103,17 +103,8 @@ impl Library for Aiomsg {
     fn proxy(&self, job: &Job, parent: &Parent) -> Outcome {
         self.plain()?;
         block_on(async {
-            let (front, back) = (Socket::new()?, Socket::new()?);
-            let addresses = (
-                front.bind("127.0.0.1:0").await?,
-                back.bind("127.0.0.1:0").await?,
-            );
-            parent.listening(format_args!(
-                "{} {}",
-                bare(&addresses.0.to_string()),
-                bare(&addresses.1.to_string())
-            ));
-            drive::relay(job, parent, End(front), End(back)).await
+            let [front, back] = hop(parent).await?;
+            drive::relay(job, parent, front, back).await
         })
     }
 
@@ -121,6 +112,21 @@ impl Library for Aiomsg {
         self.plain()?;
         block_on(crowd::run(job, parent))
     }
+}
+
+/// The two sockets of a proxy.
+async fn hop(parent: &Parent) -> Result<[End; 2], Failure> {
+    let (front, back) = (Socket::new()?, Socket::new()?);
+    let addresses = (
+        front.bind("127.0.0.1:0").await?,
+        back.bind("127.0.0.1:0").await?,
+    );
+    parent.listening(format_args!(
+        "{} {}",
+        bare(&addresses.0.to_string()),
+        bare(&addresses.1.to_string())
+    ));
+    Ok([End(front), End(back)])
 }
 
 impl Aiomsg {

@@ -235,7 +235,7 @@ fn show_side(
         sent_messages: stats.sent_messages,
         received_bytes: stats.received_bytes,
         sent_bytes: stats.sent_bytes,
-        inbox: stats.unreceived_messages,
+        inbox: side.inbox().0,
         buffered: stats.buffered_messages,
         unacknowledged: stats.unacknowledged_messages,
         connections: stats.connections,

@@ -133,6 +133,6 @@ pub(super) fn describe() {
     describe_histogram!(
         "aiomsg_proxy_forward_seconds",
         Unit::Seconds,
-        "the time of a message from the inbox until it is forwarded: of one message in 32 or, with a spool, of the first message of each batch"
+        "the time of a message from the inbox until it is forwarded: of the first of each batch or, where each is acknowledged by itself, of one message in 32"
     );
 }

@@ -167,6 +167,7 @@ fn record_spool(spool: &Spool) {
 fn record_side(side: &Side, View { peers, places }: &View) {
     let name = side.name;
     let stats = side.socket.stats();
+    let (inbox_messages, inbox_bytes) = side.inbox();
     for state in Standing::NAMES {
         let count = places.iter().filter(|(_, it)| it.name() == state).count();
         gauge!("aiomsg_endpoints", "side" => name, "state" => state).set(count as f64);
@@ -175,8 +176,8 @@ fn record_side(side: &Side, View { peers, places }: &View) {
     let largest = peers.iter().map(|it| it.queued_bytes).max();
     for (metric, value) in [
         ("aiomsg_peers", peers.len()),
-        ("aiomsg_inbox_messages", stats.unreceived_messages),
-        ("aiomsg_inbox_bytes", stats.unreceived_bytes),
+        ("aiomsg_inbox_messages", inbox_messages),
+        ("aiomsg_inbox_bytes", inbox_bytes),
         ("aiomsg_buffered_messages", stats.buffered_messages),
         ("aiomsg_buffered_bytes", stats.buffered_bytes),
         (

@@ -1,5 +1,8 @@
 //! Taking messages from the frontend, when they are taken.
 
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+
 use aiomsg::Delivery;
 
 use super::super::control::{Gate, State};
@@ -10,9 +13,10 @@ use super::Relay;
 pub(super) struct Intake<'a> {
     relay: &'a Relay,
     gate: Gate,
-    /// A message that came while the gate was closed. It is taken when that is
-    /// open.
-    held: Option<Delivery>,
+    /// Messages that came while the gate was closed. They are taken when that is open.
+    held: Vec<Delivery>,
+    /// Empty, with the memory for one message.
+    one: VecDeque<Delivery>,
 }
 
 impl<'a> Intake<'a> {
@@ -20,7 +24,8 @@ impl<'a> Intake<'a> {
         Self {
             relay,
             gate,
-            held: None,
+            held: Vec::new(),
+            one: VecDeque::new(),
         }
     }
 
@@ -30,32 +35,54 @@ impl<'a> Intake<'a> {
     ///
     /// Cancel safe: a message that has come stays here.
     pub(super) async fn take(&mut self) -> Option<Delivery> {
+        let mut one = std::mem::take(&mut self.one);
+        self.take_many(&mut one, 1).await;
+        let message = one.pop_front();
+        self.one = one;
+        message
+    }
+
+    /// The next messages: as many as there are, `most` at most. Returns whether there are any.
+    /// Otherwise there will be none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: messages that have come stay here.
+    pub(super) async fn take_many(
+        &mut self,
+        messages: &mut VecDeque<Delivery>,
+        most: usize,
+    ) -> bool {
         let counts = &self.relay.counts.messages;
         loop {
             self.gate.wait_for(|state| self.relay.takes_in(state)).await;
-            if self.held.is_none() {
+            if self.held.is_empty() {
                 tokio::select! {
-                    // A message that is there costs no look at the gate beyond
-                    // that above.
+                    // Messages that are there cost no look at the gate beyond that above.
                     biased;
-                    message = self.relay.frontend.recv_message() => {
-                        self.held = Some(message.ok()?);
+                    received = self.relay.frontend.recv_many(&mut self.held, most) => {
+                        if received.is_err() {
+                            return false;
+                        }
                     }
                     () = self.gate.wait_for(|state| !self.relay.takes_in(state)) => {}
                 }
-                // It may have been closed since it was looked at.
                 continue;
             }
-            let message = self.held.take()?;
-            add(&counts.taken);
+            counts.taken.fetch_add(self.held.len() as u64, Relaxed);
             let closed = self.gate.state() == State::Emptying;
-            if closed && self.relay.defers && message.id().is_some() {
-                // Nobody is there any more to be told that it is handled. Its
-                // producer has it, and will send it again, elsewhere.
-                add(&counts.unacknowledged);
-                continue;
+            for message in self.held.drain(..) {
+                if closed && self.relay.defers && message.id().is_some() {
+                    // Nobody is there any more to be told that it is handled. Its producer has
+                    // it, and will send it again, elsewhere.
+                    add(&counts.unacknowledged);
+                } else {
+                    messages.push_back(message);
+                }
             }
-            return Some(message);
+            if !messages.is_empty() {
+                return true;
+            }
         }
     }
 }

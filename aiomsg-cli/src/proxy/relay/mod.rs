@@ -19,6 +19,7 @@ use aiomsg::{Delivery, Error, Outbound, Socket};
 
 use super::control::State;
 use super::counts::{Counts, Loss, add};
+use super::in_hand::InHand;
 use return_address::ReturnAddresses;
 
 /// The parts that both directions share.
@@ -32,6 +33,8 @@ pub(super) struct Relay {
     /// Whether messages are acknowledged to producers only when they are
     /// forwarded.
     defers: bool,
+    /// The messages of a batch that wait for the backend.
+    in_hand: Arc<InHand>,
 }
 
 impl Relay {
@@ -42,7 +45,13 @@ impl Relay {
             counts,
             addresses: None,
             defers: false,
+            in_hand: Arc::default(),
         }
+    }
+
+    pub(super) fn holds_in(mut self, in_hand: &Arc<InHand>) -> Self {
+        self.in_hand = Arc::clone(in_hand);
+        self
     }
 
     pub(super) fn replies(mut self, are_wanted: bool) -> Self {
