@@ -10,47 +10,46 @@ use super::super::counts::add;
 use super::intake::Intake;
 use super::{Relay, loss};
 
-/// The most messages that are handed on at once. They are counted when all of them are, and a
-/// pause or a drain waits for them.
+/// The most messages that are handed on at once. A pause or a drain waits for them.
 const AT_ONCE: usize = 64;
 
 impl Relay {
     /// Runs until the frontend is closed and empty.
     pub(in crate::proxy) async fn onward(self, gate: Gate) {
-        let most = match self.defers {
-            // Its producer hears of a message when it is forwarded, and not when those behind
-            // it are, too.
-            true => 1,
-            false => AT_ONCE,
-        };
         let mut intake = Intake::new(&self, gate);
         let (mut batch, mut outward) = (VecDeque::new(), VecDeque::new());
-        while intake.take_many(&mut batch, most).await {
+        while intake.take_many(&mut batch, AT_ONCE).await {
             let begun = self.counts.times.begin_batch();
             outward.extend(batch.iter().map(|message| self.outward(message)));
             while !outward.is_empty() {
-                let sent = self.send(&mut outward).await;
-                while batch.len() > outward.len()
-                    && let Some(message) = batch.pop_front()
-                {
-                    self.forwarded(&message);
-                }
-                if let Err(error) = sent {
-                    outward.pop_front();
-                    self.not_forwarded(batch.pop_front(), &error);
+                let sent = self.backend.send_many(&mut outward).now_or_never();
+                // Their producers hear of these now, whatever becomes of those behind them.
+                let accepted = batch.len() - outward.len();
+                batch.drain(..accepted).for_each(|it| self.forwarded(&it));
+                let first = match sent {
+                    Some(Ok(())) => break,
+                    Some(Err(error)) => {
+                        outward.pop_front();
+                        Err(error)
+                    }
+                    None => self.send_first(&mut outward).await,
+                };
+                let message = batch.pop_front();
+                match first {
+                    Ok(()) => message.iter().for_each(|it| self.forwarded(it)),
+                    Err(error) => self.not_forwarded(message, &error),
                 }
             }
             self.counts.times.end(begun);
         }
     }
-
-    /// Sends a batch. What has to wait is shown meanwhile.
-    async fn send(&self, batch: &mut VecDeque<Outbound>) -> Result<(), Error> {
-        if let Some(sent) = self.backend.send_many(batch).now_or_never() {
-            return sent;
-        }
+    /// Sends the first of a batch, which has to wait. All of them are shown as waiting meanwhile.
+    async fn send_first(&self, batch: &mut VecDeque<Outbound>) -> Result<(), Error> {
         let _waiting = self.in_hand.wait(batch);
-        self.backend.send_many(batch).await
+        match batch.pop_front() {
+            Some(first) => self.backend.send_message(first).await,
+            None => Ok(()),
+        }
     }
 
     fn forwarded(&self, message: &Delivery) {
