@@ -283,6 +283,7 @@ impl Link {
 
     fn take<T>(&self, list: fn(&mut Left) -> &mut Vec<T>) -> Vec<T> {
         let mut left = self.0.left.lock();
-        left.as_mut().map_or_else(Vec::new, |left| std::mem::take(list(left)))
+        left.as_mut()
+            .map_or_else(Vec::new, |left| std::mem::take(list(left)))
     }
 }

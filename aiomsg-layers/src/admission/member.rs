@@ -16,8 +16,8 @@ pub struct Member<T> {
     pub(super) identity: Identity,
     pub(super) dialled: bool,
     pub(super) info: T,
-    /// Proves the peer's identity.
-    pub(super) proof: Option<Bytes>,
+    /// Proves the peer's identity. Most connections have none.
+    pub(super) proof: Option<Box<Bytes>>,
     pub(super) link: Link,
     pub(super) queue: Queue<Outbound>,
     pub(super) handle: SessionHandle,
@@ -71,7 +71,7 @@ impl<T> Member<T> {
     /// same proof as the present one takes its place at once, if the peer has dialled both.
     #[must_use]
     pub fn proof(mut self, proof: Option<Bytes>) -> Self {
-        self.proof = proof;
+        self.proof = proof.map(Box::new);
         self
     }
 

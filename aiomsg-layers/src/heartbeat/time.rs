@@ -7,8 +7,8 @@ use std::time::Duration;
 use aiomsg_core::{Connection, Error, ErrorKind, Frame, Link};
 use tokio::time::Instant;
 
-use super::stuck::Stuck;
 use super::Heartbeat;
+use super::stuck::Stuck;
 
 impl<C> Heartbeat<C> {
     fn received(&self) -> u64 {

@@ -8,9 +8,9 @@ use aiomsg_core::{Connection, Error, Frame, FrameSource, FrameVisitor};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Framed, Out};
 use super::copies::Copying;
 use super::read::ReadBuffer;
+use super::{Framed, Out};
 use crate::codec::FrameCodec;
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for Framed<T> {
@@ -89,7 +89,10 @@ struct Pushing<'a> {
 impl FrameVisitor for Pushing<'_> {
     #[inline(always)]
     fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
-        self.result = self.out.write.push(&mut self.out.codec, &self.out.link, frame);
+        self.result = self
+            .out
+            .write
+            .push(&mut self.out.codec, &self.out.link, frame);
         match self.result.is_ok() && self.out.write.has_room() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),

@@ -269,7 +269,11 @@ impl<T: AsyncRead + Unpin> Framed<T> {
                 Ok(0) => {
                     self.ended = true;
                     // The rest is no whole frame.
-                    self.out.codec.decode_eof(&mut self.read.bytes).err().map(Err)
+                    self.out
+                        .codec
+                        .decode_eof(&mut self.read.bytes)
+                        .err()
+                        .map(Err)
                 }
                 Ok(bytes) => {
                     self.filled = self.read.bytes.len();
@@ -300,7 +304,9 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
     #[inline]
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         let this = self.get_mut();
-        this.out.write.push(&mut this.out.codec, &this.out.link, frame)
+        this.out
+            .write
+            .push(&mut this.out.codec, &this.out.link, frame)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

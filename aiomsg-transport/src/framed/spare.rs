@@ -24,7 +24,9 @@ pub(super) fn give_back(mut on_way: Box<OnWay>) {
     on_way.clear(LARGEST);
     let _ = SPARE.try_with(|spare| {
         // A heartbeat needs less than the flood before it.
-        let larger = spare.take().filter(|it| it.tail.capacity() > on_way.tail.capacity());
+        let larger = spare
+            .take()
+            .filter(|it| it.tail.capacity() > on_way.tail.capacity());
         spare.set(Some(larger.unwrap_or(on_way)));
     });
 }

@@ -18,7 +18,9 @@ use tokio::net::TcpStream;
 pub(crate) fn of_tcp(stream: &TcpStream, remote: SocketAddr) -> Option<SendQueue> {
     let addresses = request::Addresses::new(stream.local_addr().ok()?, remote);
     // Each connection has one, and few are ever asked.
-    Some(SendQueue::new(move || diagnosis::ask(&request::tcp(&addresses))))
+    Some(SendQueue::new(move || {
+        diagnosis::ask(&request::tcp(&addresses))
+    }))
 }
 
 /// The send queue of a connection.
