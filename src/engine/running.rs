@@ -2,7 +2,7 @@
 //! work for each message is compiled for them.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -198,20 +198,28 @@ fn session<C: Connection, I: Intake>(
         .hold(hold)
 }
 
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for its arguments twice"
+)]
 fn pump<'a, C: Connection + 'a, I: Intake + 'a>(
     mut session: session::Session<C, I>,
     ends: Ends<'a>,
     rest: fn(I) -> Option<Box<dyn Intake>>,
 ) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a {
     async move {
-        let reason = tokio::select! {
-            biased;
-            reason = poll_fn(|cx| ends.poll_now(cx)) => {
-                session.settle().await;
-                reason
-            }
-            reason = session.run(poll_fn(|_| ends.poll_finish())) => reason,
+        // Not `select!`, which has room for more.
+        let (reason, at_once) = {
+            let mut running = pin!(session.run(poll_fn(|_| ends.poll_finish())));
+            poll_fn(|cx| match ends.poll_now(cx) {
+                Poll::Ready(reason) => Poll::Ready((reason, true)),
+                Poll::Pending => running.as_mut().poll(cx).map(|reason| (reason, false)),
+            })
+            .await
         };
+        if at_once {
+            session.settle().await;
+        }
         Ok((reason, rest(session.into_intake())))
     }
 }

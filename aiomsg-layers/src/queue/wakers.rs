@@ -83,7 +83,7 @@ impl WakerList {
         self.more.get_or_insert_default().limit = limit;
     }
 
-    #[cfg(all(test, not(aiomsg_loom)))]
+    #[cfg(test)]
     fn len(&self) -> usize {
         let more = self.more.as_ref().map_or(0, |more| more.wakers.len());
         usize::from(self.first.is_some()) + more
