@@ -1,6 +1,6 @@
 //! A view of a connection's bytes from outside its stack of layers.
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -82,11 +82,18 @@ struct Inner {
     passing: AtomicBool,
     /// How often reading was held back, twice; odd while it is.
     holds: AtomicU64,
-    unsent: Mutex<Vec<Frame>>,
-    unconfirmed: Mutex<Vec<Frame>>,
     /// Whether there are refused frames. Read with every batch, so without a lock.
     has_refused: AtomicBool,
-    refused: Mutex<Vec<(Frame, DropReason)>>,
+    /// None before the first: most connections leave some at their end, if at all.
+    left: Mutex<Option<Box<Left>>>,
+}
+
+/// Frames that the connection has left.
+#[derive(Debug, Default)]
+struct Left {
+    unsent: Vec<Frame>,
+    unconfirmed: Vec<Frame>,
+    refused: Vec<(Frame, DropReason)>,
 }
 
 impl Link {
@@ -181,7 +188,7 @@ impl Link {
     /// Leaves the frames of which not every byte was taken by the kernel, for
     /// [`Link::take_unsent`]. The connection does this when it is dropped.
     pub fn put_unsent(&self, frames: impl IntoIterator<Item = Frame>) {
-        lock(&self.0.unsent).extend(frames);
+        self.put(frames, |left| &mut left.unsent);
     }
 
     /// Notes that a part of the first of the unsent frames has left.
@@ -228,13 +235,13 @@ impl Link {
     /// Leaves the frames that may or may not have left, for
     /// [`Link::take_unconfirmed`].
     pub fn put_unconfirmed(&self, frames: impl IntoIterator<Item = Frame>) {
-        lock(&self.0.unconfirmed).extend(frames);
+        self.put(frames, |left| &mut left.unconfirmed);
     }
 
     /// Leaves a frame that the connection cannot carry, for [`Link::take_refused`]. The
     /// connection goes on without it.
     pub fn put_refused(&self, frame: Frame, reason: DropReason) {
-        self.0.refused.lock().push((frame, reason));
+        self.put([(frame, reason)], |left| &mut left.refused);
         self.0.has_refused.store(true, Relaxed);
     }
 
@@ -242,7 +249,7 @@ impl Link {
     /// left, and will not.
     pub fn take_refused(&self) -> Vec<(Frame, DropReason)> {
         match self.0.has_refused.swap(false, Relaxed) {
-            true => std::mem::take(&mut self.0.refused.lock()),
+            true => self.take(|left| &mut left.refused),
             false => Vec::new(),
         }
     }
@@ -257,17 +264,26 @@ impl Link {
     /// connection died before TLS had given all of its bytes to the kernel. The peer
     /// may have received them.
     pub fn take_unconfirmed(&self) -> Vec<Frame> {
-        std::mem::take(&mut lock(&self.0.unconfirmed))
+        self.take(|left| &mut left.unconfirmed)
     }
 
     /// Takes the frames that never left, in the order in which they were
     /// given to the connection. The peer cannot have received any of them
     /// whole, so each may be sent again.
     pub fn take_unsent(&self) -> Vec<Frame> {
-        std::mem::take(&mut lock(&self.0.unsent))
+        self.take(|left| &mut left.unsent)
     }
-}
 
-fn lock(frames: &Mutex<Vec<Frame>>) -> MutexGuard<'_, Vec<Frame>> {
-    frames.lock()
+    fn put<T>(&self, frames: impl IntoIterator<Item = T>, list: fn(&mut Left) -> &mut Vec<T>) {
+        let mut frames = frames.into_iter().peekable();
+        if frames.peek().is_some() {
+            list(self.0.left.lock().get_or_insert_default()).extend(frames);
+        }
+    }
+
+    fn take<T>(&self, list: fn(&mut Left) -> &mut Vec<T>) -> Vec<T> {
+        let mut left = self.0.left.lock();
+        left.as_mut()
+            .map_or_else(Vec::new, |left| std::mem::take(list(left)))
+    }
 }

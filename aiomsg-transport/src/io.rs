@@ -124,6 +124,12 @@ impl Io {
         }
     }
 
+    /// Returns the byte stream without its properties, for a connection that has been
+    /// checked and admitted. It is smaller.
+    pub fn into_stream(self) -> impl AsyncRead + AsyncWrite + Send + Unpin + use<> {
+        self.stream
+    }
+
     /// Returns the properties of the other end.
     pub fn info(&self) -> &IoInfo {
         &self.info

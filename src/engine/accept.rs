@@ -76,24 +76,35 @@ async fn accept_all(
 /// Handles one connection. This is not an `async fn`, and the steps before the connection
 /// runs are boxed: they are large and short, and the task must stay small.
 fn handle(engine: Arc<Engine>, incoming: Incoming, turn: Turn) -> impl Future<Output = ()> + Send {
+    let mut establishing = Box::pin(establish_or_report(Arc::clone(&engine), incoming, turn));
+    async move {
+        let Some(session) = (&mut establishing).await else {
+            return;
+        };
+        drop(establishing);
+        session.run(&engine).await;
+    }
+}
+
+/// Reports a failure, and returns nothing then.
+async fn establish_or_report(
+    engine: Arc<Engine>,
+    incoming: Incoming,
+    turn: Turn,
+) -> Option<ReadyConnection> {
     let (endpoint, remote) = (incoming.endpoint().clone(), incoming.remote().clone());
     let establishing = establish(Arc::clone(&engine), incoming, turn);
     let establishing = establishing.within(spans::accept(&endpoint, &remote));
-    let mut establishing = Box::pin(caught(LAYER, establishing));
-    async move {
-        let connection = match (&mut establishing).await {
-            Ok(Ok(session)) => session.run(&engine, &engine.finish),
-            Ok(Err(error)) | Err(error) => {
-                let error = error.at(endpoint.clone());
-                let cause = engine.cause(&error, false);
-                engine
-                    .reporter
-                    .accept_failed(&endpoint, Some(remote), error, cause);
-                return;
-            }
-        };
-        drop(establishing);
-        connection.await;
+    match caught(LAYER, establishing).await {
+        Ok(Ok(session)) => Some(session),
+        Ok(Err(error)) | Err(error) => {
+            let error = error.at(endpoint.clone());
+            let cause = engine.cause(&error, false);
+            engine
+                .reporter
+                .accept_failed(&endpoint, Some(remote), error, cause);
+            None
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Connecting and reconnecting.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::events::Cause;
+use super::seldom::Seldom;
 use super::session::{self, ReadyConnection};
 use super::spans::{self, WithinSpan};
 use super::{Engine, gate};
@@ -78,8 +80,21 @@ pub(crate) async fn run(
         unheard.end();
         // Panics of layers are caught at their calls. Any other panic ends this
         // connection, and not the reconnecting.
-        let ended = match catch(WHAT, || session.run(&engine, &disconnect)) {
-            Ok(running) => caught(WHAT, running).await,
+        let handle = session.handle().clone();
+        let ended = match catch(WHAT, || session.run(&engine)) {
+            Ok(running) => {
+                let mut running = pin!(caught(WHAT, running));
+                // A busy session is polled for each batch, and ends once.
+                let disconnected = Seldom::new(disconnect.cancelled());
+                tokio::select! {
+                    biased;
+                    () = disconnected => {
+                        handle.finish();
+                        running.await
+                    }
+                    ended = &mut running => ended,
+                }
+            }
             Err(panicked) => Err(panicked),
         };
         match ended {

@@ -17,7 +17,8 @@ const QUIET: Duration = Duration::from_secs(1);
 pub(crate) struct Levels {
     reporter: Reporter,
     peer: Identity,
-    told: Mutex<Told>,
+    /// None before the first report: most queues are never full.
+    told: Mutex<Option<Box<Told>>>,
 }
 
 #[derive(Default)]
@@ -39,6 +40,7 @@ impl Levels {
     pub(crate) fn note(&self, level: Level) {
         {
             let mut told = self.told.lock();
+            let told = told.get_or_insert_default();
             match level {
                 Level::Low if !told.high => return,
                 Level::Low => {}

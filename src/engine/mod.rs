@@ -30,7 +30,6 @@ pub(crate) mod peer_connection;
 pub(crate) mod peer_stats;
 mod pending;
 mod per_second;
-mod race;
 pub(crate) mod rest;
 pub(crate) mod running;
 mod runtime;
@@ -45,7 +44,7 @@ pub(crate) mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aiomsg_core::{BoxError, Delivery, Discard, Endpoint, Error, ErrorKind, Outbound};
 use aiomsg_layers::acknowledge::Deferral;
@@ -56,7 +55,9 @@ use aiomsg_layers::heartbeat::Patience;
 use aiomsg_layers::peers::Peers;
 use aiomsg_layers::queue::Queue;
 use aiomsg_layers::session::Farewells;
-use aiomsg_layers::{AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven};
+use aiomsg_layers::{
+    AtLeastOnceLayer, BufferLayer, ByIdentityLayer, Distribute, Driven, HeartbeatLayer,
+};
 use aiomsg_transport::Incoming;
 use aiomsg_transport::framed::IncompleteFrames;
 use aiomsg_transport::handshake::left_after;
@@ -135,6 +136,8 @@ pub(crate) struct Engine {
     pub(crate) leftover: Leftover,
     /// Whether the socket closes, and has a deadline.
     pub(crate) patience: Patience,
+    /// The heartbeats of all connections.
+    pub(crate) heartbeat: HeartbeatLayer,
     /// Whether the connection or the handler acknowledges.
     pub(crate) deferral: Deferral,
     /// The user's layers around each connection.
@@ -163,6 +166,8 @@ pub(crate) struct Engine {
     pub(crate) finish: CancellationToken,
     /// Everything ends now.
     pub(crate) stop: CancellationToken,
+    /// The same, for sessions, which look at it often. Set before.
+    pub(crate) stopped: AtomicBool,
     /// The runtime of the socket has ended.
     pub(crate) orphaned: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -236,6 +241,11 @@ impl Engine {
         }
         let inbox = Queue::new(config.receive_limits);
         let deferral = Deferral::from(config.ack_mode == AckMode::Handled);
+        let patience = Patience::new();
+        let heartbeat = HeartbeatLayer::new()
+            .interval(config.heartbeat_interval)
+            .timeout(config.heartbeat_timeout)
+            .patience(patience.clone());
         let engine = Self {
             intake: Intakes::new(intake(&inbox, &reporter, &deferral)),
             rests: Rests::default(),
@@ -243,7 +253,8 @@ impl Engine {
             incomplete: IncompleteFrames::new(config.max_incomplete()),
             farewells: Farewells::new(FAREWELLS),
             leftover: Leftover::default(),
-            patience: Patience::new(),
+            patience,
+            heartbeat,
             deferral,
             layers: paths.layers,
             dial: paths.dial,
@@ -268,6 +279,7 @@ impl Engine {
             told: Tries::default(),
             finish: CancellationToken::new(),
             stop: CancellationToken::new(),
+            stopped: AtomicBool::new(false),
             orphaned: CancellationToken::new(),
             tasks,
             runtime,
@@ -315,11 +327,26 @@ impl Engine {
         self.tasks.spawn_on(task, &self.runtime);
     }
 
+    /// Sessions send their queues and end, and no connection is dialled any more.
+    pub(crate) fn finish(&self) {
+        self.finish.cancel();
+        // One that is admitted later finds the token cancelled.
+        for peer in self.peers.members() {
+            peer.handle().finish();
+        }
+    }
+
+    /// Ends all tasks at once.
+    pub(crate) fn end_tasks(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.stop.cancel();
+    }
+
     /// Ends everything at once. Waiting messages are lost, unless they are taken first.
     pub(crate) fn stop(&self) {
         self.stop_intake.cancel();
         self.stop_shaking.cancel();
-        self.stop.cancel();
+        self.end_tasks();
         self.inbox.close();
         self.send.close();
         if let Some(unacked) = &self.unacked {

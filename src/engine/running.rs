@@ -1,14 +1,16 @@
 //! A running connection within its layers. Only this file knows their types, so that the
 //! work for each message is compiled for them.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aiomsg_core::{BoxError, Connection, Dialect, Error, ErrorKind};
 use aiomsg_layers::admission::Member;
-use aiomsg_layers::session::{Inbox, Intake};
-use aiomsg_layers::{AcknowledgeLayer, HeartbeatLayer, session};
+use aiomsg_layers::session::{Inbox, Intake, SessionHandle};
+use aiomsg_layers::{AcknowledgeLayer, session};
 use aiomsg_transport::Io;
 use aiomsg_transport::framed::Framed;
 use tower::ServiceBuilder;
@@ -16,8 +18,6 @@ use tower::ServiceBuilder;
 use super::Engine;
 use super::peer::Connected;
 use super::peer_connection::PeerConnection;
-use super::race::{Race, Won};
-use super::seldom::Seldom;
 use crate::layer::ConnectionLayer;
 
 /// A running connection. It returns why it ended, and the rest that the layers of the
@@ -29,26 +29,43 @@ pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Ended, BoxError
 
 pub(super) type Ended = (Error, Option<Box<dyn Intake>>);
 
-/// The ways to end a connection from this side.
-///
-/// A busy session is polled for each batch, and ends once. Boxed: a value that is moved
-/// into an `async` block, and on from there, has room in it twice.
+/// The ways to end a connection from this side. A busy session is polled for each batch, and
+/// an idle one is one of many, so they are looks at two places that wake the task, and no
+/// futures of tokens.
 pub(crate) struct Ends<'a> {
-    /// At once: another one takes its place, or the socket stops.
-    now: Pin<Box<dyn Future<Output = Won> + Send + 'a>>,
-    /// In good order.
-    finish: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+    handle: SessionHandle,
+    stopped: &'a AtomicBool,
 }
 
 impl<'a> Ends<'a> {
-    pub(super) fn new(
-        engine: &'a Engine,
-        evicted: impl Future<Output = ()> + Send + 'a,
-        finish: impl Future<Output = ()> + Send + 'a,
-    ) -> Self {
+    pub(super) fn new(engine: &'a Engine, handle: SessionHandle) -> Self {
         Self {
-            now: Box::pin(Race::new(evicted, engine.stop.cancelled())),
-            finish: Box::pin(finish),
+            handle,
+            stopped: &engine.stopped,
+        }
+    }
+
+    /// Ready when the connection must end at once, with the reason: another one takes its
+    /// place, or the socket stops.
+    #[inline]
+    fn poll_now(&self, cx: &Context<'_>) -> Poll<Error> {
+        if self.handle.poll_evicted(cx).is_ready() {
+            return Poll::Ready(replaced());
+        }
+        // The end of its task wakes it then.
+        match self.stopped.load(Ordering::Acquire) {
+            true => Poll::Ready(Error::new(ErrorKind::Closed)),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Ready when the connection should end in good order. It wakes the task that has called
+    /// [`Ends::poll_now`] before.
+    #[inline]
+    fn poll_finish(&self) -> Poll<()> {
+        match self.handle.is_finishing() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }
@@ -88,6 +105,8 @@ impl ConnectionLayers {
         ends: Ends<'a>,
     ) -> Running<'a> {
         let Some(outermost) = &self.outermost else {
+            // Nobody asks for the properties of the stream any more.
+            let framed = framed.map_io(Io::into_stream);
             return start(framed, engine, member, hold, ends);
         };
         let innermost = PeerConnection::new(framed, member.info().peer.clone());
@@ -139,11 +158,7 @@ fn start<'a>(
         // The layers decide whether a message that was read is accepted.
         acknowledge = acknowledge.deferral(true.into());
     }
-    let heartbeat = HeartbeatLayer::new()
-        .interval(engine.config.heartbeat_interval)
-        .timeout(engine.config.heartbeat_timeout)
-        .patience(engine.patience.clone())
-        .link(member.link().clone());
+    let heartbeat = engine.heartbeat.clone().link(member.link().clone());
     let connection = ServiceBuilder::new()
         .layer(heartbeat)
         .layer(acknowledge)
@@ -183,25 +198,28 @@ fn session<C: Connection, I: Intake>(
         .hold(hold)
 }
 
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` has room for its arguments twice"
+)]
 fn pump<'a, C: Connection + 'a, I: Intake + 'a>(
     mut session: session::Session<C, I>,
     ends: Ends<'a>,
     rest: fn(I) -> Option<Box<dyn Intake>>,
 ) -> impl Future<Output = Result<Ended, BoxError>> + Send + 'a {
-    let Ends { now, finish } = ends;
-    let (now, finish) = (Seldom::new(now), Seldom::new(finish));
     async move {
-        let reason = tokio::select! {
-            biased;
-            ended = now => {
-                session.settle().await;
-                match ended {
-                    Won::First => replaced(),
-                    Won::Second => Error::new(ErrorKind::Closed),
-                }
-            }
-            reason = session.run(finish) => reason,
+        // Not `select!`, which has room for more.
+        let (reason, at_once) = {
+            let mut running = pin!(session.run(poll_fn(|_| ends.poll_finish())));
+            poll_fn(|cx| match ends.poll_now(cx) {
+                Poll::Ready(reason) => Poll::Ready((reason, true)),
+                Poll::Pending => running.as_mut().poll(cx).map(|reason| (reason, false)),
+            })
+            .await
         };
+        if at_once {
+            session.settle().await;
+        }
         Ok((reason, rest(session.into_intake())))
     }
 }

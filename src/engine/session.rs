@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aiomsg_core::{Endpoint, Error, ErrorKind};
+use aiomsg_core::{Endpoint, Error, ErrorKind, Identity};
 use aiomsg_layers::admission::{Admitted, Member};
 use aiomsg_layers::queue::Queue;
-use aiomsg_layers::session::Intake;
+use aiomsg_layers::session::{Intake, SessionHandle};
 use aiomsg_layers::shared::{catch, caught};
 use aiomsg_transport::codec::FrameCodec;
 use aiomsg_transport::framed::Framed;
@@ -18,7 +18,6 @@ use aiomsg_transport::{Io, IoInfo};
 use futures_sink::Sink;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::Engine;
 use super::dial::{self, DialId};
@@ -171,14 +170,14 @@ pub(crate) async fn admit(
 }
 
 impl ReadyConnection {
-    /// Runs the connection until it ends. `finish` makes it send its queue, and end.
-    /// Returns whether it ended at a message: at one that is too large, or in the middle
-    /// of one of ours.
-    pub(crate) fn run<'a>(
-        self,
-        engine: &'a Arc<Engine>,
-        finish: &'a CancellationToken,
-    ) -> impl Future<Output = bool> + Send + 'a {
+    /// Makes the running connection send its queue, and end.
+    pub(crate) fn handle(&self) -> &SessionHandle {
+        self.admitted.handle()
+    }
+
+    /// Runs the connection until it ends. Returns whether it ended at a message: at one that
+    /// is too large, or in the middle of one of ours.
+    pub(crate) fn run(self, engine: &Arc<Engine>) -> impl Future<Output = bool> + Send {
         let Self {
             admitted,
             framed,
@@ -186,8 +185,10 @@ impl ReadyConnection {
         } = self;
         engine.reporter.peer_up(&admitted.info().peer);
         let span = spans::session(&admitted.info().peer);
-        let (identity, link) = (admitted.identity().clone(), admitted.link().clone());
-        let ends = Ends::new(engine, admitted.evicted(), finish.cancelled());
+        let ends = Ends::new(engine, admitted.handle().clone());
+        if engine.finish.is_cancelled() {
+            admitted.handle().finish();
+        }
         // A layer that panics ends the connection, and not the task that
         // connects again.
         let running = catch(LAYER, || {
@@ -196,7 +197,6 @@ impl ReadyConnection {
         let mut peer = Ending {
             engine,
             admitted: Some(admitted),
-            finish,
             reason: None,
         };
         let running = async move {
@@ -208,11 +208,13 @@ impl ReadyConnection {
                 Ok(ended) => ended,
                 Err(error) => (super::explain(error), None),
             };
-            let at_message = reason.is_too_large() || link.is_cut();
+            let at_message = reason.is_too_large() || peer.is_cut();
             peer.reason = Some(reason);
             // Messages that were read are handled after the connection has ended, too,
             // and before those of the next one.
-            let rest = rest.and_then(|rest| Rest::of(engine, identity, rest));
+            let rest = rest
+                .zip(peer.identity())
+                .and_then(|(rest, identity)| Rest::of(engine, identity, rest));
             drop(peer);
             if let Some(rest) = rest {
                 engine.spawn(rest.run());
@@ -227,9 +229,19 @@ impl ReadyConnection {
 struct Ending<'a> {
     engine: &'a Engine,
     admitted: Option<Admitted<Connected>>,
-    /// Makes it end in good order.
-    finish: &'a CancellationToken,
     reason: Option<Error>,
+}
+
+impl Ending<'_> {
+    /// Whether it ended in the middle of a message of ours.
+    fn is_cut(&self) -> bool {
+        let admitted = self.admitted.as_ref();
+        admitted.is_some_and(|it| it.link().is_cut())
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        Some(self.admitted.as_ref()?.identity().clone())
+    }
 }
 
 impl Drop for Ending<'_> {
@@ -241,7 +253,7 @@ impl Drop for Ending<'_> {
         // The session has been dropped by now.
         let unconfirmed = admitted.handle().unconfirmed();
         let closing = self.engine.closing.load(Ordering::Acquire);
-        if unconfirmed > 0 && (closing || self.finish.is_cancelled()) {
+        if unconfirmed > 0 && (closing || admitted.handle().is_finishing()) {
             self.engine.reporter.unconfirmed(&info, unconfirmed);
             if closing {
                 let unconfirmed = Unconfirmed::new(&info, unconfirmed);

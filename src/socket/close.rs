@@ -76,7 +76,7 @@ impl<S> Socket<S> {
 
         // Sessions send their queues and end, and so do the tasks.
         engine.patience.wait();
-        engine.finish.cancel();
+        engine.finish();
         // The last messages are received, room or not, also by layers.
         engine.inbox.raise_limits(Inbox::LAST);
         let ended = async {
@@ -85,7 +85,7 @@ impl<S> Socket<S> {
         };
         let _ = timeout_at(deadline, ended).await;
         // At the deadline, sessions end where they are.
-        engine.stop.cancel();
+        engine.end_tasks();
         engine.tasks.close();
         end(engine).await
     }

@@ -9,6 +9,7 @@
 )]
 
 mod events;
+mod idle_connections;
 mod incomplete_messages;
 mod kept_messages;
 mod refused;

@@ -24,7 +24,7 @@ pub(crate) const MOST_OWED: usize = 1 << 20;
 pub struct Acknowledge<C> {
     inner: C,
     /// A frame that was read to find the end, and not yielded yet.
-    ahead: Option<Frame>,
+    ahead: Option<Box<Frame>>,
     /// Requests that were yielded and not yet acknowledged.
     owed: VecDeque<MessageId>,
     /// The requests that left, and those that the peer acknowledged.
@@ -122,7 +122,7 @@ impl<C: Connection> Connection for Acknowledge<C> {
                 wanted: ControlFlow::Continue(()),
                 visitor,
             };
-            let more = ahead.is_none_or(|frame| arriving.visit(frame).is_continue());
+            let more = ahead.is_none_or(|frame| arriving.visit(*frame).is_continue());
             let polled = match more {
                 true => self.inner.poll_recv(cx, &mut arriving),
                 false => Poll::Ready(Some(Ok(()))),
@@ -206,7 +206,7 @@ struct LookingAhead<'a> {
     /// How many frames were no messages.
     heard: usize,
     exchange: &'a mut Exchange,
-    ahead: &'a mut Option<Frame>,
+    ahead: &'a mut Option<Box<Frame>>,
 }
 
 impl FrameVisitor for LookingAhead<'_> {
@@ -215,7 +215,7 @@ impl FrameVisitor for LookingAhead<'_> {
             Frame::Ack { id } => self.exchange.hear(id),
             Frame::Heartbeat => {}
             frame => {
-                *self.ahead = Some(frame);
+                *self.ahead = Some(Box::new(frame));
                 return ControlFlow::Break(());
             }
         }

@@ -13,18 +13,23 @@ pub(super) const MOST_GATHERED: usize = 256;
 /// acknowledgements.
 #[derive(Debug)]
 pub(super) struct Exchange {
+    /// None before the first: most connections never have any.
+    gathered: Option<Box<Gathered>>,
+    unacked: Option<ConnectionAcks>,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
     /// Acknowledgements of the peer that were not yet reported.
     heard: Vec<MessageId>,
     /// Requests that were given to the connection since the last flush.
     sent: Vec<MessageId>,
-    unacked: Option<ConnectionAcks>,
 }
 
 impl Exchange {
     pub(super) fn new(unacked: Option<ConnectionAcks>) -> Self {
         Self {
-            heard: Vec::new(),
-            sent: Vec::new(),
+            gathered: None,
             unacked,
         }
     }
@@ -32,8 +37,9 @@ impl Exchange {
     /// The peer has acknowledged a request.
     #[inline(always)]
     pub(super) fn hear(&mut self, id: MessageId) {
-        self.heard.push(id);
-        if self.heard.len() >= MOST_GATHERED {
+        let gathered = self.gathered.get_or_insert_default();
+        gathered.heard.push(id);
+        if gathered.heard.len() >= MOST_GATHERED {
             self.tell_heard();
         }
     }
@@ -42,34 +48,45 @@ impl Exchange {
     #[inline(always)]
     pub(super) fn send(&mut self, id: MessageId) {
         // The connection has the others, but not yet this one.
-        if self.sent.len() >= MOST_GATHERED {
+        if self.sent().len() >= MOST_GATHERED {
             self.tell_sent();
         }
-        self.sent.push(id);
+        self.gathered.get_or_insert_default().sent.push(id);
     }
 
     /// Reports the acknowledgements of the peer. First come the requests that were given
     /// to the connection, since these may be among the acknowledged ones.
     #[inline]
     pub(super) fn tell_heard(&mut self) {
-        if !self.heard.is_empty() {
-            self.tell();
+        if let Some(gathered) = &mut self.gathered
+            && !gathered.heard.is_empty()
+        {
+            gathered.tell(self.unacked.as_ref());
         }
     }
 
     /// Reports the requests that were given to the connection.
     #[inline]
     pub(super) fn tell_sent(&mut self) {
-        if !self.sent.is_empty() {
-            let heard = std::mem::take(&mut self.heard);
-            self.tell();
-            self.heard = heard;
+        if let Some(gathered) = &mut self.gathered
+            && !gathered.sent.is_empty()
+        {
+            let heard = std::mem::take(&mut gathered.heard);
+            gathered.tell(self.unacked.as_ref());
+            gathered.heard = heard;
         }
     }
 
+    #[inline(always)]
+    fn sent(&self) -> &[MessageId] {
+        self.gathered.as_ref().map_or(&[], |it| &it.sent)
+    }
+}
+
+impl Gathered {
     #[inline(never)]
-    fn tell(&mut self) {
-        if let Some(unacked) = &self.unacked {
+    fn tell(&mut self, unacked: Option<&ConnectionAcks>) {
+        if let Some(unacked) = unacked {
             unacked.exchanged(&self.sent, &self.heard);
         }
         self.sent.clear();

@@ -1,10 +1,11 @@
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use aiomsg_core::sync::Mutex;
 use aiomsg_core::{Identity, Link, Outbound};
 use bytes::Bytes;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::queue::Queue;
 use crate::session::{Meter, SessionHandle};
@@ -15,8 +16,8 @@ pub struct Member<T> {
     pub(super) identity: Identity,
     pub(super) dialled: bool,
     pub(super) info: T,
-    /// Proves the peer's identity.
-    pub(super) proof: Option<Bytes>,
+    /// Proves the peer's identity. Most connections have none.
+    pub(super) proof: Option<Box<Bytes>>,
     pub(super) link: Link,
     pub(super) queue: Queue<Outbound>,
     pub(super) handle: SessionHandle,
@@ -26,12 +27,18 @@ pub struct Member<T> {
     pub(super) told: bool,
     /// Whether the peer had sent more than its identity by then.
     heard: bool,
-    /// Asks for the place for another connection of this peer.
-    pub(super) evict: CancellationToken,
-    /// The session has ended, and the identity is free.
-    pub(super) ended: CancellationToken,
+    place: Mutex<Place>,
+}
+
+/// The place of a member in the table.
+#[derive(Debug, Default)]
+struct Place {
     /// Another connection with this identity is waiting already.
-    contested: Mutex<bool>,
+    contested: bool,
+    /// The session has ended, and the identity is free.
+    ended: bool,
+    /// Waits for that. Of several connections one waits.
+    waiting: Option<Waker>,
 }
 
 impl<T> Member<T> {
@@ -56,9 +63,7 @@ impl<T> Member<T> {
             since: Instant::now(),
             told: false,
             heard: false,
-            evict: CancellationToken::new(),
-            ended: CancellationToken::new(),
-            contested: Mutex::new(false),
+            place: Mutex::default(),
         }
     }
 
@@ -66,7 +71,7 @@ impl<T> Member<T> {
     /// same proof as the present one takes its place at once, if the peer has dialled both.
     #[must_use]
     pub fn proof(mut self, proof: Option<Bytes>) -> Self {
-        self.proof = proof;
+        self.proof = proof.map(Box::new);
         self
     }
 
@@ -136,15 +141,25 @@ impl<T> Member<T> {
     /// Asks for the place for another connection. `told` says whether the peer knows our
     /// identity on that one.
     pub(super) fn contest(self: &Arc<Self>, told: bool) -> Option<Contest<T>> {
-        let mut contested = self.contested.lock();
-        if *contested {
+        let mut place = self.place.lock();
+        if std::mem::replace(&mut place.contested, true) {
             return None;
         }
-        *contested = true;
         // The peer may have admitted the other one, and not this one. Then messages on this
         // one are lost.
         self.handle.set_held(told && !self.is_confirmed());
         Some(Contest(Arc::clone(self)))
+    }
+
+    /// The session has ended, and the identity is free.
+    pub(super) fn end(&self) {
+        let mut place = self.place.lock();
+        place.ended = true;
+        let waiting = place.waiting.take();
+        drop(place);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 }
 
@@ -152,10 +167,31 @@ impl<T> Member<T> {
 /// no use, and there could be very many.
 pub(super) struct Contest<T>(Arc<Member<T>>);
 
+impl<T> Contest<T> {
+    /// Waits until the session has ended, and the identity is free.
+    pub(super) async fn ended(&self) {
+        poll_fn(|cx| {
+            let mut place = self.0.place.lock();
+            if place.ended {
+                return Poll::Ready(());
+            }
+            let old = place.waiting.replace(cx.waker().clone());
+            drop(place);
+            // It may be the last one of a task, whose end is not for under the lock.
+            drop(old);
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
 impl<T> Drop for Contest<T> {
     fn drop(&mut self) {
-        let mut contested = self.0.contested.lock();
-        *contested = false;
+        let mut place = self.0.place.lock();
+        place.contested = false;
+        let waiting = place.waiting.take();
         self.0.handle.set_held(false);
+        drop(place);
+        drop(waiting);
     }
 }

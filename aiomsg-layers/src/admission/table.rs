@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
+use std::future::poll_fn;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::Member;
+use super::member::Contest;
 use crate::peers::Peers;
 use crate::queue::Queue;
 use crate::time::bounded;
@@ -206,15 +208,15 @@ impl<T> Admission<T> {
                     "both ends keep the connection in the other direction",
                 ));
             }
-            let Some(_contest) = present.contest(newcomer.told) else {
+            let Some(contest) = present.contest(newcomer.told) else {
                 return Err(in_use("another connection waits for it already"));
             };
             let same_peer = same_peer(&present, &newcomer);
-            if !same_peer && !proves_dead(&present, *patience).await {
+            if !same_peer && !proves_dead(&present, &contest, *patience).await {
                 return Err(in_use("the other connection is alive"));
             }
-            present.evict.cancel();
-            present.ended.cancelled().await;
+            present.handle.evict();
+            contest.ended().await;
             if !same_peer && !newcomer.told {
                 sleep(NOTICE).await;
             }
@@ -294,7 +296,7 @@ impl<T> Inner<T> {
             self.set_len(members.len());
         }
         drop(table);
-        member.ended.cancel();
+        member.end();
     }
 }
 
@@ -318,14 +320,14 @@ fn same_peer<T>(present: &Member<T>, newcomer: &Member<T>) -> bool {
 }
 
 /// Whether a probed connection gives no sign of life.
-async fn proves_dead<T>(member: &Member<T>, patience: Duration) -> bool {
+async fn proves_dead<T>(member: &Member<T>, contest: &Contest<T>, patience: Duration) -> bool {
     const STEP: Duration = Duration::from_millis(50);
     let read = member.link.read();
     let deadline = Instant::now() + patience;
     member.handle.probe();
     while Instant::now() < deadline {
         tokio::select! {
-            () = member.ended.cancelled() => return true,
+            () = contest.ended() => return true,
             () = sleep(STEP) => {}
         }
         if member.link.read() != read || member.handle.is_held_back() {
@@ -360,7 +362,8 @@ impl<T> Admitted<T> {
     /// Ready when another connection of the same peer takes this place: the session must end
     /// at once.
     pub fn evicted(&self) -> impl Future<Output = ()> + Send + Sync + use<T> {
-        self.member.evict.clone().cancelled_owned()
+        let handle = self.member.handle.clone();
+        poll_fn(move |cx| handle.poll_evicted(cx))
     }
 }
 

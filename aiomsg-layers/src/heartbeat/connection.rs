@@ -1,12 +1,14 @@
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use aiomsg_core::{
-    Connection, Error, Frame, FrameHook, FrameSource, FrameVisitor, Identified, Identity,
+    Connection, Error, Frame, FrameHook, FrameSource, FrameVisitor, Identified, Identity, Link,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::HeartbeatLayer;
+use super::layer::Settings;
 use super::stuck::Stuck;
 
 /// A connection that sends heartbeats, consumes those of the peer, and fails with a
@@ -14,7 +16,8 @@ use super::stuck::Stuck;
 #[derive(Debug)]
 pub struct Heartbeat<C> {
     pub(super) inner: C,
-    pub(super) settings: HeartbeatLayer,
+    pub(super) settings: Arc<Settings>,
+    pub(super) link: Option<Link>,
     /// Wakes the task at the earliest deadline, or before it: it is moved only
     /// when it fires or comes too late, not with every frame.
     pub(super) alarm: Pin<Box<Sleep>>,
@@ -40,18 +43,20 @@ pub struct Heartbeat<C> {
     pub(super) polled: bool,
     /// Whether the timed work was done since the last flush.
     pub(super) timed: bool,
-    /// The peer takes nothing.
-    pub(super) stuck: Option<Stuck>,
+    /// The peer takes nothing, which is rare.
+    pub(super) stuck: Option<Box<Stuck>>,
     pub(super) closed: bool,
 }
 
 impl<C> Heartbeat<C> {
-    pub(super) fn new(inner: C, settings: HeartbeatLayer) -> Self {
+    pub(super) fn new(inner: C, layer: HeartbeatLayer) -> Self {
+        let HeartbeatLayer { settings, link } = layer;
         let now = Instant::now();
         Self {
             inner,
             alarm: Box::pin(sleep_until(now + settings.interval)),
             settings,
+            link,
             sent_at: now,
             sending: false,
             heard_at: now,

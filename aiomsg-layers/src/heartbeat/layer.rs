@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use aiomsg_core::Link;
@@ -20,10 +21,16 @@ use crate::time::bounded;
 /// ```
 #[derive(Debug, Clone)]
 pub struct HeartbeatLayer {
+    /// The same for all connections of a socket, and so in one place.
+    pub(super) settings: Arc<Settings>,
+    pub(super) link: Option<Link>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
     pub(super) least: u64,
-    pub(super) link: Option<Link>,
     pub(super) patience: Patience,
 }
 
@@ -41,18 +48,20 @@ impl HeartbeatLayer {
     /// Heartbeats at the intervals of both dialects.
     pub fn new() -> Self {
         Self {
-            interval: Self::INTERVAL,
-            timeout: Self::TIMEOUT,
-            least: Self::LEAST,
+            settings: Arc::new(Settings {
+                interval: Self::INTERVAL,
+                timeout: Self::TIMEOUT,
+                least: Self::LEAST,
+                patience: Patience::new(),
+            }),
             link: None,
-            patience: Patience::new(),
         }
     }
 
     /// Sets the time without a send before a heartbeat.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = bounded(interval);
+        self.settings_mut().interval = bounded(interval);
         self
     }
 
@@ -60,7 +69,7 @@ impl HeartbeatLayer {
     /// none of the bytes that wait for it, is dead after eight times as long.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = bounded(timeout);
+        self.settings_mut().timeout = bounded(timeout);
         self
     }
 
@@ -69,14 +78,14 @@ impl HeartbeatLayer {
     /// ever.
     #[must_use]
     pub fn least(mut self, bytes: u64) -> Self {
-        self.least = bytes;
+        self.settings_mut().least = bytes;
         self
     }
 
     /// Shares a switch: while it is patient, no peer is dead.
     #[must_use]
     pub fn patience(mut self, patience: Patience) -> Self {
-        self.patience = patience;
+        self.settings_mut().patience = patience;
         self
     }
 
@@ -86,6 +95,10 @@ impl HeartbeatLayer {
     pub fn link(mut self, link: Link) -> Self {
         self.link = Some(link);
         self
+    }
+
+    fn settings_mut(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 }
 

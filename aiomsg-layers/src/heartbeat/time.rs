@@ -7,18 +7,18 @@ use std::time::Duration;
 use aiomsg_core::{Connection, Error, ErrorKind, Frame, Link};
 use tokio::time::Instant;
 
+use super::Heartbeat;
 use super::stuck::Stuck;
-use super::{Heartbeat, HeartbeatLayer};
 
 impl<C> Heartbeat<C> {
     fn received(&self) -> u64 {
-        self.settings.link.as_ref().map_or(0, Link::received)
+        self.link.as_ref().map_or(0, Link::received)
     }
 
     /// Notes when the silence began.
     fn note_silence(&mut self, now: Instant) {
         let received = self.received();
-        let frames = self.settings.link.as_ref().map_or(0, Link::frames);
+        let frames = self.link.as_ref().map_or(0, Link::frames);
         let whole = std::mem::replace(&mut self.frames, frames) != frames;
         if !self.listening || whole || received != self.heard {
             if !self.listening || whole || received - self.moved >= self.settings.least {
@@ -33,10 +33,10 @@ impl<C> Heartbeat<C> {
 
     /// Notes since when the peer takes nothing.
     pub(super) fn note_stuck(&mut self, now: Instant) {
-        let link = self.settings.link.as_ref();
+        let link = self.link.as_ref();
         match &mut self.stuck {
             Some(stuck) if !stuck.has_moved(link) => {}
-            stuck => *stuck = Some(Stuck::new(now, link)),
+            stuck => *stuck = Some(Box::new(Stuck::new(now, link))),
         }
     }
 
@@ -55,7 +55,7 @@ impl<C> Heartbeat<C> {
             return Ok(());
         }
         let timeout = self.settings.timeout;
-        let link = self.settings.link.as_ref();
+        let link = self.link.as_ref();
         let dead_after = |timeout: Duration, reason| {
             Err(Error::new(ErrorKind::Timeout).with_reason(format!("{reason} for {timeout:?}")))
         };
@@ -84,7 +84,7 @@ impl<C> Heartbeat<C> {
             false => self.heard_at,
         };
         let silence = self.listening.then(|| since + timeout);
-        let link = self.settings.link.as_ref();
+        let link = self.link.as_ref();
         let stuck = self.stuck.as_ref();
         let stuck = stuck.and_then(|stuck| stuck.deadline(link, timeout));
         let send = self.may_send().then_some(send);
@@ -153,8 +153,7 @@ impl<C: Connection> Heartbeat<C> {
         if let Some(stuck) = &mut self.stuck
             && !self.settings.patience.is_patient()
         {
-            let HeartbeatLayer { link, timeout, .. } = &self.settings;
-            stuck.ask(now, link.as_ref(), *timeout);
+            stuck.ask(now, self.link.as_ref(), self.settings.timeout);
         }
         self.check(now)?;
         if self.may_send() && !self.sending && now >= self.sent_at + self.settings.interval {

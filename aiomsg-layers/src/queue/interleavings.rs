@@ -193,7 +193,7 @@ fn a_producer_that_gave_up_takes_nobodys_wake() {
 fn no_waker_is_lost_from_a_list_that_is_full() {
     every_interleaving(|| {
         let queue = queue(10);
-        queue.lock().consumers.limit = 1;
+        queue.lock().consumers.set_limit(1);
         let consumers =
             [queue.clone(), queue.clone()].map(|queue| thread::spawn(move || pop(&queue)));
         for item in 0..2 {

@@ -7,13 +7,22 @@ use crate::shared::catch;
 /// A dropped future leaves its waker behind. To keep these from piling up, a list that has
 /// grown to its limit wakes all tasks, and the living ones register again. The limit grows
 /// up to [`WakerList::MOST`], so that many living tasks do not wake each other for ever.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct WakerList {
-    wakers: Vec<Waker>,
-    pub(super) limit: usize,
+    /// Almost always the only one, so it takes no memory elsewhere.
+    first: Option<Waker>,
+    /// The others, once there were any.
+    more: Option<Box<More>>,
 }
 
-impl Default for WakerList {
+#[derive(Debug)]
+struct More {
+    wakers: Vec<Waker>,
+    /// How many tasks the list may have, the first one included.
+    limit: usize,
+}
+
+impl Default for More {
     fn default() -> Self {
         Self {
             wakers: Vec::new(),
@@ -28,34 +37,56 @@ impl WakerList {
 
     /// Adds a task, once.
     pub fn register(&mut self, waker: &Waker) {
-        if self.wakers.iter().any(|known| known.will_wake(waker)) {
+        let Some(first) = &self.first else {
+            // Nobody else is in the list, either.
+            self.first = Some(waker.clone());
+            return;
+        };
+        if !first.will_wake(waker) {
+            self.register_further(waker);
+        }
+    }
+
+    #[cold]
+    fn register_further(&mut self, waker: &Waker) {
+        let more = self.more.get_or_insert_default();
+        if more.wakers.iter().any(|known| known.will_wake(waker)) {
             return;
         }
-        if self.wakers.len() >= self.limit {
-            self.limit = (self.limit * 2).min(Self::MOST);
-            self.wakers.drain(..).for_each(Waker::wake);
+        if more.wakers.len() + 1 >= more.limit {
+            more.limit = (more.limit * 2).min(Self::MOST);
+            let first = self.first.replace(waker.clone());
+            first.into_iter().for_each(Waker::wake);
+            more.wakers.drain(..).for_each(Waker::wake);
+            return;
         }
-        self.wakers.push(waker.clone());
+        more.wakers.push(waker.clone());
     }
 
     /// Takes all tasks, to wake them once the lock is released.
     pub fn take(&mut self) -> Woken {
-        match self.wakers.len() {
-            0 => Woken::default(),
-            1 => Woken {
-                one: self.wakers.pop(),
-                more: Vec::new(),
-            },
-            _ => Woken {
-                one: None,
-                more: std::mem::take(&mut self.wakers),
-            },
+        let more = self.more.as_mut();
+        Woken {
+            one: self.first.take(),
+            more: more.map_or_else(Vec::new, |more| std::mem::take(&mut more.wakers)),
         }
     }
 
     /// Whether no task waits.
     pub fn is_empty(&self) -> bool {
-        self.wakers.is_empty()
+        self.first.is_none()
+    }
+
+    /// Sets how many tasks the list may have before it wakes them.
+    #[cfg(all(test, aiomsg_loom))]
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.more.get_or_insert_default().limit = limit;
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        let more = self.more.as_ref().map_or(0, |more| more.wakers.len());
+        usize::from(self.first.is_some()) + more
     }
 }
 

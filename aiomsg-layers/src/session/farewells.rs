@@ -9,35 +9,38 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 /// messages, and why its connection ends. That takes a moment. Beyond the bound,
 /// connections are ended at once.
 #[derive(Debug, Clone)]
-pub struct Farewells {
-    under_way: Arc<AtomicUsize>,
+pub struct Farewells(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    under_way: AtomicUsize,
     most: usize,
 }
 
 /// The place of one connection, until it is dropped.
 #[derive(Debug)]
-pub struct Farewell(Arc<AtomicUsize>);
+pub struct Farewell(Arc<Inner>);
 
 impl Farewells {
     /// Allows this many at a time.
     pub fn new(most: usize) -> Self {
-        Self {
-            under_way: Arc::new(AtomicUsize::new(0)),
+        Self(Arc::new(Inner {
+            under_way: AtomicUsize::new(0),
             most,
-        }
+        }))
     }
 
     /// A place for one more, if there is one.
     pub fn begin(&self) -> Option<Farewell> {
-        let place = Farewell(Arc::clone(&self.under_way));
+        let place = Farewell(Arc::clone(&self.0));
         // Dropping it frees the place again.
-        (self.under_way.fetch_add(1, Ordering::Relaxed) < self.most).then_some(place)
+        (self.0.under_way.fetch_add(1, Ordering::Relaxed) < self.0.most).then_some(place)
     }
 }
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

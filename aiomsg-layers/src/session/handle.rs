@@ -1,9 +1,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll};
 
 use aiomsg_core::MessageId;
 
+use crate::queue::WakerList;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -16,6 +17,10 @@ struct Inner {
     held_back: AtomicBool,
     sending: AtomicBool,
     held: AtomicBool,
+    /// The session should end in good order.
+    finishing: AtomicBool,
+    /// Another connection takes the place of this one.
+    evicted: AtomicBool,
     unconfirmed: AtomicU64,
     /// Whether anything is asked. Read with every batch, so without a lock.
     asked: AtomicBool,
@@ -27,7 +32,8 @@ struct State {
     acks: VecDeque<MessageId>,
     probe: bool,
     ended: bool,
-    waker: Option<Waker>,
+    /// The task of the session, and others that wait for its eviction.
+    wakers: WakerList,
 }
 
 /// Requests to a session.
@@ -52,6 +58,36 @@ impl SessionHandle {
     /// know this connection any more answers with a reset.
     pub fn probe(&self) -> bool {
         self.ask(|state| state.probe = true)
+    }
+
+    /// Asks the session to send its queue and end in good order, for
+    /// [`is_finishing`](SessionHandle::is_finishing).
+    pub fn finish(&self) {
+        self.0.finishing.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether the session should send its queue and end in good order. Changes wake the tasks
+    /// that wait by [`poll_evicted`](SessionHandle::poll_evicted).
+    pub fn is_finishing(&self) -> bool {
+        self.0.finishing.load(Ordering::Acquire)
+    }
+
+    /// Asks for the place of the session for another connection of its peer.
+    pub(crate) fn evict(&self) {
+        self.0.evicted.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Ready when another connection of the same peer takes the place of this one: the session
+    /// must end at once.
+    pub fn poll_evicted(&self, cx: &Context<'_>) -> Poll<()> {
+        // Registers before it looks, so that no wake-up falls in between.
+        self.lock().wakers.register(cx.waker());
+        match self.0.evicted.load(Ordering::Acquire) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
     }
 
     /// Whether the session does not read for lack of room. Then the silence is ours.
@@ -92,12 +128,15 @@ impl SessionHandle {
         }
         what(&mut state);
         self.0.asked.store(true, Ordering::Release);
-        let waker = state.waker.take();
+        let woken = state.wakers.take();
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        woken.wake();
         true
+    }
+
+    fn wake(&self) {
+        let woken = self.lock().wakers.take();
+        woken.wake();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -134,10 +173,7 @@ impl SessionHandle {
         if self.0.asked.load(Ordering::Relaxed) {
             return false;
         }
-        let known = state.waker.as_ref();
-        if !known.is_some_and(|known| known.will_wake(cx.waker())) {
-            state.waker = Some(cx.waker().clone());
-        }
+        state.wakers.register(cx.waker());
         true
     }
 
@@ -146,6 +182,9 @@ impl SessionHandle {
         let mut state = self.lock();
         state.ended = true;
         state.acks = VecDeque::new();
-        state.waker = None;
+        // The task of the session is not kept by this, and others register again.
+        let woken = state.wakers.take();
+        drop(state);
+        woken.wake();
     }
 }

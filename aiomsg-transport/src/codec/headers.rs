@@ -36,7 +36,8 @@ enum Next {
     #[default]
     None,
     Has {
-        headers: Headers,
+        /// The message with its headers, and without the rest. It has none if they are empty.
+        message: Option<Box<MessageWithHeaders>>,
         /// They hold no other bytes.
         alone: bool,
     },
@@ -83,10 +84,11 @@ impl HeaderCodec {
     /// its time with that.
     #[cold]
     pub(super) fn wait(&mut self) {
-        if let Next::Has { headers, alone } = &mut self.next
+        if let Next::Has { message, alone } = &mut self.next
             && !std::mem::replace(alone, true)
+            && let Some(message) = message
         {
-            headers.unshare();
+            message.headers.unshare();
         }
     }
 
@@ -152,8 +154,12 @@ impl HeaderCodec {
             return Err(protocol("the headers of a message came twice"));
         }
         let headers = Headers::from_bytes(body, self.limits)?;
+        let message = match Frame::message(None, Target::Any, headers, Bytes::new()) {
+            Frame::WithHeaders(message) => Some(message),
+            _ => None,
+        };
         self.next = Next::Has {
-            headers,
+            message,
             alone: false,
         };
         Ok(false)
@@ -178,18 +184,29 @@ impl HeaderCodec {
         }
         match std::mem::take(&mut self.next) {
             Next::None => Ok(frame),
-            Next::Has { headers, .. } => Ok(join(headers, frame)),
+            Next::Has { message: None, .. } => Ok(frame),
+            Next::Has {
+                message: Some(message),
+                ..
+            } => Ok(join(message, frame)),
             Next::Refused => Err(protocol("a message whose headers were refused")),
         }
     }
 }
 
-fn join(headers: Headers, frame: Frame) -> Frame {
+fn join(mut message: Box<MessageWithHeaders>, frame: Frame) -> Frame {
     match frame {
-        Frame::Data { payload, target } => Frame::message(None, target, headers, payload),
-        Frame::Request { id, payload } => Frame::message(Some(id), Target::Any, headers, payload),
-        frame => frame,
+        Frame::Data { payload, target } => {
+            message.target = target;
+            message.payload = payload;
+        }
+        Frame::Request { id, payload } => {
+            message.id = Some(id);
+            message.payload = payload;
+        }
+        frame => return frame,
     }
+    Frame::WithHeaders(message)
 }
 
 #[cold]

@@ -4,14 +4,13 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aiomsg_core::{Connection, Error, Frame, FrameSource, FrameVisitor, Link};
+use aiomsg_core::{Connection, Error, Frame, FrameSource, FrameVisitor};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Framed;
 use super::copies::Copying;
 use super::read::ReadBuffer;
-use super::write::WriteBuffer;
+use super::{Framed, Out};
 use crate::codec::FrameCodec;
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for Framed<T> {
@@ -24,8 +23,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for Framed<T> {
         loop {
             if !self.ended {
                 let decoded = match self.read.copied_below() {
-                    0 => self.codec.decode_each(&mut self.read.bytes, visitor),
-                    below => decode_copies(&mut self.codec, &mut self.read, below, visitor),
+                    0 => self.out.codec.decode_each(&mut self.read.bytes, visitor),
+                    below => decode_copies(&mut self.out.codec, &mut self.read, below, visitor),
                 };
                 match decoded {
                     Ok(ControlFlow::Break(())) => return Poll::Ready(Some(Ok(()))),
@@ -50,9 +49,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for Framed<T> {
         loop {
             ready!(Pin::new(&mut *self).poll_ready(cx))?;
             let mut pushing = Pushing {
-                write: &mut self.write,
-                codec: &mut self.codec,
-                link: &self.link,
+                out: &mut self.out,
                 result: Ok(()),
             };
             let fed = source.feed(&mut pushing);
@@ -85,17 +82,18 @@ fn decode_copies(
 
 /// Puts frames among the bytes that are to be written.
 struct Pushing<'a> {
-    write: &'a mut WriteBuffer,
-    codec: &'a mut FrameCodec,
-    link: &'a Link,
+    out: &'a mut Out,
     result: Result<(), Error>,
 }
 
 impl FrameVisitor for Pushing<'_> {
     #[inline(always)]
     fn visit(&mut self, frame: Frame) -> ControlFlow<()> {
-        self.result = self.write.push(self.codec, self.link, frame);
-        match self.result.is_ok() && self.write.has_room() {
+        self.result = self
+            .out
+            .write
+            .push(&mut self.out.codec, &self.out.link, frame);
+        match self.result.is_ok() && self.out.write.has_room() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }

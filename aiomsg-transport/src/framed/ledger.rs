@@ -48,18 +48,6 @@ enum What {
 }
 
 impl Ledger {
-    pub(super) const fn new() -> Self {
-        Self {
-            entries: VecDeque::new(),
-            kept: VecDeque::new(),
-            peer: None,
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Makes it fit for another connection.
     pub(super) fn clear(&mut self) {
         self.entries.clear();

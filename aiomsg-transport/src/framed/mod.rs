@@ -18,7 +18,9 @@ mod connection;
 mod copies;
 mod incomplete;
 mod ledger;
+mod on_way;
 mod read;
+mod spare;
 mod write;
 
 use std::pin::Pin;
@@ -65,19 +67,26 @@ use write::WriteBuffer;
 /// ```
 #[derive(Debug)]
 pub struct Framed<T> {
-    io: T,
-    codec: FrameCodec,
-    link: Link,
+    // Dropped before `io`.
+    out: Out,
     read: ReadBuffer,
     /// How much was in it when that was last looked at: less is there only when whole
     /// frames were taken out.
     filled: usize,
-    write: WriteBuffer,
     ended: bool,
     /// A frame that is wrong is not the end.
     goes_on: bool,
     /// The caller had its turn between two reads of a frame that is passed over.
     paused: bool,
+    io: T,
+}
+
+/// What leaves unsent frames in the [`Link`] at the end.
+#[derive(Debug)]
+struct Out {
+    codec: FrameCodec,
+    link: Link,
+    write: WriteBuffer,
 }
 
 impl<T> Framed<T> {
@@ -90,15 +99,17 @@ impl<T> Framed<T> {
     /// already.
     pub fn with_received(io: T, codec: FrameCodec, received: BytesMut) -> Self {
         Self {
-            io,
-            codec,
-            link: Link::new(),
+            out: Out {
+                codec,
+                link: Link::new(),
+                write: WriteBuffer::default(),
+            },
             filled: received.len(),
             read: ReadBuffer::new(received),
-            write: WriteBuffer::default(),
             ended: false,
             goes_on: false,
             paused: true,
+            io,
         }
     }
 
@@ -107,7 +118,7 @@ impl<T> Framed<T> {
     /// its bytes are taken.
     #[must_use]
     pub fn buffered_below(mut self, buffered: bool) -> Self {
-        self.write.buffered_below = buffered;
+        self.out.write.buffered_below = buffered;
         self
     }
 
@@ -118,7 +129,7 @@ impl<T> Framed<T> {
     #[must_use]
     pub fn go_on(mut self) -> Self {
         self.goes_on = true;
-        self.write.refuses = true;
+        self.out.write.refuses = true;
         self
     }
 
@@ -133,7 +144,7 @@ impl<T> Framed<T> {
     /// Counts the bytes on the wire by this, and not those of the stream.
     #[must_use]
     pub fn over(mut self, wire: Wire) -> Self {
-        self.link = self.link.clone().over(wire);
+        self.out.link = self.out.link.clone().over(wire);
         self
     }
 
@@ -141,14 +152,14 @@ impl<T> Framed<T> {
     #[must_use]
     pub fn send_queue(mut self, queue: impl Into<Option<SendQueue>>) -> Self {
         if let Some(queue) = queue.into() {
-            self.link = self.link.clone().with_send_queue(queue);
+            self.out.link = self.out.link.clone().with_send_queue(queue);
         }
         self
     }
 
     /// The view of the wire that stays valid when layers wrap the connection.
     pub fn link(&self) -> Link {
-        self.link.clone()
+        self.out.link.clone()
     }
 
     /// The stream of bytes below.
@@ -161,9 +172,22 @@ impl<T> Framed<T> {
         &mut self.io
     }
 
+    /// Replaces the stream of bytes by one that goes on where it is.
+    pub fn map_io<U>(self, map: impl FnOnce(T) -> U) -> Framed<U> {
+        Framed {
+            out: self.out,
+            read: self.read,
+            filled: self.filled,
+            ended: self.ended,
+            goes_on: self.goes_on,
+            paused: self.paused,
+            io: map(self.io),
+        }
+    }
+
     /// The codec.
     pub fn codec(&self) -> &FrameCodec {
-        &self.codec
+        &self.out.codec
     }
 }
 
@@ -180,7 +204,7 @@ impl<T: AsyncRead + Unpin> Stream for Framed<T> {
         //   └───────────── some bytes ◀────┘
         loop {
             if !this.ended {
-                match this.codec.decode(&mut this.read.bytes) {
+                match this.out.codec.decode(&mut this.read.bytes) {
                     Ok(Some(frame)) if this.read.copied_below() == 0 => {
                         return Poll::Ready(Some(Ok(frame)));
                     }
@@ -212,7 +236,7 @@ impl<T> Framed<T> {
     #[cold]
     fn wrong<F>(&mut self, error: Error) -> Poll<Option<Result<F, Error>>> {
         self.ended = !self.goes_on;
-        self.link.set_passing(self.codec.is_passing());
+        self.out.link.set_passing(self.out.codec.is_passing());
         Poll::Ready(Some(Err(error)))
     }
 }
@@ -225,11 +249,11 @@ impl<T: AsyncRead + Unpin> Framed<T> {
             return Poll::Ready(None);
         }
         let left = self.read.bytes.len();
-        if left < std::mem::replace(&mut self.filled, left) && !self.codec.is_passing() {
-            self.link.note_frames();
+        if left < std::mem::replace(&mut self.filled, left) && !self.out.codec.is_passing() {
+            self.out.link.note_frames();
         }
-        if self.link.is_passing() {
-            self.link.set_passing(self.codec.is_passing());
+        if self.out.link.is_passing() {
+            self.out.link.set_passing(self.out.codec.is_passing());
             if !std::mem::replace(&mut self.paused, true) {
                 // How much of it is passed over is for the caller to say.
                 cx.waker().wake_by_ref();
@@ -240,16 +264,20 @@ impl<T: AsyncRead + Unpin> Framed<T> {
         Poll::Ready(
             match ready!(
                 self.read
-                    .poll_fill(&mut self.io, cx, &self.codec, &self.link)
+                    .poll_fill(&mut self.io, cx, &self.out.codec, &self.out.link)
             ) {
                 Ok(0) => {
                     self.ended = true;
                     // The rest is no whole frame.
-                    self.codec.decode_eof(&mut self.read.bytes).err().map(Err)
+                    self.out
+                        .codec
+                        .decode_eof(&mut self.read.bytes)
+                        .err()
+                        .map(Err)
                 }
                 Ok(bytes) => {
                     self.filled = self.read.bytes.len();
-                    self.link.add_received(bytes);
+                    self.out.link.add_received(bytes);
                     Some(Ok(()))
                 }
                 Err(error) => Some(Err(error)),
@@ -264,26 +292,28 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
     #[inline]
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
-        if this.write.has_room() {
+        if this.out.write.has_room() {
             return Poll::Ready(Ok(()));
         }
-        if this.write.buffered_below {
+        if this.out.write.buffered_below {
             return Pin::new(this).poll_flush(cx);
         }
-        this.write.poll_drain(&mut this.io, cx, &this.link)
+        this.out.write.poll_drain(&mut this.io, cx, &this.out.link)
     }
 
     #[inline]
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Error> {
         let this = self.get_mut();
-        this.write.push(&mut this.codec, &this.link, frame)
+        this.out
+            .write
+            .push(&mut this.out.codec, &this.out.link, frame)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
-        ready!(this.write.poll_drain(&mut this.io, cx, &this.link))?;
+        ready!(this.out.write.poll_drain(&mut this.io, cx, &this.out.link))?;
         ready!(Pin::new(&mut this.io).poll_flush(cx)).map_err(explain)?;
-        this.write.flushed();
+        this.out.write.flushed();
         Poll::Ready(Ok(()))
     }
 
@@ -294,7 +324,7 @@ impl<T: AsyncWrite + Unpin> Sink<Frame> for Framed<T> {
 }
 
 /// Leaves the frames that never left in the [`Link`].
-impl<T> Drop for Framed<T> {
+impl Drop for Out {
     fn drop(&mut self) {
         let unconfirmed = self.write.take_unconfirmed(&self.codec);
         self.link.put_unconfirmed(unconfirmed);

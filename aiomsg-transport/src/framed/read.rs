@@ -47,7 +47,7 @@ pub(super) struct ReadBuffer {
     /// The large frames of all connections.
     pub(super) incomplete: Option<IncompleteFrames>,
     /// The place among them of the one that is being read.
-    ticket: Option<Ticket>,
+    ticket: Option<Box<Ticket>>,
 }
 
 /// The buffer of the bytes.
@@ -129,7 +129,7 @@ impl ReadBuffer {
         };
         let ticket = match self.ticket.take() {
             Some(ticket) => ticket,
-            None => incomplete.begin(link),
+            None => Box::new(incomplete.begin(link)),
         };
         let counted = ticket.hold(self.make_room(len)).and_then(|()| {
             let read = self.poll_read(io, cx);

@@ -16,8 +16,11 @@ use tokio::net::TcpStream;
 /// The send queue of a connection to this address.
 #[cfg(target_os = "linux")]
 pub(crate) fn of_tcp(stream: &TcpStream, remote: SocketAddr) -> Option<SendQueue> {
-    let request = request::tcp(stream.local_addr().ok()?, remote);
-    Some(SendQueue::new(move || diagnosis::ask(&request)))
+    let addresses = request::Addresses::new(stream.local_addr().ok()?, remote);
+    // Each connection has one, and few are ever asked.
+    Some(SendQueue::new(move || {
+        diagnosis::ask(&request::tcp(&addresses))
+    }))
 }
 
 /// The send queue of a connection.
@@ -29,8 +32,10 @@ pub(crate) fn of_unix(stream: &tokio::net::UnixStream) -> Option<SendQueue> {
     // Unix sockets have a number in place of addresses.
     let socket = stream.as_fd().try_clone_to_owned().ok()?;
     let inode = std::fs::File::from(socket).metadata().ok()?.ino();
-    let request = request::unix(inode.try_into().ok()?);
-    Some(SendQueue::new(move || diagnosis::ask(&request)))
+    let inode = inode.try_into().ok()?;
+    Some(SendQueue::new(move || {
+        diagnosis::ask(&request::unix(inode))
+    }))
 }
 
 /// The send queue of a connection: unknown here.

@@ -1,7 +1,7 @@
 //! The requests to Linux: `inet_diag_req_v2` and `unix_diag_req`, each behind a
 //! `nlmsghdr`, in the byte order of the machine.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// `SOCK_DIAG_BY_FAMILY`.
 pub(super) const BY_FAMILY: u16 = 20;
@@ -23,8 +23,32 @@ const TCP: u8 = 6;
 /// `UDIAG_SHOW_RQLEN`: both queues.
 const SHOW_QUEUES: u32 = 0x10;
 
+/// The addresses of a TCP socket, in as few bytes as they have.
+pub(super) enum Addresses {
+    V4([SocketAddrV4; 2]),
+    /// In IPv6, and rarer.
+    Other(Box<[SocketAddr; 2]>),
+}
+
+impl Addresses {
+    pub(super) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
+        match (local, remote) {
+            (SocketAddr::V4(local), SocketAddr::V4(remote)) => Self::V4([local, remote]),
+            other => Self::Other(Box::new(other.into())),
+        }
+    }
+
+    fn get(&self) -> [SocketAddr; 2] {
+        match self {
+            Self::V4(both) => both.map(SocketAddr::V4),
+            Self::Other(both) => **both,
+        }
+    }
+}
+
 /// Asks for the TCP socket with these addresses.
-pub(super) fn tcp(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+pub(super) fn tcp(addresses: &Addresses) -> Vec<u8> {
+    let [local, remote] = addresses.get();
     let family = match local {
         SocketAddr::V4(_) => INET,
         SocketAddr::V6(_) => INET6,
