@@ -331,7 +331,10 @@ impl Engine {
     pub(crate) fn finish(&self) {
         self.finish.cancel();
         // One that is admitted later finds the token cancelled.
-        for peer in self.peers.members() {
+        let mut peers = self.peers.members();
+        // In the order in which they came: that of the table is never the same.
+        peers.sort_by_cached_key(|peer| (peer.since(), peer.identity().clone()));
+        for peer in peers {
             peer.handle().finish();
         }
     }
