@@ -15,13 +15,19 @@ use super::{Relay, loss};
 /// The most messages that are handed on at once. A pause waits for them.
 const AT_ONCE: usize = 64;
 
+/// The same in bytes of payload, if they are as large as those before. They are out of the inbox,
+/// whose limit no longer counts them.
+const BYTES_AT_ONCE: usize = 256 << 10;
+
 impl Relay {
     /// Runs until the frontend is closed and empty.
     pub(in crate::proxy) async fn onward(self, mut gate: Gate) {
         let mut intake = Intake::new(&self, gate.clone());
         let (mut batch, mut outward) = (VecDeque::new(), VecDeque::new());
-        while intake.take_many(&mut batch, AT_ONCE).await {
+        let mut most = AT_ONCE;
+        while intake.take_many(&mut batch, most).await {
             let mut begun = self.counts.times.begin_batch();
+            most = next_at_once(&batch);
             outward.extend(batch.iter().map(|message| self.outward(message)));
             while !outward.is_empty() {
                 let sent = self.backend.send_many(&mut outward).now_or_never();
@@ -105,6 +111,13 @@ impl Relay {
     }
 }
 
+/// How many messages of the size of these are handed on at once.
+fn next_at_once(batch: &VecDeque<Delivery>) -> usize {
+    let bytes: usize = batch.iter().map(|it| it.payload().len()).sum();
+    let room = BYTES_AT_ONCE.saturating_mul(batch.len());
+    room.checked_div(bytes).unwrap_or(AT_ONCE).clamp(1, AT_ONCE)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -180,6 +193,36 @@ mod tests {
         until(|| read(&counts.messages.forwarded) == 2).await;
         // The third waits.
         assert_eq!(times.len(), 1);
+        task.abort();
+    }
+
+    /// A batch of large messages took the whole inbox, which then filled again behind it.
+    #[tokio::test]
+    async fn few_large_messages_are_out_of_the_inbox_at_once() {
+        let (frontend, producer) = frontend("onward-large", &["first"]).await;
+        let room = Limits {
+            items: 3,
+            bytes: 1 << 20,
+        };
+        let backend = Socket::builder().buffer_limits(room).build().unwrap();
+        let relay = Relay::new(frontend.clone(), backend, Arc::default());
+        let counts = Arc::clone(&relay.counts);
+        let control = Control::new();
+        let task = tokio::spawn(relay.onward(control.gate()));
+        let forwarded = || read(&counts.messages.forwarded);
+        until(|| forwarded() == 1).await;
+        producer.send(vec![0; 200 << 10]).await.unwrap();
+        until(|| forwarded() == 2).await;
+        assert!(control.pause());
+        for _ in 0..10 {
+            producer.send(vec![0; 100 << 10]).await.unwrap();
+        }
+        until(|| frontend.stats().unreceived_messages == 10).await;
+        assert!(control.resume());
+        until(|| forwarded() == 3).await;
+        // One is in the buffer, and two wait.
+        until(|| counts.messages.in_hand() > 0).await;
+        assert_eq!(frontend.stats().unreceived_messages, 7);
         task.abort();
     }
 
