@@ -23,6 +23,11 @@ impl State {
             Self::Draining | Self::Emptying => "draining",
         }
     }
+
+    /// Whether the proxy is about to end.
+    pub(super) fn is_ending(self) -> bool {
+        matches!(self, Self::Draining | Self::Emptying)
+    }
 }
 
 /// The state, with the methods that change it.

@@ -74,3 +74,60 @@ fn who_asks_after_the_end_is_told() {
         assert!(session(&handle, 0, false).is_empty());
     });
 }
+
+/// Sleeps as a running session does, until it should end. Returns whether it was evicted, and what
+/// was asked before.
+fn until_the_end(handle: &SessionHandle) -> (bool, VecDeque<MessageId>) {
+    let mut asked = VecDeque::new();
+    let evicted = block_on(poll_fn(|cx| {
+        if handle.poll_evicted(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        loop {
+            handle.take(&mut asked);
+            if handle.register(cx) {
+                break;
+            }
+        }
+        match handle.is_finishing() {
+            true => Poll::Ready(false),
+            false => Poll::Pending,
+        }
+    }));
+    (evicted, asked)
+}
+
+/// Also if something else is asked at the same time.
+#[test]
+fn a_session_hears_that_it_should_end() {
+    for evict in [false, true] {
+        every_interleaving(move || {
+            let handle = SessionHandle::new();
+            let (asks, ends) = (handle.clone(), handle.clone());
+            let asks = thread::spawn(move || assert!(asks.acknowledge(ID)));
+            let ends = thread::spawn(move || match evict {
+                true => ends.evict(),
+                false => ends.finish(),
+            });
+            assert_eq!(until_the_end(&handle).0, evict);
+            for task in [asks, ends] {
+                task.join().unwrap();
+            }
+        });
+    }
+}
+
+/// The task of a session registers to be woken, and so does another one.
+#[test]
+fn all_that_wait_for_an_eviction_hear_of_it() {
+    every_interleaving(|| {
+        let handle = SessionHandle::new();
+        let waits = handle.clone();
+        let waits = thread::spawn(move || block_on(poll_fn(|cx| waits.poll_evicted(cx))));
+        let session = handle.clone();
+        let session = thread::spawn(move || until_the_end(&session).0);
+        handle.evict();
+        waits.join().unwrap();
+        assert!(session.join().unwrap());
+    });
+}

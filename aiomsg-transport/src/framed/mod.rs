@@ -340,4 +340,6 @@ mod batch_tests;
 #[cfg(test)]
 mod block_tests;
 #[cfg(test)]
+mod shared_tests;
+#[cfg(test)]
 mod tests;

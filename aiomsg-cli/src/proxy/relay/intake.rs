@@ -1,7 +1,10 @@
 //! Taking messages from the frontend, when they are taken.
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 
 use aiomsg::Delivery;
 
@@ -13,6 +16,8 @@ use super::Relay;
 pub(super) struct Intake<'a> {
     relay: &'a Relay,
     gate: Gate,
+    /// The same, to look at while it is waited for.
+    looks: Gate,
     /// Messages that came while the gate was closed. They are taken when that is open.
     held: Vec<Delivery>,
     /// Empty, with the memory for one message.
@@ -23,6 +28,7 @@ impl<'a> Intake<'a> {
     pub(super) fn new(relay: &'a Relay, gate: Gate) -> Self {
         Self {
             relay,
+            looks: gate.clone(),
             gate,
             held: Vec::new(),
             one: VecDeque::new(),
@@ -57,10 +63,18 @@ impl<'a> Intake<'a> {
         loop {
             self.gate.wait_for(|state| self.relay.takes_in(state)).await;
             if self.held.is_empty() {
+                let gate = &self.looks;
+                let mut receiving = pin!(self.relay.frontend.recv_many(&mut self.held, most));
+                // Messages that come when the gate is closed stay in the inbox, where they are
+                // counted.
+                let receiving = poll_fn(|cx| match self.relay.takes_in(gate.state()) {
+                    true => receiving.as_mut().poll(cx),
+                    false => Poll::Pending,
+                });
                 tokio::select! {
-                    // Messages that are there cost no look at the gate beyond that above.
+                    // Messages that are there cost no wait for the gate beyond that above.
                     biased;
-                    received = self.relay.frontend.recv_many(&mut self.held, most) => {
+                    received = receiving => {
                         if received.is_err() {
                             return false;
                         }
@@ -84,5 +98,46 @@ impl<'a> Intake<'a> {
                 return true;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use aiomsg::Socket;
+    use futures::FutureExt;
+    use tokio::time::sleep;
+
+    use super::super::super::control::Control;
+    use super::*;
+
+    /// They left the inbox, and during the pause they were in no count.
+    #[tokio::test]
+    async fn messages_that_come_with_a_pause_stay_in_the_inbox() {
+        let (frontend, producer) = (Socket::new().unwrap(), Socket::new().unwrap());
+        frontend.bind("mem://intake-pause").await.unwrap();
+        producer.connect("mem://intake-pause").unwrap();
+        let relay = Relay::new(frontend.clone(), Socket::new().unwrap(), Arc::default());
+        let control = Control::new();
+        let mut intake = Intake::new(&relay, control.gate());
+        let mut taken = VecDeque::new();
+        {
+            let mut taking = std::pin::pin!(intake.take_many(&mut taken, 64));
+            assert!(taking.as_mut().now_or_never().is_none());
+            for _ in 0..3 {
+                producer.send("job").await.unwrap();
+            }
+            while frontend.stats().unreceived_messages < 3 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            assert!(control.pause());
+            assert!(taking.as_mut().now_or_never().is_none());
+            assert_eq!(frontend.stats().unreceived_messages, 3);
+            assert!(control.resume());
+            assert!(taking.await);
+        }
+        assert_eq!(taken.len(), 3);
     }
 }
