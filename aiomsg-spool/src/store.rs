@@ -37,11 +37,6 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// and nobody knows which after another one.
     fn append(&self, entries: Vec<Entry>) -> Answer<Usage>;
 
-    /// Says that senders are about to hear that their messages are stored. Most have their next
-    /// ones ready at once, so a store whose thread sleeps may wake it meanwhile. Does nothing by
-    /// default.
-    fn expect(&self) {}
-
     /// Gives out the oldest messages that are not given out, `most` at most. Waits until
     /// there is one.
     fn next(&self, most: usize) -> Answer<Vec<Stored>>;

@@ -100,10 +100,6 @@ impl Store for Embedded {
         self.ask(|reply| Command::Append(entries, reply))
     }
 
-    fn expect(&self) {
-        let _ = self.commands.send(Command::Expect);
-    }
-
     fn next(&self, most: usize) -> Answer<Vec<Stored>> {
         let (reply, answer) = oneshot::channel();
         let _ = self.commands.send(Command::Next(most, reply));

@@ -27,8 +27,6 @@ impl Front {
             }
             let asking = self.asking(&entries);
             let answer = self.commit(entries).await;
-            // The thread of the store wakes while the senders run.
-            self.store.expect();
             self.answered(&answer, &asking);
             let answered = waiters.len();
             for waiter in waiters {

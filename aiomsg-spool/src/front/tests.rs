@@ -75,23 +75,10 @@ async fn callers_that_come_back_share_the_next_commit() {
     assert_eq!(commits(), ROUNDS + 1);
 }
 
-/// The store wakes while the sender is told, so it is not asleep when the next message comes.
-#[tokio::test]
-async fn a_store_expects_the_next_messages_before_the_sender_runs() {
-    let store = Arc::new(Counts::default());
-    let spool = Spool::builder().with_store(Arc::clone(&store) as Arc<dyn Store>);
-    let spool = spool.await.unwrap();
-    for sent in 1..=3 {
-        spool.append("job").await.unwrap();
-        assert_eq!(store.expected.load(Relaxed), sent);
-    }
-}
-
 /// Counts commits, and keeps nothing.
 #[derive(Debug, Default)]
 struct Counts {
     commits: AtomicU64,
-    expected: AtomicU64,
 }
 
 impl Store for Counts {
@@ -101,10 +88,6 @@ impl Store for Counts {
             yield_now().await;
             Ok(Usage::default())
         })
-    }
-
-    fn expect(&self) {
-        self.expected.fetch_add(1, Relaxed);
     }
 
     fn next(&self, _: usize) -> Answer<Vec<Stored>> {

@@ -25,8 +25,6 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Vec<Entry>, Reply<Usage>),
-    /// Nothing but that the thread be awake: messages come soon.
-    Expect,
     Settle(Vec<Settled>, Reply<Usage>),
     Next(usize, Reply<Vec<Stored>>),
     /// Messages that were given out to somebody who no longer waited.
@@ -105,9 +103,6 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break None,
             }
             group.extend(commands.try_iter().take(GROUP - group.len()));
-            if !group.is_empty() && group.iter().all(|it| matches!(it, Command::Expect)) {
-                continue;
-            }
             if let Some(closed) = self.turn(group) {
                 break Some(closed);
             }
@@ -149,7 +144,6 @@ impl Writer {
                 Command::Next(most, reply) => self.asks.push_back((most.max(1), reply)),
                 Command::Untaken(stored) => self.given.untaken(stored),
                 Command::Close(reply) => closed = Some(reply),
-                Command::Expect => {}
                 other => rest.push(other),
             }
         }
