@@ -142,6 +142,14 @@ mod tests {
     }
 
     impl Times {
+        /// Those of a relay.
+        fn of(relay: &Relay) -> Arc<Self> {
+            let times = Arc::<Self>::default();
+            let histogram = Histogram::from_arc(Arc::clone(&times));
+            relay.counts.times.note_in(histogram);
+            times
+        }
+
         fn len(&self) -> usize {
             self.0.lock().unwrap().len()
         }
@@ -185,10 +193,7 @@ mod tests {
     async fn the_time_of_a_batch_is_that_of_its_first_message() {
         let (frontend, _producer) = frontend("onward-first-time", &["a", "b", "c", "d"]).await;
         let relay = Relay::new(frontend, backend_with_room_for_two(), Arc::default());
-        let (counts, times) = (Arc::clone(&relay.counts), Arc::<Times>::default());
-        counts
-            .times
-            .note_in(Histogram::from_arc(Arc::clone(&times)));
+        let (counts, times) = (Arc::clone(&relay.counts), Times::of(&relay));
         let task = tokio::spawn(relay.onward(Control::new().gate()));
         until(|| read(&counts.messages.forwarded) == 2).await;
         // The third waits.
@@ -232,10 +237,7 @@ mod tests {
             frontend("onward-no-time", &["too large", "also too large"]).await;
         let backend = Socket::builder().max_message_size(2).build().unwrap();
         let relay = Relay::new(frontend, backend, Arc::default());
-        let (counts, times) = (Arc::clone(&relay.counts), Arc::<Times>::default());
-        counts
-            .times
-            .note_in(Histogram::from_arc(Arc::clone(&times)));
+        let (counts, times) = (Arc::clone(&relay.counts), Times::of(&relay));
         let task = tokio::spawn(relay.onward(Control::new().gate()));
         until(|| counts.messages.all_lost() == 2).await;
         sleep(Duration::from_millis(10)).await;
