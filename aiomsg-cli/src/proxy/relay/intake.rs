@@ -86,7 +86,7 @@ impl<'a> Intake<'a> {
             counts.taken.fetch_add(self.held.len() as u64, Relaxed);
             let closed = self.gate.state() == State::Emptying;
             for message in self.held.drain(..) {
-                if closed && self.relay.defers && message.id().is_some() {
+                if closed && self.relay.is_kept(&message) {
                     // Nobody is there any more to be told that it is handled. Its producer has
                     // it, and will send it again, elsewhere.
                     add(&counts.unacknowledged);

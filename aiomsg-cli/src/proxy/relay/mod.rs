@@ -64,6 +64,12 @@ impl Relay {
         self
     }
 
+    /// Whether the producer of a message keeps it, and sends it again, as long as it is not
+    /// acknowledged here.
+    fn is_kept(&self, message: &Delivery) -> bool {
+        self.defers && message.id().is_some()
+    }
+
     /// Whether messages are taken in this state.
     fn takes_in(&self, state: State) -> bool {
         match state {

@@ -81,7 +81,7 @@ impl Relay {
     /// not be told any more that a message is handled. They send it again, elsewhere.
     fn leave_others(&self, batch: &mut VecDeque<Delivery>, outward: &mut VecDeque<Outbound>) {
         for (message, as_sent) in batch.split_off(1).into_iter().zip(outward.split_off(1)) {
-            if message.id().is_some() {
+            if self.is_kept(&message) {
                 add(&self.counts.messages.unacknowledged);
             } else {
                 batch.push_back(message);
@@ -102,7 +102,7 @@ impl Relay {
     fn not_forwarded(&self, message: Option<Delivery>, error: &Error) {
         let counts = &self.counts.messages;
         // It is not acknowledged, and its producer sends it again.
-        if self.defers && message.is_some_and(|it| it.id().is_some()) {
+        if message.is_some_and(|it| self.is_kept(&it)) {
             add(&counts.unacknowledged);
         } else if let Some(why) = loss(error) {
             // If the backend is closed, it counts as not sent.
@@ -125,11 +125,13 @@ mod tests {
 
     use aiomsg::{AckMode, Limits, Socket};
     use metrics::{Histogram, HistogramFn};
+    use tokio::task::JoinHandle;
     use tokio::time::{sleep, timeout};
 
     use super::super::super::control::Control;
-    use super::super::super::counts::read;
+    use super::super::super::counts::{Counts, read};
     use super::*;
+    use crate::common::wait;
 
     /// The recorded times.
     #[derive(Default)]
@@ -155,11 +157,15 @@ mod tests {
         }
     }
 
-    /// A frontend with this many messages in its inbox, and their producer.
+    /// A frontend with these messages in its inbox, and their producer, at-least-once.
     async fn frontend(name: &str, texts: &[&str]) -> (Socket, Socket) {
+        let producer = Socket::builder().at_least_once().build().unwrap();
+        (frontend_of(&producer, name, texts).await, producer)
+    }
+
+    async fn frontend_of(producer: &Socket, name: &str, texts: &[&str]) -> Socket {
         let frontend = Socket::builder().ack_mode(AckMode::Handled).build();
-        let producer = Socket::builder().at_least_once().build();
-        let (frontend, producer) = (frontend.unwrap(), producer.unwrap());
+        let frontend = frontend.unwrap();
         let at = format!("mem://{name}");
         frontend.bind(at.as_str()).await.unwrap();
         producer.connect(at.as_str()).unwrap();
@@ -167,15 +173,18 @@ mod tests {
             producer.send(*text).await.unwrap();
         }
         until(|| frontend.stats().unreceived_messages == texts.len()).await;
-        (frontend, producer)
+        frontend
+    }
+
+    /// Runs a relay.
+    fn start(relay: Relay) -> (Arc<Counts>, Control, JoinHandle<()>) {
+        let (counts, control) = (Arc::clone(&relay.counts), Control::new());
+        let task = tokio::spawn(relay.onward(control.gate()));
+        (counts, control, task)
     }
 
     async fn until(is_so: impl Fn() -> bool) {
-        let wait = async {
-            while !is_so() {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
+        let wait = wait::until(is_so);
         timeout(Duration::from_secs(10), wait).await.unwrap();
     }
 
@@ -193,8 +202,8 @@ mod tests {
     async fn the_time_of_a_batch_is_that_of_its_first_message() {
         let (frontend, _producer) = frontend("onward-first-time", &["a", "b", "c", "d"]).await;
         let relay = Relay::new(frontend, backend_with_room_for_two(), Arc::default());
-        let (counts, times) = (Arc::clone(&relay.counts), Times::of(&relay));
-        let task = tokio::spawn(relay.onward(Control::new().gate()));
+        let times = Times::of(&relay);
+        let (counts, _control, task) = start(relay);
         until(|| read(&counts.messages.forwarded) == 2).await;
         // The third waits.
         assert_eq!(times.len(), 1);
@@ -211,9 +220,7 @@ mod tests {
         };
         let backend = Socket::builder().buffer_limits(room).build().unwrap();
         let relay = Relay::new(frontend.clone(), backend, Arc::default());
-        let counts = Arc::clone(&relay.counts);
-        let control = Control::new();
-        let task = tokio::spawn(relay.onward(control.gate()));
+        let (counts, control, task) = start(relay);
         let forwarded = || read(&counts.messages.forwarded);
         until(|| forwarded() == 1).await;
         producer.send(vec![0; 200 << 10]).await.unwrap();
@@ -225,7 +232,7 @@ mod tests {
         until(|| frontend.stats().unreceived_messages == 10).await;
         assert!(control.resume());
         until(|| forwarded() == 3).await;
-        // One is in the buffer, and two wait.
+        // The buffer is full, and two wait.
         until(|| counts.messages.in_hand() > 0).await;
         assert_eq!(frontend.stats().unreceived_messages, 7);
         task.abort();
@@ -237,8 +244,8 @@ mod tests {
             frontend("onward-no-time", &["too large", "also too large"]).await;
         let backend = Socket::builder().max_message_size(2).build().unwrap();
         let relay = Relay::new(frontend, backend, Arc::default());
-        let (counts, times) = (Arc::clone(&relay.counts), Times::of(&relay));
-        let task = tokio::spawn(relay.onward(Control::new().gate()));
+        let times = Times::of(&relay);
+        let (counts, _control, task) = start(relay);
         until(|| counts.messages.all_lost() == 2).await;
         sleep(Duration::from_millis(10)).await;
         assert_eq!(times.len(), 0);
@@ -252,9 +259,7 @@ mod tests {
         let (frontend, _producer) = frontend("onward-drain", &["a", "b", "c", "d", "e"]).await;
         let backend = backend_with_room_for_two();
         let relay = Relay::new(frontend, backend.clone(), Arc::default()).defers(true);
-        let counts = Arc::clone(&relay.counts);
-        let control = Control::new();
-        let task = tokio::spawn(relay.onward(control.gate()));
+        let (counts, control, task) = start(relay);
         until(|| read(&counts.messages.forwarded) == 2).await;
         assert_eq!(read(&counts.messages.taken), 5);
         control.set(State::Draining);
@@ -268,28 +273,17 @@ mod tests {
     /// A message that asks for no acknowledgement is with nobody else.
     #[tokio::test]
     async fn a_drain_forwards_what_nobody_sends_again() {
-        let frontend = Socket::builder()
-            .ack_mode(AckMode::Handled)
-            .build()
-            .unwrap();
-        let producer = Socket::new().unwrap();
-        frontend.bind("mem://onward-drain-all").await.unwrap();
-        producer.connect("mem://onward-drain-all").unwrap();
-        for text in ["a", "b", "c", "d"] {
-            producer.send(text).await.unwrap();
-        }
-        until(|| frontend.stats().unreceived_messages == 4).await;
+        let (producer, texts) = (Socket::new().unwrap(), ["a", "b", "c", "d"]);
+        let frontend = frontend_of(&producer, "onward-drain-all", &texts).await;
         let backend = backend_with_room_for_two();
         let relay = Relay::new(frontend, backend.clone(), Arc::default()).defers(true);
-        let counts = Arc::clone(&relay.counts);
-        let control = Control::new();
-        let task = tokio::spawn(relay.onward(control.gate()));
+        let (counts, control, task) = start(relay);
         until(|| read(&counts.messages.forwarded) == 2).await;
         control.set(State::Draining);
         let consumer = Socket::new().unwrap();
         consumer.bind("mem://onward-drain-consumer").await.unwrap();
         backend.connect("mem://onward-drain-consumer").unwrap();
-        for text in ["a", "b", "c", "d"] {
+        for text in texts {
             let received = timeout(Duration::from_secs(10), consumer.recv_message()).await;
             assert_eq!(received.unwrap().unwrap().payload(), text);
         }
