@@ -48,6 +48,9 @@ impl Writer {
         }
         match appended {
             Ok(first) => {
+                if self.sync == SyncPolicy::Always && entries.len() > 1 {
+                    self.patience.answered();
+                }
                 let mut places = first..;
                 let usage = self.db.usage();
                 for (entries, reply) in appends {

@@ -2,6 +2,7 @@
 
 mod commit;
 mod give;
+mod patience;
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -17,6 +18,7 @@ use crate::SpoolError;
 use crate::settings::SyncPolicy;
 use crate::store::{Entry, Settled, Shed, Stats, Stored, Usage};
 use commit::Fates;
+use patience::Patience;
 
 /// Where an answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
@@ -58,6 +60,7 @@ pub(super) struct Writer {
     retry_at: Option<Instant>,
     /// When messages are looked at for their age.
     expire_at: Instant,
+    patience: Patience,
     /// Whether there is more to read for those that ask.
     reads_on: bool,
     /// As in [`Stats`].
@@ -81,6 +84,7 @@ impl Writer {
             sync_at: None,
             retry_at: None,
             expire_at: Instant::now(),
+            patience: Patience::default(),
             reads_on: false,
             damaged_messages: 0,
             unreadable_places: 0,
@@ -92,9 +96,11 @@ impl Writer {
     /// Runs until it is told to close, or nobody can tell it any more.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let closed = loop {
-            let first = match self.wait() {
-                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(time) => commands.recv_timeout(time),
+            let soon = self.patience.wait(commands);
+            let first = match (soon, self.wait()) {
+                (Some(first), _) => Ok(first),
+                (None, None) => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (None, Some(time)) => commands.recv_timeout(time),
             };
             let mut group = Vec::new();
             match first {
